@@ -1,0 +1,42 @@
+import { defineConfig } from 'vitest/config';
+
+/** Three projects, because they need different company: none, a Temporal dev server, the whole local stack. */
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [
+            'tests/{architecture,domain,activities,cli,infra}/**/*.test.ts',
+            'packages/*/tests/unit/**/*.test.ts',
+          ],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'workflows',
+          include: ['tests/workflows/**/*.test.ts'],
+          globalSetup: ['tests/workflows/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'live',
+          include: ['tests/live/**/*.test.ts', 'packages/*/tests/live/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
