@@ -1,0 +1,110 @@
+/**
+ * Names: the only place where a string that identifies something is built: runs, attempts, Slurm job names, activity
+ * ids, task queues, search attributes, paths below a store. It does no I/O and joins paths with `/` only.
+ */
+
+/** Every stage of a run, in the order an operator reads them. */
+export const stages = [
+  'dataset',
+  'synthesis',
+  'prompts',
+  'mix',
+  'sft',
+  'grpo',
+  'predict-base',
+  'predict-sft',
+  'predict-grpo',
+  'evaluation',
+  'gate',
+  'report',
+] as const;
+export type Stage = (typeof stages)[number];
+
+/** Stages whose work is a Slurm job. */
+export const jobStages = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
+export type JobStage = (typeof jobStages)[number];
+
+/** Temporal task queues: workflows · submit, cancel, collect · watchers (many slots) · calls to the LLM. */
+export const taskQueues = {
+  workflows: 'critic',
+  cluster: 'critic-cluster',
+  watch: 'critic-watch',
+  llm: 'critic-llm',
+} as const;
+
+/** Search attributes and their Temporal types; registered at every start of the local stack. Never a secret. */
+export const searchAttributes = {
+  CriticRecipe: 'KEYWORD',
+  CriticStage: 'KEYWORD',
+  CriticStatus: 'KEYWORD',
+  CriticJobId: 'KEYWORD',
+  CriticScore: 'DOUBLE',
+} as const;
+export type SearchAttribute = keyof typeof searchAttributes;
+
+/** Value of the `CriticStatus` search attribute. `waiting` = an operator must say how to go on. */
+export type RunStatus = 'running' | 'waiting' | 'passed' | 'not-passed' | 'cancelled' | 'aborted';
+
+const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** Is `name` safe as a path segment, a Slurm job name and a workflow id: 1–`max` of `[A-Za-z0-9._-]`, no leading dot? */
+export function isSafeName(name: string, max = 64): boolean {
+  return name.length >= 1 && name.length <= max && safeName.test(name) && !name.includes('..');
+}
+
+/**
+ * Id of a run, which is also its Temporal workflow id: `<recipe>-<yyyymmdd>-<hhmmss>`, UTC. At most 40 characters, so
+ * that an attempt's name fits Slurm's 64.
+ */
+export function runId(recipeName: string, startedAt: Date): string {
+  const stamp = startedAt
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, '')
+    .replace('T', '-');
+  return `${recipeName.slice(0, 24)}-${stamp}`;
+}
+
+/**
+ * Name of one attempt of one job: the Slurm job name and the key of exactly-once submission. Unique per run, stage and
+ * attempt; it does not change when Temporal resets the workflow.
+ */
+export function attemptName(run: string, stage: JobStage, attempt: number): string {
+  return `critic-${run}-${stage}-a${attempt}`;
+}
+
+/** Reads an attempt's name back, or returns undefined for a job that is not ours. */
+export function parseAttemptName(name: string): { run: string; stage: JobStage; attempt: number } | undefined {
+  const match = /^critic-(.+)-(sft|grpo|predict-base|predict-sft|predict-grpo)-a(\d+)$/.exec(name);
+  const [, run, stage, attempt] = match ?? [];
+  if (run === undefined || stage === undefined || attempt === undefined) return undefined;
+  return { run, stage: stage as JobStage, attempt: Number(attempt) };
+}
+
+/** Stable, human activity id, e.g. `grpo-a2-watch`. */
+export function activityId(stage: Stage, attempt: number, verb: string): string {
+  return `${stage}-a${attempt}-${verb}`;
+}
+
+/** Paths below a store's root. All absolute if `store` is. */
+export const paths = {
+  artifact: (store: string, stage: Stage, key: string) => `${store}/artifacts/${stage}/${key}`,
+  artifactManifest: (store: string, stage: Stage, key: string) => `${store}/artifacts/${stage}/${key}/manifest.json`,
+  run: (store: string, run: string) => `${store}/runs/${run}`,
+  attempt: (store: string, run: string, stage: JobStage, attempt: number) =>
+    `${store}/runs/${run}/jobs/${stage}/a${attempt}`,
+  trainerCode: (store: string, hash: string) => `${store}/code/${hash}`,
+  champion: (store: string, name: string) => `${store}/champions/${name}.json`,
+} as const;
+
+/** Files inside an attempt's directory; see docs/ARCHITECTURE.md, "The attempt directory". */
+export const attemptFiles = {
+  manifest: 'attempt.json',
+  claim: 'claim',
+  outcome: 'outcome.json',
+  result: 'result.json',
+  metrics: 'metrics.jsonl',
+  log: 'job.log',
+  checkpointRequest: 'checkpoint-requested',
+  output: 'output',
+} as const;
