@@ -75,10 +75,11 @@ export function attemptName(run: string, stage: JobStage, attempt: number): stri
 
 /** Reads an attempt's name back, or returns undefined for a job that is not ours. */
 export function parseAttemptName(name: string): { run: string; stage: JobStage; attempt: number } | undefined {
-  const match = /^critic-(.+)-(sft|grpo|predict-base|predict-sft|predict-grpo)-a(\d+)$/.exec(name);
-  const [, run, stage, attempt] = match ?? [];
-  if (run === undefined || stage === undefined || attempt === undefined) return undefined;
-  return { run, stage: stage as JobStage, attempt: Number(attempt) };
+  const stage = jobStages.find((candidate) => new RegExp(`-${candidate}-a\\d+$`).test(name));
+  const match = /^critic-(.+)-a(\d+)$/.exec(name);
+  const [, rest, attempt] = match ?? [];
+  if (stage === undefined || rest === undefined || attempt === undefined) return undefined;
+  return { run: rest.slice(0, -(stage.length + 1)), stage, attempt: Number(attempt) };
 }
 
 /** Stable, human activity id, e.g. `grpo-a2-watch`. */

@@ -1,0 +1,127 @@
+/**
+ * Manifests: the wire shapes of what is on disk, with the zod schemas that check them when read back. Workflows import
+ * the types only.
+ */
+import * as z from 'zod';
+import { jobStages, stages } from './names.ts';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().min(0);
+
+/** What a stage cost. All optional: absent means "does not apply", never "unknown". */
+export const costSchema = z.strictObject({
+  usd: z.number().min(0).optional(),
+  input_tokens: count.optional(),
+  cached_input_tokens: count.optional(),
+  output_tokens: count.optional(),
+  gpu_hours: z.number().min(0).optional(),
+  seconds: z.number().min(0).optional(),
+});
+export type Cost = z.output<typeof costSchema>;
+
+/** `manifest.json` of an artifact, written last. `key` = sha256 (first 32 hex digits) of the canonical ingredients. */
+export const artifactManifestSchema = z.strictObject({
+  schema: z.literal(1),
+  stage: z.enum(stages),
+  key: z.string().regex(/^[0-9a-f]{32}$/),
+  ingredients: z.record(z.string(), z.unknown()),
+  files: z.array(z.strictObject({ path: z.string().min(1), bytes: count, sha256 })),
+  counts: z.record(z.string(), z.number()),
+  made_by: z.strictObject({ run: z.string(), attempts: z.array(z.string()), finished_at: z.string() }),
+  cost: costSchema,
+});
+export type ArtifactManifest = z.output<typeof artifactManifestSchema>;
+
+/** What travels through the workflow instead of an artifact: under 1 KiB, never its contents. */
+export interface ArtifactRef {
+  stage: ArtifactManifest['stage'];
+  key: string;
+  path: string;
+  reused: boolean;
+  counts: Record<string, number>;
+  cost: Cost;
+}
+
+/** `attempt.json`: what a job is to do. The same shape as tests/golden/attempt.schema.json. */
+export interface AttemptManifest {
+  schema: 1;
+  name: string;
+  run: string;
+  stage: (typeof jobStages)[number];
+  attempt: number;
+  kind: 'sft' | 'grpo' | 'predict';
+  model: string;
+  inputs: Record<string, string>;
+  resume_from: string | null;
+  seed: number;
+  threads: number;
+  planned: { steps: number | null; rows: number | null };
+  params: Record<string, unknown>;
+}
+
+/** `outcome.json`: the job script's last act. Outlives slurmctld's memory of the job. */
+export const outcomeSchema = z.object({
+  schema: z.literal(1),
+  name: z.string(),
+  job_id: z.string(),
+  host: z.string(),
+  exit_code: z.int(),
+  signal: z.string().nullable(),
+  started_at: z.string(),
+  ended_at: z.string(),
+});
+export type Outcome = z.output<typeof outcomeSchema>;
+
+/** `result.json`: the trainer's last act. */
+export const resultSchema = z.object({
+  schema: z.literal(1),
+  name: z.string(),
+  kind: z.enum(['sft', 'grpo', 'predict']),
+  steps_planned: count.nullable(),
+  steps_done: count.nullable(),
+  first_step: count.nullable(),
+  resumed_from_step: count.nullable(),
+  finite: z.boolean(),
+  rows: count.nullable(),
+  seconds: z.number().min(0),
+});
+export type TrainerResult = z.output<typeof resultSchema>;
+
+/** One line of `metrics.jsonl`. */
+export const metricsRowSchema = z.looseObject({
+  step: z.number(),
+  attempt: z.int().optional(),
+  time: z.union([z.number(), z.string()]).optional(),
+  total_steps: z.number().nullish(),
+  loss: z.number().nullish(),
+  reward: z.number().nullish(),
+  reward_l1: z.number().nullish(),
+  reward_format: z.number().nullish(),
+  response_length: z.number().nullish(),
+  rows: z.number().nullish(),
+  non_finite: z.array(z.string()).optional(),
+});
+export type MetricsRow = z.output<typeof metricsRowSchema>;
+
+/** One pair of the dataset: a line of `pairs.jsonl`. Image paths are relative to the dataset's folder. */
+const score = z.number().min(1).max(5);
+export const pairSchema = z.object({
+  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
+  source_id: z.string().min(1),
+  split: z.enum(['train', 'dev', 'test']),
+  instruction: z.string().min(1).max(2000),
+  source_image: z.string().min(1),
+  edited_image: z.string().min(1),
+  mos: z.object({ overall: score, alignment: score, fidelity: score, quality: score }),
+  method: z.string().min(1),
+});
+export type Pair = z.output<typeof pairSchema>;
+
+/** JSON with object keys sorted at every level: equal values give equal text. Used for artifact keys. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,147 @@
+/**
+ * The recipe: what an operator writes (YAML) and what is checked at the edge with zod. Keys are snake_case, as on disk.
+ * Workflows import the types only. It does not read files and does not resolve paths: that is the CLI's work.
+ */
+import * as z from 'zod';
+import { isSafeName } from './names.ts';
+
+const name = z
+  .string()
+  .refine((value) => isSafeName(value, 24), 'expected 1 to 24 of letters, digits, ".", "_" and "-", no leading dot');
+const positiveInt = z.int().positive();
+const fraction = z.number().min(0).max(1);
+const usd = z.number().min(0);
+
+/** Resources of a job. `memory_mib` and `time_limit_minutes` are per node and per attempt. */
+const resources = z.strictObject({
+  partition: z.string().min(1).optional(),
+  account: z.string().min(1).optional(),
+  qos: z.string().min(1).optional(),
+  nodes: positiveInt.max(64).default(1),
+  gpus_per_node: z.int().min(0).max(16).default(1),
+  gpu_type: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]+$/)
+    .optional(),
+  cpus: positiveInt.max(512).default(1),
+  memory_mib: positiveInt.optional(),
+  time_limit_minutes: positiveInt.max(60 * 24 * 14),
+  exclude_nodes: z.array(z.string().regex(/^[A-Za-z0-9_.-]+$/)).default([]),
+});
+
+/** USD per million tokens. `batch_discount` is the share taken off in the Batch API. */
+const prices = z.strictObject({ input: usd, cached_input: usd, output: usd });
+
+const synthesis = z.strictObject({
+  model: z.string().min(1),
+  prompt: z.enum(['teacher-v1']).default('teacher-v1'),
+  detail: z.enum(['low', 'high']).default('high'),
+  temperature: z.number().min(0).max(2).default(0.7),
+  max_tokens: positiveInt.max(16_384).default(800),
+  request_timeout_seconds: positiveInt.max(600).default(120),
+  concurrency: positiveInt.max(256).default(8),
+  requests_per_minute: positiveInt,
+  tokens_per_minute: positiveInt,
+  tries_per_row: positiveInt.max(10).default(3),
+  minimum_yield: fraction.default(0.95),
+  budget_usd: usd,
+  prices,
+  filter: z
+    .strictObject({
+      min_words: positiveInt.default(80),
+      max_words: positiveInt.default(600),
+      near_duplicate: fraction.nullable().default(0.9),
+    })
+    .prefault({}),
+});
+
+const sft = z.strictObject({
+  batch_size: positiveInt,
+  gradient_accumulation: positiveInt.default(1),
+  learning_rate: z.number().positive().max(1),
+  epochs: z.number().positive().max(100),
+  warmup_ratio: fraction.default(0.1),
+  cutoff_len: positiveInt,
+  save_steps: positiveInt,
+  threads: positiveInt.default(1),
+  llamafactory: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  resources,
+});
+
+const reward = z.strictObject({
+  shape: z.enum(['l1', 'l2', 'gaussian', 'laplace']).default('l1'),
+  format_weight: z.number().min(0).max(10).default(1),
+  floor: fraction.default(0.05),
+});
+
+const grpo = z.strictObject({
+  steps: positiveInt,
+  prompts_per_step: positiveInt,
+  generations: z.int().min(2).max(64),
+  learning_rate: z.number().positive().max(1),
+  temperature: z.number().positive().max(2).default(1),
+  beta: z.number().min(0).default(0),
+  epsilon: z.number().positive().max(1).default(0.2),
+  epsilon_high: z.number().positive().max(1).default(0.28),
+  max_completion_length: positiveInt,
+  save_steps: positiveInt,
+  threads: positiveInt.default(1),
+  reward: reward.prefault({}),
+  resources,
+});
+
+const predict = z.strictObject({
+  batch_size: positiveInt,
+  max_new_tokens: positiveInt,
+  sampled_temperature: z.number().positive().max(2).default(1),
+  threads: positiveInt.default(1),
+  resources,
+});
+
+const gate = z.strictObject({
+  champion: name,
+  min_readable: fraction.default(0.95),
+  min_main_score: z.number().min(-1).max(1),
+  tolerance: fraction.default(0),
+});
+
+/** Overrides of the failure policy: class → what to do. See `domain/failure-policy.ts`. */
+const retries = z.strictObject({ max_attempts: positiveInt.max(50).default(6) });
+
+export const recipeSchema = z.strictObject({
+  name,
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+  dataset: z.string().min(1),
+  base_model: z.string().min(1),
+  prompt: z.enum(['compact-v1', 'paper-v1']),
+  synthesis,
+  mix: z.strictObject({ direct_per_reasoning: z.number().min(0).max(10).default(1) }).prefault({}),
+  sft,
+  grpo,
+  predict,
+  gate,
+  retries: retries.prefault({}),
+});
+
+/** A checked recipe, defaults filled in. `dataset` and `base_model` are absolute paths once the CLI has read it. */
+export type Recipe = z.output<typeof recipeSchema>;
+export type Resources = z.output<typeof resources>;
+export type SynthesisSettings = z.output<typeof synthesis>;
+export type RewardSettings = z.output<typeof reward>;
+
+/** Faults of an unknown value as a recipe, each `field: message`; empty when it is a recipe. */
+export function checkRecipe(value: unknown): { recipe: Recipe } | { faults: string[] } {
+  const result = recipeSchema.safeParse(value, { reportInput: true });
+  if (result.success) return { recipe: result.data };
+  return { faults: result.error.issues.flatMap(describeIssue) };
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const field = ['recipe', ...issue.path.map(String)].join('.');
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${key}: unknown key`);
+  const given = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
+  return [`${field}: ${issue.message.replace(/^Invalid input: /, '')}, got ${given}`];
+}
