@@ -3,7 +3,7 @@
  * the types only.
  */
 import * as z from 'zod';
-import { jobStages, stages } from './names.ts';
+import { type jobStages, stages } from './names.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
@@ -121,7 +121,7 @@ export type Pair = z.output<typeof pairSchema>;
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
 }
