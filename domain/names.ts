@@ -73,9 +73,12 @@ export function attemptName(run: string, stage: JobStage, attempt: number): stri
   return `critic-${run}-${stage}-a${attempt}`;
 }
 
+/** `predict-sft` before `sft`: the longer name must win when a job name is read back. */
+const stagesLongestFirst = jobStages.toSorted((a, b) => b.length - a.length);
+
 /** Reads an attempt's name back, or returns undefined for a job that is not ours. */
 export function parseAttemptName(name: string): { run: string; stage: JobStage; attempt: number } | undefined {
-  const stage = jobStages.find((candidate) => new RegExp(`-${candidate}-a\\d+$`).test(name));
+  const stage = stagesLongestFirst.find((candidate) => new RegExp(`-${candidate}-a\\d+$`).test(name));
   const match = /^critic-(.+)-a(\d+)$/.exec(name);
   const [, rest, attempt] = match ?? [];
   if (stage === undefined || rest === undefined || attempt === undefined) return undefined;
