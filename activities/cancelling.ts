@@ -1,0 +1,56 @@
+/**
+ * Cancelling a job for certain: by name, so that a job whose id never came back is found too; confirmed by a GET, since
+ * DELETE answers 200 even when nothing was cancelled; TERM first, KILL when it does not go.
+ *
+ * Idempotent: cancelling what is over, or what never was, succeeds. kill -9 at any point: run again from the start.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { isTerminal } from 'slurm-rest-client';
+import type { ActivityDeps } from './deps.ts';
+import { toFailure } from './failure.ts';
+import { findByName } from './submission.ts';
+
+/** TERM gets this long (the script checkpoints and exits), then KILL. Above Slurm's KillWait default of 30 s. */
+const termMs = 45_000;
+const killMs = 120_000;
+
+export function createCancelActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+  return {
+    /** Returns the id of the job that is gone now, or null if there was none under this name. */
+    async cancelJob({ name }: { name: string }): Promise<{ jobId: string | null }> {
+      try {
+        const jobId = await findByName(deps, name);
+        if (jobId === undefined) return { jobId: null };
+        await cancelForCertain(deps, jobId);
+        return { jobId };
+      } catch (error) {
+        throw toFailure(error, `cancel job "${name}"`);
+      }
+    },
+  };
+}
+
+async function cancelForCertain(deps: Pick<ActivityDeps, 'slurm'>, jobId: string): Promise<void> {
+  if (await isOver(deps, jobId)) return;
+  await deps.slurm.cancel(jobId);
+  if (await waitUntilOver(deps, jobId, termMs)) return;
+  await deps.slurm.signal(jobId, 'KILL');
+  if (await waitUntilOver(deps, jobId, killMs)) return;
+  throw ApplicationFailure.retryable(`job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL`, 'SlurmUnavailable');
+}
+
+async function waitUntilOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, patienceMs: number): Promise<boolean> {
+  const until = Date.now() + patienceMs;
+  while (Date.now() < until) {
+    if (await isOver(deps, jobId)) return true;
+    Context.current().heartbeat({ state: 'cancelling', jobId });
+    await sleep(1000);
+  }
+  return false;
+}
+
+async function isOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string): Promise<boolean> {
+  const job = await deps.slurm.getJob(jobId);
+  return job === undefined || isTerminal(job);
+}

@@ -1,0 +1,29 @@
+/**
+ * Dependencies of activities: built once by the worker, passed in. No activity reads the environment.
+ */
+import type { SlurmClient } from 'slurm-rest-client';
+import type { ArtifactStore } from './artifact-store.ts';
+import type { JobPoller } from './job-poller.ts';
+
+export interface ActivityDeps {
+  store: ArtifactStore;
+  slurm: SlurmClient;
+  poller: JobPoller;
+  llm: { baseUrl: string | undefined; apiKeyFile: string };
+  job: JobDeps;
+}
+
+export interface JobDeps {
+  /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
+  python: string;
+  /** Folder with the package `critic_trainer`; copied into the store by content. */
+  trainerSource: string;
+  /** Text of the one job script. */
+  script: string;
+  /** Owner to hand attempt folders to; set only where the worker is root and jobs are not. */
+  owner: { uid: number; gid: number } | undefined;
+  /** Slurm user whose jobs these are. */
+  userName: string;
+  /** How often a watcher looks at an attempt's files, ms. Slurm itself is asked by the poller. */
+  fileIntervalMs: number;
+}

@@ -1,0 +1,137 @@
+/**
+ * Submission: exactly once, or found out (contracts.md §3). Slurm has no idempotency key and a submit that "timed out" may
+ * still create the job afterwards, so the attempt's unique name is the key and a name is looked for before anything is
+ * sent a second time.
+ *
+ * kill -9 before the POST: `submission.json` says `intended`, the name is looked for, nothing is found for a healthy
+ * minute, it is posted. Between POST and answer: the name is found and adopted. After the answer: the file has the id.
+ * What slips through anyway meets `dependency: singleton` and the claim in the job script.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure, Context, log } from '@temporalio/activity';
+import { SlurmError, type SlurmJob } from 'slurm-rest-client';
+import * as z from 'zod';
+import { renderJobRequest } from '../domain/job-spec.ts';
+import type { AttemptInput, SubmittedJob } from '../domain/job-life.ts';
+import { attemptName, paths } from '../domain/names.ts';
+import type { ActivityDeps } from './deps.ts';
+import { readIfPresent, writeFileAtomic } from './durable-file.ts';
+import { toFailure } from './failure.ts';
+
+const fileName = 'submission.json';
+/** A healthy controller must deny the name for this long before a second POST: MessageTimeout (10 s) six times over. */
+const denialMs = 60_000;
+const lookIntervalMs = 2_000;
+
+const submissionSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('intended'), since: z.string() }),
+  z.object({ state: z.literal('submitted'), job_id: z.string().regex(/^\d+$/), since: z.string() }),
+]);
+
+export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 'slurm' | 'job'>) {
+  return {
+    /** Submits an attempt's job, or adopts the one that stands under its name. Safe to run any number of times. */
+    async submitJob(input: AttemptInput): Promise<SubmittedJob> {
+      const { order, attempt } = input;
+      const directory = paths.attempt(deps.store.root, order.run, order.stage, attempt);
+      const record = join(directory, fileName);
+      const known = await readSubmission(record);
+      if (known?.state === 'submitted') return { jobId: known.job_id, adopted: true };
+      const name = attemptName(order.run, order.stage, attempt);
+      if (known?.state === 'intended') {
+        const found = await findForCertain(deps, name, denialMs);
+        if (found !== undefined) return settle(record, found, true);
+      }
+      await writeSubmission(record, { state: 'intended', since: new Date().toISOString() });
+      const jobId = await post(deps, input, directory);
+      if (jobId !== undefined) return settle(record, jobId, false);
+      const found = await findForCertain(deps, name, denialMs);
+      if (found !== undefined) return settle(record, found, true);
+      throw ApplicationFailure.retryable(
+        `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
+        'SlurmUnavailable',
+      );
+    },
+  };
+}
+
+/** One POST, never repeated here. The id; undefined if it is not known whether the job exists; throws if it was refused. */
+async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string) {
+  const { order, attempt, changes } = input;
+  const request = renderJobRequest(order, attempt, changes, { python: deps.job.python, directory });
+  try {
+    const answer = await deps.slurm.submit({
+      ...request,
+      script: deps.job.script,
+      tasks: request.nodes,
+      requeue: false,
+      dependency: 'singleton',
+      openMode: 'append',
+    });
+    for (const warning of answer.warnings) log.warn('slurmrestd warned about a submission', { name: request.name, warning });
+    return answer.jobId;
+  } catch (error) {
+    if (error instanceof SlurmError && error.delivery === 'unknown') {
+      log.warn('ambiguous answer to a submission, looking for the job by its name', { name: request.name, why: error.message });
+      return undefined;
+    }
+    throw toFailure(error, `submit job "${request.name}"`);
+  }
+}
+
+/** Looks for a name until it is found or a healthy controller has denied it without a break for `patienceMs`. */
+async function findForCertain(deps: Pick<ActivityDeps, 'slurm'>, name: string, patienceMs: number) {
+  const signal = Context.current().cancellationSignal;
+  let deniedSince: number | undefined;
+  for (;;) {
+    Context.current().heartbeat({ state: 'looking', note: `looking for job "${name}" by its name` });
+    try {
+      const jobId = await findByName(deps, name);
+      if (jobId !== undefined) return jobId;
+      deniedSince ??= Date.now();
+      if (Date.now() - deniedSince >= patienceMs) return undefined;
+    } catch (error) {
+      if (!(error instanceof SlurmError)) throw error;
+      deniedSince = undefined;
+    }
+    await sleep(lookIntervalMs);
+    signal.throwIfAborted();
+  }
+}
+
+/**
+ * Lowest job id under this name in slurmctld and slurmdb, of our own user. Extra ones are cancelled: two jobs of one
+ * attempt must never both run.
+ */
+export async function findByName(deps: Pick<ActivityDeps, 'slurm'>, name: string): Promise<string | undefined> {
+  const current = (await deps.slurm.listJobs()).filter((job) => job.name === name);
+  const past: SlurmJob[] = current.length > 0 ? [] : await deps.slurm.accountingJobsByName(name);
+  const ids = [...new Set([...current, ...past].map((job) => job.id))].toSorted((a, b) => Number(a) - Number(b));
+  const [first, ...extra] = ids;
+  for (const id of extra) {
+    log.error('two jobs stand under one name, cancelling the later one', { name, id });
+    await deps.slurm.cancel(id);
+  }
+  return first;
+}
+
+async function settle(record: string, jobId: string, adopted: boolean): Promise<SubmittedJob> {
+  await writeSubmission(record, { state: 'submitted', job_id: jobId, since: new Date().toISOString() });
+  return { jobId, adopted };
+}
+
+async function readSubmission(path: string): Promise<z.output<typeof submissionSchema> | undefined> {
+  const text = await readIfPresent(path);
+  return text === undefined ? undefined : submissionSchema.parse(JSON.parse(text));
+}
+
+async function writeSubmission(path: string, submission: z.output<typeof submissionSchema>): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(submission)}\n`);
+}
+
+/** Job id recorded for an attempt's folder, if its submission was settled. */
+export async function recordedJobId(directory: string): Promise<string | undefined> {
+  const known = await readSubmission(join(directory, fileName));
+  return known?.state === 'submitted' ? known.job_id : undefined;
+}

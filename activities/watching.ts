@@ -1,0 +1,95 @@
+/**
+ * Watching a job: a heartbeating activity that returns when the state changes and when the job is over. It asks the shared
+ * poller, never Slurm itself, and reads the attempt's own files each second: a finished job is noticed by its outcome
+ * file. It has no side effect, so a kill -9 costs nothing: the next attempt goes on watching.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { isTerminal, type SlurmJob } from 'slurm-rest-client';
+import type { JobObservation, WatchInput } from '../domain/job-life.ts';
+import { attemptFiles } from '../domain/names.ts';
+import { judgePendingReason } from '../domain/pending-reason.ts';
+import type { StageProgress } from '../domain/progress.ts';
+import { findOutcome } from './attempt-files.ts';
+import { MetricsTail } from './attempt-metrics.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { PolledState } from './job-poller.ts';
+
+/** A job unknown to a healthy controller for this long, with no outcome file, is over (contracts.md §4). */
+const absentMs = 5 * 60_000;
+/** After the outcome file appeared, Slurm gets this long to say the same; the file is what counts. */
+const settleMs = 15_000;
+
+export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>) {
+  return {
+    async watchJob(input: WatchInput): Promise<JobObservation> {
+      const watch = deps.poller.watch(input.jobId);
+      const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
+      const signal = Context.current().cancellationSignal;
+      let outcomeSince: number | undefined;
+      try {
+        for (;;) {
+          const polled = watch.state();
+          await tail.read();
+          Context.current().heartbeat(progress(input, polled, tail));
+          const outcome = await findOutcome(input.attempt.directory);
+          if (outcome.kind !== 'absent') {
+            outcomeSince ??= Date.now();
+            deps.poller.hurry();
+          }
+          const seen = observe(polled, outcomeSince);
+          if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState)) return seen;
+          await sleep(deps.job.fileIntervalMs);
+          // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
+          signal.throwIfAborted();
+        }
+      } finally {
+        watch.close();
+      }
+    },
+  };
+}
+
+/** What the workflow should know, or undefined while nothing is known. */
+function observe(polled: PolledState, outcomeSince: number | undefined): JobObservation | undefined {
+  const settled = outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs;
+  switch (polled.kind) {
+    case 'known':
+      return { ...describe(polled.job), over: isTerminal(polled.job) || settled };
+    case 'absent': {
+      const over = outcomeSince !== undefined || Date.now() - polled.healthySince >= absentMs;
+      return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;
+    }
+    case 'unknown':
+      return settled ? { state: 'UNKNOWN', reason: '', node: '', over: true } : undefined;
+  }
+}
+
+function describe(job: SlurmJob): Omit<JobObservation, 'over'> {
+  const reason = job.state === 'PENDING' ? job.reason : '';
+  const judged = reason === '' ? undefined : judgePendingReason(reason);
+  const stuck = judged?.kind === 'stuck' ? { stuck: judged.sentence } : {};
+  return { state: job.state, reason, node: job.nodes.join(','), ...stuck };
+}
+
+/** Heartbeat details: operator text. */
+function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
+  const { newest } = tail;
+  const total = newest?.total_steps ?? input.totalSteps ?? undefined;
+  const unit = input.stage === 'sft' || input.stage === 'grpo' ? 'steps' : 'rows';
+  const done = unit === 'rows' ? newest?.rows : newest?.step;
+  return {
+    state: polled.kind === 'known' ? polled.job.state : polled.kind.toUpperCase(),
+    jobId: input.jobId,
+    unit,
+    ...(polled.kind === 'known' && polled.job.nodes.length > 0 ? { node: polled.job.nodes.join(',') } : {}),
+    ...(polled.kind === 'unknown' ? { note: polled.why } : {}),
+    ...(done == null ? {} : { done }),
+    ...(total === undefined ? {} : { total }),
+    ...(newest?.loss == null ? {} : { loss: newest.loss }),
+    ...(tail.reward === undefined ? {} : { reward: tail.reward }),
+    ...(tail.responseLength === undefined ? {} : { responseLength: tail.responseLength }),
+    ...(tail.etaSeconds(total) === undefined ? {} : { etaSeconds: tail.etaSeconds(total) }),
+  };
+}

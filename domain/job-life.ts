@@ -1,0 +1,61 @@
+/**
+ * Job life: the values that pass between the workflow and the activities about one job. Plain data; payloads stay small
+ * (a log's tail is the largest: 2,000 characters).
+ */
+import type { AttemptChanges, JobOrder } from './job-spec.ts';
+import type { JobClass } from './job-outcome.ts';
+
+/** A prepared attempt: its folder and manifest are on disk, nothing was submitted yet. */
+export interface PreparedAttempt {
+  name: string;
+  directory: string;
+  attempt: number;
+}
+
+export interface AttemptInput {
+  order: JobOrder;
+  attempt: number;
+  changes: AttemptChanges;
+}
+
+export interface SubmittedJob {
+  jobId: string;
+  /** True if the job had been submitted before (found by its name) and this call sent nothing. */
+  adopted: boolean;
+}
+
+/** What a watcher saw. It returns on a change of state and when the job is over. */
+export interface JobObservation {
+  state: string;
+  /** Pending or state reason, empty if there is none. */
+  reason: string;
+  node: string;
+  /** Terminal, vanished from Slurm, or ended by its own outcome file. */
+  over: boolean;
+  /** Set when a human must act for the job to start, e.g. a bad QOS: the sentence to show. */
+  stuck?: string;
+}
+
+export interface WatchInput {
+  attempt: PreparedAttempt;
+  jobId: string;
+  stage: JobOrder['stage'];
+  totalSteps: number | null;
+  /** State the workflow knows already: the watcher returns when it changes. */
+  lastState: string;
+}
+
+/** A finished attempt, classified. */
+export interface CollectedAttempt {
+  jobClass: JobClass;
+  evidence: string;
+  logTail: string;
+  node: string;
+  /** Optimiser steps (or rows, for predictions) that this attempt got to; null if it wrote none. */
+  progress: number | null;
+  /** Newest complete checkpoint, for the next attempt to resume from. */
+  checkpoint: string | null;
+  gpuHours: number;
+  seconds: number;
+  slurmState: string;
+}

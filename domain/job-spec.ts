@@ -1,0 +1,130 @@
+/**
+ * Job spec: a prepared attempt → what Slurm is asked for. Pure rendering; the wire shape per API version is
+ * slurm-rest-client's work. Nothing is interpolated into shell: parameters are in the attempt's manifest, and the
+ * environment holds paths only, never a secret.
+ */
+import { attemptFiles, attemptName, type JobStage } from './names.ts';
+import type { Recipe, Resources } from './recipe.ts';
+
+/** One job of a run, as the workflow orders it. Paths are absolute. */
+export interface JobOrder {
+  run: string;
+  stage: JobStage;
+  /** Key of the artifact that this job makes. */
+  key: string;
+  ingredients: Record<string, unknown>;
+  model: string;
+  inputs: Record<string, string>;
+  params: Record<string, unknown>;
+  seed: number;
+  threads: number;
+  planned: { steps: number | null; rows: number | null };
+  resources: Resources;
+  /** Folder of the trainer's code, a content-addressed copy below the store. */
+  trainer: string;
+}
+
+/** What differs from the recipe in one attempt: decided by the failure policy or the operator. */
+export interface AttemptChanges {
+  resumeFrom: string | null;
+  excludeNodes: string[];
+  memoryFactor: number;
+  timeLimitMinutes: number | null;
+  /** Times the micro-batch was halved and accumulation doubled: the global batch stays what the recipe says. */
+  microBatchHalvings: number;
+}
+
+export const firstAttempt: AttemptChanges = {
+  resumeFrom: null,
+  excludeNodes: [],
+  memoryFactor: 1,
+  timeLimitMinutes: null,
+  microBatchHalvings: 0,
+};
+
+/** Parameters of an attempt after halvings. Only SFT and GRPO have a micro-batch; anything else is unchanged. */
+export function attemptParams(order: JobOrder, changes: AttemptChanges): Record<string, unknown> {
+  const { batch_size: batch, gradient_accumulation: accumulation } = order.params;
+  if (changes.microBatchHalvings === 0 || typeof batch !== 'number' || typeof accumulation !== 'number') {
+    return order.params;
+  }
+  const factor = 2 ** changes.microBatchHalvings;
+  if (batch % factor !== 0) return order.params;
+  return { ...order.params, batch_size: batch / factor, gradient_accumulation: accumulation * factor };
+}
+
+export interface JobRequest {
+  name: string;
+  environment: Record<string, string>;
+  currentWorkingDirectory: string;
+  standardOutput: string;
+  partition: string | undefined;
+  account: string | undefined;
+  qos: string | undefined;
+  nodes: number;
+  cpusPerTask: number;
+  memoryPerNodeMiB: number | undefined;
+  gpus: { type: string | undefined; countPerNode: number } | undefined;
+  timeLimitMinutes: number;
+  excludedNodes: string[];
+  comment: string;
+}
+
+/** What the job's environment needs to know: all paths. */
+export interface JobSurroundings {
+  python: string;
+  directory: string;
+}
+
+/** The request of one attempt. Same input, same request: it is a golden file in the tests. */
+export function renderJobRequest(
+  order: JobOrder,
+  attempt: number,
+  changes: AttemptChanges,
+  around: JobSurroundings,
+): JobRequest {
+  const { resources } = order;
+  const memory = resources.memory_mib;
+  return {
+    name: attemptName(order.run, order.stage, attempt),
+    environment: {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      HOME: around.directory,
+      LANG: 'C.UTF-8',
+      SLURM_UMASK: '0077',
+      CRITIC_ATTEMPT_DIR: around.directory,
+      CRITIC_PYTHON: around.python,
+      CRITIC_TRAINER: order.trainer,
+    },
+    currentWorkingDirectory: around.directory,
+    standardOutput: `${around.directory}/${attemptFiles.log}`,
+    partition: resources.partition,
+    account: resources.account,
+    qos: resources.qos,
+    nodes: resources.nodes,
+    cpusPerTask: resources.cpus,
+    memoryPerNodeMiB: memory === undefined ? undefined : Math.ceil(memory * changes.memoryFactor),
+    gpus:
+      resources.gpus_per_node === 0
+        ? undefined
+        : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
+    timeLimitMinutes: changes.timeLimitMinutes ?? resources.time_limit_minutes,
+    excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
+    comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,
+  };
+}
+
+/** Ingredients of a job's artifact: everything that determines its output. Resources and threads do not. */
+export function jobIngredients(
+  order: Pick<JobOrder, 'stage' | 'params' | 'seed'>,
+  model: string,
+  inputs: Record<string, string>,
+  trainerCode: string,
+): Record<string, unknown> {
+  return { params: order.params, seed: order.seed, model, inputs, trainer: trainerCode };
+}
+
+/** Seed of a stage: the recipe's, so that one number reproduces a run. */
+export function stageSeed(recipe: Recipe): number {
+  return recipe.seed;
+}

@@ -1,0 +1,2 @@
+/** Workflows that a worker registers. Names are wire contracts. */
+export { trainCritic } from './train-critic.ts';
