@@ -1,0 +1,110 @@
+/** Reading jobs, common to all families: the wire schemas accept each spelling, this decides what it means. */
+import type * as z from 'zod';
+import { expandHostlist } from '../hostlist.ts';
+import { splitState } from '../states.ts';
+import type { JobExit, JobState, SlurmJob } from '../types.ts';
+import { accountingJob, currentJob, type exit } from '../wire.ts';
+
+/** A job as slurmctld prints it. */
+export function readCurrentJob(wire: unknown): SlurmJob {
+  const job = currentJob.parse(wire);
+  const { state, flags } = splitState(job.job_state);
+  const started = state !== 'PENDING';
+  return {
+    source: 'slurmctld',
+    id: job.job_id,
+    name: job.name,
+    userName: present(job.user_name),
+    account: present(job.account),
+    partition: present(job.partition),
+    qos: present(job.qos),
+    state,
+    flags,
+    submitTime: job.submit_time,
+    startTime: started ? job.start_time : undefined,
+    endTime: hasEnded(state, flags) ? job.end_time : undefined,
+    preemptTime: job.preempt_time,
+    reason: job.state_reason === 'None' ? '' : job.state_reason,
+    stateDescription: job.state_description,
+    exit: readExit(job.exit_code, state),
+    derivedExit: readExit(job.derived_exit_code, state),
+    restartCount: job.restart_cnt ?? 0,
+    nodes: expandHostlist(job.nodes),
+    failedNode: present(job.failed_node),
+    workDirectory: present(job.current_working_directory),
+    standardOutput: present(job.stdout_expanded) ?? present(job.standard_output),
+    standardError: present(job.stderr_expanded) ?? present(job.standard_error),
+    comment: present(job.comment),
+    timeLimitMinutes: minutes(job.time_limit),
+  };
+}
+
+/** A row of slurmdbd. */
+export function readAccountingJob(wire: unknown): SlurmJob {
+  const job = accountingJob.parse(wire);
+  const { state, flags } = splitState(job.state.current);
+  return {
+    source: 'slurmdbd',
+    id: job.job_id,
+    name: job.name,
+    userName: present(job.user),
+    account: present(job.account),
+    partition: present(job.partition),
+    qos: present(job.qos),
+    state,
+    flags,
+    submitTime: job.time.submission,
+    startTime: state === 'PENDING' ? undefined : job.time.start,
+    endTime: job.time.end,
+    preemptTime: undefined,
+    reason: job.state.reason === 'None' ? '' : job.state.reason,
+    stateDescription: '',
+    exit: readExit(job.exit_code, state),
+    derivedExit: readExit(job.derived_exit_code, state),
+    restartCount: job.restart_cnt ?? 0,
+    nodes: expandHostlist(job.nodes),
+    failedNode: present(job.failed_node),
+    workDirectory: present(job.working_directory),
+    standardOutput: present(job.stdout_expanded),
+    standardError: present(job.stderr_expanded),
+    comment: present(job.comment),
+    timeLimitMinutes: minutes(job.time.limit),
+  };
+}
+
+function present(value: string): string | undefined {
+  return value === '' || value === '(null)' ? undefined : value;
+}
+
+/** NO_VAL and INFINITE reach v0.0.38 as plain numbers. */
+function minutes(value: number | undefined): number | undefined {
+  return value === undefined || value >= 4_294_967_294 ? undefined : value;
+}
+
+/** `end_time` of anything else is a prediction. A job that is completing has an end time, but its base may be hidden. */
+function hasEnded(state: JobState, flags: string[]): boolean {
+  return !['PENDING', 'RUNNING', 'SUSPENDED'].includes(state) && (state !== 'UNKNOWN' || flags.includes('COMPLETING'));
+}
+
+const none: JobExit = { kind: 'none', code: undefined, signal: undefined };
+
+function readExit(wire: z.output<typeof exit>, state: JobState): JobExit {
+  if (wire === null || wire === undefined || ['PENDING', 'RUNNING', 'SUSPENDED', 'UNKNOWN'].includes(state))
+    return none;
+  const { code, signal } = typeof wire === 'number' ? fromWaitStatus(wire) : fromStructure(wire);
+  if (signal !== undefined && signal > 0) return { kind: 'signaled', code: undefined, signal };
+  if (code === undefined || (code === 0 && state !== 'COMPLETED')) return none;
+  return { kind: 'exited', code, signal: undefined };
+}
+
+/** wait(2): low seven bits are the signal, the next byte the exit code. 4021 is a failed launch: signal 53. */
+function fromWaitStatus(status: number): { code: number | undefined; signal: number | undefined } {
+  if (status >= 4_294_967_294) return { code: undefined, signal: undefined };
+  const signal = status & 0x7f;
+  return signal === 0 ? { code: (status >> 8) & 0xff, signal: undefined } : { code: undefined, signal };
+}
+
+function fromStructure(wire: { status: string[]; return_code: number | undefined; signal: number | undefined }) {
+  const known = wire.status.some((word) => ['SUCCESS', 'ERROR', 'SIGNALED', 'CORE_DUMPED'].includes(word));
+  return known ? { code: wire.return_code ?? 0, signal: wire.signal } : { code: undefined, signal: undefined };
+}

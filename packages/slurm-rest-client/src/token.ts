@@ -1,0 +1,139 @@
+/**
+ * Where tokens come from. A token is read per request, renewed at half its life, fetched once however many ask at the same
+ * time, and never appears in a message.
+ */
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
+import { SlurmError } from './errors.ts';
+
+/** Gives the token of the moment. */
+export interface TokenProvider {
+  token(): Promise<string>;
+  /** The server did not accept it: the next call must not give the same from memory. */
+  invalidate(): void;
+}
+
+/** One token for as long as the client lives, e.g. for a test. */
+export function staticToken(token: string): TokenProvider {
+  const trimmed = token.trim();
+  return { token: async () => trimmed, invalidate: () => undefined };
+}
+
+/** A token kept fresh in a file by someone else; read again whenever the file changes. Holds `eyJ...` or `SLURM_JWT=eyJ...`. */
+export function fileToken(path: string): TokenProvider {
+  let known: { stamp: string; token: string } | undefined;
+  return {
+    async token() {
+      try {
+        const { mtimeMs, size, ino } = await stat(path);
+        const stamp = `${mtimeMs} ${size} ${ino}`;
+        if (known?.stamp !== stamp) known = { stamp, token: parseToken(await readFile(path, 'utf8')) };
+        return known.token;
+      } catch (error) {
+        throw noToken(`read token file ${path}`, error);
+      }
+    },
+    invalidate() {
+      known = undefined;
+    },
+  };
+}
+
+export interface CommandTokenOptions {
+  /** Gives up after this long, ms. Default 20 000: `scontrol token` waits for slurmctld. */
+  timeoutMs?: number;
+  now?: () => number;
+}
+
+/**
+ * A token from a command, e.g. `['scontrol', 'token', 'lifespan=600']`, run without a shell; prints `SLURM_JWT=eyJ...` or just
+ * the token. Run again at half the token's life. If that fails while the old token is still valid, the old one serves on.
+ */
+export function commandToken(argv: readonly string[], options: CommandTokenOptions = {}): TokenProvider {
+  const { timeoutMs = 20_000, now = Date.now } = options;
+  const [file, ...args] = argv;
+  if (file === undefined) throw new TypeError('commandToken: the command is empty');
+  let known: { token: string; renewAt: number; expiresAt: number } | undefined;
+  let underWay: Promise<string> | undefined;
+
+  async function fetchToken(): Promise<string> {
+    try {
+      const token = parseToken(await run(file ?? '', args, timeoutMs));
+      const { issuedAt = now(), expiresAt = Infinity } = tokenTimes(token);
+      known = { token, renewAt: (issuedAt + expiresAt) / 2, expiresAt };
+      return token;
+    } catch (error) {
+      if (known !== undefined && now() < known.expiresAt) return known.token;
+      throw noToken(`run token command ${file}`, error);
+    } finally {
+      underWay = undefined;
+    }
+  }
+
+  return {
+    async token() {
+      if (known !== undefined && now() < known.renewAt) return known.token;
+      underWay ??= fetchToken();
+      return underWay;
+    },
+    invalidate() {
+      known = undefined;
+    },
+  };
+}
+
+/** `iat` and `exp` of a JWT in ms since the epoch; undefined for what is not in it or not readable. Nothing is verified. */
+export function tokenTimes(token: string): { issuedAt: number | undefined; expiresAt: number | undefined } {
+  const claims = decodeClaims(token.split('.')[1] ?? '');
+  const seconds = (key: string): number | undefined => {
+    const value = claims[key];
+    return typeof value === 'number' && Number.isFinite(value) ? value * 1000 : undefined;
+  };
+  return { issuedAt: seconds('iat'), expiresAt: seconds('exp') };
+}
+
+function decodeClaims(part: string): Record<string, unknown> {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null ? { ...claims } : {};
+  } catch (error) {
+    // Not a JWT: an opaque token has no times, and the server will say whether it is good.
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** Anything that looks like a JWT becomes `[token]`. For text of other programs that goes into messages. */
+export function redact(text: string, ...secrets: string[]): string {
+  const withoutJwts = text.replaceAll(/eyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?/g, '[token]');
+  return secrets
+    .filter((secret) => secret !== '')
+    .reduce((rest, secret) => rest.replaceAll(secret, '[token]'), withoutJwts);
+}
+
+function parseToken(text: string): string {
+  const line = text.split('\n').find((candidate) => candidate.trim() !== '') ?? '';
+  const token = line.trim().replace(/^SLURM_JWT=/, '');
+  if (token === '' || /[^\u0021-\u007e]/.test(token)) throw new TypeError('holds no token on its first line');
+  return token;
+}
+
+function run(file: string, args: string[], timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { timeout: timeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      // A new error: Node's own holds the command's arguments and output.
+      else
+        reject(
+          new Error(
+            error.killed === true ? `no answer in ${timeoutMs} ms` : `exit ${error.code ?? '?'}: ${stderr.trim()}`,
+          ),
+        );
+    });
+  });
+}
+
+function noToken(what: string, error: unknown): SlurmError {
+  const why = redact(error instanceof Error ? error.message : String(error));
+  return new SlurmError(`${what}: ${why}`, { kind: 'auth', delivery: 'not-delivered', source: 'client' });
+}
