@@ -1,0 +1,68 @@
+/**
+ * Failure: the one translator from outside errors to what Temporal should make of them. Refused and bugs' neighbours are
+ * non-retryable, transient is retryable, cancelled passes through untouched. It matches on types, codes and statuses,
+ * never on message text; a message says what was attempted, on what, and what came back.
+ */
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+
+/** System errors that no retry will mend: someone has to change a mode, a mount or a path. */
+const refusedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ELOOP', 'EISDIR', 'ENOTDIR']);
+/** System errors that pass when room is made; the run waits for it. */
+const roomCodes = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
+
+/**
+ * What to throw for `error`, met while doing `attempted` ("submit job \"x\""). `signal` is the activity's cancellation
+ * signal: once it is aborted, an abort error from a client or a timer becomes its reason, the CancelledFailure by which
+ * cancel, pause, reset and shutdown come through as themselves. An error of unknown type is left as it is: a bug, seen.
+ */
+export function toFailure(error: unknown, attempted: string, signal?: AbortSignal): Error {
+  if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
+  if (signal?.aborted === true && isAbort(error) && signal.reason instanceof Error) return signal.reason;
+  const code = systemCode(error);
+  if (code !== undefined && roomCodes.has(code)) return retryable('NoRoom', attempted, error);
+  if (code !== undefined && refusedCodes.has(code)) return refused('Refused', attempted, error);
+  if (code !== undefined) return retryable('SystemError', attempted, error);
+  return error instanceof Error ? error : new Error(`${attempted}: ${String(error)}`);
+}
+
+/** Runs `work`; whatever it throws is translated. */
+export async function translated<T>(attempted: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error, attempted, signal);
+  }
+}
+
+/** Did an aborted signal end this call? True for DOMException, Node's AbortError and clients that follow them. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'APIUserAbortError');
+}
+
+/** Code of a system error (`ENOENT`), also when it is the cause of another; undefined for any other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('syscall' in error && 'code' in error && typeof error.code === 'string') return error.code;
+  return systemCode(error.cause);
+}
+
+function retryable(type: string, attempted: string, error: unknown): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: sentence(attempted, error), ...causeOf(error) });
+}
+
+function refused(type: string, attempted: string, error: unknown): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message: sentence(attempted, error),
+    nonRetryable: true,
+    ...causeOf(error),
+  });
+}
+
+function sentence(attempted: string, error: unknown): string {
+  return `${attempted}: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function causeOf(error: unknown): { cause?: Error } {
+  return error instanceof Error ? { cause: error } : {};
+}
