@@ -1,0 +1,169 @@
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ArtifactStore } from '../../activities/artifact-store.ts';
+import { createDatasetActivities } from '../../activities/dataset.ts';
+import { readImage } from '../../activities/image-header.ts';
+import {
+  activityEnvironment,
+  inActivity,
+  makePairs,
+  makePlan,
+  png,
+  rejection,
+  temporaryFolder,
+  writeDataset,
+} from './fixtures.ts';
+
+let store: ArtifactStore;
+
+beforeEach(async () => {
+  store = new ArtifactStore(await temporaryFolder());
+});
+
+async function check(folder: string) {
+  const activities = createDatasetActivities({ store });
+  return inActivity(activityEnvironment().env, () => activities.checkDataset({ plan: makePlan(folder) }));
+}
+
+/** The message of the non-retryable DataInvalid that the dataset is refused with. */
+async function refusal(folder: string): Promise<string> {
+  const error = await rejection(check(folder));
+  expect(error).toBeInstanceOf(ApplicationFailure);
+  expect(error).toMatchObject({ type: 'DataInvalid', nonRetryable: true });
+  expect(await readdir(store.root)).toEqual([]);
+  return error instanceof Error ? error.message : '';
+}
+
+describe('a good dataset', () => {
+  it('becomes an artifact with its rows and images, and its counts', async () => {
+    const folder = await writeDataset(makePairs(3));
+    const artifact = await check(folder);
+    expect(artifact.counts).toEqual({ pairs: 5, train: 3, dev: 1, test: 1, sources: 5, images: 10 });
+    expect(await readFile(join(artifact.path, 'pairs.jsonl'))).toEqual(await readFile(join(folder, 'pairs.jsonl')));
+    expect(await readFile(join(artifact.path, 'images/edited/p2.png'))).toEqual(png(8, 8));
+    expect(await readdir(await store.partial('dataset', artifact.key))).toEqual([]);
+  });
+
+  it('is reused under the same key from any folder, and gets another key when one image changes', async () => {
+    const first = await check(await writeDataset(makePairs(3)));
+    const copy = await writeDataset(makePairs(3));
+    expect(await check(copy)).toMatchObject({ key: first.key, reused: true });
+    await writeFile(join(copy, 'images/edited/p0.png'), png(9, 8));
+    const other = await check(copy);
+    expect(other.reused).toBe(false);
+    expect(other.key).not.toBe(first.key);
+  });
+});
+
+describe('a bad dataset is refused and nothing is written', () => {
+  it('lists every fault at once, with line, field, what was expected and what was found', async () => {
+    const pairs = makePairs(4);
+    const rows: unknown[] = pairs.map((pair, index) => {
+      if (index === 0) return { ...pair, mos: { ...pair.mos, overall: 6 } };
+      if (index === 1) return { ...pair, id: 'p2' };
+      if (index === 2) return { ...pair, instruction: undefined };
+      return pair;
+    });
+    const folder = await writeDataset(pairs, [...rows, { ...pairs[3], id: 'p3' }]);
+    await rm(join(folder, 'images/edited/p3.png'));
+    const message = await refusal(folder);
+    expect(message).toContain('4 faults');
+    expect(message).toContain('pairs.jsonl line 1, mos.overall: expected number to be <=5, got 6');
+    expect(message).toContain('pairs.jsonl line 3, instruction: expected string, received undefined, got nothing');
+    expect(message).toContain('pairs.jsonl line 7, id: expected an id of its own, got "p3", which line 4 has');
+    expect(message).toContain(
+      'pairs.jsonl line 4, edited_image: expected a file, got "images/edited/p3.png", which does not exist',
+    );
+  });
+
+  it('names a source that two splits share, once', async () => {
+    const pairs = makePairs(3).map((pair) =>
+      ['p0', 'p3', 'p4'].includes(pair.id) ? { ...pair, source_id: 'shared' } : pair,
+    );
+    const message = await refusal(await writeDataset(pairs));
+    expect(message).toContain('1 fault');
+    expect(message).toContain(
+      'line 4, split: expected "train", got "dev": source_id "shared" is in "train" on line 1, and a source belongs to one split',
+    );
+  });
+
+  it('names a split without rows', async () => {
+    const message = await refusal(await writeDataset(makePairs(2).slice(0, 3)));
+    expect(message).toContain('expected rows in split "test", got none');
+  });
+
+  it('shows twenty faults and counts the rest', async () => {
+    const pairs = makePairs(30);
+    const message = await refusal(await writeDataset(pairs, [...pairs, ...pairs.slice(0, 27)]));
+    expect(message.split('\n')).toHaveLength(22);
+    expect(message).toContain('27 faults');
+    expect(message).toContain('and 7 more');
+  });
+
+  it.each([
+    ['a path with ".."', 'images/../secret.png', 'expected a path below "images/" without ".."'],
+    ['an absolute path', '/etc/hostname', 'expected a path below "images/" without ".."'],
+    ['a path outside images/', 'manifest.json', 'expected a path below "images/" without ".."'],
+    ['a folder', 'images/src', 'which is none'],
+  ])('refuses %s', async (_name, path, sentence) => {
+    const pairs = makePairs(1);
+    const folder = await writeDataset(pairs, [{ ...pairs[0], edited_image: path }, ...pairs.slice(1)]);
+    expect(await refusal(folder)).toContain(sentence);
+  });
+
+  it('refuses a link that leads out of the dataset', async () => {
+    const folder = await writeDataset(makePairs(1));
+    await rm(join(folder, 'images/edited/p0.png'));
+    await symlink('/etc/hostname', join(folder, 'images/edited/p0.png'));
+    expect(await refusal(folder)).toContain('which leads to "/etc/hostname"');
+  });
+
+  it('refuses an image that is cut off', async () => {
+    const folder = await writeDataset(makePairs(1));
+    await writeFile(join(folder, 'images/edited/p0.png'), png(64, 64).subarray(0, 60));
+    expect(await refusal(folder)).toContain('a PNG that is cut off');
+  });
+
+  it('says what is missing when the folder is no dataset', async () => {
+    expect(await refusal('/nonexistent')).toBe(
+      'recipe.dataset: expected a folder with pairs.jsonl, got "/nonexistent", which has none',
+    );
+  });
+});
+
+const webp = (coding: string, rest: string) => {
+  const body = Buffer.from(`${Buffer.from(`WEBP${coding}`, 'latin1').toString('hex')}${rest}`, 'hex');
+  const head = Buffer.from('RIFF\0\0\0\0', 'latin1');
+  head.writeUInt32LE(body.length, 4);
+  return Buffer.concat([head, body]);
+};
+
+describe('image headers', () => {
+  const jpeg = Buffer.from(
+    'ffd8ffe000104a46494600010100000100010000ffc0000b080010002001011100ffda0008010100003f00aaffd9',
+    'hex',
+  );
+  it.each([
+    ['a PNG', png(3, 5), { kind: 'png', width: 3, height: 5 }],
+    [
+      'a PNG with a flipped bit',
+      Buffer.from(png(3, 5)).fill(1, 45, 46),
+      { fault: 'a PNG whose IDAT chunk is damaged' },
+    ],
+    ['a JPEG', jpeg, { kind: 'jpeg', width: 32, height: 16 }],
+    ['a JPEG without its end', jpeg.subarray(0, -2), { fault: 'a JPEG that is cut off' }],
+    [
+      'a lossy WebP',
+      webp('VP8 ', '0e000000300100 9d012a 2000 1000 0000'.replaceAll(' ', '')),
+      { kind: 'webp', width: 32, height: 16 },
+    ],
+    ['a lossless WebP', webp('VP8L', '0a0000002f1fc00300000000000000'), { kind: 'webp', width: 32, height: 16 }],
+    ['an extended WebP', webp('VP8X', '0a000000000000001f00000f0000'), { kind: 'webp', width: 32, height: 16 }],
+    ['an empty file', Buffer.alloc(0), { fault: 'an empty file' }],
+    ['text', Buffer.from('hello, I am not an image'), { fault: 'no PNG, JPEG or WebP signature' }],
+  ])('reads %s', (_name, bytes, expected) => {
+    expect(readImage(bytes)).toEqual(expected);
+  });
+});
