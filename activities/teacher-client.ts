@@ -1,0 +1,140 @@
+/**
+ * Teacher client: one chat completion of an OpenAI-compatible server, one HTTP request, never retried here. Expected
+ * outcomes are returned, what no retry mends is thrown as a non-retryable ApplicationFailure, an abort as its reason.
+ * The same path for GPT-4o and the offline stand-in: they differ by base URL alone.
+ */
+import { ApplicationFailure } from '@temporalio/activity';
+import { APIConnectionError, APIError, OpenAI } from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
+import { withoutKey } from './api-key.ts';
+import { isAbort } from './failure.ts';
+import {
+  critiquePartsSchema,
+  readCompletion,
+  readRateNews,
+  readRetryAfter,
+  type TeacherAnswer,
+} from './teacher-answer.ts';
+
+export const openAiUrl = 'https://api.openai.com/v1';
+
+export interface TeacherQuestion {
+  model: string;
+  system: string;
+  user: string;
+  /** `data:` URLs, source first. */
+  images: string[];
+  detail: 'low' | 'high';
+  temperature: number;
+  maxTokens: number;
+  seed: number;
+  timeoutMs: number;
+  /** Sent as `Idempotency-Key` and found in the row log: names this request to both sides. */
+  requestKey: string;
+}
+
+export class TeacherClient {
+  readonly #openai: OpenAI;
+  readonly #key: string;
+
+  constructor(baseUrl: string, key: string) {
+    this.#key = key;
+    // All that the package would otherwise read from the environment is given.
+    const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
+    this.#openai = new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
+  }
+
+  /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
+  async ask(question: TeacherQuestion, signal: AbortSignal): Promise<TeacherAnswer> {
+    signal.throwIfAborted();
+    const deadline = AbortSignal.timeout(question.timeoutMs);
+    try {
+      const response = await this.#openai.chat.completions
+        .create(body(question), {
+          signal: AbortSignal.any([signal, deadline]),
+          timeout: question.timeoutMs + 1000,
+          headers: { 'Idempotency-Key': question.requestKey },
+        })
+        .asResponse();
+      return readCompletion(await response.text(), readRateNews(response.headers));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (deadline.aborted) return noAnswer(`no answer within ${question.timeoutMs / 1000} s`);
+      return this.#judge(error);
+    }
+  }
+
+  #judge(error: unknown): TeacherAnswer {
+    // The body was being read when the connection broke: a TypeError of fetch ("terminated").
+    if (error instanceof APIConnectionError || error instanceof TypeError || isAbort(error)) {
+      return noAnswer(`connection failed: ${causes(error)}`);
+    }
+    if (!(error instanceof APIError) || error.status === undefined) throw error;
+    const headers: unknown = error.headers;
+    const known = headers instanceof Headers ? headers : new Headers();
+    return judgeStatus({
+      status: error.status,
+      code: error.code ?? '',
+      said: withoutKey(error.message, this.#key).slice(0, 300),
+      headers: known,
+    });
+  }
+}
+
+/** Status and code of an error answer → try again, set the row aside, or stop the stage. */
+function judgeStatus(answer: { status: number; code: string; said: string; headers: Headers }): TeacherAnswer {
+  const { status, code, said, headers } = answer;
+  const news = readRateNews(headers);
+  const retryAfterMs = readRetryAfter(headers, Date.now());
+  if (code === 'insufficient_quota') {
+    throw ApplicationFailure.nonRetryable(
+      `the teacher's account has no quota left (${said}): add credit or raise the account's limit, then answer "retry"`,
+      'QuotaExhausted',
+    );
+  }
+  if (status === 429) return { kind: 'rate-limited', retryAfterMs, news };
+  if (status === 408 || status === 409 || status >= 500) {
+    return { kind: 'unavailable', detail: said, maybePaid: status === 408, retryAfterMs, news };
+  }
+  if (code === 'content_filter' || code === 'content_policy_violation') {
+    return { kind: 'unusable', reason: 'content-filter', detail: said, model: '', usage: noUsage, news };
+  }
+  throw ApplicationFailure.nonRetryable(
+    `the teacher refused the request (${said})${hint(status)}`,
+    status === 401 || status === 403 ? 'TeacherDenied' : 'TeacherRefused',
+  );
+}
+
+const noUsage = { input: 0, cached_input: 0, output: 0 };
+
+function hint(status: number): string {
+  if (status === 401 || status === 403) return ': check the key in the API key file, and what it may use';
+  if (status === 404) return ': check recipe.synthesis.model and the base URL';
+  return '';
+}
+
+function noAnswer(detail: string): TeacherAnswer {
+  return { kind: 'unavailable', detail, maybePaid: true, retryAfterMs: undefined, news: {} };
+}
+
+function body(question: TeacherQuestion) {
+  const { model, system, user, images, detail, temperature, maxTokens, seed } = question;
+  const pictures = images.map((url) => ({ type: 'image_url' as const, image_url: { url, detail } }));
+  return {
+    model,
+    temperature,
+    max_tokens: maxTokens,
+    seed,
+    messages: [
+      { role: 'system' as const, content: system },
+      { role: 'user' as const, content: [{ type: 'text' as const, text: user }, ...pictures] },
+    ],
+    response_format: zodResponseFormat(critiquePartsSchema, 'critique'),
+  };
+}
+
+/** Messages along the chain of causes: "Connection error. ← fetch failed ← read ECONNRESET". */
+function causes(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return error.cause instanceof Error ? `${error.message} ← ${causes(error.cause)}` : error.message;
+}
