@@ -2,7 +2,7 @@
  * The job poller: one per cluster and process (contracts.md §4). All watchers ask it; it asks Slurm once for all of them,
  * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
  */
-import type { SlurmClient, SlurmJob } from 'slurm-rest-client';
+import type { JobStatus, SlurmClient, SlurmJob } from 'slurm-rest-client';
 
 /** What the newest poll says about one job. */
 export type PolledState =
@@ -12,7 +12,7 @@ export type PolledState =
   /** No answer since `since` (ms epoch): unknown is not failed. */
   | { kind: 'unknown'; since: number; why: string };
 
-type Poll = Pick<SlurmClient, 'jobs'>;
+type Poll = Pick<SlurmClient, 'jobStates' | 'getJob'>;
 
 export interface PollerOptions {
   intervalMs: number;
@@ -98,14 +98,31 @@ export class JobPoller {
     if (ids.length === 0) return;
     this.polls += 1;
     try {
-      const jobs = await this.#slurm.jobs(ids);
+      const states = await this.#slurm.jobStates(ids);
       this.#failures = 0;
-      for (const id of ids) this.#settle(id, jobs.get(id));
+      for (const id of ids)
+        this.#settle(
+          id,
+          await this.#details(
+            id,
+            states.find((status) => status.id === id),
+          ),
+        );
     } catch (error) {
       this.#failures += 1;
       const why = error instanceof Error ? error.message : String(error);
       for (const id of ids) this.#unknown(id, why);
     }
+  }
+
+  /** One more request for a job whose state changed, and for a pending one (its reason may); none for the others. */
+  async #details(id: string, status: JobStatus | undefined): Promise<SlurmJob | undefined> {
+    if (status === undefined) return undefined;
+    const before = this.#watched.get(id)?.state;
+    const same = (job: SlurmJob) =>
+      job.state === status.state && job.state !== 'PENDING' && job.flags.join() === status.flags.join();
+    if (before?.kind === 'known' && same(before.job)) return before.job;
+    return this.#slurm.getJob(id);
   }
 
   #settle(id: string, job: SlurmJob | undefined): void {

@@ -1,0 +1,104 @@
+/**
+ * Collecting an attempt: everything that is known of how it ended, classified. Slurm's word first (slurmctld, then slurmdb),
+ * the job's own outcome file, the trainer's result, and the postcondition (contracts.md §2.4). Reads only.
+ */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SlurmJob } from 'slurm-rest-client';
+import { classifyOutcome, type JobFacts } from '../domain/job-outcome.ts';
+import type { CollectedAttempt, PreparedAttempt } from '../domain/job-life.ts';
+import type { JobOrder } from '../domain/job-spec.ts';
+import { attemptFiles } from '../domain/names.ts';
+import { jobKind } from '../domain/plan.ts';
+import { findOutcome, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
+import { readMetrics } from './attempt-metrics.ts';
+import type { ActivityDeps } from './deps.ts';
+import { toFailure } from './failure.ts';
+
+const logTailBytes = 2_000;
+
+export interface CollectInput {
+  order: JobOrder;
+  prepared: PreparedAttempt;
+  jobId: string;
+}
+
+export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+  return {
+    async collectAttempt({ order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
+      const { directory } = prepared;
+      const job = await findJob(deps, jobId, prepared.name).catch((error: unknown) => {
+        throw toFailure(error, `look up job ${jobId} ("${prepared.name}")`);
+      });
+      const outcome = await findOutcome(directory);
+      const result = await findResult(directory);
+      const facts: JobFacts = {
+        slurm: job === undefined ? undefined : slurmFacts(job),
+        outcome: value(outcome),
+        outcomeFault: fault(outcome),
+        result: value(result),
+        resultFault: fault(result),
+        planned: order.planned,
+        outputPresent: await outputIsThere(order, directory),
+      };
+      const { jobClass, evidence } = classifyOutcome(facts);
+      const seconds = runSeconds(job, facts.outcome);
+      const checkpoints = await listCheckpoints(directory);
+      return {
+        jobClass,
+        evidence,
+        logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
+        node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
+        progress: await progressOf(order, directory),
+        checkpoint: checkpoints.at(-1) ?? null,
+        gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
+        seconds,
+        slurmState: job?.state ?? 'VANISHED',
+      };
+    },
+  };
+}
+
+/** The job as slurmctld knows it, else the last row of slurmdb under this id *and* name (ids are reused). */
+async function findJob(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
+  const current = await deps.slurm.getJob(jobId);
+  if (current !== undefined && current.name === name) return current;
+  const past = await deps.slurm.accountingJobs({ id: jobId });
+  return past.filter((job) => job.name === name).at(-1);
+}
+
+function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {
+  const { state, flags, reason, exit, failedNode, nodes } = job;
+  return { state, flags, reason, exit, failedNode, nodes };
+}
+
+function value<T>(found: Found<T>): T | undefined {
+  return found.kind === 'read' ? found.value : undefined;
+}
+
+function fault(found: Found<unknown>): string | undefined {
+  return found.kind === 'unreadable' ? found.why : undefined;
+}
+
+async function outputIsThere(order: JobOrder, directory: string): Promise<boolean> {
+  const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
+  return access(join(directory, attemptFiles.output, file)).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function progressOf(order: JobOrder, directory: string): Promise<number | null> {
+  const newest = (await readMetrics(directory)).at(-1);
+  if (newest === undefined) return null;
+  return (jobKind(order.stage) === 'predict' ? newest.rows : newest.step) ?? null;
+}
+
+/** Run time in seconds: Slurm's times, else the job script's own. */
+function runSeconds(job: SlurmJob | undefined, outcome: JobFacts['outcome']): number {
+  if (job?.startTime !== undefined && job.endTime !== undefined) {
+    return Math.max(0, (job.endTime.getTime() - job.startTime.getTime()) / 1000);
+  }
+  if (outcome === undefined) return 0;
+  return Math.max(0, (Date.parse(outcome.ended_at) - Date.parse(outcome.started_at)) / 1000);
+}

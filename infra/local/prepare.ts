@@ -1,0 +1,107 @@
+/** Prepare: users, folders, keys and configuration files of a stack, before anything starts. Idempotent. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { identity } from './services.ts';
+import { gresConf, gpusPerNode, nodes, slurmConf, slurmdbdConf } from './slurm-files.ts';
+import { folders, localEnvironment, type StackConfig, users } from './stack-config.ts';
+
+export function prepare(config: StackConfig): void {
+  if (process.getuid?.() !== 0) {
+    throw new Error('the local stack needs root (Slurm switches users): run it as root, or with sudo');
+  }
+  ensureUser(users.rest);
+  ensureUser(users.job);
+  const where = folders(config);
+  const owners = { slurm: identity(users.slurm), database: identity(users.database), job: identity(users.job) };
+  for (const folder of [config.state, where.local, where.logs, where.pids, where.run, where.slurm, where.datasets]) {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+  }
+  chmodSync(where.run, 0o777); // servers of four users put their sockets here
+  for (const folder of [join(where.slurm, 'ctld'), join(where.slurm, 'home')]) owned(folder, owners.slurm);
+  for (const node of nodes) mkdirSync(join(where.slurm, `spool-${node}`), { recursive: true, mode: 0o755 });
+  prepareStore(where.store, owners.job.gid);
+  devices(join(where.slurm, 'devices'));
+  key(join(where.slurm, 'munge.key'), 64, { uid: 0, gid: 0 });
+  key(join(where.slurm, 'jwt.key'), 32, owners.slurm);
+  key(where.teacherKey, 24, { uid: 0, gid: 0 }, 'hex');
+  file(join(where.slurm, 'slurm.conf'), slurmConf(config), 0o644);
+  file(join(where.slurm, 'gres.conf'), gresConf(config), 0o644);
+  file(join(where.slurm, 'slurmdbd.conf'), slurmdbdConf(config), 0o600, owners.slurm);
+  file(where.env, `${JSON.stringify(localEnvironment(config), null, 2)}\n`, 0o600);
+  database(config, owners.database);
+}
+
+/** The job user's group may read what the worker (root) puts into the store: folders carry the group on (setgid). */
+function prepareStore(store: string, gid: number): void {
+  mkdirSync(store, { recursive: true });
+  chownSync(store, 0, gid);
+  chmodSync(store, 0o2750);
+}
+
+function ensureUser(name: string): void {
+  try {
+    identity(name);
+  } catch {
+    // `id` fails for a user that does not exist
+    execFileSync('useradd', [
+      '--system',
+      '--user-group',
+      '--no-create-home',
+      '--home-dir',
+      '/nonexistent',
+      '--shell',
+      '/usr/sbin/nologin',
+      name,
+    ]);
+  }
+}
+
+function owned(folder: string, owner: { uid: number; gid: number }): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chownSync(folder, owner.uid, owner.gid);
+}
+
+/** Character devices like /dev/null: slurmd wants a GPU's device file to exist, and looks no closer. */
+function devices(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (let index = 0; index < gpusPerNode; index += 1) {
+    const path = join(folder, `nvidia${index}`);
+    if (!existsSync(path)) execFileSync('mknod', ['-m', '666', path, 'c', '1', '3']);
+  }
+}
+
+function key(path: string, bytes: number, owner: { uid: number; gid: number }, encoding?: 'hex'): void {
+  if (existsSync(path)) return;
+  const random = randomBytes(bytes);
+  file(path, encoding === undefined ? random : random.toString(encoding), 0o600, owner);
+}
+
+function file(path: string, content: string | Buffer, mode: number, owner?: { uid: number; gid: number }): void {
+  const temporary = `${path}.tmp`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, content, { mode });
+  chmodSync(temporary, mode);
+  if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
+  renameSync(temporary, path);
+}
+
+function database(config: StackConfig, owner: { uid: number; gid: number }): void {
+  const where = folders(config);
+  if (existsSync(join(where.database, 'critic-ready'))) return;
+  rmSync(where.database, { recursive: true, force: true });
+  owned(where.database, owner);
+  execFileSync(
+    'mariadb-install-db',
+    [
+      '--no-defaults',
+      `--datadir=${where.database}`,
+      `--user=${users.database}`,
+      '--auth-root-authentication-method=socket',
+      '--skip-test-db',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  writeFileSync(join(where.database, 'critic-ready'), '');
+}

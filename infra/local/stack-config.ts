@@ -1,0 +1,114 @@
+/**
+ * Stack config: where one local stack lives: folders, ports, users. A second stack (tests) differs in state and port base
+ * only. Reads the environment once; everything else gets the result.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+export interface StackConfig {
+  checkout: string;
+  cache: string;
+  state: string;
+  portBase: number;
+  /** Hostname as slurm wants it: without domain. */
+  host: string;
+}
+
+/** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
+export const users = { slurm: 'slurm', database: 'mysql', rest: 'critic-rest', job: 'critic' } as const;
+
+/** Offsets from the port base. slurmd-0 and slurmd-1 take two in a row. */
+const offsets = {
+  temporal: 233,
+  temporalUi: 234,
+  temporalMetrics: 235,
+  slurmctld: 817,
+  slurmd: 818,
+  slurmdbd: 822,
+  slurmrestd: 820,
+  teacher: 800,
+  database: 806,
+} as const;
+
+export function port(config: StackConfig, name: keyof typeof offsets): number {
+  return config.portBase + offsets[name];
+}
+
+/** From CRITIC_STATE, CRITIC_CACHE and CRITIC_PORT_BASE; defaults for root and for others. */
+export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
+  const root = process.getuid?.() === 0;
+  const base = Number(env.CRITIC_PORT_BASE ?? 17_000);
+  if (!Number.isInteger(base) || base < 1024 || base > 64_000) {
+    throw new Error(
+      `CRITIC_PORT_BASE: expected a whole number from 1024 to 64000, got "${env.CRITIC_PORT_BASE ?? ''}"`,
+    );
+  }
+  return {
+    checkout,
+    cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
+    state: env.CRITIC_STATE ?? (root ? '/var/lib/critic' : join(homedir(), '.local/state/critic')),
+    portBase: base,
+    host: execFileSync('hostname', ['-s'], { encoding: 'utf8' }).trim(),
+  };
+}
+
+/** Folders of a stack. Unix socket paths end at about 100 characters, so `run` is short. */
+export function folders(config: StackConfig) {
+  const local = join(config.state, 'local');
+  return {
+    local,
+    logs: join(local, 'logs'),
+    pids: join(local, 'pids'),
+    run: join(local, 'run'),
+    slurm: join(local, 'slurm'),
+    database: join(local, 'mysql'),
+    store: join(config.state, 'store'),
+    datasets: join(config.state, 'datasets'),
+    env: join(local, 'env.json'),
+    workerReady: join(local, 'worker.ready'),
+    teacherKey: join(local, 'teacher.key'),
+  } as const;
+}
+
+/** Folder of the Python environment: named by its requirements, so that a change builds a new one. */
+export function pythonEnvironment(config: StackConfig): string {
+  const text = readFileSync(join(config.checkout, 'trainer/requirements.txt'));
+  return join(config.cache, 'python', createHash('sha256').update(text).digest('hex').slice(0, 12));
+}
+
+/** Environment of worker and CLI: addresses and paths, never a secret's value. */
+export function localEnvironment(config: StackConfig): Record<string, string> {
+  const where = folders(config);
+  const slurmConf = join(where.slurm, 'slurm.conf');
+  const token = [
+    '/usr/bin/env',
+    `SLURM_CONF=${slurmConf}`,
+    'scontrol',
+    'token',
+    `username=${users.job}`,
+    'lifespan=1800',
+  ];
+  return {
+    CRITIC_TEMPORAL_ADDRESS: `127.0.0.1:${port(config, 'temporal')}`,
+    CRITIC_TEMPORAL_NAMESPACE: 'default',
+    CRITIC_TEMPORAL_UI: `http://127.0.0.1:${port(config, 'temporalUi')}`,
+    CRITIC_SLURM_URL: `http://127.0.0.1:${port(config, 'slurmrestd')}`,
+    CRITIC_SLURM_USER: users.job,
+    CRITIC_SLURM_TOKEN_COMMAND: JSON.stringify(token),
+    CRITIC_STORE: where.store,
+    CRITIC_PYTHON: join(pythonEnvironment(config), 'bin/python'),
+    CRITIC_TRAINER_SOURCE: join(config.checkout, 'trainer'),
+    CRITIC_JOB_SCRIPT: join(config.checkout, 'infra/sbatch/job.sh'),
+    CRITIC_JOB_USER: users.job,
+    CRITIC_LLM_BASE_URL: `http://127.0.0.1:${port(config, 'teacher')}/v1`,
+    CRITIC_LLM_API_KEY_FILE: where.teacherKey,
+    CRITIC_DATASETS: where.datasets,
+    SLURM_CONF: slurmConf,
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * The stack: up, down, status. Idempotent: `up` starts what does not run, leaves what does, and mends a half-started stack;
+ * `down` stops in reverse order. One at a time, by a lock that dies with its holder.
+ */
+import { execFile } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { prepare } from './prepare.ts';
+import { running, start, startTimeOf, stop } from './processes.ts';
+import { type Service, services, slurmEnv } from './services.ts';
+import { folders, type StackConfig } from './stack-config.ts';
+
+const run = promisify(execFile);
+
+export interface ServiceStatus {
+  name: string;
+  state: 'running' | 'stopped';
+  pid?: number;
+  port?: number;
+  since?: string;
+}
+
+export type Say = (line: string) => void;
+
+/** Starts every service that does not run, each as soon as those it needs are ready. Throws one sentence if one fails. */
+export async function up(config: StackConfig, say: Say): Promise<void> {
+  await withLock(config, async () => {
+    prepare(config);
+    const ready = new Map<string, Promise<void>>();
+    for (const service of services(config)) {
+      const before = service.after.map((name) => ready.get(name) ?? Promise.resolve());
+      const work = Promise.all(before).then(() => bring(config, service, say));
+      ready.set(service.name, work);
+    }
+    const failed = (await Promise.allSettled(ready.values())).find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  });
+}
+
+/** Stops everything, newest first; jobs are cancelled before, since slurmstepd outlives slurmd. */
+export async function down(config: StackConfig, say: Say): Promise<void> {
+  await withLock(config, async () => {
+    const pids = (name: string) => join(folders(config).pids, `${name}.json`);
+    await stop(pids('worker'), 40_000);
+    if (running(pids('slurmctld')) !== undefined) await cancelJobs(config);
+    for (const service of services(config).toReversed()) {
+      if (running(pids(service.name)) !== undefined) say(`${service.name}: stopping`);
+      await stop(pids(service.name), service.name === 'database' ? 60_000 : 15_000);
+    }
+  });
+}
+
+export function status(config: StackConfig): ServiceStatus[] {
+  return services(config).map(({ name, port }) => {
+    const record = running(join(folders(config).pids, `${name}.json`));
+    return {
+      name,
+      state: record === undefined ? 'stopped' : 'running',
+      ...(port === undefined ? {} : { port }),
+      ...(record === undefined ? {} : { pid: record.pid, since: record.since }),
+    };
+  });
+}
+
+async function bring(config: StackConfig, service: Service, say: Say): Promise<void> {
+  const where = folders(config);
+  const record = join(where.pids, `${service.name}.json`);
+  const log = join(where.logs, `${service.name}.log`);
+  const launch = service.launch();
+  const fingerprint = JSON.stringify([launch.argv, launch.env]);
+  const standing = running(record);
+  if (standing !== undefined && standing.fingerprint !== fingerprint) await stop(record);
+  if (running(record) === undefined) {
+    const startedAt = Date.now();
+    start(record, { ...launch, log, fingerprint });
+    await waitUntilReady(service, record, log);
+    say(`${service.name}: up in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+    return;
+  }
+  await waitUntilReady(service, record, log);
+}
+
+async function waitUntilReady(service: Service, record: string, log: string): Promise<void> {
+  const until = Date.now() + service.deadlineSeconds * 1000;
+  for (;;) {
+    if (running(record) === undefined)
+      throw new Error(`${service.name} ended at once; the end of ${log}:\n${tail(log)}`);
+    try {
+      await service.ready();
+      return;
+    } catch (error) {
+      if (Date.now() > until) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(
+          `${service.name} is not ready after ${service.deadlineSeconds} s (${why}); the end of ${log}:\n${tail(log)}`,
+          { cause: error },
+        );
+      }
+      await sleep(150);
+    }
+  }
+}
+
+async function cancelJobs(config: StackConfig): Promise<void> {
+  const env = slurmEnv(config);
+  await run('scancel', ['--state=PENDING,RUNNING,SUSPENDED', '--user=critic'], { env }).catch(() => undefined); // a dead controller has no jobs to wait for
+  for (let i = 0; i < 60; i += 1) {
+    const left = await run('squeue', ['-h'], { env }).catch(() => ({ stdout: '' }));
+    if (left.stdout.trim() === '') return;
+    await sleep(500);
+  }
+}
+
+function tail(path: string): string {
+  if (!existsSync(path)) return '(no log)';
+  return readFileSync(path, 'utf8').split('\n').slice(-12).join('\n').trim();
+}
+
+/** Holds `<state>/local/lock`. A lock whose holder is gone is taken over. */
+async function withLock(config: StackConfig, work: () => Promise<void>): Promise<void> {
+  const { local } = folders(config);
+  mkdirSync(local, { recursive: true });
+  const path = join(local, 'lock');
+  for (let tries = 0; !takeLock(path); tries += 1) {
+    if (tries > 600) throw new Error(`another "critic local" holds ${path} for five minutes now`);
+    await sleep(500);
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function takeLock(path: string): boolean {
+  const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}`;
+  try {
+    const file = openSync(path, 'wx');
+    writeSync(file, mine);
+    closeSync(file);
+    return true;
+  } catch {
+    const [pid = '', startTime = ''] = existsSync(path) ? readFileSync(path, 'utf8').split(' ') : [];
+    if (startTimeOf(Number(pid)) !== startTime) rmSync(path, { force: true });
+    return false;
+  }
+}
