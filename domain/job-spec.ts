@@ -105,9 +105,7 @@ export function renderJobRequest(
     cpusPerTask: resources.cpus,
     memoryPerNodeMiB: memory === undefined ? undefined : Math.ceil(memory * changes.memoryFactor),
     gpus:
-      resources.gpus_per_node === 0
-        ? undefined
-        : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
+      resources.gpus_per_node === 0 ? undefined : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
     timeLimitMinutes: changes.timeLimitMinutes ?? resources.time_limit_minutes,
     excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
     comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,

@@ -1,0 +1,45 @@
+/** Budget: what requests cost, reserved before they are sent and settled by the answer's usage. USD throughout. */
+
+/** USD per million tokens. */
+export interface Prices {
+  input: number;
+  cached_input: number;
+  output: number;
+}
+
+/** Tokens of one request or of many. `cachedInput` is part of `input`. */
+export interface Usage {
+  input: number;
+  cachedInput: number;
+  output: number;
+}
+
+export const noUsage: Usage = { input: 0, cachedInput: 0, output: 0 };
+
+export function addUsage(a: Usage, b: Usage): Usage {
+  return { input: a.input + b.input, cachedInput: a.cachedInput + b.cachedInput, output: a.output + b.output };
+}
+
+/** Price of this usage in USD. */
+export function cost(usage: Usage, prices: Prices): number {
+  const fresh = Math.max(0, usage.input - usage.cachedInput);
+  return (fresh * prices.input + usage.cachedInput * prices.cached_input + usage.output * prices.output) / 1e6;
+}
+
+/** Money of a stage: `spent` is settled, `reserved` is in flight. */
+export interface Purse {
+  cap: number;
+  spent: number;
+  reserved: number;
+}
+
+/** The purse with `amount` reserved, or undefined if the cap would be passed. */
+export function reserve(purse: Purse, amount: number): Purse | undefined {
+  if (purse.spent + purse.reserved + amount > purse.cap) return undefined;
+  return { ...purse, reserved: purse.reserved + amount };
+}
+
+/** The purse after an answer: the reservation is given back, what was used is spent. */
+export function settle(purse: Purse, reserved: number, used: number): Purse {
+  return { ...purse, reserved: Math.max(0, purse.reserved - reserved), spent: purse.spent + used };
+}
