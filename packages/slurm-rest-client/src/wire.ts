@@ -106,7 +106,8 @@ export const accountingJob = z.object({
     .transform((comment) => comment?.job ?? ''),
 });
 
-export const jobStatus = z.object({ job_id: id, state: words });
+/** Here the id is a text: `12_3` for a task of an array. */
+export const jobStatus = z.object({ job_id: z.union([z.number(), z.string()]).transform(String), state: words });
 
 export const submitAnswer = z.object({ job_id: id.optional(), job_submit_user_msg: text });
 

@@ -1,0 +1,191 @@
+/** Reading jobs back: which requests that becomes, and what is made of odd answers. */
+import { describe, expect, test } from 'vitest';
+import { failed, json, plain, urls, withClient, type Script } from './scripted-server.ts';
+
+const noJobs: Script = (_, r) => json(r, 200, { jobs: [], errors: [] });
+
+/** Every job that is asked for runs. */
+const allRunning: Script = (request, r) => {
+  const asked = new URL(request.url, 'http://x').searchParams.getAll('job_id');
+  json(r, 200, { jobs: asked.map((id) => ({ job_id: id, state: ['RUNNING'] })), errors: [] });
+};
+
+const life = (start: number, current: string) => ({
+  job_id: 7,
+  state: { current: [current] },
+  time: { start, submission: 1 },
+});
+
+describe('states', () => {
+  test('are asked for with repeated ids, 200 at a time, never with a comma', async () => {
+    const ids = Array.from({ length: 450 }, (_, index) => String(index + 1));
+    await withClient(allRunning, async (client, received) => {
+      expect(await client.jobStates(ids)).toHaveLength(450);
+      expect(received).toHaveLength(3);
+      for (const request of received) expect(request.url).not.toMatch(/,|%2C/i);
+    });
+  });
+
+  test('of nobody are not asked for', async () => {
+    await withClient(
+      (_, r) => json(r, 500, {}),
+      async (client, received) => {
+        expect(await client.jobStates([])).toEqual([]);
+        expect(received).toEqual([]);
+      },
+    );
+  });
+
+  test('leave out whom slurmctld does not know', async () => {
+    await withClient(
+      (_, r) => json(r, 404, failed(2017)),
+      async (client) => {
+        expect(await client.jobStates(['7'])).toEqual([]);
+      },
+    );
+  });
+
+  test('on v0.0.38 are one list of all jobs, details included', async () => {
+    const jobs = [
+      { job_id: 7, name: 'mine', job_state: 'RUNNING' },
+      { job_id: 8, name: 'other', job_state: 'RUNNING' },
+    ];
+    await withClient(
+      (_, r) => json(r, 200, { jobs, errors: [] }),
+      async (client, received) => {
+        expect(await client.jobStates(['7', '9'])).toMatchObject([
+          { id: '7', state: 'RUNNING', details: { name: 'mine' } },
+        ]);
+        expect(urls(received)).toEqual(['GET /slurm/v0.0.38/jobs/']);
+      },
+      { apiVersion: 'v0.0.38' },
+    );
+  });
+});
+
+describe('a look-up', () => {
+  test('of a job that slurmctld does not know gives undefined, as 500 and as 404', async () => {
+    await withClient(
+      (_, r) => json(r, 500, failed(2017)),
+      async (client) => expect(await client.getJob('7')).toBeUndefined(),
+    );
+    await withClient(
+      (_, r) => json(r, 404, { jobs: [], ...failed(2017) }),
+      async (client) => expect(await client.getJob('7')).toBeUndefined(),
+    );
+  });
+
+  test('of a job with a dead controller is not "unknown job"', async () => {
+    await withClient(
+      (_, r) => json(r, 500, failed(-1)),
+      async (client) => {
+        await expect(client.getJob('7')).rejects.toMatchObject({ kind: 'unavailable' });
+      },
+    );
+  });
+
+  test('that gives no list at all is an error, never "no jobs"', async () => {
+    await withClient(
+      (_, r) => json(r, 200, { errors: [] }),
+      async (client) => {
+        await expect(client.listJobs()).rejects.toMatchObject({ kind: 'protocol' });
+      },
+    );
+  });
+
+  test('in slurmdbd by name says since when, so that midnight loses nothing', async () => {
+    const since = new Date(1_700_000_000_000);
+    await withClient(noJobs, async (client, received) => {
+      await client.accountingJobsByName('a.b-c', { since });
+      expect(urls(received)).toEqual([
+        'GET /slurmdb/v0.0.42/jobs/?job_name=a.b-c&start_time=1700000000&show_duplicates=true',
+      ]);
+    });
+    await withClient(
+      noJobs,
+      async (client, received) => {
+        await client.accountingJobsByName('a.b-c', { since });
+        expect(urls(received)).toEqual(['GET /slurmdb/v0.0.38/jobs/?job_name=a.b-c&start_time=uts1700000000']);
+      },
+      { apiVersion: 'v0.0.38' },
+    );
+  });
+
+  test('in slurmdbd by id gives every life of the job, oldest first', async () => {
+    await withClient(
+      (_, r) => json(r, 200, { jobs: [life(200, 'COMPLETED'), life(100, 'PREEMPTED')], errors: [] }),
+      async (client) => {
+        expect((await client.accountingJobs({ id: '7' })).map((job) => job.state)).toEqual(['PREEMPTED', 'COMPLETED']);
+      },
+    );
+  });
+
+  test('in a slurmdbd that is down or rejects the token is told apart (both 502, 7000)', async () => {
+    await withClient(
+      (_, r) => json(r, 502, failed(7000, 'Unable to connect to database')),
+      async (client) => {
+        await expect(client.accountingJobs({ id: '7' })).rejects.toMatchObject({ kind: 'unavailable' });
+      },
+    );
+    await withClient(
+      (_, r) => json(r, 502, failed(7000, 'Protocol authentication error')),
+      async (client) => {
+        await expect(client.accountingJobs({ id: '7' })).rejects.toMatchObject({ kind: 'auth' });
+      },
+    );
+  });
+
+  test('in a server without accounting says which path is missing', async () => {
+    await withClient(
+      (_, r) => plain(r, 404, 'Unable find requested URL'),
+      async (client) => {
+        await expect(client.accountingJobs({ id: '7' })).rejects.toThrow(/look up job 7 in slurmdbd.*404/);
+      },
+    );
+  });
+});
+
+describe('an update', () => {
+  test('uses each family’s names', async () => {
+    const change = { comment: 'c', timeLimitMinutes: 5, excludedNodes: ['n1', 'n2'] };
+    const bodies: unknown[] = [];
+    for (const apiVersion of ['v0.0.38', 'v0.0.42'] as const) {
+      await withClient(
+        (_, r) => json(r, 200, { errors: [] }),
+        async (client, received) => {
+          await client.updateJob('7', change);
+          bodies.push(JSON.parse(received[0]?.body ?? ''));
+        },
+        { apiVersion },
+      );
+    }
+    expect(bodies).toEqual([
+      { comment: 'c', time_limit: 5, exclude_nodes: 'n1,n2' },
+      { comment: 'c', time_limit: { set: true, number: 5 }, excluded_nodes: ['n1', 'n2'] },
+    ]);
+  });
+
+  test('that releases a job is refused on v0.0.38, which cannot', async () => {
+    await withClient(
+      (_, r) => json(r, 200, {}),
+      async (client) => {
+        await expect(client.updateJob('7', { hold: false })).rejects.toMatchObject({ kind: 'refused' });
+      },
+      { apiVersion: 'v0.0.38' },
+    );
+  });
+});
+
+describe('ping', () => {
+  test('says down when the controller is down, with 200 (24.11) and with 500 (22.05)', async () => {
+    const down = [{ hostname: 'c1', pinged: 'DOWN', mode: 'primary' }];
+    await withClient(
+      (_, r) => json(r, 200, { pings: down, errors: [] }),
+      async (client) => expect((await client.ping()).up).toBe(false),
+    );
+    await withClient(
+      (_, r) => json(r, 500, failed(-1)),
+      async (client) => expect((await client.ping()).up).toBe(false),
+    );
+  });
+});
