@@ -1,0 +1,49 @@
+"""The device of this process and its threads. One process, one device: work over several GPUs is not done here."""
+
+import os
+from pathlib import Path
+
+from critic_trainer.failures import BadConfiguration
+
+
+def has_gpu() -> bool:
+    """Is there an NVIDIA GPU for this process? Asks the environment and /dev, so that torch need not be imported."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return visible not in ("", "-1", "NoDevFiles")
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def require_one_node() -> None:
+    """Raises BadConfiguration in a job of several nodes: the others would idle, and nobody would notice."""
+    nodes = os.environ.get("SLURM_JOB_NUM_NODES", "1")
+    if nodes != "1":
+        raise BadConfiguration(f"resources.nodes: this trainer runs on one node, got {nodes}")
+
+
+def prepare_environment(threads: int, caches: Path) -> None:
+    """Sets threads and offline mode. Before torch is imported: OpenMP reads its variables once."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ |= {
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "warning",
+        "HF_HOME": str(caches / "huggingface"),
+        "TRITON_CACHE_DIR": str(caches / "triton"),
+        "MPLCONFIGDIR": str(caches / "matplotlib"),
+        "WANDB_DISABLED": "true",
+    }
+    # Spares torch.compile's probing of a compiler; nothing here is compiled.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+
+
+def prepare_torch(threads: int) -> None:
+    """Threads of torch itself, and denormals to zero: tiny numbers cost hundreds of cycles each on a CPU."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)

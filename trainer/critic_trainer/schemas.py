@@ -1,0 +1,127 @@
+"""JSON Schemas of attempt.json and result.json: the wire contract with the orchestrator.
+
+They live here, and not in a JSON file, because a job runs a copy of this package's .py files alone. The same schemas are
+written to tests/golden/*.schema.json for the TypeScript side; a test compares them.
+"""
+
+from typing import Any
+
+_POSITIVE_INT = {"type": "integer", "minimum": 1}
+_POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+_FRACTION = {"type": "number", "minimum": 0, "maximum": 1}
+_ABSOLUTE = {"type": "string", "pattern": "^/"}
+_NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 64}
+_COUNT = {"type": ["integer", "null"], "minimum": 0}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+        "additionalProperties": False,
+    }
+
+
+_REWARD = _object(
+    {
+        "shape": {"enum": ["l1", "l2", "gaussian", "laplace"]},
+        "format_weight": {"type": "number", "minimum": 0, "maximum": 10},
+        "floor": _FRACTION,
+    }
+)
+
+_SFT = _object(
+    {
+        "batch_size": _POSITIVE_INT,
+        "gradient_accumulation": _POSITIVE_INT,
+        "learning_rate": _POSITIVE,
+        "epochs": _POSITIVE,
+        "warmup_ratio": _FRACTION,
+        "cutoff_len": _POSITIVE_INT,
+        "save_steps": _POSITIVE_INT,
+    },
+    {"llamafactory": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}},
+)
+
+_GRPO = _object(
+    {
+        "steps": _POSITIVE_INT,
+        "prompts_per_step": _POSITIVE_INT,
+        "generations": {"type": "integer", "minimum": 2},
+        "learning_rate": _POSITIVE,
+        "temperature": _POSITIVE,
+        "beta": {"type": "number", "minimum": 0},
+        "epsilon": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "epsilon_high": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "max_completion_length": _POSITIVE_INT,
+        "save_steps": _POSITIVE_INT,
+        "reward": _REWARD,
+    },
+    {"gradient_accumulation": _POSITIVE_INT},
+)
+
+_PREDICT = _object(
+    {
+        "split": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        "batch_size": _POSITIVE_INT,
+        "max_new_tokens": _POSITIVE_INT,
+        "sampled_temperature": _POSITIVE,
+    }
+)
+
+
+def _kind(kind: str, inputs: list[str], params: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "if": {"properties": {"kind": {"const": kind}}},
+        "then": {"properties": {"inputs": {"required": inputs}, "params": params}},
+    }
+
+
+ATTEMPT_SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "attempt.json: what a job is to do",
+    **_object(
+        {
+            "schema": {"const": 1},
+            "name": _NAME,
+            "run": _NAME,
+            "stage": {"enum": ["sft", "grpo", "predict-base", "predict-sft", "predict-grpo"]},
+            "attempt": _POSITIVE_INT,
+            "kind": {"enum": ["sft", "grpo", "predict"]},
+            "model": _ABSOLUTE,
+            "inputs": {"type": "object", "additionalProperties": _ABSOLUTE},
+            "resume_from": {"type": ["string", "null"], "pattern": "^/"},
+            "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+            "threads": {"type": "integer", "minimum": 1, "maximum": 1024},
+            "planned": _object({"steps": _COUNT}, {"rows": _COUNT}),
+            "params": {"type": "object"},
+        }
+    ),
+    "allOf": [
+        _kind("sft", ["dataset", "mix"], _SFT),
+        _kind("grpo", ["dataset", "prompts"], _GRPO),
+        _kind("predict", ["dataset", "prompts"], _PREDICT),
+    ],
+}
+
+RESULT_SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "result.json: what a trainer did, written last",
+    **_object(
+        {
+            "schema": {"const": 1},
+            "name": _NAME,
+            "kind": {"enum": ["sft", "grpo", "predict"]},
+            "steps_planned": _COUNT,
+            "steps_done": _COUNT,
+            "first_step": _COUNT,
+            "resumed_from_step": _COUNT,
+            "finite": {"type": "boolean"},
+            "rows": _COUNT,
+            "model": {"type": ["string", "null"]},
+            "trainer": {"type": "object", "additionalProperties": {"type": "string"}},
+            "seconds": {"type": "number", "minimum": 0},
+        }
+    ),
+}

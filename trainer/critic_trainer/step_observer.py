@@ -1,0 +1,101 @@
+"""What every training does between steps, as a callback of Hugging Face Trainer: LLaMA-Factory's and TRL's alike.
+
+Writes metrics, publishes checkpoints, stops when asked to or when numbers are not finite. It changes nothing in a step.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from critic_trainer.attempt import Attempt
+from critic_trainer.checkpoints import publish_checkpoint
+from critic_trainer.failures import BadConfiguration, Checkpointed
+from critic_trainer.metrics import Metrics, normalised
+from critic_trainer.stop_request import StopRequest
+from critic_trainer.work_done import WorkDone
+
+
+class DivergedError(Exception):
+    """A logged number is NaN or infinite: the weights are lost, further steps are wasted."""
+
+
+class StepObserver(TrainerCallback):
+    """Watches one training. Ask `work_done` after it; DivergedError and Checkpointed leave `train()` through it."""
+
+    def __init__(self, attempt: Attempt, metrics: Metrics, stop: StopRequest, resumed_from_step: int | None) -> None:
+        self._attempt = attempt
+        self._metrics = metrics
+        self._stop = stop
+        self._resumed_from_step = resumed_from_step
+        self._first_step: int | None = None
+        self._last_step: int | None = None
+        self._written: Path | None = None
+        self._stopping = False
+
+    def work_done(self) -> WorkDone:
+        """What was seen to be done. `steps` counts from the very first attempt's first step."""
+        return WorkDone(
+            steps=self._last_step or 0,
+            first_step=self._first_step,
+            resumed_from_step=self._resumed_from_step,
+            finite=self._metrics.finite,
+            rows=None,
+            has_model=self._metrics.finite,
+        )
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Refuses a plan that the trainer does not share, and a resume that did not happen, before any step is paid for."""
+        planned = self._attempt.planned_steps
+        if planned is not None and state.max_steps != planned:
+            raise BadConfiguration(f"attempt.json: planned.steps: the trainer counts {state.max_steps}, got {planned}")
+        if state.global_step != (self._resumed_from_step or 0):
+            raise RuntimeError(f"asked to go on after step {self._resumed_from_step}, at step {state.global_step}")
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._publish()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._first_step = self._first_step or state.global_step
+        self._last_step = state.global_step
+        if self._stop.requested and state.global_step < state.max_steps:
+            self._stopping = True
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Raises DivergedError before Trainer would save: a checkpoint of NaN is worth nothing."""
+        values = normalised(logs or {})
+        if not values or not state.is_world_process_zero:
+            return
+        non_finite = self._metrics.append(state.global_step, state.max_steps, values)
+        if non_finite:
+            raise DivergedError(f"step {state.global_step}: {', '.join(non_finite)} not finite")
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Only remembers: other callbacks (LLaMA-Factory's processor) still write into the checkpoint."""
+        if state.is_world_process_zero:
+            self._written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._publish()
+        if self._stopping:
+            raise Checkpointed(f"checkpoint of step {state.global_step} of {state.max_steps} published, as asked")
+
+    def _publish(self) -> None:
+        if self._written is not None:
+            publish_checkpoint(self._written, self._attempt.checkpoints)
+            self._written = None

@@ -1,0 +1,25 @@
+"""The wish to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. Asked for between steps, never acted on within one."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+
+
+class StopRequest:
+    """Knows whether somebody asked this attempt to save a checkpoint and end."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "checkpoint-requested"
+        self._signalled = False
+
+    def listen(self) -> None:
+        """Takes SIGUSR2 and SIGTERM. Main thread only."""
+        signal.signal(signal.SIGUSR2, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signalled = True
+
+    @property
+    def requested(self) -> bool:
+        return self._signalled or self._file.exists()
