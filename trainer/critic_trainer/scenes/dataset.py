@@ -1,0 +1,123 @@
+"""The sample dataset: IE-Bench's shape, drawn here, deterministic from a seed.
+
+`DIR/pairs.jsonl`, `DIR/images/src/*.png`, `DIR/images/edited/*.png`, `DIR/dataset.json`. Splits are by source picture.
+MOS: the mean of five simulated raters, each round(o + N(0, 0.45)) clipped to 1..5, where o is the score of `edits`; the
+three dimensions likewise from 1 + 4 x their part.
+"""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from .draw import Scene, random_scene, render
+from .edits import apply, random_edit
+
+GENERATOR_VERSION = 2
+RATERS = 5
+RATER_NOISE = 0.45
+METHODS = ("SketchEdit", "PixelSwap", "CellPaint", "BoxTune")  # pretended editing models
+FORMULA = "o = 1 + 4 (0.45 alignment + 0.25 fidelity + 0.30 quality); MOS = mean of 5 raters round(o + N(0, 0.45))"
+
+
+def main() -> None:
+    """Command line; see the module's text."""
+    parser = argparse.ArgumentParser(prog="critic_trainer.scenes", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--sources", type=int, default=100, help="source pictures, at least 10")
+    parser.add_argument("--edits", type=int, default=10, help="edits of each source, at least 1")
+    args = parser.parse_args()
+    if args.sources < 10 or args.edits < 1:
+        parser.error("--sources: expected at least 10; --edits: expected at least 1")
+    if generate(args.out, args.seed, args.sources, args.edits):
+        print(f"wrote {args.sources * args.edits} pairs to {args.out}")
+    else:
+        print(f"{args.out} is there already, with the same settings")
+
+
+def generate(out: Path, seed: int, sources: int, edits: int) -> bool:
+    """Writes the dataset unless it stands. True if it wrote. Raises FileExistsError if another one is there."""
+    card = {
+        "schema": 1,
+        "name": f"sample-{seed}-{sources}x{edits}",
+        "seed": seed,
+        "generator_version": GENERATOR_VERSION,
+        "sources": sources,
+        "edits_per_source": edits,
+        "counts": {split: edits * splits(sources).count(split) for split in ("train", "dev", "test")},
+        "mos_formula": FORMULA,
+    }
+    if (out / "dataset.json").exists():
+        if json.loads((out / "dataset.json").read_text()) == card:
+            return False
+        raise FileExistsError(f"{out} holds another dataset: choose another folder or remove it")
+    temporary = out.with_name(f"{out.name}.tmp-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    (temporary / "images/src").mkdir(parents=True)
+    (temporary / "images/edited").mkdir()
+    with (temporary / "pairs.jsonl").open("w") as file:
+        for row in write_pairs(temporary, seed, sources, edits):
+            file.write(json.dumps(row) + "\n")
+    (temporary / "dataset.json").write_text(json.dumps(card, indent=2) + "\n")
+    temporary.rename(out)
+    return True
+
+
+def splits(sources: int) -> list[str]:
+    """Split of each source in order: 70 % train, 10 % dev, 20 % test, at least one source each."""
+    dev = max(1, round(sources * 0.1))
+    test = max(1, round(sources * 0.2))
+    return ["train"] * (sources - dev - test) + ["dev"] * dev + ["test"] * test
+
+
+def scene_of(seed: int, source: int) -> Scene:
+    """The source scene with this number; the pre-training draws from other streams of other seeds."""
+    return random_scene(np.random.default_rng([seed, 10, source]))
+
+
+def write_pairs(root: Path, seed: int, sources: int, edits: int) -> list[dict]:
+    """Draws and writes every picture; rows in the order of sources and edits."""
+    rows = []
+    seen: set[Scene] = set()
+    for source, split in enumerate(splits(sources)):
+        rng = np.random.default_rng([seed, 11, source])
+        scene = scene_of(seed, source)
+        while scene in seen:
+            scene = random_scene(rng)
+        seen.add(scene)
+        name = f"s{source:04d}"
+        render(scene).save(root / f"images/src/{name}.png")
+        for number in range(edits):
+            edit = random_edit(scene, rng)
+            pair = f"{name}-e{number:02d}"
+            apply(scene, edit, rng).save(root / f"images/edited/{pair}.png")
+            alignment, fidelity, quality = edit.parts()
+            rows.append(
+                {
+                    "id": pair,
+                    "source_id": name,
+                    "split": split,
+                    "instruction": edit.instruction,
+                    "source_image": f"images/src/{name}.png",
+                    "edited_image": f"images/edited/{pair}.png",
+                    "mos": {
+                        "overall": mos(edit.score(), rng),
+                        "alignment": mos(1 + 4 * alignment, rng),
+                        "fidelity": mos(1 + 4 * fidelity, rng),
+                        "quality": mos(1 + 4 * quality, rng),
+                    },
+                    "method": str(rng.choice(METHODS)),
+                    "edit_kind": edit.kind,
+                }
+            )
+    return rows
+
+
+def mos(score: float, rng: np.random.Generator) -> float:
+    """Mean opinion of the simulated raters, in [1, 5], two decimals."""
+    ratings = np.clip(np.rint(score + rng.normal(0, RATER_NOISE, size=RATERS)), 1, 5)
+    return round(float(ratings.mean()), 2)
