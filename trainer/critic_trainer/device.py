@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from critic_trainer.failures import BadConfiguration
+from critic_trainer.failures import BadConfigurationError
 
 
 def has_gpu() -> bool:
@@ -15,10 +15,10 @@ def has_gpu() -> bool:
 
 
 def require_one_node() -> None:
-    """Raises BadConfiguration in a job of several nodes: the others would idle, and nobody would notice."""
+    """Raises BadConfigurationError in a job of several nodes: the others would idle, and nobody would notice."""
     nodes = os.environ.get("SLURM_JOB_NUM_NODES", "1")
     if nodes != "1":
-        raise BadConfiguration(f"resources.nodes: this trainer runs on one node, got {nodes}")
+        raise BadConfigurationError(f"resources.nodes: this trainer runs on one node, got {nodes}")
 
 
 def prepare_environment(threads: int, caches: Path) -> None:

@@ -21,25 +21,25 @@ class TrainerError(Exception):
     exit_code = BUG
 
 
-class BadData(TrainerError):
+class BadDataError(TrainerError):
     """Input rows or images are not as agreed. Names the file and line or record."""
 
     exit_code = BAD_DATA
 
 
-class BadConfiguration(TrainerError):
+class BadConfigurationError(TrainerError):
     """attempt.json, or what it points to, is wrong. Says the field, what was given and what was expected."""
 
     exit_code = BAD_CONFIGURATION
 
 
-class TryAgain(TrainerError):
+class TryAgainError(TrainerError):
     """The surroundings failed, not the work: full disk, stale network file system."""
 
     exit_code = TRY_AGAIN
 
 
-class Checkpointed(TrainerError):
+class CheckpointedError(TrainerError):
     """Not a fault: the work was asked to stop, and a complete checkpoint is published."""
 
     exit_code = CHECKPOINTED

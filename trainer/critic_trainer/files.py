@@ -1,11 +1,11 @@
-"""Files that are whole or absent: written beside their place, synced, then renamed. And paths that stay where they belong."""
+"""Files that are whole or absent: written beside their place, synced, renamed. And paths that stay where they belong."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from critic_trainer.failures import BadData
+from critic_trainer.failures import BadDataError
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -45,11 +45,11 @@ def sync_folder(path: Path) -> None:
 def confined(root: Path, relative: str, where: str) -> Path:
     """`relative` below `root`, links followed. `where` names the row, e.g. `train.jsonl:12`.
 
-    Raises BadData if the path is absolute, leaves `root` (also through a link) or is no regular file.
+    Raises BadDataError if the path is absolute, leaves `root` (also through a link) or is no regular file.
     """
     path = (root / relative).resolve()
     if not relative or Path(relative).is_absolute() or not path.is_relative_to(root.resolve()):
-        raise BadData(f'{where}: expected an image path inside {root}, got "{relative}"')
+        raise BadDataError(f'{where}: expected an image path inside {root}, got "{relative}"')
     if not path.is_file():
-        raise BadData(f'{where}: image "{relative}" is not there ({path})')
+        raise BadDataError(f'{where}: image "{relative}" is not there ({path})')
     return path

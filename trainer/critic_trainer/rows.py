@@ -1,4 +1,4 @@
-"""Input rows: prompts and the SFT mix, read with distrust. Every fault is BadData that names file and line or record."""
+"""Input rows: prompts and the SFT mix, read with distrust. A fault is BadDataError that names file and line or record."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from critic_trainer.failures import BadConfiguration, BadData
+from critic_trainer.failures import BadConfigurationError, BadDataError
 from critic_trainer.files import confined
 
 IMAGES_PER_PROMPT = 2
@@ -25,16 +25,16 @@ class PromptRow:
 
 
 def read_prompts(file: Path, dataset: Path) -> list[PromptRow]:
-    """All rows of a prompts file, in order. Raises BadData for the first bad line, BadConfiguration if there is no file."""
+    """All rows of a prompts file, in order. BadDataError for the first bad line, BadConfigurationError if there is no file."""
     if not file.is_file():
-        raise BadConfiguration(f"attempt.json: inputs.prompts: {file} is not there")
+        raise BadConfigurationError(f"attempt.json: inputs.prompts: {file} is not there")
     rows = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         rows.append(_prompt_row(line, dataset, f"{file}:{number}"))
     if not rows:
-        raise BadData(f"{file}: expected at least one row, got none")
+        raise BadDataError(f"{file}: expected at least one row, got none")
     if len({row.id for row in rows}) < len(rows):
-        raise BadData(f"{file}: two rows have the same id")
+        raise BadDataError(f"{file}: two rows have the same id")
     return rows
 
 
@@ -42,21 +42,21 @@ def _prompt_row(line: str, dataset: Path, where: str) -> PromptRow:
     try:
         raw = json.loads(line)
     except ValueError as error:
-        raise BadData(f"{where}: not JSON ({error})") from error
+        raise BadDataError(f"{where}: not JSON ({error})") from error
     if not isinstance(raw, dict):
-        raise BadData(f"{where}: expected an object")
+        raise BadDataError(f"{where}: expected an object")
     for name, kind in (("id", str), ("prompt", str), ("images", list), ("mos", int | float)):
         if not isinstance(raw.get(name), kind) or raw.get(name) == "":
-            raise BadData(f"{where}: {name}: got {json.dumps(raw.get(name))[:80]}")
+            raise BadDataError(f"{where}: {name}: got {json.dumps(raw.get(name))[:80]}")
     if not math.isfinite(raw["mos"]) or not 1 <= raw["mos"] <= 5:
-        raise BadData(f"{where}: mos: expected 1 to 5, got {raw['mos']}")
+        raise BadDataError(f"{where}: mos: expected 1 to 5, got {raw['mos']}")
     images = _images(raw["images"], dataset, where)
     return PromptRow(raw["id"], raw["prompt"], images, float(raw["mos"]))
 
 
 def _images(given: list[Any], dataset: Path, where: str) -> tuple[Path, ...]:
     if len(given) != IMAGES_PER_PROMPT or not all(isinstance(image, str) for image in given):
-        raise BadData(f"{where}: images: expected {IMAGES_PER_PROMPT} paths, got {json.dumps(given)[:200]}")
+        raise BadDataError(f"{where}: images: expected {IMAGES_PER_PROMPT} paths, got {json.dumps(given)[:200]}")
     paths = tuple(confined(dataset, image, where) for image in given)
     for path in paths:
         _check_image(path, where)
@@ -71,30 +71,30 @@ def _check_image(path: Path, where: str) -> None:
         with Image.open(path) as image:
             image.verify()
     except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadData(f"{where}: {path} is not a readable image ({error})") from error
+        raise BadDataError(f"{where}: {path} is not a readable image ({error})") from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise BadData(f"{where}: {path} is not a readable image ({error})") from error
+        raise BadDataError(f"{where}: {path} is not a readable image ({error})") from error
 
 
 def check_mix(mix: Path, dataset: Path) -> int:
     """Checks the SFT mix (sharegpt form) and returns its number of records.
 
-    dataset_info.json must describe `critic_mix` as a local file of this folder: LLaMA-Factory would otherwise download or
-    run what it names.
+    dataset_info.json must describe `critic_mix` as a local file of this folder: LLaMA-Factory would otherwise download
+    or run what it names.
     """
     info = _read_json(mix / "dataset_info.json").get(MIX_DATASET)
     if not isinstance(info, dict):
-        raise BadData(f'{mix / "dataset_info.json"}: has no "{MIX_DATASET}"')
+        raise BadDataError(f'{mix / "dataset_info.json"}: has no "{MIX_DATASET}"')
     name = info.get("file_name")
     if not isinstance(name, str) or Path(name).name != name or _REMOTE_KEYS & info.keys():
-        raise BadData(
+        raise BadDataError(
             f"{mix / 'dataset_info.json'}: {MIX_DATASET}: expected a file_name in this folder, nothing remote"
         )
     records = _read_json(mix / name)
     if not isinstance(records, list) or not records:
-        raise BadData(f"{mix / name}: expected a list of records")
+        raise BadDataError(f"{mix / name}: expected a list of records")
     for index, record in enumerate(records):
         _check_record(record, dataset, f"{mix / name} record {index}")
     return len(records)
@@ -107,11 +107,11 @@ def _check_record(record: Any, dataset: Path, where: str) -> None:
         contents = [user["content"], assistant["content"]]
         images = record["images"]
     except (TypeError, KeyError, ValueError) as error:
-        raise BadData(f"{where}: expected messages of a user and an assistant, and images ({error!r})") from error
+        raise BadDataError(f"{where}: expected messages of a user and an assistant, and images ({error!r})") from error
     if roles != ("user", "assistant") or not all(isinstance(text, str) and text for text in contents):
-        raise BadData(f"{where}: expected a user's and an assistant's text, got roles {roles}")
+        raise BadDataError(f"{where}: expected a user's and an assistant's text, got roles {roles}")
     if not isinstance(images, list) or contents[0].count("<image>") != len(images) or "<image>" in contents[1]:
-        raise BadData(f"{where}: expected one <image> mark in the user's text for each of its images")
+        raise BadDataError(f"{where}: expected one <image> mark in the user's text for each of its images")
     _images(images, dataset, where)
 
 
@@ -119,6 +119,6 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BadConfiguration(f"attempt.json: inputs.mix: {path} is not there") from error
+        raise BadConfigurationError(f"attempt.json: inputs.mix: {path} is not there") from error
     except ValueError as error:
-        raise BadData(f"{path}: not JSON ({error})") from error
+        raise BadDataError(f"{path}: not JSON ({error})") from error

@@ -1,7 +1,7 @@
 """JSON Schemas of attempt.json and result.json: the wire contract with the orchestrator.
 
-They live here, and not in a JSON file, because a job runs a copy of this package's .py files alone. The same schemas are
-written to tests/golden/*.schema.json for the TypeScript side; a test compares them.
+They live here, and not in a JSON file, because a job runs a copy of this package's .py files alone. The same schemas
+are in tests/golden/*.schema.json for the TypeScript side; a test compares them.
 """
 
 from typing import Any

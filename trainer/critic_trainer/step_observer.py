@@ -10,7 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from critic_trainer.attempt import Attempt
 from critic_trainer.checkpoints import publish_checkpoint
-from critic_trainer.failures import BadConfiguration, Checkpointed
+from critic_trainer.failures import BadConfigurationError, CheckpointedError
 from critic_trainer.metrics import Metrics, normalised
 from critic_trainer.stop_request import StopRequest
 from critic_trainer.work_done import WorkDone
@@ -21,7 +21,7 @@ class DivergedError(Exception):
 
 
 class StepObserver(TrainerCallback):
-    """Watches one training. Ask `work_done` after it; DivergedError and Checkpointed leave `train()` through it."""
+    """Watches one training. Ask `work_done` after it; DivergedError and CheckpointedError leave `train()` through it."""
 
     def __init__(self, attempt: Attempt, metrics: Metrics, stop: StopRequest, resumed_from_step: int | None) -> None:
         self._attempt = attempt
@@ -47,10 +47,12 @@ class StepObserver(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Refuses a plan that the trainer does not share, and a resume that did not happen, before any step is paid for."""
+        """Refuses a plan that the trainer does not share, and a resume that did not happen, before the first step."""
         planned = self._attempt.planned_steps
         if planned is not None and state.max_steps != planned:
-            raise BadConfiguration(f"attempt.json: planned.steps: the trainer counts {state.max_steps}, got {planned}")
+            raise BadConfigurationError(
+                f"attempt.json: planned.steps: the trainer counts {state.max_steps}, got {planned}"
+            )
         if state.global_step != (self._resumed_from_step or 0):
             raise RuntimeError(f"asked to go on after step {self._resumed_from_step}, at step {state.global_step}")
 
@@ -93,7 +95,7 @@ class StepObserver(TrainerCallback):
     ) -> None:
         self._publish()
         if self._stopping:
-            raise Checkpointed(f"checkpoint of step {state.global_step} of {state.max_steps} published, as asked")
+            raise CheckpointedError(f"checkpoint of step {state.global_step} of {state.max_steps} published, as asked")
 
     def _publish(self) -> None:
         if self._written is not None:

@@ -1,4 +1,4 @@
-"""The wish to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. Asked for between steps, never acted on within one."""
+"""The wish to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. Acted on between steps, never within one."""
 
 import signal
 from pathlib import Path

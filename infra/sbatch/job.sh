@@ -1,0 +1,105 @@
+#!/bin/bash
+# The one job script: claim the attempt, run the trainer, write down how it ended. Static: nothing is interpolated into it
+# and nothing it reads is evaluated. What to do stands in attempt.json, which the trainer reads; this script never does.
+#
+# Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME; SLURM_JOB_NAME and
+# SLURM_JOB_ID from Slurm. slurmrestd ignores #SBATCH lines, so there are none.
+#
+# Exit code: the trainer's (128 + n if signal n ended it) · 0 if another job owns the attempt · 75 if the folder cannot be
+# written · 78 if the environment is wrong. A requeued job (SLURM_RESTART_COUNT) counts as a second job: one id an attempt.
+set -euo pipefail
+umask 0077
+
+say() { printf 'job.sh: %s\n' "$*" >&2; }
+now() { date -u '+%Y-%m-%dT%H:%M:%SZ'; }
+
+# A value that may stand in JSON and in a path as it is, else the word given for it.
+safe_word() { # value, word if unsafe
+  if [[ "$1" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$ ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi
+}
+
+directory="${CRITIC_ATTEMPT_DIR:-}"
+python="${CRITIC_PYTHON:-}"
+code="${CRITIC_TRAINER:-}"
+if [[ "$directory" != /* || ! -d "$directory" ]]; then
+  say "CRITIC_ATTEMPT_DIR: expected the absolute path of a folder, got \"$directory\""
+  exit 78
+fi
+
+job_id="$(safe_word "${SLURM_JOB_ID:-}" none)"
+if ! mkdir -- "$directory/claim" 2>/dev/null; then
+  if [[ -d "$directory/claim" ]]; then
+    say "another job owns $directory (claim/ is there): job $job_id ends without touching anything"
+    exit 0
+  fi
+  say "cannot write to $directory: claim/ could not be made"
+  exit 75
+fi
+
+name="$(safe_word "${SLURM_JOB_NAME:-}" unnamed)"
+host="$(safe_word "${SLURMD_NODENAME:-${HOSTNAME:-}}" unknown)"
+started_at="$(now)"
+
+write_outcome() { # exit code, signal name or nothing
+  local signal=null temporary="$directory/.outcome.json.tmp"
+  if [[ -n "$2" ]]; then signal="\"$(safe_word "$2" unknown)\""; fi
+  {
+    printf '{"schema":1,"name":"%s","job_id":"%s","host":"%s","exit_code":%d,"signal":%s,"started_at":"%s","ended_at":"%s"}\n' \
+      "$name" "$job_id" "$host" "$1" "$signal" "$started_at" "$(now)" >"$temporary" &&
+      sync -- "$temporary" &&
+      mv -T -- "$temporary" "$directory/outcome.json"
+  } || say "outcome.json could not be written; exit code $1 stands"
+}
+
+end() { # exit code, signal name or nothing
+  write_outcome "$1" "$2"
+  exit "$1"
+}
+
+if [[ "$python" != /* || ! -x "$python" || -d "$python" ]]; then
+  say "CRITIC_PYTHON: expected the absolute path of a program, got \"$python\""
+  end 78 ''
+fi
+if [[ "$code" != /* || ! -f "$code/critic_trainer/__main__.py" ]]; then
+  say "CRITIC_TRAINER: expected the absolute path of a folder with critic_trainer/, got \"$code\""
+  end 78 ''
+fi
+
+trainer=''
+interrupted=0
+request_checkpoint() { # signal name
+  interrupted=1
+  say "got $1: asking for a checkpoint"
+  : >"$directory/checkpoint-requested" || say "checkpoint-requested could not be written"
+  if [[ -n "$trainer" ]]; then kill -s "$1" "$trainer" 2>/dev/null || true; fi
+}
+trap 'request_checkpoint USR2' USR2
+trap 'request_checkpoint TERM' TERM
+
+export HOME="${HOME:-$directory}" PYTHONPATH="$code" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+cd -- "$directory"
+say "job $job_id ($name) on $host: $python -m critic_trainer"
+# Both signals are ignored until Python has its own handlers: one that comes while it starts must not kill it, and the
+# file checkpoint-requested is there by then. -P: the attempt's folder is not searched for modules.
+(
+  trap '' USR2 TERM
+  exec "$python" -P -m critic_trainer
+) &
+trainer=$!
+
+# A signal ends `wait` early; then it is asked again. 127: bash no longer knows the child, so the status that was read
+# before the signal was already its own.
+status=127
+while :; do
+  interrupted=0
+  last="$status"
+  status=0
+  wait "$trainer" || status=$?
+  if ((status == 127 && last != 127)); then status="$last"; fi
+  ((interrupted)) || break
+done
+
+signal=''
+if ((status > 128)); then signal="SIG$(kill -l $((status - 128)))" || signal='unknown'; fi
+say "the trainer ended with $status${signal:+ ($signal)}"
+end "$status" "$signal"

@@ -1,0 +1,83 @@
+"""`python -m critic_trainer`: does what $CRITIC_ATTEMPT_DIR/attempt.json says and ends with a code that has a meaning.
+
+Order: check everything that can be checked without torch, work, verify the work, publish, write result.json last.
+"""
+
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from critic_trainer.attempt import Attempt, read_attempt
+from critic_trainer.device import prepare_environment, prepare_torch, require_one_node
+from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
+from critic_trainer.metrics import Metrics
+from critic_trainer.stop_request import StopRequest
+from critic_trainer.work_done import WorkDone, check_work, write_result
+
+log = logging.getLogger("critic_trainer")
+
+
+def main() -> int:
+    """Runs the attempt in $CRITIC_ATTEMPT_DIR; returns the process's exit code (failures.py)."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    given = os.environ.get("CRITIC_ATTEMPT_DIR", "")
+    directory = Path(given)
+    if not directory.is_absolute() or not directory.is_dir():
+        log.error('CRITIC_ATTEMPT_DIR: expected the absolute path of a folder, got "%s"', given)
+        return BAD_CONFIGURATION
+    return run_attempt(directory)
+
+
+def run_attempt(directory: Path) -> int:
+    """Runs the attempt in `directory`; returns its exit code, raises nothing. A finished one is left alone."""
+    stop = StopRequest(directory)
+    stop.listen()
+    try:
+        attempt = read_attempt(directory)
+        if attempt.result.exists():
+            log.info("%s is finished (result.json is there): nothing is done", attempt.name)
+            return OK
+        _run(attempt, stop)
+    except TrainerError as error:
+        log.error("%s", error)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the process's edge: every failure becomes an exit code here
+        traceback.print_exc()
+        return exit_code_of(error, directory)
+    return OK
+
+
+def _run(attempt: Attempt, stop: StopRequest) -> None:
+    started = time.monotonic()
+    require_one_node()
+    if attempt.output.exists() or attempt.work.exists():
+        raise BadConfigurationError(f"{attempt.directory} was worked in before and is unfinished: make a new attempt")
+    attempt.work.mkdir()
+    prepare_environment(attempt.threads, attempt.work / "caches")
+    prepare_torch(attempt.threads)
+    work = _dispatch(attempt, Metrics(attempt.directory / "metrics.jsonl", attempt.attempt), stop)
+    check_work(attempt, work)
+    write_result(attempt, work, time.monotonic() - started)
+    log.info("%s done in %.1f s", attempt.name, time.monotonic() - started)
+
+
+def _dispatch(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone:
+    """Imports happen here, per kind: each costs 10 to 20 s of a core."""
+    if attempt.kind == "sft":
+        from critic_trainer.sft import train_sft
+
+        return train_sft(attempt, metrics, stop)
+    if attempt.kind == "grpo":
+        from critic_trainer.grpo import train_grpo
+
+        return train_grpo(attempt, metrics, stop)
+    from critic_trainer.predict import predict
+
+    return predict(attempt, metrics, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The reward of a critique: how near its score is to the MOS, and whether it has the asked-for form. Pure functions.
+
+Formulas: IE-Critic-R1 (arXiv 2511.18055), github Coobiw/IE-Critic-R1@357c239, examples/score_function/ie_critic_r1.py.
+The TypeScript twins are domain/reward.ts and domain/score.ts; tests/golden/reward.json holds the cases both must give.
+Numbers are plain decimals in ASCII, as the twin reads them; upstream's float() also takes `1_0`, `inf` and other digits.
+"""
+
+import math
+import re
+
+LOWEST, HIGHEST = 1.0, 5.0
+SHAPES = ("l1", "l2", "gaussian", "laplace")
+_ANSWER = re.compile(r"<answer>(.*?)</answer>")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FORM = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
+
+
+def read_score(response: str) -> float | None:
+    """The score in a response: the first `<answer>…</answer>` on one line, else the whole response as a number.
+
+    None if that is no number or lies outside 1 to 5.
+    """
+    answer = _ANSWER.search(response)
+    text = (response if answer is None else answer[1]).strip()
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    score = float(text)
+    return score if math.isfinite(score) and LOWEST <= score <= HIGHEST else None
+
+
+def accuracy_reward(response: str, mos: float, shape: str, floor: float) -> float:
+    """Reward in [floor, 1] by d = |score - mos|, 0 for a response without a readable score.
+
+    floor f is the reward at d = 1 and the least a readable score gets (upstream r_min and diff_at_rmin 1):
+    l1 1-(1-f)d · l2 1-(1-f)d² · gaussian f^(d²) · laplace f^d. With f = 0, gaussian and laplace are 0 for every d > 0.
+    Raises ValueError for an unknown shape.
+    """
+    if shape not in SHAPES:
+        raise ValueError(f'reward.shape: expected one of {SHAPES}, got "{shape}"')
+    score = read_score(response)
+    if score is None:
+        return 0.0
+    distance = abs(score - mos)
+    rewards = {
+        "l1": 1 - (1 - floor) * distance,
+        "l2": 1 - (1 - floor) * distance**2,
+        "gaussian": floor ** (distance**2),
+        "laplace": floor**distance,
+    }
+    return max(floor, rewards[shape])
+
+
+def format_reward(response: str) -> float:
+    """1 if the whole response is `<think>…</think>` blanks `<answer>…</answer>`, else 0. No blanks around it."""
+    return 1.0 if _FORM.fullmatch(response) else 0.0
+
+
+def total_reward(response: str, mos: float, shape: str, floor: float, format_weight: float) -> float:
+    """accuracy + format_weight * format. Upstream's strict_format is false: accuracy counts without the form."""
+    return accuracy_reward(response, mos, shape, floor) + format_weight * format_reward(response)
