@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { SignalTarget } from './adapters/adapter.ts';
-import { failure, unreadable, type Answer } from './answer.ts';
+import { failure, isGood, readAnswer, unreadable, type Answer } from './answer.ts';
 import { get, parse, post, rawRequest, readList, type Call } from './call.ts';
 import { SlurmError } from './errors.ts';
 import { killJob } from './kill.ts';
@@ -161,10 +161,18 @@ export class SlurmClient {
     return (await this.#session.call({ ...call, body: (adapter) => adapter.update(change) })).warnings;
   }
 
-  /** Whether a controller answers. Not a check of the token, and not of slurmdbd. */
+  /**
+   * Whether a controller answers. Not a check of slurmdbd, nor of the token: 24.11 does not look at it, while 22.05 says "down"
+   * to one that it does not accept. Throws `auth` where the token is known to be the reason.
+   */
   async ping(): Promise<t.PingResult> {
     const call = get('slurm', 'ping/', 'ping');
     const answer = await this.#session.ask(call);
+    const error = isGood(answer) ? undefined : failure(rawRequest(call, '', undefined), answer.raw, answer);
+    if (error?.kind === 'auth') {
+      this.#session.noticeAuth(error);
+      throw error;
+    }
     const controllers = parse(call, answer, () =>
       z
         .array(z.unknown())
@@ -196,7 +204,8 @@ export class SlurmClient {
 
   /**
    * slurmdbd's rows of all jobs of a name, oldest first: one for each life of each job, of any user. `since`: jobs that ended
-   * before it are left out; default 30 days ago. slurmdbd can lag behind slurmctld by moments, or hours if it was down.
+   * before it are left out; default 30 days ago. slurmdbd lags behind slurmctld: by a second or two as a rule (a job that ended at
+   * once stands there as `allocation` until its start is recorded), by hours if it was down.
    */
   async accountingJobsByName(name: string, options: { since?: Date } = {}): Promise<t.SlurmJob[]> {
     const since = options.since ?? new Date(Date.now() - defaultWindowMs);
@@ -211,9 +220,21 @@ export class SlurmClient {
     return this.#accounting(get('slurmdb', `job/${checkJobId(id)}`, `look up job ${id} in slurmdbd`));
   }
 
+  /** The server's own OpenAPI document (about 1.6 MB on 24.11), unread. */
+  async openApi(): Promise<unknown> {
+    const what = 'get the OpenAPI document';
+    const raw = await this.#transport.send({ method: 'GET', path: '/openapi/v3', what, write: false });
+    const request = { method: 'GET', path: '', what, write: false } as const;
+    if (raw.status !== 200) throw failure(request, raw, readAnswer(raw));
+    const answer = readAnswer(raw);
+    if (answer === undefined) throw unreadable(request, raw, 'not JSON');
+    return answer.body;
+  }
+
   async #accounting(call: Call): Promise<t.SlurmJob[]> {
     const adapter = await this.#session.adapter();
-    const answer = await this.#session.call(call);
+    const answer = await this.#session.call(call).catch(nothingFound);
+    if (answer === undefined) return [];
     const rows = readList(call, answer, 'jobs').map((row) => parse(call, answer, () => adapter.accountingJob(row)));
     return rows.toSorted((a, b) => order(a) - order(b));
   }
@@ -253,6 +274,12 @@ export class SlurmClient {
       source: 'client',
     });
   }
+}
+
+/** 9003: how 22.05's slurmdbd plugin says that no row matches, with HTTP 200. Later versions give an empty list and a warning. */
+function nothingFound(error: unknown): undefined {
+  if (error instanceof SlurmError && error.number === 9003) return;
+  throw error;
 }
 
 function order(job: t.SlurmJob): number {

@@ -24,7 +24,8 @@ export type SlurmErrorKind =
  * What became of a write.
  *
  * - `not-delivered`: it certainly never reached slurmctld; sending it again cannot make two jobs. Also every failed read.
- * - `refused`: it arrived and was turned down; nothing was created.
+ * - `refused`: it arrived and was turned down; nothing will run. For some reasons (2014) slurmctld keeps a FAILED record of the
+ *   name without a node: whoever looks for a job by its name will meet it.
  * - `unknown`: do not send it again; look for the job by its name first.
  */
 export type Delivery = 'not-delivered' | 'refused' | 'unknown';

@@ -67,6 +67,7 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
   reason: string;
   /** Slurm's free text about the state, '' if there is none. */
   stateDescription: string;
+  /** v0.0.38's slurmdbd rows tell signals but no exit codes (22.05 prints 0 for each): `none` with FAILED there. */
   exit: JobExit;
   /** Highest exit of the job's steps: not zero although COMPLETED if the script swallowed a failing srun. */
   derivedExit: JobExit;
@@ -210,7 +211,7 @@ export interface SlurmPartition {
   nodes: string[];
   totalCpus: number | undefined;
   totalNodes: number | undefined;
-  /** Undefined: unlimited, or not said. v0.0.38 reports unlimited as 525600 (365 days). */
+  /** Undefined: unlimited, or not said. */
   maxTimeMinutes: number | undefined;
 }
 

@@ -26,8 +26,8 @@ export function readCurrentJob(wire: unknown): SlurmJob {
     preemptTime: job.preempt_time,
     reason: job.state_reason === 'None' ? '' : job.state_reason,
     stateDescription: job.state_description,
-    exit: readExit(job.exit_code, state),
-    derivedExit: readExit(job.derived_exit_code, state),
+    exit: readExit(job.exit_code, state, job.nodes),
+    derivedExit: readExit(job.derived_exit_code, state, job.nodes),
     restartCount: job.restart_cnt ?? 0,
     nodes: expandHostlist(job.nodes),
     failedNode: present(job.failed_node),
@@ -59,8 +59,8 @@ export function readAccountingJob(wire: unknown): SlurmJob {
     preemptTime: undefined,
     reason: job.state.reason === 'None' ? '' : job.state.reason,
     stateDescription: '',
-    exit: readExit(job.exit_code, state),
-    derivedExit: readExit(job.derived_exit_code, state),
+    exit: readExit(job.exit_code, state, job.nodes),
+    derivedExit: readExit(job.derived_exit_code, state, job.nodes),
     restartCount: job.restart_cnt ?? 0,
     nodes: expandHostlist(job.nodes),
     failedNode: present(job.failed_node),
@@ -86,14 +86,16 @@ function hasEnded(state: JobState, flags: string[]): boolean {
   return !['PENDING', 'RUNNING', 'SUSPENDED'].includes(state) && (state !== 'UNKNOWN' || flags.includes('COMPLETING'));
 }
 
-const none: JobExit = { kind: 'none', code: undefined, signal: undefined };
+/** Slurm does not say, or what it says means nothing in that state. */
+export const noExit: JobExit = { kind: 'none', code: undefined, signal: undefined };
 
-function readExit(wire: z.output<typeof exit>, state: JobState): JobExit {
-  if (wire === null || wire === undefined || ['PENDING', 'RUNNING', 'SUSPENDED', 'UNKNOWN'].includes(state))
-    return none;
+/** A job that never had a node never ran a script; slurmctld gives it "exit code 1" when it fails one for bad constraints. */
+function readExit(wire: z.output<typeof exit>, state: JobState, nodes: string): JobExit {
+  const unfinished = ['PENDING', 'RUNNING', 'SUSPENDED', 'UNKNOWN'].includes(state);
+  if (wire === null || wire === undefined || unfinished || expandHostlist(nodes).length === 0) return noExit;
   const { code, signal } = typeof wire === 'number' ? fromWaitStatus(wire) : fromStructure(wire);
   if (signal !== undefined && signal > 0) return { kind: 'signaled', code: undefined, signal };
-  if (code === undefined || (code === 0 && state !== 'COMPLETED')) return none;
+  if (code === undefined || (code === 0 && state !== 'COMPLETED')) return noExit;
   return { kind: 'exited', code, signal: undefined };
 }
 

@@ -5,10 +5,10 @@
  */
 import { refusedHere } from '../errors.ts';
 import { expandHostlist } from '../hostlist.ts';
-import type { JobSubmission, JobUpdate, SlurmPartition } from '../types.ts';
+import type { JobSubmission, JobUpdate, SlurmJob, SlurmPartition } from '../types.ts';
 import { partition38 } from '../wire.ts';
 import type { Adapter, Rendered, SignalTarget } from './adapter.ts';
-import { readAccountingJob, readCurrentJob } from './read-job.ts';
+import { noExit, readAccountingJob, readCurrentJob } from './read-job.ts';
 
 export const v38: Adapter = {
   hasJobStates: false,
@@ -19,7 +19,7 @@ export const v38: Adapter = {
   // parse_time() takes bare digits for a time of day; "uts" is its prefix for seconds since the epoch.
   sinceQuery: (seconds) => ({ start_time: `uts${seconds}` }),
   currentJob: readCurrentJob,
-  accountingJob: readAccountingJob,
+  accountingJob,
   partition: readPartition,
 };
 
@@ -85,15 +85,26 @@ function update(change: JobUpdate): Record<string, unknown> {
   };
 }
 
+/**
+ * 22.05's slurmdbd plugin prints SUCCESS and 0 for every job that exited, whatever its code (_dump_job_exit_code in dbv0.0.38/
+ * parse.c takes WIFEXITED for success): only signals and the state can be believed.
+ */
+function accountingJob(wire: unknown): SlurmJob {
+  const job = readAccountingJob(wire);
+  return job.derivedExit.kind === 'exited' ? { ...job, derivedExit: noExit } : job;
+}
+
 function readPartition(wire: unknown): SlurmPartition {
   const partition = partition38.parse(wire);
+  // An unlimited partition reads -1 on 22.05.8.
+  const limit = partition.max_time_limit;
   return {
     name: partition.name,
     state: partition.state.toUpperCase(),
     nodes: expandHostlist(partition.nodes),
     totalCpus: partition.total_cpus,
     totalNodes: partition.total_nodes,
-    maxTimeMinutes: partition.max_time_limit,
+    maxTimeMinutes: limit === undefined || limit < 0 ? undefined : limit,
   };
 }
 

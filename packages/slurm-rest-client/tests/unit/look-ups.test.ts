@@ -1,5 +1,6 @@
 /** Reading jobs back: which requests that becomes, and what is made of odd answers. */
 import { describe, expect, test } from 'vitest';
+import type { SlurmClient } from '../../src/index.ts';
 import { failed, json, plain, urls, withClient, type Script } from './scripted-server.ts';
 
 const noJobs: Script = (_, r) => json(r, 200, { jobs: [], errors: [] });
@@ -109,6 +110,13 @@ describe('a look-up', () => {
       },
       { apiVersion: 'v0.0.38' },
     );
+  });
+
+  test('in slurmdbd that finds nothing gives an empty list, as 9003 (22.05) and as a warning (24.11)', async () => {
+    const warned = { jobs: [], errors: [], warnings: [{ description: 'found nothing', source: 'x' }] };
+    const read = async (client: SlurmClient) => expect(await client.accountingJobs({ id: '7' })).toEqual([]);
+    await withClient((_, r) => json(r, 200, { jobs: [], ...failed(9003, 'Nothing found') }), read);
+    await withClient((_, r) => json(r, 200, warned), read);
   });
 
   test('in slurmdbd by id gives every life of the job, oldest first', async () => {

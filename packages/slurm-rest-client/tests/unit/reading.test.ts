@@ -150,6 +150,7 @@ describe('an exit', () => {
     ['of 4021 is a failed launch, signal 53', { ...failed, exit_code: 4021 }, { kind: 'signaled', signal: 53 }],
     ['that is 0 with TIMEOUT says nothing', { ...failed, job_state: 'TIMEOUT' }, { kind: 'none' }],
     ['that is 0 with CANCELLED says nothing', { ...failed, job_state: 'CANCELLED' }, { kind: 'none' }],
+    ['of 1 without a node is no signal: the job never ran', { ...failed, exit_code: 1, nodes: '' }, { kind: 'none' }],
     ['with ERROR is its code', { ...failed42, exit_code: structured('ERROR', 85) }, { kind: 'exited', code: 85 }],
     [
       'with SIGNALED is its signal',
@@ -183,20 +184,21 @@ describe('a row of slurmdbd', () => {
     qos: 'normal',
     state: { current: 'FAILED', reason: 'NonZeroExitCode' },
     time: { submission: 1_700_000_000, start: 1_700_000_010, end: 1_700_000_020, limit: 60 },
-    exit_code: { status: 'ERROR', return_code: 85 },
+    exit_code: { status: 'SUCCESS', return_code: 0 },
     derived_exit_code: { status: 'SUCCESS', return_code: 0 },
     nodes: 'a100-0',
     working_directory: '/x',
     comment: { administrator: null, job: null, system: null },
   };
 
-  test('of v0.0.38 is read', () => {
-    expect(readAccountingJob(row38)).toMatchObject({
+  test('of v0.0.38 is read, without the exit code that 22.05 always prints as 0', () => {
+    expect(v38.accountingJob(row38)).toMatchObject({
       source: 'slurmdbd',
       id: '17',
       state: 'FAILED',
       reason: 'NonZeroExitCode',
-      exit: { kind: 'exited', code: 85 },
+      exit: { kind: 'none' },
+      derivedExit: { kind: 'none' },
       endTime: new Date(1_700_000_020_000),
       nodes: ['a100-0'],
       workDirectory: '/x',
@@ -220,6 +222,11 @@ describe('a row of slurmdbd', () => {
       restartCount: 2,
       timeLimitMinutes: 60,
     });
+  });
+
+  test('of v0.0.38 tells a signal', () => {
+    const killed = { ...row38, exit_code: { status: 'SIGNALED', signal: { signal_id: 9, name: 'Killed' } } };
+    expect(v38.accountingJob(killed).exit).toMatchObject({ kind: 'signaled', signal: 9 });
   });
 
   test('of a job that never started has no start', () => {
