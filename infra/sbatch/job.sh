@@ -52,6 +52,8 @@ write_outcome() { # exit code, signal name or nothing
 }
 
 end() { # exit code, signal name or nothing
+  # Slurm may signal every process of the job: date, sync and mv must not die of it.
+  trap '' USR2 TERM
   write_outcome "$1" "$2"
   exit "$1"
 }

@@ -47,6 +47,8 @@ def run_attempt(directory: Path) -> int:
     except Exception as error:  # noqa: BLE001 - the process's edge: every failure becomes an exit code here
         traceback.print_exc()
         return exit_code_of(error, directory)
+    finally:
+        stop.stop_listening()
     return OK
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, synced, renamed. And paths that stay where they belong."""
+"""Files that are whole or absent: written beside their place, synced, renamed. And paths that stay where they are."""
 
 import json
 import os

@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 
 def predict(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone:
-    """Writes output/predictions.jsonl. CheckpointedError with the rows so far kept, BadDataError, BadConfigurationError.
+    """Writes output/predictions.jsonl. Raises CheckpointedError when asked to stop, the rows so far kept.
 
     A checkpoint is `checkpoint-<rows>/predictions.jsonl`; batches start at fixed rows and are seeded by their index, so
     a resumed prediction gives the rows an uninterrupted one would have given.

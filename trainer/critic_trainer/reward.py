@@ -2,7 +2,7 @@
 
 Formulas: IE-Critic-R1 (arXiv 2511.18055), github Coobiw/IE-Critic-R1@357c239, examples/score_function/ie_critic_r1.py.
 The TypeScript twins are domain/reward.ts and domain/score.ts; tests/golden/reward.json holds the cases both must give.
-Numbers are plain decimals in ASCII, as the twin reads them; upstream's float() also takes `1_0`, `inf` and other digits.
+Numbers are plain decimals in ASCII, as the twin reads them, while upstream's float() also takes `1_0`.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Input rows: prompts and the SFT mix, read with distrust. A fault is BadDataError that names file and line or record."""
+"""Input rows: prompts and the SFT mix, read with distrust. BadDataError names the file and the line or record."""
 
 import json
 import math
@@ -25,11 +25,12 @@ class PromptRow:
 
 
 def read_prompts(file: Path, dataset: Path) -> list[PromptRow]:
-    """All rows of a prompts file, in order. BadDataError for the first bad line, BadConfigurationError if there is no file."""
+    """All rows of a prompts file, in order. BadDataError names the first bad line; no file is BadConfigurationError."""
     if not file.is_file():
         raise BadConfigurationError(f"attempt.json: inputs.prompts: {file} is not there")
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    # Not splitlines(): U+2028 and others may stand unescaped within a JSON string.
+    for number, line in enumerate(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
         rows.append(_prompt_row(line, dataset, f"{file}:{number}"))
     if not rows:
         raise BadDataError(f"{file}: expected at least one row, got none")

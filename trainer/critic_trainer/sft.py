@@ -65,7 +65,7 @@ def train_sft(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone
 
 
 def llamafactory_config(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[str, Any]:
-    """The YAML's content: defaults, then `params.llamafactory`, then the keys we own. BadConfigurationError for a clash.
+    """The YAML's content: defaults, then `params.llamafactory`, then the keys we own. A clash is BadConfigurationError.
 
     On resume, `model_name_or_path` is the checkpoint too: Trainer restores no weights of Qwen2.5-VL from
     `resume_from_checkpoint` alone (transformers#43701: saved and runtime names differ).

@@ -21,7 +21,7 @@ class DivergedError(Exception):
 
 
 class StepObserver(TrainerCallback):
-    """Watches one training. Ask `work_done` after it; DivergedError and CheckpointedError leave `train()` through it."""
+    """Watches a training. Ask `work_done` after it. DivergedError and CheckpointedError leave `train()` through it."""
 
     def __init__(self, attempt: Attempt, metrics: Metrics, stop: StopRequest, resumed_from_step: int | None) -> None:
         self._attempt = attempt

@@ -1,0 +1,86 @@
+"""Each kind of work with the real LLaMA-Factory, TRL and generate(), on a tiny model, in one process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PAIRS, MakeAttempt, lines
+
+from critic_trainer import failures
+from critic_trainer.__main__ import run_attempt
+from critic_trainer.checkpoints import is_complete
+
+NUMBERS = ("loss", "grad_norm", "lr", "reward", "reward_l1", "reward_format", "response_length", "entropy")
+
+
+def result(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / "result.json").read_text())
+
+
+def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What must be equal in a resumed and an uninterrupted run: all but times."""
+    return [{key: round(row[key], 6) for key in ("step", *NUMBERS) if key in row} for row in rows]
+
+
+def request_checkpoint_after(directory: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes `checkpoint-requested` as the orchestrator does, while the given step runs."""
+    from critic_trainer.step_observer import StepObserver
+
+    original = StepObserver.on_step_begin
+
+    def on_step_begin(self: StepObserver, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        original(self, args, state, control, **kwargs)
+        if state.global_step == step - 1:
+            (directory / "checkpoint-requested").touch()
+
+    monkeypatch.setattr(StepObserver, "on_step_begin", on_step_begin)
+
+
+@pytest.mark.parametrize(("kind", "steps", "stop_at"), [("sft", 6, 3), ("grpo", 4, 3)])
+def test_a_training_asked_to_checkpoint_goes_on_as_if_it_had_not_been_interrupted(
+    kind: str, steps: int, stop_at: int, make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, first = make_attempt(kind, "a1"), make_attempt(kind, "a2")
+    assert run_attempt(whole) == failures.OK
+    assert result(whole)["steps_done"] == steps
+    assert result(whole)["finite"] is True
+    assert [row["step"] for row in lines(whole / "metrics.jsonl")] == list(range(1, steps + 1))
+
+    with monkeypatch.context() as patch:
+        request_checkpoint_after(first, stop_at, patch)
+        assert run_attempt(first) == failures.CHECKPOINTED
+    assert not (first / "result.json").exists()
+    assert not (first / "output").exists()
+    assert sorted(path.name for path in (first / "checkpoints").iterdir()) == ["checkpoint-2", "checkpoint-3"]
+    checkpoint = first / "checkpoints" / "checkpoint-3"
+    assert is_complete(checkpoint)
+
+    second = make_attempt(kind, "a3", resume_from=checkpoint)
+    assert run_attempt(second) == failures.OK
+    assert (result(second)["first_step"], result(second)["resumed_from_step"]) == (4, 3)
+    both = lines(first / "metrics.jsonl") + lines(second / "metrics.jsonl")
+    assert numbers(both) == numbers(lines(whole / "metrics.jsonl"))
+    expected = (whole / "output" / "model.safetensors").read_bytes()
+    assert (second / "output" / "model.safetensors").read_bytes() == expected
+
+    assert run_attempt(whole) == failures.OK, "a finished attempt is left alone"
+    assert (whole / "output" / "model.safetensors").read_bytes() == expected
+
+
+def test_a_prediction_has_a_greedy_and_a_sampled_answer_for_each_pair_and_resumes_between_batches(
+    make_attempt: MakeAttempt,
+) -> None:
+    whole, first = make_attempt("predict", "a1"), make_attempt("predict", "a2")
+    assert run_attempt(whole) == failures.OK
+    rows = lines(whole / "output" / "predictions.jsonl")
+    assert [row["id"] for row in rows] == [f"p{index}" for index in range(PAIRS)]
+    assert all(1 <= row[way]["tokens"] <= 6 for row in rows for way in ("greedy", "sampled"))
+    assert result(whole)["rows"] == PAIRS
+    assert [row["rows"] for row in lines(whole / "metrics.jsonl")] == [4, 8, 12]
+
+    (first / "checkpoint-requested").touch()
+    assert run_attempt(first) == failures.CHECKPOINTED
+    second = make_attempt("predict", "a3", resume_from=first / "checkpoints" / "checkpoint-4")
+    assert run_attempt(second) == failures.OK
+    assert lines(second / "output" / "predictions.jsonl") == rows
