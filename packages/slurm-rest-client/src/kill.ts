@@ -36,7 +36,7 @@ export async function killJob(around: KillSurroundings, { id, what, query }: Kil
   const answer = await session.ask(call);
   if (!isGood(answer)) return refusal(around, call, answer);
   const { warnings } = answer;
-  const code = hasKillStatus ? killCode(call, answer, id) : undefined;
+  const code = hasKillStatus ? killCode(call, answer) : undefined;
   if (code === undefined) return { outcome: 'accepted', number: undefined, message: '', warnings };
   return { outcome: outcomeOf(code.number), number: code.number, message: code.message, warnings };
 }
@@ -59,11 +59,13 @@ async function refusal(around: KillSurroundings, call: Call, answer: Answer): Pr
   return { outcome: outcomeOf(number), number, message, warnings: answer.warnings };
 }
 
-function killCode(call: Call, answer: Answer, id: string): { number: number; message: string } | undefined {
+/** Undefined if at least one row (of an array's tasks) was carried out, or if there is none. */
+function killCode(call: Call, answer: Answer): { number: number; message: string } | undefined {
   const rows = parse(call, answer, () => z.array(killStatus).parse(answer.body['status'] ?? []));
-  const row = rows.find((status) => status.job_id === id) ?? rows[0];
-  const number = row?.error?.code ?? 0;
-  return number === 0 ? undefined : { number, message: row?.error?.message || row?.error?.string || '' };
+  const failures = rows.filter((row) => (row.error?.code ?? 0) !== 0);
+  const [first] = failures;
+  if (first === undefined || failures.length < rows.length) return undefined;
+  return { number: first.error?.code ?? 0, message: first.error?.message || first.error?.string || '' };
 }
 
 /** 2021 ESLURM_ALREADY_DONE, 2017 ESLURM_INVALID_JOB_ID. */

@@ -156,8 +156,5 @@ export const partition40 = z.object({
   maximums: z.object({ time: number }),
 });
 
-/** One entry of a DELETE answer's `status` (v0.0.42+). */
-export const killStatus = z.object({
-  job_id: id.optional(),
-  error: z.object({ code: number, string: text, message: text }).nullish(),
-});
+/** One entry of a DELETE answer's `status` (v0.0.42+): one job, or one task of an array. */
+export const killStatus = z.object({ error: z.object({ code: number, string: text, message: text }).nullish() });

@@ -53,6 +53,10 @@ describe.each(servers())('on $name', (row) => {
       ['node', Object.keys(wire.node.shape), api.response('slurm', 'nodes', 'get', 'nodes')],
       ['partition', Object.keys(partitionShape(apiVersion)), api.response('slurm', 'partitions', 'get', 'partitions')],
     ];
+    if (adapterOf(apiVersion).hasKillStatus) {
+      const killed = api.response('slurm', 'job/{job_id}', 'delete', 'status');
+      tables.push(['killed', Object.keys(wire.killStatus.shape), killed]);
+    }
     const missing = tables.flatMap(([name, fields, there]) =>
       fields.filter((field) => !there.has(field)).map((field) => `${name}.${field}`),
     );
