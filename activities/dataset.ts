@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, posix, sep } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { describeFaults } from '../domain/errors.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { StageProgress } from '../domain/progress.ts';
@@ -137,14 +138,7 @@ async function readOneImage(root: string, path: string): Promise<{ sum: string }
 
 function refuseFaults(folder: string, faults: string[]): void {
   if (faults.length === 0) return;
-  const more = faults.length - shownFaults;
-  throw dataInvalid(
-    [
-      `dataset "${folder}" cannot be used: ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`,
-      ...faults.slice(0, shownFaults),
-      ...(more > 0 ? [`and ${more} more`] : []),
-    ].join('\n  '),
-  );
+  throw dataInvalid(describeFaults(`dataset "${folder}" cannot be used`, faults, shownFaults));
 }
 
 /** Copies everything into the folder `to` and returns it; a file that changed since it was checked is refused, to be checked again. */

@@ -3,6 +3,8 @@
  * may be cut off, an error, empty, a refusal, truncated or not what was asked for. Pure: text in, classified answer out.
  */
 import * as z from 'zod';
+import type { Usage } from '../domain/budget.ts';
+import type { Critique } from '../domain/prompt.ts';
 import type { RateNews } from './limiter.ts';
 
 /** The four parts asked of the teacher, in their order. */
@@ -11,19 +13,16 @@ export const critiquePartsSchema = z.object({
   fidelity: z.string(),
   quality: z.string(),
   overall: z.string(),
-});
-export type CritiqueParts = z.output<typeof critiquePartsSchema>;
+}) satisfies z.ZodType<Critique>;
 
 const count = z.int().min(0);
-export const usageSchema = z.object({ input: count, cached_input: count, output: count });
-export type Usage = z.output<typeof usageSchema>;
 
 /** Answers that cost money and hold no critique. */
 export const unusableReasons = ['refusal', 'truncated', 'content-filter', 'malformed', 'empty'] as const;
 export type UnusableReason = (typeof unusableReasons)[number];
 
 export type TeacherAnswer =
-  | { kind: 'critique'; critique: CritiqueParts; model: string; usage: Usage | undefined; news: RateNews }
+  | { kind: 'critique'; critique: Critique; model: string; usage: Usage | undefined; news: RateNews }
   | {
       kind: 'unusable';
       reason: UnusableReason;
@@ -113,8 +112,8 @@ export function readRetryAfter(headers: Headers, now: number): number | undefine
 
 function readUsage(usage: z.output<typeof completionSchema>['usage']): Usage | undefined {
   if (usage === null || usage === undefined) return undefined;
-  const cached = Math.min(usage.prompt_tokens_details?.cached_tokens ?? 0, usage.prompt_tokens);
-  return { input: usage.prompt_tokens - cached, cached_input: cached, output: usage.completion_tokens };
+  const cachedInput = Math.min(usage.prompt_tokens_details?.cached_tokens ?? 0, usage.prompt_tokens);
+  return { input: usage.prompt_tokens, cachedInput, output: usage.completion_tokens };
 }
 
 function parseJson(text: string): unknown {

@@ -6,6 +6,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
+import { noUsage } from '../domain/budget.ts';
 import { withoutKey } from './api-key.ts';
 import { isAbort } from './failure.ts';
 import {
@@ -104,8 +105,6 @@ function judgeStatus(answer: { status: number; code: string; said: string; heade
     status === 401 || status === 403 ? 'TeacherDenied' : 'TeacherRefused',
   );
 }
-
-const noUsage = { input: 0, cached_input: 0, output: 0 };
 
 function hint(status: number): string {
   if (status === 401 || status === 403) return ': check the key in the API key file, and what it may use';

@@ -99,7 +99,7 @@ describe('a bad dataset is refused and nothing is written', () => {
     const message = await refusal(await writeDataset(pairs, [...pairs, ...pairs.slice(0, 27)]));
     expect(message.split('\n')).toHaveLength(22);
     expect(message).toContain('27 faults');
-    expect(message).toContain('and 7 more');
+    expect(message).toContain('… and 7 more');
   });
 
   it.each([

@@ -1,0 +1,206 @@
+/**
+ * Asking: one row until it has an answer that passes or is out of tries. Money is reserved, the limiter waited for, the
+ * question logged, then sent; the outcome is logged before it counts. An answer that came is a try; a server that is away
+ * is none: that is waited out with backoff, and after `maxUnavailable` in a row the activity fails, to be retried whole.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/activity';
+import { cost } from '../domain/budget.ts';
+import type { Pair } from '../domain/manifest.ts';
+import { teacherPrompt } from '../domain/prompt.ts';
+import type { SynthesisSettings } from '../domain/recipe.ts';
+import { textHash } from '../domain/seeded-random.ts';
+import { imageTokens, textTokens } from '../domain/tokens.ts';
+import { mimeType, readImage } from './image-header.ts';
+import type { Permit, RateLimiter } from './limiter.ts';
+import type { SynthesisLog } from './synthesis-log.ts';
+import type { TeacherAnswer } from './teacher-answer.ts';
+import type { TeacherClient, TeacherQuestion } from './teacher-client.ts';
+import type { Till } from './till.ts';
+
+const maxUnavailable = 8;
+const longestBackoffMs = 60_000;
+/** Tokens of the JSON schema and the message frames, which the API counts as prompt. An estimate, on the high side. */
+const frameTokens = 120;
+
+export interface AskingDeps {
+  settings: SynthesisSettings;
+  datasetPath: string;
+  /** Names the teacher and the prompt: part of each request's key. */
+  answersKey: string;
+  client: TeacherClient;
+  limiter: RateLimiter;
+  log: SynthesisLog;
+  till: Till;
+  retryBaseMs: number;
+  /** Ends requests at once: the activity was cancelled. */
+  cancelled: AbortSignal;
+  /** Ends waiting, but no request: the stage stops, for whatever reason. */
+  halted: AbortSignal;
+}
+
+/** A request, what it is expected to take, and how the log names it. */
+interface Prepared {
+  question: TeacherQuestion;
+  tokens: number;
+  usd: number;
+  base: { id: string; try: number; request: string };
+}
+
+/** Asks for one more answer of the row; returns when it is in the log. */
+export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
+  const prepared = await prepare(deps, pair);
+  for (let failures = 0; ; failures += 1) {
+    const answer = await askOnce(deps, prepared);
+    if (answer.kind === 'critique' || answer.kind === 'unusable') return;
+    // The limiter holds everybody back; how often one row is told to wait says nothing about the server.
+    if (answer.kind === 'rate-limited') failures -= 1;
+    else await backOff(deps, failures, answer);
+  }
+}
+
+async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
+  const { till, limiter, log, halted } = deps;
+  const { usd, tokens, question, base } = prepared;
+  halted.throwIfAborted();
+  if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
+  let used = 0;
+  try {
+    const permit = await limiter.acquire(tokens, halted);
+    let answer: TeacherAnswer;
+    try {
+      await log.record({ event: 'asked', ...base, usd, at: now() });
+      used = usd;
+      answer = await deps.client.ask(question, deps.cancelled);
+    } catch (error) {
+      permit.lost();
+      throw error;
+    }
+    settlePermit(permit, answer, tokens);
+    used = await recordOutcome(deps, prepared, answer);
+    return answer;
+  } finally {
+    till.settle(usd, used);
+  }
+}
+
+/** Logs the outcome; returns what it cost, or may have cost. */
+async function recordOutcome(
+  deps: AskingDeps,
+  { base, usd, question }: Prepared,
+  answer: TeacherAnswer,
+): Promise<number> {
+  const { log, settings } = deps;
+  switch (answer.kind) {
+    case 'critique':
+    case 'unusable': {
+      const usage = answer.usage ?? { input: 0, cachedInput: 0, output: 0 };
+      // A server that states no usage is charged as reserved.
+      const paid = answer.usage === undefined ? usd : cost(usage, settings.prices);
+      const common = { ...base, usd: paid, at: now(), model: answer.model || question.model, usage };
+      if (answer.kind === 'critique') await log.record({ event: 'answered', ...common, critique: answer.critique });
+      else await log.record({ event: 'unusable', ...common, reason: answer.reason, detail: answer.detail });
+      return paid;
+    }
+    case 'rate-limited':
+      await log.record({ event: 'unpaid', ...base, usd: 0, at: now(), detail: 'rate limited' });
+      return 0;
+    case 'unavailable': {
+      const event = answer.maybePaid ? ('lost' as const) : ('unpaid' as const);
+      const doubt = answer.maybePaid ? usd : 0;
+      await log.record({ event, ...base, usd: doubt, at: now(), detail: answer.detail.slice(0, 300) });
+      return doubt;
+    }
+  }
+}
+
+function settlePermit(permit: Permit, answer: TeacherAnswer, reserved: number): void {
+  switch (answer.kind) {
+    case 'critique':
+    case 'unusable':
+      permit.settle(answer.usage === undefined ? reserved : answer.usage.input + answer.usage.output, answer.news);
+      return;
+    case 'rate-limited':
+      permit.refused(answer.retryAfterMs, answer.news);
+      return;
+    case 'unavailable':
+      permit.lost();
+  }
+}
+
+async function backOff(
+  deps: AskingDeps,
+  failures: number,
+  answer: Extract<TeacherAnswer, { kind: 'unavailable' }>,
+): Promise<void> {
+  if (failures + 1 >= maxUnavailable) {
+    throw ApplicationFailure.retryable(
+      `the teacher was away ${maxUnavailable} times in a row, at last: ${answer.detail}; all answers so far are kept`,
+      'TeacherUnavailable',
+    );
+  }
+  const longest = Math.min(longestBackoffMs, deps.retryBaseMs * 2 ** failures);
+  // Half of it is drawn, so that rows that failed together do not come back together.
+  await sleep(answer.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal: deps.halted });
+}
+
+async function prepare(deps: AskingDeps, pair: Pair): Promise<Prepared> {
+  const { settings, log, answersKey } = deps;
+  const tryNumber = log.answers(pair.id).length + 1;
+  const request = createHash('sha256').update(`${answersKey}/${pair.id}/${tryNumber}`).digest('hex').slice(0, 32);
+  const prompt = teacherPrompt(settings.prompt, pair);
+  const images = await Promise.all(
+    [pair.source_image, pair.edited_image].map((path) => readPicture(join(deps.datasetPath, path), settings.detail)),
+  );
+  const input =
+    frameTokens + textTokens(prompt.system + prompt.user) + images.reduce((sum, { tokens }) => sum + tokens, 0);
+  const output = settings.max_tokens;
+  return {
+    question: {
+      ...prompt,
+      model: settings.model,
+      images: images.map(({ url }) => url),
+      detail: settings.detail,
+      temperature: settings.temperature,
+      maxTokens: output,
+      seed: textHash(`${pair.id}/${tryNumber}`) >>> 1,
+      timeoutMs: settings.request_timeout_seconds * 1000,
+      requestKey: request,
+    },
+    tokens: input + output,
+    usd: cost({ input, cachedInput: 0, output }, settings.prices),
+    base: { id: pair.id, try: tryNumber, request },
+  };
+}
+
+async function readPicture(path: string, detail: 'low' | 'high'): Promise<{ url: string; tokens: number }> {
+  const bytes = await readFile(path);
+  const facts = readImage(bytes);
+  if ('fault' in facts) throw new Error(`image "${path}" of the dataset artifact is damaged: ${facts.fault}`);
+  const url = `data:${mimeType(facts.kind)};base64,${bytes.toString('base64')}`;
+  return { url, tokens: imageTokens(facts.width, facts.height, detail) };
+}
+
+function budgetExceeded(deps: AskingDeps, usd: number): ApplicationFailure {
+  const { till, settings, log } = deps;
+  const doubt = log.uncertain.reduce((sum, request) => sum + request.usd, 0);
+  const uncertain = doubt > 0 ? `, of which ${dollars(doubt)} for requests whose answer never came` : '';
+  return ApplicationFailure.nonRetryable(
+    `synthesis stopped at its cap: ${dollars(till.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
+      `${uncertain}, and the next request may cost ${dollars(usd)}. ${log.counts.answered} answers are kept. ` +
+      'Raise budget_usd in the recipe and start it again: only what is missing is asked',
+    'BudgetExceeded',
+  );
+}
+
+/** USD with enough digits to tell small amounts apart. */
+export function dollars(usd: number): string {
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

@@ -1,0 +1,263 @@
+/**
+ * Synthesis: a critique from the teacher for every training pair.
+ *
+ *   1. the artifact exists → done
+ *   2. wait until no other run of this process writes the same answers
+ *   3. open the log, ask what is missing, judge, ask again what was rejected, up to tries_per_row
+ *   4. enough kept → files, artifact; else the postcondition fails
+ *
+ * kill -9 at any point: answers in the log are kept, requests in flight are asked again (synthesis-log.ts). After the
+ * store's rename the artifact stands. The log stays: a changed filter or a lost artifact costs no request.
+ */
+import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { ApplicationFailure, Context, log as activityLog } from '@temporalio/activity';
+import type { ArtifactRef, Pair } from '../domain/manifest.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import { teacherPrompt } from '../domain/prompt.ts';
+import type { SynthesisSettings } from '../domain/recipe.ts';
+import { accountName, readApiKey } from './api-key.ts';
+import { type ArtifactStore, artifactKey } from './artifact-store.ts';
+import { forEachConcurrently } from './concurrently.ts';
+import { readDatasetPairs } from './dataset.ts';
+import type { ActivityDeps } from './deps.ts';
+import { translated } from './failure.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { LimiterRegistry, type RateLimiter } from './limiter.ts';
+import { type AskingDeps, askRow } from './synthesis-asking.ts';
+import { SynthesisLog } from './synthesis-log.ts';
+import { writeOutput } from './synthesis-output.ts';
+import { SynthesisMeter } from './synthesis-meter.ts';
+import { countReasons, judgeRow, judgeRows, type RowVerdict } from './synthesis-verdicts.ts';
+import { openAiUrl, TeacherClient } from './teacher-client.ts';
+import { Till } from './till.ts';
+import { tryFolder } from './try-folder.ts';
+
+/** Of this process: several runs with one key share one limiter, and one writer per log. */
+const limiters = new LimiterRegistry();
+const writers = new KeyedLock();
+/** Rises when the filter's rules change what they keep. */
+const filterVersion = 1;
+
+export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = { retryBaseMs: 1000 }) {
+  return {
+    /** Critiques for the dataset's train split. Heartbeats once a second; keeps every answer whatever happens. */
+    async synthesizeCritiques({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
+      const signal = Context.current().cancellationSignal;
+      return translated(`synthesise critiques for run "${plan.run}"`, signal, async () => {
+        const stage = new Synthesis(deps, plan, dataset, pace.retryBaseMs, signal);
+        const found = await stage.find();
+        if (found !== undefined) return found;
+        const meter = new SynthesisMeter(Context.current());
+        try {
+          return await writers.hold(await stage.folder(), signal, () => stage.make(meter));
+        } finally {
+          meter.stop();
+        }
+      });
+    },
+  };
+}
+
+class Synthesis {
+  readonly #store: ArtifactStore;
+  readonly #llm: ActivityDeps['llm'];
+  readonly #plan: RunPlan;
+  readonly #settings: SynthesisSettings;
+  readonly #dataset: ArtifactRef;
+  readonly #retryBaseMs: number;
+  readonly #signal: AbortSignal;
+  readonly #baseUrl: string;
+  readonly #promptSha256 = promptHash();
+
+  constructor(
+    deps: Pick<ActivityDeps, 'store' | 'llm'>,
+    plan: RunPlan,
+    dataset: ArtifactRef,
+    retryBaseMs: number,
+    signal: AbortSignal,
+  ) {
+    this.#store = deps.store;
+    this.#llm = deps.llm;
+    this.#plan = plan;
+    this.#settings = plan.recipe.synthesis;
+    this.#dataset = dataset;
+    this.#retryBaseMs = retryBaseMs;
+    this.#signal = signal;
+    this.#baseUrl = (deps.llm.baseUrl ?? openAiUrl).replace(/\/+$/, '');
+  }
+
+  /** The artifact, if it was made before. It must meet this recipe's minimum yield, whoever made it. */
+  async find(): Promise<ArtifactRef | undefined> {
+    const { artifact } = await this.#store.find('synthesis', this.#ingredients());
+    if (artifact === undefined) return undefined;
+    const { rows = 0, kept = 0 } = artifact.counts;
+    if (kept < rows * this.#settings.minimum_yield) throw this.#yieldFailure(rows, kept, '');
+    return artifact;
+  }
+
+  /** Folder of the answers: by dataset, teacher and prompt alone, so that a change of filter or budget keeps them. */
+  folder(): Promise<string> {
+    return this.#store.partial('synthesis', this.#answersKey());
+  }
+
+  async make(meter: SynthesisMeter): Promise<ArtifactRef> {
+    const standing = await this.find();
+    if (standing !== undefined) return standing;
+    const path = join(await this.folder(), 'answers.jsonl');
+    const { log, unreadable, tornBytes } = await SynthesisLog.open(path);
+    try {
+      if (unreadable + tornBytes > 0) activityLog.warn('repaired the row log', { path, unreadable, tornBytes });
+      const pairs = (await readDatasetPairs(this.#dataset)).filter(({ split }) => split === 'train');
+      const verdicts = await this.#ask(pairs, log, meter);
+      return await this.#publish(verdicts, log);
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** Rounds: ask every row that has no kept answer and tries left; near-duplicates show after a round. */
+  async #ask(pairs: Pair[], log: SynthesisLog, meter: SynthesisMeter): Promise<RowVerdict[]> {
+    const { filter, tries_per_row: tries } = this.#settings;
+    const judge = () => judgeRows(pairs, (id) => log.answers(id), filter);
+    const pendingOf = (verdicts: RowVerdict[]) =>
+      verdicts.filter(({ pair, kept }) => kept === undefined && log.answers(pair.id).length < tries);
+    let verdicts = judge();
+    let pending = pendingOf(verdicts);
+    if (pending.length === 0) return verdicts;
+    const key = await readApiKey(this.#llm.apiKeyFile);
+    const limiter = limiters.limiter(accountName(this.#baseUrl, key));
+    const leave = limiter.claim({
+      requestsPerMinute: this.#settings.requests_per_minute,
+      tokensPerMinute: this.#settings.tokens_per_minute,
+    });
+    try {
+      const till = new Till(this.#settings.budget_usd, log.spent);
+      const client = new TeacherClient(this.#baseUrl, key);
+      for (; pending.length > 0; verdicts = judge(), pending = pendingOf(verdicts)) {
+        const done = verdicts.length - pending.length;
+        meter.begin({ total: pairs.length, done, usd: () => till.spent, factor: () => limiter.factor });
+        await this.#askRound(pending, { log, till, client, limiter }, meter);
+      }
+      return verdicts;
+    } finally {
+      leave();
+    }
+  }
+
+  async #askRound(
+    pending: RowVerdict[],
+    tools: { log: SynthesisLog; till: Till; client: TeacherClient; limiter: RateLimiter },
+    meter: SynthesisMeter,
+  ): Promise<void> {
+    const halt = new AbortController();
+    const halted = AbortSignal.any([halt.signal, this.#signal]);
+    // One listener per request in flight and per row that waits.
+    setMaxListeners(0, halted, this.#signal);
+    const asking: AskingDeps = {
+      ...tools,
+      settings: this.#settings,
+      datasetPath: this.#dataset.path,
+      answersKey: this.#answersKey(),
+      retryBaseMs: this.#retryBaseMs,
+      cancelled: this.#signal,
+      halted,
+    };
+    const work = async ({ pair }: RowVerdict) => {
+      try {
+        meter.ended(await askUntilKept(asking, pair));
+      } catch (error) {
+        halt.abort(error);
+        throw error;
+      }
+    };
+    try {
+      await forEachConcurrently(pending, this.#settings.concurrency, work);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      // What stopped the stage, not what the stop did to the rows that were waiting.
+      throw halt.signal.aborted ? halt.signal.reason : error;
+    }
+  }
+
+  async #publish(verdicts: RowVerdict[], log: SynthesisLog): Promise<ArtifactRef> {
+    const kept = verdicts.filter((verdict) => verdict.kept !== undefined).length;
+    const reasons = countReasons(verdicts.filter((verdict) => verdict.kept === undefined));
+    if (kept === 0 || kept < verdicts.length * this.#settings.minimum_yield) {
+      const list = Object.entries(reasons).map(([reason, count]) => `${count} × ${reason}`);
+      throw this.#yieldFailure(verdicts.length, kept, ` Answers to rows set aside: ${list.join(', ')}.`);
+    }
+    const ingredients = this.#ingredients();
+    const key = artifactKey('synthesis', ingredients);
+    const from = await tryFolder(this.#store, 'synthesis', key);
+    const provenance = {
+      settings: this.#settings,
+      baseUrl: this.#baseUrl,
+      promptSha256: this.#promptSha256,
+      datasetKey: this.#dataset.key,
+    };
+    await writeOutput(from, verdicts, log, provenance);
+    const { input, cachedInput, output } = log.usage;
+    const { asked: requests, answered, unusable } = log.counts;
+    return this.#store.publish({
+      stage: 'synthesis',
+      key,
+      ingredients,
+      from,
+      counts: {
+        rows: verdicts.length,
+        kept,
+        set_aside: verdicts.length - kept,
+        requests,
+        answers: answered + unusable,
+      },
+      cost: { usd: log.spent, input_tokens: input, cached_input_tokens: cachedInput, output_tokens: output },
+      run: this.#plan.run,
+      attempts: [],
+    });
+  }
+
+  #yieldFailure(rows: number, kept: number, why: string): ApplicationFailure {
+    const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+    return ApplicationFailure.nonRetryable(
+      `synthesis kept ${kept} of ${rows} critiques (${percent(rows === 0 ? 0 : kept / rows)}), and ` +
+        `recipe.synthesis.minimum_yield is ${percent(this.#settings.minimum_yield)}.${why} All answers are kept: raise ` +
+        'tries_per_row or change recipe.synthesis.filter and start it again',
+      'PostconditionFailed',
+    );
+  }
+
+  /** What determines an answer. Base URL included: a stand-in must never pass for the model whose name it was asked by. */
+  #answersIngredients(): Record<string, unknown> {
+    const { model, prompt, detail, temperature, max_tokens } = this.#settings;
+    const teacher = { base_url: this.#baseUrl, model, prompt, prompt_sha256: this.#promptSha256 };
+    return { dataset: this.#dataset.key, teacher, sampling: { detail, temperature, max_tokens } };
+  }
+
+  #answersKey(): string {
+    return artifactKey('synthesis', this.#answersIngredients());
+  }
+
+  /** What determines the artifact: the answers' ingredients and the filter. Effort (tries, yield, money, speed) does not. */
+  #ingredients(): Record<string, unknown> {
+    return { ...this.#answersIngredients(), filter: { ...this.#settings.filter, version: filterVersion } };
+  }
+}
+
+/** Asks until an answer passes by itself or the tries are used up; says which. */
+async function askUntilKept(asking: AskingDeps, pair: Pair): Promise<'kept' | 'set-aside'> {
+  const { log, settings } = asking;
+  do {
+    await askRow(asking, pair);
+    if (judgeRow(pair, log.answers(pair.id).slice(-1), settings.filter).kept !== undefined) return 'kept';
+  } while (log.answers(pair.id).length < settings.tries_per_row);
+  return 'set-aside';
+}
+
+/** sha256 of the teacher prompt's text, by a fixed pair: an edit that forgot to raise the version changes the key. */
+function promptHash(): string {
+  const mos = { overall: 3, alignment: 3, fidelity: 3, quality: 3 };
+  const { system, user } = teacherPrompt('teacher-v1', { instruction: 'sample', mos });
+  return createHash('sha256').update(`${system}\0${user}`).digest('hex');
+}
