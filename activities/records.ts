@@ -1,0 +1,186 @@
+/**
+ * Records: what the trainers read. `writePrompts` makes the prompts of every split, `mixRecords` the SFT records in
+ * LLaMA-Factory's sharegpt form. Wording and order come from the domain; this gathers, checks and writes.
+ *
+ * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Idempotent.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { ArtifactRef, Pair } from '../domain/manifest.ts';
+import { type MixItem, mixOrder } from '../domain/mix.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import { type Critique, type CriticPrompt, criticPrompt, directAnswer, reasoningAnswer } from '../domain/prompt.ts';
+import type { Recipe } from '../domain/recipe.ts';
+import type { ArtifactStore } from './artifact-store.ts';
+import { readDatasetPairs } from './dataset.ts';
+import { splits } from './dataset-rows.ts';
+import { translated } from './failure.ts';
+import { RecordLengths } from './record-lengths.ts';
+import { critiqueRowSchema, critiquesName } from './synthesis-output.ts';
+import { tryFolder } from './try-folder.ts';
+
+/** One SFT record. The number of `<image>` marks equals the number of images. */
+export interface SharegptRecord {
+  messages: [{ role: 'user'; content: string }, { role: 'assistant'; content: string }];
+  images: [string, string];
+}
+
+const imageMark = '<image>';
+
+/** The entry that LLaMA-Factory looks up by `dataset: critic_mix` (the published one's tags, fact sheet §3.2). */
+const datasetInfo = {
+  critic_mix: {
+    file_name: 'train.json',
+    formatting: 'sharegpt',
+    columns: { messages: 'messages', images: 'images' },
+    tags: {
+      role_tag: 'role',
+      content_tag: 'content',
+      user_tag: 'user',
+      assistant_tag: 'assistant',
+      system_tag: 'system',
+    },
+  },
+};
+
+export function createRecordActivities(deps: { store: ArtifactStore }) {
+  const { store } = deps;
+  return {
+    /** `train.jsonl`, `dev.jsonl`, `test.jsonl` of `{id, prompt, images, mos}`, in the dataset's order. */
+    async writePrompts({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
+      return translated(`write prompts for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
+        const { prompt } = plan.recipe;
+        const ingredients = { dataset: dataset.key, prompt: promptIngredients(prompt) };
+        const { key, artifact } = await store.find('prompts', ingredients);
+        if (artifact !== undefined) return artifact;
+        const pairs = await readDatasetPairs(dataset);
+        const from = await tryFolder(store, 'prompts', key);
+        const counts: Record<string, number> = {};
+        for (const split of splits) {
+          const rows = pairs.filter((pair) => pair.split === split).map((pair) => promptRow(prompt, pair));
+          counts[split] = rows.length;
+          await writeFile(join(from, `${split}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+        }
+        return store.publish({
+          stage: 'prompts',
+          key,
+          ingredients,
+          from,
+          counts,
+          cost: {},
+          run: plan.run,
+          attempts: [],
+        });
+      });
+    },
+
+    /** `train.json` and `dataset_info.json`. Refuses records that LLaMA-Factory would truncate (`DataInvalid`). */
+    async mixRecords(input: { plan: RunPlan; dataset: ArtifactRef; synthesis: ArtifactRef }): Promise<ArtifactRef> {
+      const { plan, dataset, synthesis } = input;
+      return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
+        const ingredients = mixIngredients(plan.recipe, dataset, synthesis);
+        const { key, artifact } = await store.find('mix', ingredients);
+        if (artifact !== undefined) {
+          refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');
+          return artifact;
+        }
+        const { records, counts } = await makeRecords(plan.recipe, dataset, synthesis);
+        const from = await tryFolder(store, 'mix', key);
+        await writeFile(
+          join(from, 'train.json'),
+          `[\n${records.map((record) => JSON.stringify(record)).join(',\n')}\n]\n`,
+        );
+        await writeFile(join(from, 'dataset_info.json'), `${JSON.stringify(datasetInfo, null, 2)}\n`);
+        return store.publish({ stage: 'mix', key, ingredients, from, counts, cost: {}, run: plan.run, attempts: [] });
+      });
+    },
+  };
+}
+
+/** Records in the seeded order, and counts. Only pairs with a kept critique take part, in both forms. */
+async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef) {
+  const pairs = new Map((await readDatasetPairs(dataset)).map((pair) => [pair.id, pair]));
+  const critiques = await readCritiques(synthesis);
+  const lengths = new RecordLengths(dataset.path, recipe.sft.llamafactory);
+  const records: SharegptRecord[] = [];
+  let longest = { tokens: 0, id: '' };
+  let total = 0;
+  let reasoning = 0;
+  for (const item of mixOrder([...critiques.keys()], recipe.mix.direct_per_reasoning, recipe.seed)) {
+    const record = makeRecord(recipe.prompt, item, pairs.get(item.pairId), critiques.get(item.pairId));
+    const tokens = await lengths.estimate(record);
+    records.push(record);
+    total += tokens;
+    if (item.form === 'reasoning') reasoning += 1;
+    if (tokens > longest.tokens) longest = { tokens, id: item.pairId };
+    Context.current().heartbeat({ state: 'mixing', done: records.length, unit: 'rows' });
+    Context.current().cancellationSignal.throwIfAborted();
+  }
+  refuseTooLong(longest.tokens, recipe.sft.cutoff_len, `, pair "${longest.id}"`);
+  const mean = records.length === 0 ? 0 : Math.round(total / records.length);
+  const counts = { reasoning, direct: records.length - reasoning, records: records.length };
+  return { records, counts: { ...counts, longest_tokens: longest.tokens, mean_tokens: mean } };
+}
+
+/** One record: two image marks, the prompt of this form, the answer of this form. */
+function makeRecord(
+  prompt: CriticPrompt,
+  item: MixItem,
+  pair: Pair | undefined,
+  critique: Critique | undefined,
+): SharegptRecord {
+  if (pair === undefined || critique === undefined) {
+    throw new Error(`pair "${item.pairId}" is in the synthesis artifact and not in the dataset it was made from`);
+  }
+  const question = imageMark.repeat(2) + criticPrompt(prompt, item.form, pair.instruction);
+  const mos = pair.mos.overall;
+  const answer = item.form === 'reasoning' ? reasoningAnswer(critique, mos) : directAnswer(mos);
+  const marks = `${question}${answer}`.split(imageMark).length - 1;
+  if (marks !== 2) throw new Error(`record of pair "${pair.id}" has ${marks} ${imageMark} marks, expected 2`);
+  return {
+    messages: [
+      { role: 'user', content: question },
+      { role: 'assistant', content: answer },
+    ],
+    images: [pair.source_image, pair.edited_image],
+  };
+}
+
+function promptRow(prompt: CriticPrompt, pair: Pair) {
+  return {
+    id: pair.id,
+    prompt: criticPrompt(prompt, 'reasoning', pair.instruction),
+    images: [pair.source_image, pair.edited_image],
+    mos: pair.mos.overall,
+  };
+}
+
+/** Kept critiques by pair id, in the dataset's order. */
+async function readCritiques(synthesis: ArtifactRef): Promise<Map<string, Critique>> {
+  const lines = (await readFile(join(synthesis.path, critiquesName), 'utf8')).split('\n').filter((line) => line !== '');
+  const rows = lines.map((line) => critiqueRowSchema.parse(JSON.parse(line)));
+  return new Map(rows.map(({ id, critique }) => [id, critique]));
+}
+
+/** What determines the mix. `cutoff_len` does not: it only refuses. */
+function mixIngredients(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef): Record<string, unknown> {
+  const { seed, mix, prompt } = recipe;
+  return { dataset: dataset.key, synthesis: synthesis.key, prompt: promptIngredients(prompt), mix, seed };
+}
+
+/** Version and text hash: an edit that forgot to raise the version changes the key. */
+function promptIngredients(version: CriticPrompt): Record<string, string> {
+  const texts = [criticPrompt(version, 'reasoning', 'sample'), criticPrompt(version, 'direct', 'sample')];
+  return { version, sha256: createHash('sha256').update(texts.join('\0')).digest('hex') };
+}
+
+function refuseTooLong(tokens: number, cutoff: number, which: string): void {
+  if (tokens <= cutoff) return;
+  throw ApplicationFailure.nonRetryable(
+    `recipe.sft.cutoff_len: expected at least ${tokens}, the estimated length of the longest SFT record${which}, got ${cutoff}: ` +
+      'LLaMA-Factory would cut such records off, and the answer stands at their end',
+    'DataInvalid',
+  );
+}

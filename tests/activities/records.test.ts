@@ -1,0 +1,157 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { createRecordActivities } from '../../activities/records.ts';
+import { qwenImageTokens } from '../../activities/record-lengths.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { activityEnvironment, inActivity, makePlan, rejection } from './fixtures.ts';
+import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
+
+let bench: SynthesisBench;
+
+beforeEach(async () => {
+  bench = await SynthesisBench.make(6);
+});
+afterEach(async () => {
+  await bench.teacher.stop();
+});
+
+function planWith(change: (recipe: RunPlan['recipe']) => RunPlan['recipe'] = (recipe) => recipe): RunPlan {
+  const plan = makePlan(bench.folder);
+  return { ...plan, recipe: change(plan.recipe) };
+}
+
+async function prompts(plan = planWith()) {
+  const activities = createRecordActivities({ store: bench.store });
+  return inActivity(activityEnvironment().env, () => activities.writePrompts({ plan, dataset: bench.dataset }));
+}
+
+async function mix(plan = planWith()) {
+  const synthesis = await bench.run();
+  const activities = createRecordActivities({ store: bench.store });
+  const input = { plan, dataset: bench.dataset, synthesis };
+  return inActivity(activityEnvironment().env, () => activities.mixRecords(input));
+}
+
+const recordsSchema = z.array(
+  z.strictObject({
+    messages: z.tuple([
+      z.strictObject({ role: z.literal('user'), content: z.string() }),
+      z.strictObject({ role: z.literal('assistant'), content: z.string() }),
+    ]),
+    images: z.tuple([z.string(), z.string()]),
+  }),
+);
+
+async function readRecords(folder: string) {
+  return recordsSchema.parse(JSON.parse(await readFile(join(folder, 'train.json'), 'utf8')));
+}
+
+describe('prompts', () => {
+  it('hold a row for every pair of each split, without image marks', async () => {
+    const artifact = await prompts();
+    expect(artifact.counts).toEqual({ train: 6, dev: 1, test: 1 });
+    expect(await readJsonLines(join(artifact.path, 'test.jsonl'))).toEqual([
+      {
+        id: 'p7',
+        prompt:
+          'Edit: make the circle number 7 blue\nReason about alignment, fidelity and quality, then give a score from 1 to 5.',
+        images: ['images/src/s7.png', 'images/edited/p7.png'],
+        mos: 1.7,
+      },
+    ]);
+  });
+
+  it('are reused, and made anew for another prompt version', async () => {
+    const first = await prompts();
+    expect(await prompts()).toEqual({ ...first, reused: true });
+    const paper = await prompts(planWith((recipe) => ({ ...recipe, prompt: 'paper-v1' })));
+    expect(paper.key).not.toBe(first.key);
+  });
+});
+
+describe('the mix', () => {
+  it('has every critiqued pair once reasoned and once direct, with two image marks and two images each', async () => {
+    const artifact = await mix();
+    expect(artifact.counts).toMatchObject({ reasoning: 6, direct: 6, records: 12 });
+    const records = await readRecords(artifact.path);
+    const answers = records.map(({ messages }) => messages[1].content);
+    expect(answers.filter((answer) => /^<think>[^]+<\/think>\n<answer>\d\.\d\d<\/answer>$/.test(answer))).toHaveLength(
+      6,
+    );
+    expect(answers.filter((answer) => /^\d\.\d\d$/.test(answer))).toHaveLength(6);
+    for (const { messages } of records) {
+      expect(messages[0].content.startsWith('<image><image>Edit: make the circle')).toBe(true);
+      expect(messages[0].content.split('<image>')).toHaveLength(3);
+    }
+    for (let id = 0; id < 6; id += 1) {
+      expect(records.filter(({ images }) => images[1] === `images/edited/p${id}.png`)).toHaveLength(2);
+    }
+  });
+
+  it('says to LLaMA-Factory where it is', async () => {
+    const artifact = await mix();
+    expect(JSON.parse(await readFile(join(artifact.path, 'dataset_info.json'), 'utf8'))).toMatchObject({
+      critic_mix: {
+        file_name: 'train.json',
+        formatting: 'sharegpt',
+        columns: { messages: 'messages', images: 'images' },
+      },
+    });
+  });
+
+  it('is the same file from the same seed, and another order from another', async () => {
+    const first = await readRecords((await mix()).path);
+    const other = await readRecords((await mix(planWith((recipe) => ({ ...recipe, seed: 2 })))).path);
+    expect(other).not.toEqual(first);
+    expect(new Set(other.map((record) => JSON.stringify(record)))).toEqual(
+      new Set(first.map((record) => JSON.stringify(record))),
+    );
+  });
+
+  it.each([
+    [0, 0],
+    [0.5, 3],
+    [2, 12],
+  ])('has %d direct records for each reasoned one', async (ratio, direct) => {
+    const artifact = await mix(planWith((recipe) => ({ ...recipe, mix: { direct_per_reasoning: ratio } })));
+    expect(artifact.counts).toMatchObject({ reasoning: 6, direct });
+  });
+
+  it('refuses records that would be cut off, also when they were mixed before', async () => {
+    const short = planWith((recipe) => ({ ...recipe, sft: { ...recipe.sft, cutoff_len: 100 } }));
+    const failure = await rejection(mix(short));
+    expect(failure).toMatchObject({ type: 'DataInvalid', nonRetryable: true });
+    expect(failure).toHaveProperty(
+      'message',
+      expect.stringMatching(/^recipe\.sft\.cutoff_len: expected at least \d+, .*pair "p\d".*, got 100/),
+    );
+    await mix();
+    expect(await rejection(mix(short))).toMatchObject({ type: 'DataInvalid' });
+  });
+
+  it('takes no instruction for an image mark', async () => {
+    const path = join(bench.dataset.path, 'pairs.jsonl');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('make the circle number 3 blue', 'put <image> there'));
+    const synthesis = await bench.run({ minimum_yield: 0.5 });
+    const activities = createRecordActivities({ store: bench.store });
+    const input = { plan: planWith(), dataset: bench.dataset, synthesis };
+    const artifact = await inActivity(activityEnvironment().env, () => activities.mixRecords(input));
+    const records = await readRecords(artifact.path);
+    expect(records.every(({ messages }) => messages[0].content.split('<image>').length === 3)).toBe(true);
+    expect(records.some(({ messages }) => messages[0].content.includes('put ‹image› there'))).toBe(true);
+  });
+});
+
+describe('tokens of an image in Qwen2.5-VL', () => {
+  it.each([
+    [56, 56, 768 * 768, 4],
+    [10, 10, 768 * 768, 1],
+    [1024, 1024, 1024 * 1024, 37 * 37],
+    [2048, 1024, 768 * 768, 39 * 19],
+  ])('are, for %d x %d within %d pixels, %d', (width, height, maxPixels, tokens) => {
+    expect(qwenImageTokens(width, height, maxPixels)).toBe(tokens);
+  });
+});
