@@ -37,7 +37,10 @@ async function cancelForCertain(deps: Pick<ActivityDeps, 'slurm'>, jobId: string
   if (await waitUntilOver(deps, jobId, termMs)) return;
   await deps.slurm.signal(jobId, 'KILL');
   if (await waitUntilOver(deps, jobId, killMs)) return;
-  throw ApplicationFailure.retryable(`job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL`, 'SlurmUnavailable');
+  throw ApplicationFailure.retryable(
+    `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL`,
+    'SlurmUnavailable',
+  );
 }
 
 async function waitUntilOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, patienceMs: number): Promise<boolean> {

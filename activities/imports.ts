@@ -28,7 +28,11 @@ export function createImportActivities(deps: Pick<ActivityDeps, 'store' | 'job'>
       const folder = paths.run(store.root, plan.run);
       await mkdir(folder, { recursive: true });
       await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
-      const trainer = await importFolder(job.trainerSource, (hash) => paths.trainerCode(store.root, hash), isTrainerCode);
+      const trainer = await importFolder(
+        job.trainerSource,
+        (hash) => paths.trainerCode(store.root, hash),
+        isTrainerCode,
+      );
       const model = await importModel(plan.recipe.base_model, store.root);
       return { trainer: trainer.path, baseModel: model };
     },
@@ -46,7 +50,11 @@ async function importModel(source: string, root: string): Promise<{ key: string;
       'DataInvalid',
     );
   }
-  const imported = await importFolder(source, (hash) => join(root, 'models', hash), () => true);
+  const imported = await importFolder(
+    source,
+    (hash) => join(root, 'models', hash),
+    () => true,
+  );
   return { key: imported.hash, path: imported.path };
 }
 

@@ -69,11 +69,15 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
       dependency: 'singleton',
       openMode: 'append',
     });
-    for (const warning of answer.warnings) log.warn('slurmrestd warned about a submission', { name: request.name, warning });
+    for (const warning of answer.warnings)
+      log.warn('slurmrestd warned about a submission', { name: request.name, warning });
     return answer.jobId;
   } catch (error) {
     if (error instanceof SlurmError && error.delivery === 'unknown') {
-      log.warn('ambiguous answer to a submission, looking for the job by its name', { name: request.name, why: error.message });
+      log.warn('ambiguous answer to a submission, looking for the job by its name', {
+        name: request.name,
+        why: error.message,
+      });
       return undefined;
     }
     throw toFailure(error, `submit job "${request.name}"`);

@@ -39,7 +39,8 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
             deps.poller.hurry();
           }
           const seen = observe(polled, outcomeSince);
-          if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState)) return seen;
+          if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState))
+            return seen;
           await sleep(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
           signal.throwIfAborted();

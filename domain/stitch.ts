@@ -7,7 +7,7 @@ export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): Met
   for (const rows of attempts) {
     const first = rows[0]?.step;
     if (first === undefined) continue;
-    for (const step of [...bySteps.keys()]) if (step >= first) bySteps.delete(step);
+    for (const step of bySteps.keys()) if (step >= first) bySteps.delete(step);
     for (const row of rows) bySteps.set(row.step, { ...bySteps.get(row.step), ...row });
   }
   return [...bySteps.values()].toSorted((a, b) => a.step - b.step);

@@ -34,7 +34,9 @@ export class RunBoard {
       status: 'running',
       stages: stages.map((stage): StageView => ({ stage, status: 'pending' })),
     };
-    setHandler(viewQuery, () => this.#view, { description: 'Every stage of the run with its status, job and artifact' });
+    setHandler(viewQuery, () => this.#view, {
+      description: 'Every stage of the run with its status, job and artifact',
+    });
     upsertSearchAttributes([{ key: statusKey, value: 'running' }]);
   }
 
@@ -78,10 +80,19 @@ export class RunBoard {
       (line) =>
         `| ${marks[line.status]} | ${line.stage} | ${line.status} | ${line.jobId ?? ''} ${line.jobState ?? ''} | ${line.note ?? ''} |`,
     );
-    const asked = question === undefined ? [] : ['', `**Waiting for you (${question.stage}).** ${question.sentence}`, ''];
+    const asked =
+      question === undefined ? [] : ['', `**Waiting for you (${question.stage}).** ${question.sentence}`, ''];
     const commands = question?.commands.map((command) => `    ${command}`) ?? [];
     setCurrentDetails(
-      [`**${status}**`, ...asked, ...commands, '', '| | stage | status | job | note |', '| --- | --- | --- | --- | --- |', ...table].join('\n'),
+      [
+        `**${status}**`,
+        ...asked,
+        ...commands,
+        '',
+        '| | stage | status | job | note |',
+        '| --- | --- | --- | --- | --- |',
+        ...table,
+      ].join('\n'),
     );
   }
 }

@@ -100,7 +100,15 @@ async function watch(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJ
   for (;;) {
     const seen = await watchActivities.watchJob.executeWithOptions(
       { activityId: id, summary: `job ${job.jobId} (${stage} attempt ${prepared.attempt})` },
-      [{ attempt: prepared, jobId: job.jobId, stage, totalSteps: order.planned.steps ?? order.planned.rows, lastState }],
+      [
+        {
+          attempt: prepared,
+          jobId: job.jobId,
+          stage,
+          totalSteps: order.planned.steps ?? order.planned.rows,
+          lastState,
+        },
+      ],
     );
     lastState = `${seen.state} ${seen.reason}`.trim();
     const note = seen.stuck ?? (seen.node === '' ? seen.reason : `on ${seen.node}`);
@@ -144,7 +152,10 @@ async function askOperator(
   const sentence = `${order.stage}: ${collected.evidence}. ${why}`;
   const answer = await desk.operator.ask({ stage: order.stage, sentence, logTail: collected.logTail, canSkip });
   if (answer.action === 'abort') {
-    throw ApplicationFailure.nonRetryable(`stage ${order.stage} aborted by the operator: ${collected.evidence}`, 'Aborted');
+    throw ApplicationFailure.nonRetryable(
+      `stage ${order.stage} aborted by the operator: ${collected.evidence}`,
+      'Aborted',
+    );
   }
   if (answer.action === 'skip') return undefined;
   return {

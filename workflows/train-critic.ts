@@ -10,13 +10,7 @@
  *
  * Each stage is looked up first: an artifact that exists and verifies is reused. What fails asks the operator.
  */
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  isCancellation,
-  log,
-} from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
@@ -71,8 +65,9 @@ async function walkStages(plan: RunPlan, desk: JobDesk): Promise<RunResult> {
     () => train(run, dataset, prompts),
   ]);
   if (model === undefined) throw new Error('training ended without a model');
-  await predict(run, 'predict-grpo', model, prompts);
-  return conclude(run, startedAt, model.artifact);
+  const predictions = await predict(run, 'predict-grpo', model, prompts);
+  if (predictions === undefined) throw new Error('the final predictions were skipped, and cannot be');
+  return conclude(run, startedAt, model.artifact, predictions);
 }
 
 /** Synthesis, mix, SFT, GRPO; predictions after SFT run beside GRPO. */
@@ -119,10 +114,10 @@ async function predict(
   jobStage: 'predict-base' | 'predict-sft' | 'predict-grpo',
   model: Model,
   prompts: ArtifactRef,
-): Promise<undefined> {
+): Promise<ArtifactRef | undefined> {
   const { dataset } = run.artifacts;
   if (dataset === undefined) throw new Error('predictions were asked for before the dataset was checked');
-  await job(run, jobStage, model, { prompts, dataset }, { steps: null, rows: prompts.counts['test'] ?? null });
+  return job(run, jobStage, model, { prompts, dataset }, { steps: null, rows: prompts.counts['test'] ?? null });
 }
 
 /** One job stage: looked up, else run. */
@@ -164,7 +159,12 @@ async function job(
   return finish(run, jobStage, made);
 }
 
-async function conclude(run: Run, startedAt: string, candidate: ArtifactRef): Promise<RunResult> {
+async function conclude(
+  run: Run,
+  startedAt: string,
+  candidate: ArtifactRef,
+  predictions: ArtifactRef,
+): Promise<RunResult> {
   const { plan, desk, artifacts } = run;
   const evaluation = await stage(run, 'evaluation', 'agreement with people', (options) =>
     storeActivities.evaluatePredictions.executeWithOptions(options, [{ plan, artifacts }]),
@@ -173,7 +173,7 @@ async function conclude(run: Run, startedAt: string, candidate: ArtifactRef): Pr
   const gate = await asked(run, 'gate', () =>
     storeActivities.judgeGate.executeWithOptions(
       { activityId: activityId('gate', 1, 'judge'), summary: `against champion ${plan.recipe.gate.champion}` },
-      [{ plan, evaluation, candidate }],
+      [{ plan, evaluation, candidate, predictions }],
     ),
   );
   desk.board.stage('gate', { status: 'done', note: gate.reasons.join('; ') });

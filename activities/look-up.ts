@@ -1,0 +1,16 @@
+/** Looking up an artifact before its stage is run: verified ones are reused, in any run. */
+import type { ArtifactRef } from '../domain/manifest.ts';
+import type { Stage } from '../domain/names.ts';
+import type { ActivityDeps } from './deps.ts';
+
+export function createLookUpActivities(deps: Pick<ActivityDeps, 'store'>) {
+  return {
+    async lookUpArtifact(input: {
+      stage: Stage;
+      ingredients: Record<string, unknown>;
+    }): Promise<{ key: string; artifact?: ArtifactRef }> {
+      const { key, artifact } = await deps.store.find(input.stage, input.ingredients);
+      return artifact === undefined ? { key } : { key, artifact };
+    },
+  };
+}

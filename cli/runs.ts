@@ -1,0 +1,131 @@
+/**
+ * Runs: start one, watch it, answer it, cancel it. Watching reads the `view` query for stages and the pending activities'
+ * heartbeats for live numbers, so that it also works while a worker is away.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { runId, taskQueues } from '../domain/names.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import type { RunView, StageProgress } from '../domain/progress.ts';
+import type { Recipe } from '../domain/recipe.ts';
+import type { OperatorAnswer } from '../workflows/messages.ts';
+import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
+import { CliError } from './config.ts';
+import { describeChanges, type ProgressByActivity, renderRunView } from './run-view.ts';
+
+/** Starts a run and returns its id, which is the workflow's. */
+export async function startRun(client: Client, recipe: Recipe): Promise<string> {
+  const plan: RunPlan = { schema: 1, run: runId(recipe.name, new Date()), recipe };
+  await client.workflow.start<typeof trainCritic>('trainCritic', {
+    workflowId: plan.run,
+    taskQueue: taskQueues.workflows,
+    args: [plan],
+    staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
+    typedSearchAttributes: undefined,
+    searchAttributes: { CriticRecipe: [recipe.name] },
+  });
+  return plan.run;
+}
+
+export interface WatchOptions {
+  out: NodeJS.WriteStream;
+  /** Stop watching, with exit code 3, when the run waits for an operator. */
+  failOnQuestion: boolean;
+  signal: AbortSignal;
+}
+
+/** Shows a run until it ends and returns its result. Undefined if the person stopped watching. */
+export async function watchRun(client: Client, run: string, options: WatchOptions): Promise<RunResult | undefined> {
+  const handle = client.workflow.getHandle<typeof trainCritic>(run);
+  const screen = new Screen(options.out);
+  while (!options.signal.aborted) {
+    const description = await handle.describe();
+    const view = await queryView(handle);
+    if (view !== undefined) screen.show(view, pendingProgress(description.raw.pendingActivities ?? []));
+    if (description.status.name !== 'RUNNING') return result(handle);
+    if (options.failOnQuestion && view?.question !== undefined)
+      throw new CliError(`run ${run} waits for an operator`, 3);
+    await sleep(1000, undefined, { signal: options.signal }).catch(() => undefined); // aborted: the loop's condition sees it
+  }
+  return undefined;
+}
+
+/** Sends an operator's answer; the workflow's validator says what is wrong with it. */
+export async function answerRun(client: Client, run: string, answer: OperatorAnswer): Promise<string> {
+  try {
+    return await client.workflow.getHandle(run).executeUpdate<string, [OperatorAnswer]>('answer', { args: [answer] });
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
+    throw error;
+  }
+}
+
+async function result(handle: WorkflowHandle<typeof trainCritic>): Promise<RunResult> {
+  try {
+    return await handle.result();
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    let cause: Error = error.cause ?? error;
+    while (cause.cause instanceof Error) cause = cause.cause;
+    throw new CliError(`run ${handle.workflowId} ended: ${cause.message}`);
+  }
+}
+
+/** The view, or undefined while no worker answers. */
+async function queryView(handle: WorkflowHandle<typeof trainCritic>): Promise<RunView | undefined> {
+  try {
+    return await handle.query<RunView>('view');
+  } catch {
+    return undefined; // no worker at the moment: the next second tells more
+  }
+}
+
+interface PendingActivity {
+  activityId?: string | null;
+  heartbeatDetails?: { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null;
+}
+
+function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivity {
+  const entries = pending.flatMap(({ activityId, heartbeatDetails }): [string, StageProgress][] => {
+    const payload = heartbeatDetails?.payloads?.[0];
+    if (typeof activityId !== 'string' || payload === undefined) return [];
+    return [[activityId, defaultPayloadConverter.fromPayload<StageProgress>(payload)]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Repaints in a TTY, appends lines elsewhere. */
+class Screen {
+  readonly #out: NodeJS.WriteStream;
+  #view: RunView | undefined;
+  #progress: ProgressByActivity = {};
+  #height = 0;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  show(view: RunView, progress: ProgressByActivity): void {
+    // A heartbeat is gone between two attempts of an activity; what was shown last stays.
+    const merged = { ...this.#progress, ...progress };
+    if (this.#out.isTTY) {
+      const lines = renderRunView(view, merged, new Date(), this.#out.columns, true);
+      const up = this.#height === 0 ? '' : `\u001B[${this.#height}A`;
+      this.#out.write(up + lines.map((line) => `\u001B[2K${line}\n`).join('') + '\u001B[0J');
+      this.#height = lines.length;
+    } else {
+      for (const line of describeChanges(this.#view, view, this.#progress, merged, new Date()))
+        this.#out.write(`${line}\n`);
+    }
+    this.#view = structuredClone(view);
+    this.#progress = merged;
+  }
+}
+
+/** Model metrics of a finished run, as the report wrote them beside itself. */
+export function readSummary(reportPath: string): string {
+  return readFileSync(join(reportPath, '..', 'summary.txt'), 'utf8');
+}

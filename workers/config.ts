@@ -1,0 +1,57 @@
+/** Worker config: environment → checked values. The only place, beside the CLI, that reads the environment. */
+import { execFileSync } from 'node:child_process';
+import * as z from 'zod';
+
+const argv = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'expected a JSON array of strings' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(z.string()).min(1));
+const absolute = z.string().startsWith('/', 'expected an absolute path');
+
+const schema = z.object({
+  CRITIC_TEMPORAL_ADDRESS: z.string().min(1),
+  CRITIC_TEMPORAL_NAMESPACE: z.string().default('default'),
+  CRITIC_SLURM_URL: z.url(),
+  CRITIC_SLURM_USER: z.string().min(1),
+  CRITIC_SLURM_TOKEN_COMMAND: argv.optional(),
+  CRITIC_SLURM_TOKEN_FILE: absolute.optional(),
+  CRITIC_STORE: absolute,
+  CRITIC_PYTHON: absolute,
+  CRITIC_TRAINER_SOURCE: absolute,
+  CRITIC_JOB_SCRIPT: absolute,
+  CRITIC_JOB_USER: z.string().optional(),
+  CRITIC_LLM_BASE_URL: z.url().optional(),
+  CRITIC_LLM_API_KEY_FILE: absolute,
+  CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(5000),
+  CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(1000),
+  CRITIC_READY_FILE: absolute.optional(),
+});
+export type WorkerConfig = z.output<typeof schema> & { jobOwner: { uid: number; gid: number } | undefined };
+
+/** Throws one error that names every missing or wrong variable. */
+export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`the worker's environment is not complete:\n${faults.join('\n')}`);
+  }
+  const config = parsed.data;
+  if ((config.CRITIC_SLURM_TOKEN_COMMAND === undefined) === (config.CRITIC_SLURM_TOKEN_FILE === undefined)) {
+    throw new Error('expected exactly one of CRITIC_SLURM_TOKEN_COMMAND and CRITIC_SLURM_TOKEN_FILE');
+  }
+  return { ...config, jobOwner: jobOwner(config.CRITIC_JOB_USER) };
+}
+
+/** Attempt folders are handed to the job user only where the worker is root, and so is not that user itself. */
+function jobOwner(user: string | undefined): { uid: number; gid: number } | undefined {
+  if (user === undefined || process.getuid?.() !== 0) return undefined;
+  const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}

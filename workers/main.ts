@@ -1,0 +1,99 @@
+/**
+ * The worker: config → connections → activities → one Temporal worker a task queue. Stopped by TERM: running activities get
+ * 20 s, then their cancellation, and are taken up by the next worker; watchers have no side effect to lose.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
+import { ArtifactStore } from '../activities/artifact-store.ts';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { createActivities } from '../activities/index.ts';
+import { JobPoller } from '../activities/job-poller.ts';
+import { taskQueues } from '../domain/names.ts';
+import { workerConfig, type WorkerConfig } from './config.ts';
+
+async function main(): Promise<void> {
+  const config = workerConfig(process.env);
+  // Files that the worker writes are for its own user and group (the job user's), nobody else.
+  process.umask(0o027);
+  Runtime.install({
+    logger: new DefaultLogger('INFO'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
+  });
+  const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
+  const deps = buildDeps(config);
+  const workers = await createWorkers(config, connection, deps);
+  const running = workers.map((worker) => worker.run());
+  if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
+  try {
+    await Promise.all(running);
+  } finally {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(running);
+    deps.poller.close();
+    await deps.slurm.close();
+    await connection.close();
+  }
+}
+
+function buildDeps(config: WorkerConfig): ActivityDeps {
+  const { CRITIC_SLURM_TOKEN_COMMAND: command, CRITIC_SLURM_TOKEN_FILE: file } = config;
+  const slurm = new SlurmClient({
+    baseUrl: config.CRITIC_SLURM_URL,
+    auth: {
+      userName: config.CRITIC_SLURM_USER,
+      token: command === undefined ? fileToken(file ?? '') : commandToken(command),
+    },
+  });
+  return {
+    store: new ArtifactStore(config.CRITIC_STORE),
+    slurm,
+    poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),
+    llm: { baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE },
+    job: {
+      python: config.CRITIC_PYTHON,
+      trainerSource: config.CRITIC_TRAINER_SOURCE,
+      script: readFileSync(config.CRITIC_JOB_SCRIPT, 'utf8'),
+      owner: config.jobOwner,
+      userName: config.CRITIC_SLURM_USER,
+      fileIntervalMs: config.CRITIC_FILE_INTERVAL_MS,
+    },
+  };
+}
+
+async function createWorkers(
+  config: WorkerConfig,
+  connection: NativeConnection,
+  deps: ActivityDeps,
+): Promise<Worker[]> {
+  const activities = createActivities(deps);
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace: config.CRITIC_TEMPORAL_NAMESPACE,
+    shutdownGraceTime: '20 seconds',
+    shutdownForceTime: '35 seconds',
+    // Heartbeats are what a person sees of a job, and how cancellation arrives.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
+  };
+  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+  return Promise.all([
+    Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowsPath, maxCachedWorkflows: 100 }),
+    Worker.create({ ...common, taskQueue: taskQueues.cluster, activities, maxConcurrentActivityTaskExecutions: 20 }),
+    Worker.create({ ...common, taskQueue: taskQueues.watch, activities, maxConcurrentActivityTaskExecutions: 1000 }),
+    Worker.create({ ...common, taskQueue: taskQueues.llm, activities, maxConcurrentActivityTaskExecutions: 4 }),
+  ]);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
