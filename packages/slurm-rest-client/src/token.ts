@@ -42,6 +42,8 @@ export function fileToken(path: string): TokenProvider {
 export interface CommandTokenOptions {
   /** Gives up after this long, ms. Default 20 000: `scontrol token` waits for slurmctld. */
   timeoutMs?: number;
+  /** Environment of the command, e.g. with SLURM_CONF. Default: this process's. */
+  env?: NodeJS.ProcessEnv;
   now?: () => number;
 }
 
@@ -50,7 +52,7 @@ export interface CommandTokenOptions {
  * the token. Run again at half the token's life. If that fails while the old token is still valid, the old one serves on.
  */
 export function commandToken(argv: readonly string[], options: CommandTokenOptions = {}): TokenProvider {
-  const { timeoutMs = 20_000, now = Date.now } = options;
+  const { timeoutMs = 20_000, env, now = Date.now } = options;
   const [file, ...args] = argv;
   if (file === undefined) throw new TypeError('commandToken: the command is empty');
   let known: { token: string; renewAt: number; expiresAt: number } | undefined;
@@ -58,7 +60,7 @@ export function commandToken(argv: readonly string[], options: CommandTokenOptio
 
   async function fetchToken(): Promise<string> {
     try {
-      const token = parseToken(await run(file ?? '', args, timeoutMs));
+      const token = parseToken(await run(file ?? '', args, { timeout: timeoutMs, env }));
       const { issuedAt = now(), expiresAt = Infinity } = tokenTimes(token);
       known = { token, renewAt: (issuedAt + expiresAt) / 2, expiresAt };
       return token;
@@ -118,17 +120,18 @@ function parseToken(text: string): string {
   return token;
 }
 
-function run(file: string, args: string[], timeoutMs: number): Promise<string> {
+function run(
+  file: string,
+  args: string[],
+  options: { timeout: number; env: NodeJS.ProcessEnv | undefined },
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(file, args, { timeout: timeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
+    execFile(file, args, { ...options, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      if (error === null) return resolve(stdout);
       // A new error: Node's own holds the command's arguments and output.
-      else
-        reject(
-          new Error(
-            error.killed === true ? `no answer in ${timeoutMs} ms` : `exit ${error.code ?? '?'}: ${stderr.trim()}`,
-          ),
-        );
+      const why =
+        error.killed === true ? `no answer in ${options.timeout} ms` : `exit ${error.code ?? '?'}: ${stderr.trim()}`;
+      reject(new Error(why));
     });
   });
 }

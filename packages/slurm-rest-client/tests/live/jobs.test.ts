@@ -142,6 +142,31 @@ describe.each(servers())('on $name', (row) => {
     await client.cancel(jobId);
   });
 
+  test('every field of a submission is taken, and those that can be read come back', async () => {
+    const [first, second] = await client.nodes();
+    const [partition] = await client.partitions();
+    const type = /^gpu:([^:,(]+):\d/.exec(first?.gres ?? '')?.[1];
+    const job = testJob(row, 'true', {
+      hold: true,
+      exclusive: true,
+      partition: row.partition ?? partition?.name,
+      qos: 'normal',
+      cpusPerTask: 2,
+      memoryPerNodeMiB: 123,
+      gpus: type === undefined ? undefined : { type, countPerNode: 2 },
+      excludedNodes: second === undefined ? [] : [second.name],
+      standardError: `${row.folder}/srk-%j.err`,
+      dependency: 'singleton',
+      warningSignal: { signal: 'USR2', secondsBefore: 60 },
+      openMode: 'truncate',
+    });
+    const { jobId } = await client.submit(job);
+    const pending = known(await client.getJob(jobId));
+    await client.cancel(jobId);
+    expect(pending).toMatchObject({ state: 'PENDING', partition: job.partition, qos: 'normal', comment: job.comment });
+    expect(pending.standardError).toMatch(/srk-(%j|\d+)\.err$/);
+  });
+
   test('two jobs of one name do not run at once if they are singletons', async () => {
     const job = testJob(row, 'sleep 300', { dependency: 'singleton' });
     const first = await client.submit(job);

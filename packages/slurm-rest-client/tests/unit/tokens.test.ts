@@ -75,6 +75,18 @@ describe('a token from a command', () => {
     await expect(provider.token()).rejects.toThrow(/exit 3: SLURM_JWT=\[token\]$/);
   });
 
+  test('that takes too long is given up', async () => {
+    const provider = commandToken([await script('sleep 5')], { timeoutMs: 100 });
+    await expect(provider.token()).rejects.toThrow(/no answer in 100 ms/);
+  });
+
+  test('is run with the environment that was given', async () => {
+    const provider = commandToken([await script('echo "$SRK_TOKEN"')], {
+      env: { PATH: '/usr/bin:/bin', SRK_TOKEN: 'x1' },
+    });
+    expect(await provider.token()).toBe('x1');
+  });
+
   test('that prints nothing is an error, not an empty token', async () => {
     await expect(commandToken([await script('true')]).token()).rejects.toMatchObject({ kind: 'auth' });
   });

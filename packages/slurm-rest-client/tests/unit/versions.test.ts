@@ -1,7 +1,11 @@
 /** Finding out which version a server speaks, and keeping to it. */
+import { mkdtemp } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { apiVersions, SlurmClient } from '../../src/index.ts';
-import { failed, json, plain, scriptedServer, urls, withClient, type Script } from './scripted-server.ts';
+import { failed, json, plain, scriptedServer, smallJob, urls, withClient, type Script } from './scripted-server.ts';
 
 /** A server that speaks the given versions; other paths are the HTTP layer's 404. */
 function speaking(versions: () => string[], answer: Script): Script {
@@ -128,6 +132,26 @@ describe('the pool', () => {
     expect(server.received[0]?.headers).not.toHaveProperty('x-slurm-user-name');
     await client.close();
     await server.close();
+  });
+
+  test('reaches a slurmrestd on a unix socket, without any token', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'srk-')), 's');
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(`${request.url} ${String(request.headers['x-slurm-user-token'])}`);
+      json(response, 200, { jobs: [], errors: [] });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(path, resolve);
+    });
+    const client = new SlurmClient({ baseUrl: 'http://localhost', socketPath: path, apiVersion: 'v0.0.42' });
+    expect(await client.listJobs()).toEqual([]);
+    expect(seen).toEqual(['/slurm/v0.0.42/jobs/ undefined']);
+    await client.close();
+    server.close();
+    const gone = new SlurmClient({ baseUrl: 'http://localhost', socketPath: `${path}-gone`, apiVersion: 'v0.0.42' });
+    await expect(gone.submit(smallJob)).rejects.toMatchObject({ kind: 'unavailable', delivery: 'not-delivered' });
+    await gone.close();
   });
 
   test('takes no credentials in its URL, where they would be logged', () => {
