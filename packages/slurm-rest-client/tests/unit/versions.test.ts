@@ -1,5 +1,5 @@
 /** Finding out which version a server speaks, and keeping to it. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,7 +135,8 @@ describe('the pool', () => {
   });
 
   test('reaches a slurmrestd on a unix socket, without any token', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'srk-')), 's');
+    const folder = await mkdtemp(join(tmpdir(), 'srk-'));
+    const path = join(folder, 's');
     const seen: string[] = [];
     const server = createServer((request, response) => {
       seen.push(`${request.url} ${String(request.headers['x-slurm-user-token'])}`);
@@ -152,6 +153,7 @@ describe('the pool', () => {
     const gone = new SlurmClient({ baseUrl: 'http://localhost', socketPath: `${path}-gone`, apiVersion: 'v0.0.42' });
     await expect(gone.submit(smallJob)).rejects.toMatchObject({ kind: 'unavailable', delivery: 'not-delivered' });
     await gone.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   test('takes no credentials in its URL, where they would be logged', () => {
