@@ -13,18 +13,19 @@ export type Answer =
 
 /**
  * The score of an answer: the first `<answer>…</answer>` on one line, else the whole text, read as one number in [1, 5].
- * `think` is what stands between the first `<think>` tags, '' if there are none.
+ * `think` is what stands before the first `</think>`, without blanks around and without the opening tag, which may have been
+ * a prefill; '' if there is none. Only a line feed ends a line, as in Python's `re`.
  */
 export function parseAnswer(text: string): Answer {
-  const inside = /<answer>(.*?)<\/answer>/.exec(text)?.[1] ?? text;
+  const inside = /<answer>([^\n]*?)<\/answer>/.exec(text)?.[1] ?? text;
   const score = readNumber(inside);
   if (score === undefined) return { kind: 'unreadable', reason: 'no-number' };
   if (!Number.isFinite(score)) return { kind: 'unreadable', reason: 'not-finite' };
   if (score < scoreRange.min || score > scoreRange.max) return { kind: 'unreadable', reason: 'out-of-range' };
-  return { kind: 'scored', score, think: /<think>(.*?)<\/think>/s.exec(text)?.[1]?.trim() ?? '' };
+  return { kind: 'scored', score, think: /^(?:.*?<think>)?(.*?)<\/think>/s.exec(text)?.[1]?.trim() ?? '' };
 }
 
-/** Is the whole text `<think>…</think>`, blanks, `<answer>…</answer>`? */
+/** The published format reward's question. Is the whole text `<think>…</think>`, blanks, `<answer>…</answer>`? */
 export function hasFormat(text: string): boolean {
   return /^<think>.*?<\/think>\s*<answer>.*?<\/answer>$/s.test(text);
 }

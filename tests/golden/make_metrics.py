@@ -1,6 +1,6 @@
 """Writes tests/golden/metrics.json: what scipy makes of small, awkward sets of predictions and opinions.
 
-    /var/cache/critic/python/dev/bin/python tests/golden/make_metrics.py
+    /var/cache/critic/python/dev/bin/python tests/golden/make_metrics.py && node_modules/.bin/oxfmt tests/golden
 
 PLCC, SRCC (average ranks), Kendall's tau-b, RMSE, and PLCC after the 4-parameter logistic fit of Coobiw/IE-Critic-R1
 @357c239 (scripts/iebench_eval.py: curve_fit from [max(y), min(y), mean(x), 0.5]). The script says which scipy it ran with.
