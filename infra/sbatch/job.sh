@@ -67,39 +67,45 @@ if [[ "$code" != /* || ! -f "$code/critic_trainer/__main__.py" ]]; then
   end 78 ''
 fi
 
-trainer=''
-interrupted=0
 request_checkpoint() { # signal name
-  interrupted=1
+  local pid=''
   say "got $1: asking for a checkpoint"
   : >"$directory/checkpoint-requested" || say "checkpoint-requested could not be written"
-  if [[ -n "$trainer" ]]; then kill -s "$1" "$trainer" 2>/dev/null || true; fi
+  read -r pid 2>/dev/null <"$directory/claim/pid" || true
+  if [[ "$pid" =~ ^[0-9]+$ ]]; then kill -s "$1" "$pid" 2>/dev/null || true; fi
 }
 trap 'request_checkpoint USR2' USR2
 trap 'request_checkpoint TERM' TERM
 
+# Both signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a signal
+# that comes while it starts must not kill it, and the file checkpoint-requested is there by then. And a `wait` that a trap
+# interrupts at the moment its child ends forgets the status (bash 5.2 gives -1): only a wait without traps is believed.
+# -P: the attempt's folder is not searched for modules.
+run_trainer() {
+  trap '' USR2 TERM
+  local status=0
+  "$python" -P -m critic_trainer &
+  printf '%d\n' "$!" >"$directory/claim/pid" || true
+  wait "$!" || status=$?
+  printf '%d\n' "$status" >"$directory/claim/status" || true
+  exit "$status"
+}
+
 export HOME="${HOME:-$directory}" PYTHONPATH="$code" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 cd -- "$directory"
 say "job $job_id ($name) on $host: $python -m critic_trainer"
-# Both signals are ignored until Python has its own handlers: one that comes while it starts must not kill it, and the
-# file checkpoint-requested is there by then. -P: the attempt's folder is not searched for modules.
-(
-  trap '' USR2 TERM
-  exec "$python" -P -m critic_trainer
-) &
-trainer=$!
+run_trainer &
+runner=$!
 
-# A signal ends `wait` early; then it is asked again. 127: bash no longer knows the child, so the status that was read
-# before the signal was already its own.
-status=127
+# A signal ends `wait` early: it is asked again until the child is gone. A full disk leaves no status file; then the
+# runner's own status is the next best.
 while :; do
-  interrupted=0
-  last="$status"
   status=0
-  wait "$trainer" || status=$?
-  if ((status == 127 && last != 127)); then status="$last"; fi
-  ((interrupted)) || break
+  wait "$runner" || status=$?
+  kill -0 "$runner" 2>/dev/null || break
 done
+read -r written 2>/dev/null <"$directory/claim/status" || written=''
+if [[ "$written" =~ ^[0-9]+$ ]]; then status="$written"; fi
 
 signal=''
 if ((status > 128)); then signal="SIG$(kill -l $((status - 128)))" || signal='unknown'; fi
