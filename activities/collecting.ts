@@ -64,7 +64,8 @@ async function findJob(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: s
   const current = await deps.slurm.getJob(jobId);
   if (current !== undefined && current.name === name) return current;
   const past = await deps.slurm.accountingJobs({ id: jobId });
-  return past.filter((job) => job.name === name).at(-1);
+  // slurmdbd lags: a job that has just ended may stand there as "allocation" for a second or two.
+  return past.filter((job) => job.name === name || job.name === 'allocation').at(-1);
 }
 
 function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {

@@ -5,7 +5,7 @@
  * kill -9 before the rename leaves a `.tmp-…` folder that nobody reads; after it, the import stands. Idempotent.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import { paths } from '../domain/names.ts';
@@ -79,6 +79,8 @@ async function importFolder(
   for (const file of files) {
     await mkdir(dirname(join(temporary, file)), { recursive: true });
     await copyFile(join(source, file), join(temporary, file));
+    // A copy keeps the mode of its source, which may be the operator's alone: jobs read by group.
+    await chmod(join(temporary, file), 0o640);
   }
   await writeFile(join(temporary, 'SHA256SUMS'), listing);
   await moveInto(temporary, path);

@@ -110,14 +110,21 @@ async function findForCertain(deps: Pick<ActivityDeps, 'slurm'>, name: string, p
  */
 export async function findByName(deps: Pick<ActivityDeps, 'slurm'>, name: string): Promise<string | undefined> {
   const current = (await deps.slurm.listJobs()).filter((job) => job.name === name);
-  const past: SlurmJob[] = current.length > 0 ? [] : await deps.slurm.accountingJobsByName(name);
-  const ids = [...new Set([...current, ...past].map((job) => job.id))].toSorted((a, b) => Number(a) - Number(b));
+  const past = current.length > 0 ? [] : await deps.slurm.accountingJobsByName(name);
+  const ids = [...new Set([...current, ...past].filter(wasAccepted).map((job) => job.id))].toSorted(
+    (a, b) => Number(a) - Number(b),
+  );
   const [first, ...extra] = ids;
   for (const id of extra) {
     log.error('two jobs stand under one name, cancelling the later one', { name, id });
     await deps.slurm.cancel(id);
   }
   return first;
+}
+
+/** A refused submission leaves a FAILED row that never had a node: that is no job, and must not be adopted. */
+function wasAccepted(job: SlurmJob): boolean {
+  return !(job.state === 'FAILED' && job.reason === 'BadConstraints' && job.nodes.length === 0);
 }
 
 async function settle(record: string, jobId: string, adopted: boolean): Promise<SubmittedJob> {

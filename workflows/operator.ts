@@ -64,7 +64,7 @@ export class OperatorDesk {
     if (this.#answer !== undefined) throw new Error('the run was answered a moment ago');
     if (answer.stage !== stage) throw new Error(`the run asks about stage "${stage}", not "${answer.stage}"`);
     if (!['retry', 'skip', 'abort'].includes(answer.action)) {
-      throw new Error(`answer.action: expected retry, skip or abort, got "${String(answer.action)}"`);
+      throw new Error(`answer.action: expected retry, skip or abort, got "${answer.action}"`);
     }
     if (answer.action === 'skip' && !canSkip) {
       throw new Error(`stage "${stage}" cannot be skipped: what follows needs its artifact`);

@@ -64,6 +64,8 @@ export function slurmdbdConf(config: StackConfig): string {
     'AuthType=auth/munge',
     `AuthInfo=socket=${join(where.run, 'munge.socket')}`,
     `DbdHost=${config.host}`,
+    'AuthAltTypes=auth/jwt',
+    `AuthAltParameters=jwt_key=${join(where.slurm, 'jwt.key')}`,
     'DbdAddr=127.0.0.1',
     `DbdPort=${port(config, 'slurmdbd')}`,
     `SlurmUser=${users.slurm}`,

@@ -1,4 +1,4 @@
-"""Faults: how the stand-in misbehaves when told to: by header (`X-Teacher-Fault: slow`) or seeded shares (`--faults`)."""
+"""Faults: how the stand-in misbehaves when told: by header (`X-Teacher-Fault: slow`) or seeded shares (`--faults`)."""
 
 import random
 import threading

@@ -1,0 +1,184 @@
+/**
+ * Install: what the stack needs beside npm packages, each once, side by side: Debian packages, the Python environment, the
+ * Temporal server. What can't be installed is one sentence that says what to do.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Say } from './stack.ts';
+import { pythonEnvironment, type StackConfig } from './stack-config.ts';
+import { findTemporal, temporalVersion } from './temporal-binary.ts';
+
+const debian = [
+  'slurm-wlm',
+  'slurmrestd',
+  'slurm-wlm-jwt-plugin',
+  'slurmdbd',
+  'slurm-wlm-mysql-plugin',
+  'munge',
+  'mariadb-server',
+  'python3',
+  'python3-pip',
+];
+const uvVersion = '0.13.9';
+
+/** Installs what is missing. Throws one sentence for the first part that can't be had. */
+export async function install(config: StackConfig, say: Say): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new Error(
+      'the local stack needs root (it installs Debian packages and Slurm switches users): run this as root, or with sudo',
+    );
+  }
+  mkdirSync(join(config.cache, 'logs'), { recursive: true });
+  const parts = [debianPackages(config, say).then(() => python(config, say)), temporal(config, say)];
+  const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function debianPackages(config: StackConfig, say: Say): Promise<void> {
+  const listed = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...debian], {
+    encoding: 'utf8',
+  });
+  if (listed.error !== undefined) {
+    throw new Error(
+      'Debian packages: dpkg is not here; the local stack runs on Debian 12, elsewhere point CRITIC_* at your own Temporal and slurmrestd',
+    );
+  }
+  const there = new Set(
+    listed.stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
+  const missing = debian.filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  await part(
+    config,
+    say,
+    'Debian packages',
+    'check the network and free disk space, or run "apt-get update"',
+    async (run) => {
+      const policy = '/usr/sbin/policy-rc.d';
+      const before = existsSync(policy) ? readFileSync(policy) : undefined;
+      // Packages must not start their own servers: ours run on ports of their own.
+      if (before === undefined) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+      try {
+        await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update']);
+        await run('apt-get', [
+          '-q',
+          '-y',
+          '-o',
+          'DPkg::Lock::Timeout=300',
+          'install',
+          '--no-install-recommends',
+          ...missing,
+        ]);
+      } finally {
+        if (before === undefined) rmSync(policy, { force: true });
+      }
+    },
+  );
+}
+
+/** Built beside its final name and renamed when complete: an interrupted build is never mistaken for an environment. */
+async function python(config: StackConfig, say: Say): Promise<void> {
+  const folder = pythonEnvironment(config);
+  if (existsSync(join(folder, 'complete'))) return;
+  const advice = 'it needs about 7 GB of disk and the network; look at the log, then run this again';
+  await part(config, say, 'Python environment', advice, async (run) => {
+    const tools = join(config.cache, `uv-${uvVersion}`);
+    const uv = join(tools, 'bin/uv');
+    if (!existsSync(uv)) {
+      await run('/usr/bin/python3', [
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--disable-pip-version-check',
+        '--no-cache-dir',
+        '--target',
+        tools,
+        `uv==${uvVersion}`,
+      ]);
+    }
+    rmSync(folder, { recursive: true, force: true });
+    const env = { UV_CACHE_DIR: join(config.cache, 'uv'), VIRTUAL_ENV: folder, UV_LINK_MODE: 'hardlink' };
+    await run(uv, ['venv', '-q', '--python', '/usr/bin/python3', folder], env);
+    await run(
+      uv,
+      ['pip', 'install', '-q', '--require-hashes', '-r', join(config.checkout, 'trainer/requirements.txt')],
+      env,
+    );
+    writeFileSync(join(folder, 'complete'), '');
+  });
+}
+
+async function temporal(config: StackConfig, say: Say): Promise<void> {
+  if (findTemporal(config) !== undefined) return;
+  const target = join(config.cache, 'temporal');
+  const advice = `install the Temporal CLI and set TEMPORAL_CLI_PATH, or install Go 1.25 or later`;
+  await part(config, say, 'Temporal server (built with Go, about 6 CPU-minutes, once)', advice, async (run) => {
+    const building = `${target}.building`;
+    await run(
+      'go',
+      [
+        'install',
+        '-ldflags',
+        `-X github.com/temporalio/cli/internal/temporalcli.Version=${temporalVersion.slice(1)}`,
+        `github.com/temporalio/cli/cmd/temporal@${temporalVersion}`,
+      ],
+      { GOBIN: building },
+    );
+    mkdirSync(target, { recursive: true });
+    renameSync(join(building, 'temporal'), join(target, 'temporal'));
+    rmSync(building, { recursive: true, force: true });
+  });
+}
+
+type Run = (command: string, args: string[], env?: Record<string, string>) => Promise<void>;
+
+/** One part with its log, its time, and one sentence if it fails. */
+async function part(
+  config: StackConfig,
+  say: Say,
+  name: string,
+  advice: string,
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
+  const startedAt = Date.now();
+  const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(0);
+  const logPath = join(config.cache, 'logs', `${name.split(' ')[0]?.toLowerCase() ?? 'part'}.log`);
+  const log = createWriteStream(logPath, { flags: 'a' });
+  say(`${name}: installing`);
+  const ticker = setInterval(() => say(`${name}: still at it, ${seconds()} s`), 30_000);
+  try {
+    await work((command, args, env) => execute(command, args, env, log));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`${name} could not be installed (${why}): ${advice}. Log: ${logPath}`, { cause: error });
+  } finally {
+    clearInterval(ticker);
+    log.end();
+  }
+  say(`${name}: installed in ${seconds()} s`);
+}
+
+function execute(
+  command: string,
+  args: string[],
+  env: Record<string, string> | undefined,
+  log: NodeJS.WritableStream,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', ...env },
+    });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${command} exited with ${code ?? 'a signal'}`)),
+    );
+  });
+}

@@ -1,0 +1,29 @@
+/** `npm start` and `npm test`, once the npm packages are there: install what else is missing, then demo or tests. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { install } from './install.ts';
+import { checkout, stackConfig } from './stack-config.ts';
+import { runTests } from './test-run.ts';
+
+async function main(): Promise<number> {
+  const [verb, ...args] = process.argv.slice(2);
+  if (verb !== 'start' && verb !== 'test') throw new Error(`expected start or test, got "${verb ?? 'nothing'}"`);
+  const config = stackConfig();
+  await install(config, console.log);
+  return verb === 'test' ? runTests(config) : handOver(['demo', ...args]);
+}
+
+/** Runs the CLI in the foreground; its exit code is ours. Ctrl-C reaches it through the terminal. */
+function handOver(args: string[]): Promise<number> {
+  const child = spawn(process.execPath, [join(checkout, 'cli/main.ts'), ...args], { stdio: 'inherit' });
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

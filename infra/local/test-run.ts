@@ -1,0 +1,160 @@
+/**
+ * The test run: every step with its time, on a stack of its own beside the demo's. Goes on after a failed step; the last
+ * line sums the tests that the runners really reported.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { down, up } from './stack.ts';
+import { checkout, localEnvironment, pythonEnvironment, type StackConfig } from './stack-config.ts';
+import { temporalBinary } from './temporal-binary.ts';
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/** Exit code: 0 if every step passed and at least one test ran. */
+export async function runTests(config: StackConfig): Promise<number> {
+  const reports = mkdtempSync(join(tmpdir(), 'critic-tests-'));
+  const total: Counts = { passed: 0, failed: 0 };
+  const broken: string[] = [];
+  const step = async (name: string, work: () => Promise<Counts | undefined>) => {
+    const startedAt = Date.now();
+    console.log(`\n── ${name}`);
+    try {
+      const counts = await work();
+      total.passed += counts?.passed ?? 0;
+      total.failed += counts?.failed ?? 0;
+      if (counts !== undefined && (counts.failed > 0 || counts.passed === 0)) broken.push(name);
+    } catch (error) {
+      broken.push(name);
+      console.error(error instanceof Error ? error.message : error);
+    }
+    console.log(`── ${name}: ${((Date.now() - startedAt) / 1000).toFixed(0)} s`);
+  };
+  const test: StackConfig = { ...config, state: `${config.state}-test`, portBase: config.portBase + 10_000 };
+  const env = { ...process.env, TEMPORAL_CLI_PATH: temporalBinary(config) };
+  for (const script of ['format:check', 'lint', 'types'])
+    await step(script, () => plain('npm', ['run', '-s', script], env));
+  await step('vitest unit', () => vitest('unit', reports, env));
+  await step('vitest workflows', () => vitest('workflows', reports, env));
+  await step('trainer: ruff and pytest', () => trainer(config));
+  await step('test stack up', async () => {
+    await down(test, () => undefined);
+    rmSync(test.state, { recursive: true, force: true });
+    await up(test, console.log);
+    return undefined;
+  });
+  await step('vitest live', () => vitest('live', reports, { ...env, ...liveEnvironment(test) }));
+  await step('test stack down', async () => {
+    await down(test, () => undefined);
+    return undefined;
+  });
+  rmSync(reports, { recursive: true, force: true });
+  if (broken.length > 0) console.log(`\nfailed: ${broken.join(', ')}`);
+  console.log(`\n${total.passed} passed, ${Math.max(total.failed, broken.length > 0 ? 1 : 0)} failed`);
+  return broken.length === 0 && total.passed > 0 ? 0 : 1;
+}
+
+function liveEnvironment(test: StackConfig): Record<string, string> {
+  const local = localEnvironment(test);
+  return {
+    ...local,
+    CRITIC_STATE: test.state,
+    CRITIC_PORT_BASE: String(test.portBase),
+    SLURM_TEST_URL: local['CRITIC_SLURM_URL'] ?? '',
+    SLURM_TEST_USER: local['CRITIC_SLURM_USER'] ?? '',
+    SLURM_TEST_TOKEN_COMMAND: local['CRITIC_SLURM_TOKEN_COMMAND'] ?? '',
+  };
+}
+
+async function plain(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<undefined> {
+  const code = await foreground(command, args, env);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}`);
+  return undefined;
+}
+
+async function vitest(project: string, reports: string, env: NodeJS.ProcessEnv): Promise<Counts> {
+  const report = join(reports, `${project}.json`);
+  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const code = await foreground(join(checkout, 'node_modules/.bin/vitest'), args, env);
+  const found: unknown = JSON.parse(readFileSync(report, 'utf8'));
+  const count = (name: string) => {
+    const value =
+      typeof found === 'object' && found !== null ? Object.entries(found).find(([key]) => key === name)?.[1] : 0;
+    return typeof value === 'number' ? value : 0;
+  };
+  const counts = { passed: count('numPassedTests'), failed: count('numFailedTests') };
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+async function trainer(config: StackConfig): Promise<Counts> {
+  const python = join(pythonEnvironment(config), 'bin/python');
+  const folder = join(checkout, 'trainer');
+  const env = {
+    ...process.env,
+    PYTHONPATH: `${folder}:${join(checkout, 'infra/local')}`,
+    PYTHONDONTWRITEBYTECODE: '1',
+    HF_HUB_OFFLINE: '1',
+    OMP_NUM_THREADS: '1',
+  };
+  await plain(
+    python,
+    [
+      '-m',
+      'ruff',
+      'check',
+      '--no-cache',
+      '--config',
+      join(folder, 'pyproject.toml'),
+      folder,
+      join(checkout, 'infra/local/teacher'),
+    ],
+    env,
+  );
+  let output = '';
+  const code = await foreground(
+    python,
+    [
+      '-m',
+      'pytest',
+      '-q',
+      '-p',
+      'no:cacheprovider',
+      '-c',
+      join(folder, 'pyproject.toml'),
+      join(folder, 'tests'),
+      join(checkout, 'infra/local/teacher'),
+    ],
+    env,
+    (text) => {
+      output += text;
+    },
+  );
+  const count = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(output.slice(-400))?.[1] ?? 0);
+  const counts = { passed: count('passed'), failed: count('failed') + count('error') };
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+function foreground(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  listen?: (text: string) => void,
+): Promise<number> {
+  const child = spawn(command, args, {
+    cwd: checkout,
+    env,
+    stdio: ['ignore', listen === undefined ? 'inherit' : 'pipe', 'inherit'],
+  });
+  child.stdout?.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    listen?.(chunk.toString());
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
