@@ -5,7 +5,7 @@
  * kill -9 while preparing: files are replaced atomically, the activity is simply run again. While publishing: the output
  * may have moved into `publish/` already, or the artifact may stand; both are seen and gone on from.
  */
-import { chown, copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AttemptChanges, attemptParams, type JobOrder } from '../domain/job-spec.ts';
 import type { AttemptInput, PreparedAttempt } from '../domain/job-life.ts';
@@ -53,7 +53,8 @@ export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job'
       await moveOutput(order, directory, from);
       const folders = attempts.map((name) => attemptFolder(store.root, name));
       await writeFileAtomic(join(from, attemptFiles.metrics), await stitchedMetrics(folders));
-      await copyFile(join(directory, attemptFiles.result), join(from, attemptFiles.result));
+      const resultText = await readFile(join(directory, attemptFiles.result), 'utf8');
+      await writeFileAtomic(join(from, attemptFiles.result), resultText);
       const result = await readResult(directory);
       return store.publish({
         stage: order.stage,

@@ -5,8 +5,10 @@
  * kill -9 before the rename leaves a `.tmp-…` folder that nobody reads; after it, the import stands. Idempotent.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/activity';
 import { paths } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
@@ -78,9 +80,8 @@ async function importFolder(
   const temporary = `${path}.tmp-${randomUUID()}`;
   for (const file of files) {
     await mkdir(dirname(join(temporary, file)), { recursive: true });
-    await copyFile(join(source, file), join(temporary, file));
-    // A copy keeps the mode of its source, which may be the operator's alone: jobs read by group.
-    await chmod(join(temporary, file), 0o640);
+    // Not copyFile: it keeps owner and mode of the source, and jobs read by the store's group.
+    await pipeline(createReadStream(join(source, file)), createWriteStream(join(temporary, file), { mode: 0o640 }));
   }
   await writeFile(join(temporary, 'SHA256SUMS'), listing);
   await moveInto(temporary, path);
