@@ -3,8 +3,9 @@
  * and the same filter give the same verdicts, in any run and after any restart.
  */
 import type { Pair } from '../domain/manifest.ts';
-import { judgeCritique, nearDuplicates, type RejectReason } from '../domain/critique-filter.ts';
+import { judgeCritique, type RejectReason } from '../domain/critique-filter.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
+import type { DuplicateFinder } from './duplicate-finder.ts';
 import type { Answer } from './synthesis-log.ts';
 import type { UnusableReason } from './teacher-answer.ts';
 
@@ -16,26 +17,39 @@ export interface Rejection {
 
 export type KeptAnswer = Extract<Answer, { kind: 'critique' }> & { tone: 'agrees' | 'contradicts' };
 
+type AnswersOf = (id: string) => readonly Answer[];
+
 export interface RowVerdict {
   pair: Pair;
   kept: KeptAnswer | undefined;
   rejections: Rejection[];
 }
 
-/** The verdict of every pair, in the given order. Near-duplicates are judged over all kept answers: the later one goes. */
-export function judgeRows(
+/** Verdicts of every pair by itself, in the given order: near-duplicates are not looked for. */
+export function judgeAlone(
   pairs: readonly Pair[],
-  answersOf: (id: string) => readonly Answer[],
+  answersOf: AnswersOf,
   filter: SynthesisSettings['filter'],
+  duplicates?: ReadonlySet<string>,
 ): RowVerdict[] {
+  return pairs.map((pair) => judgeRow(pair, answersOf(pair.id), filter, duplicates));
+}
+
+/** The same, and of near-duplicates the later one loses its answer; its next answer, if it has one, takes the place. */
+export async function judgeTogether(
+  pairs: readonly Pair[],
+  answersOf: AnswersOf,
+  filter: SynthesisSettings['filter'],
+  finder: DuplicateFinder,
+): Promise<RowVerdict[]> {
   const duplicates = new Set<string>();
   for (;;) {
-    const verdicts = pairs.map((pair) => judgeRow(pair, answersOf(pair.id), filter, duplicates));
+    const verdicts = judgeAlone(pairs, answersOf, filter, duplicates);
     if (filter.near_duplicate === null) return verdicts;
     const texts = verdicts.flatMap(({ pair, kept }) =>
-      kept === undefined ? [] : [{ id: answerName(pair.id, kept.try), text: Object.values(kept.critique).join(' ') }],
+      kept === undefined ? [] : [{ name: answerName(pair.id, kept.try), text: Object.values(kept.critique).join(' ') }],
     );
-    const found = nearDuplicates(texts, filter.near_duplicate);
+    const found = await finder.find(texts, filter.near_duplicate);
     if (found.length === 0) return verdicts;
     for (const name of found) duplicates.add(name);
   }

@@ -17,25 +17,23 @@ import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
-import { accountName, readApiKey } from './api-key.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
 import { forEachConcurrently } from './concurrently.ts';
 import { readDatasetPairs } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
+import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { LimiterRegistry, type RateLimiter } from './limiter.ts';
 import { type AskingDeps, askRow } from './synthesis-asking.ts';
 import { SynthesisLog } from './synthesis-log.ts';
 import { writeOutput } from './synthesis-output.ts';
 import { SynthesisMeter } from './synthesis-meter.ts';
-import { countReasons, judgeRow, judgeRows, type RowVerdict } from './synthesis-verdicts.ts';
-import { openAiUrl, TeacherClient } from './teacher-client.ts';
-import { Till } from './till.ts';
+import { AskingTools, type Tools } from './synthesis-tools.ts';
+import { countReasons, judgeAlone, judgeRow, judgeTogether, type RowVerdict } from './synthesis-verdicts.ts';
+import { openAiUrl } from './teacher-client.ts';
 import { tryFolder } from './try-folder.ts';
 
-/** Of this process: several runs with one key share one limiter, and one writer per log. */
-const limiters = new LimiterRegistry();
+/** Of this process: one writer per log, however many runs need its answers. */
 const writers = new KeyedLock();
 /** Rises when the filter's rules change what they keep. */
 const filterVersion = 1;
@@ -117,40 +115,30 @@ class Synthesis {
     }
   }
 
-  /** Rounds: ask every row that has no kept answer and tries left; near-duplicates show after a round. */
+  /** Rounds: every row without a good answer is asked; only then near-duplicates are looked for, and asked again. */
   async #ask(pairs: Pair[], log: SynthesisLog, meter: SynthesisMeter): Promise<RowVerdict[]> {
     const { filter, tries_per_row: tries } = this.#settings;
-    const judge = () => judgeRows(pairs, (id) => log.answers(id), filter);
-    const pendingOf = (verdicts: RowVerdict[]) =>
-      verdicts.filter(({ pair, kept }) => kept === undefined && log.answers(pair.id).length < tries);
-    let verdicts = judge();
-    let pending = pendingOf(verdicts);
-    if (pending.length === 0) return verdicts;
-    const key = await readApiKey(this.#llm.apiKeyFile);
-    const limiter = limiters.limiter(accountName(this.#baseUrl, key));
-    const leave = limiter.claim({
-      requestsPerMinute: this.#settings.requests_per_minute,
-      tokensPerMinute: this.#settings.tokens_per_minute,
-    });
+    const answersOf = (id: string) => log.answers(id);
+    const isPending = ({ pair, kept }: RowVerdict) => kept === undefined && log.answers(pair.id).length < tries;
+    const finder = new DuplicateFinder();
+    const tools = new AskingTools(this.#llm.apiKeyFile, this.#baseUrl, this.#settings);
     try {
-      const till = new Till(this.#settings.budget_usd, log.spent);
-      const client = new TeacherClient(this.#baseUrl, key);
-      for (; pending.length > 0; verdicts = judge(), pending = pendingOf(verdicts)) {
+      for (;;) {
+        let verdicts = judgeAlone(pairs, answersOf, filter);
+        if (!verdicts.some(isPending)) verdicts = await judgeTogether(pairs, answersOf, filter, finder);
+        const pending = verdicts.filter(isPending);
+        if (pending.length === 0) return verdicts;
+        const { till, limiter, client } = await tools.open(log.spent);
         const done = verdicts.length - pending.length;
         meter.begin({ total: pairs.length, done, usd: () => till.spent, factor: () => limiter.factor });
         await this.#askRound(pending, { log, till, client, limiter }, meter);
       }
-      return verdicts;
     } finally {
-      leave();
+      tools.close();
     }
   }
 
-  async #askRound(
-    pending: RowVerdict[],
-    tools: { log: SynthesisLog; till: Till; client: TeacherClient; limiter: RateLimiter },
-    meter: SynthesisMeter,
-  ): Promise<void> {
+  async #askRound(pending: RowVerdict[], tools: Tools & { log: SynthesisLog }, meter: SynthesisMeter): Promise<void> {
     const halt = new AbortController();
     const halted = AbortSignal.any([halt.signal, this.#signal]);
     // One listener per request in flight and per row that waits.

@@ -128,10 +128,12 @@ function completion(
   };
 }
 
-/** Passes the default filter: 80 words and more, no digits; every instruction has its own words. */
+/** Passes the default filter: 80 words and more, English enough, no digits; every instruction has its own words. */
 export function goodCritique(instruction: string) {
   const own = (part: string) =>
-    Array.from({ length: 24 }, (_, index) => `${part}${letters(instruction)}word${letters(String(index))}`).join(' ');
+    Array.from({ length: 12 }, (_, index) => `the ${part}${letters(instruction)}word${letters(String(index))}`).join(
+      ' ',
+    );
   return { alignment: own('a'), fidelity: own('f'), quality: own('q'), overall: own('o') };
 }
 

@@ -1,13 +1,16 @@
 import { appendFile, chmod, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/activity';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { activityEnvironment, rejection } from './fixtures.ts';
 import { goodCritique } from './scripted-teacher.ts';
 import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
 
 const rows = 20;
 let bench: SynthesisBench;
+
+// Each test is fast on an idle machine; CI shares its cores.
+vi.setConfig({ testTimeout: 30_000 });
 
 beforeEach(async () => {
   bench = await SynthesisBench.make(rows);
