@@ -20,7 +20,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
   return { input: a.input + b.input, cachedInput: a.cachedInput + b.cachedInput, output: a.output + b.output };
 }
 
-/** Price of this usage in USD. */
+/** Price of this usage in USD. More cached than input tokens (a server's slip) makes no negative price. */
 export function cost(usage: Usage, prices: Prices): number {
   const fresh = Math.max(0, usage.input - usage.cachedInput);
   return (fresh * prices.input + usage.cachedInput * prices.cached_input + usage.output * prices.output) / 1e6;
@@ -33,9 +33,11 @@ export interface Purse {
   reserved: number;
 }
 
-/** The purse with `amount` reserved, or undefined if the cap would be passed. */
+/** The purse with `amount` (≥ 0) reserved, or undefined if the cap would be passed or `amount` is no amount of money. */
 export function reserve(purse: Purse, amount: number): Purse | undefined {
-  if (purse.spent + purse.reserved + amount > purse.cap) return undefined;
+  // Asked this way round, NaN never gets past the cap.
+  const fits = amount >= 0 && purse.spent + purse.reserved + amount <= purse.cap;
+  if (!fits) return undefined;
   return { ...purse, reserved: purse.reserved + amount };
 }
 

@@ -8,16 +8,18 @@ import { mean } from './metrics.ts';
 import { movingMean } from './stitch.ts';
 
 /** What a finding is about. Signals of one run are independent kinds of evidence. */
-export type Signal =
-  | 'numbers'
-  | 'length-collapse'
-  | 'length-growth'
-  | 'format-over-accuracy'
-  | 'entropy-collapse'
-  | 'gradient-growth'
-  | 'same-score'
-  | 'no-spread'
-  | 'template';
+export const signals = [
+  'numbers',
+  'length-collapse',
+  'length-growth',
+  'format-over-accuracy',
+  'entropy-collapse',
+  'gradient-growth',
+  'same-score',
+  'no-spread',
+  'template',
+] as const;
+export type Signal = (typeof signals)[number];
 
 export interface Finding {
   signal: Signal;

@@ -1,7 +1,11 @@
 /** Stitching: the metrics of several attempts as one logical run (contracts.md §7). Pure. */
 import type { MetricsRow } from './manifest.ts';
 
-/** Rows by step, ascending: what a later attempt logged for a step replaces what an earlier one did. Oldest first. */
+/**
+ * Rows by step, ascending: what a later attempt logged for a step replaces what an earlier one did, and everything it logged
+ * after the step at which the later one began goes with it. Attempts oldest first; one without rows changes nothing. Rows of
+ * one attempt with the same step (training and validation) are merged, later columns winning.
+ */
 export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): MetricsRow[] {
   const bySteps = new Map<number, MetricsRow>();
   for (const rows of attempts) {
@@ -13,7 +17,10 @@ export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): Met
   return [...bySteps.values()].toSorted((a, b) => a.step - b.step);
 }
 
-/** Median seconds per step of one attempt's rows; undefined with fewer than two timed rows. `time` is in seconds. */
+/**
+ * Median seconds per step of one attempt's rows, the upper one of two; undefined with fewer than two timed rows. `time` is in
+ * seconds. Not for stitched rows: the gap between two attempts is no step.
+ */
 export function medianStepSeconds(rows: readonly MetricsRow[]): number | undefined {
   const paces = rows.slice(1).flatMap((row, i) => {
     const before = rows[i];
@@ -24,7 +31,7 @@ export function medianStepSeconds(rows: readonly MetricsRow[]): number | undefin
   return paces.toSorted((a, b) => a - b)[Math.floor(paces.length / 2)];
 }
 
-/** Mean over the last `window` values at each place; shorter at the start. Same length as `values`. */
+/** Mean over the last `window` (≥ 1) values at each place; over fewer at the start. Same length as `values`. */
 export function movingMean(values: readonly number[], window: number): number[] {
   return values.map((_, i) => {
     const part = values.slice(Math.max(0, i - window + 1), i + 1);

@@ -8,7 +8,8 @@ export function imageTokens(width: number, height: number, detail: 'low' | 'high
   if (detail === 'low') return 85;
   const fit = Math.min(1, 2048 / Math.max(width, height));
   const shrink = Math.min(1, 768 / (Math.min(width, height) * fit));
-  const tiles = (side: number) => Math.ceil((side * fit * shrink) / 512);
+  // A scaled side of exactly 1024 may come out a hair above it: that is two tiles, not three.
+  const tiles = (side: number) => Math.ceil((side * fit * shrink) / 512 - 1e-9);
   return 85 + 170 * tiles(width) * tiles(height);
 }
 
