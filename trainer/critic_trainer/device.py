@@ -7,11 +7,13 @@ from critic_trainer.failures import BadConfigurationError
 
 
 def has_gpu() -> bool:
-    """Is there an NVIDIA GPU for this process? Asks the environment and /dev, so that torch need not be imported."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return visible not in ("", "-1", "NoDevFiles")
-    return any(Path("/dev").glob("nvidia[0-9]*"))
+    """Is there an NVIDIA GPU for this process? Asks the driver and the environment, so that torch need not be imported.
+
+    The driver first: a Slurm of pretended GPUs (the local stack) sets CUDA_VISIBLE_DEVICES where there is none.
+    """
+    if not Path("/proc/driver/nvidia/version").exists():
+        return False
+    return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1", "NoDevFiles")
 
 
 def require_one_node() -> None:
