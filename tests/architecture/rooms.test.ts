@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function sources(folder: string): string[] {
+  const files = readdirSync(root + folder, { recursive: true, encoding: 'utf8' });
+  return files.filter((file) => file.endsWith('.ts')).map((file) => `${folder}/${file}`);
+}
+
+function imports(file: string): string[] {
+  return [...readFileSync(root + file, 'utf8').matchAll(/^(?:import|export) (?!type)[^;]*?from '([^']+)';/gms)].map(
+    (match) => match[1] ?? '',
+  );
+}
+
+describe('the rooms', () => {
+  it.each(sources('domain'))('%s imports nothing but the domain, and zod where that is allowed', (file) => {
+    const allowed = /^\.\/[\w-]+\.ts$|^zod$|^ml-levenberg-marquardt$/;
+    expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
+    if (!/(recipe|plan|manifest)\.ts$/.test(file)) expect(imports(file)).not.toContain('zod');
+  });
+
+  it.each(sources('workflows'))('%s imports domain and @temporalio/workflow, of activities the types alone', (file) => {
+    const allowed = /^\.\/|^\.\.\/domain\/|^@temporalio\/(workflow|common)$/;
+    expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
+  });
+
+  it.each(sources('packages/slurm-rest-client/src'))('%s knows nothing of this repository', (file) => {
+    expect(imports(file).filter((name) => /domain|activities|workflows|temporal/.test(name))).toEqual([]);
+  });
+
+  it('reads the environment in workers/config, the CLI and infra only', () => {
+    const readers = [
+      ...sources('domain'),
+      ...sources('activities'),
+      ...sources('workflows'),
+      ...sources('workers'),
+    ].filter((file) => readFileSync(root + file, 'utf8').includes('process.env'));
+    expect(readers).toEqual(['workers/main.ts']);
+  });
+
+  it('bundles the workflows without zod', async () => {
+    const { code } = await bundleWorkflowCode({ workflowsPath: `${root}workflows/index.ts` });
+    expect(code.length).toBeGreaterThan(100_000);
+    expect(code).not.toContain('ZodError');
+  }, 60_000);
+});

@@ -1,0 +1,146 @@
+/** Harness: activities that do what a test says, a worker that runs the real workflow bundle, replay of what happened. */
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { inject } from 'vitest';
+import type { Activities } from '../../activities/index.ts';
+import type { CollectedAttempt } from '../../domain/job-life.ts';
+import type { ArtifactRef } from '../../domain/manifest.ts';
+import { type Stage, taskQueues } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { recipeSchema } from '../../domain/recipe.ts';
+
+const resources = { time_limit_minutes: 5 };
+
+export function plan(run: string): RunPlan {
+  const recipe = recipeSchema.parse({
+    name: 'test',
+    seed: 1,
+    dataset: '/data',
+    base_model: '/base',
+    prompt: 'compact-v1',
+    synthesis: {
+      model: 'm',
+      requests_per_minute: 1,
+      tokens_per_minute: 1,
+      budget_usd: 1,
+      prices: { input: 1, cached_input: 1, output: 1 },
+    },
+    sft: { batch_size: 10, learning_rate: 0.001, epochs: 1, cutoff_len: 512, save_steps: 10, resources },
+    grpo: {
+      steps: 5,
+      prompts_per_step: 2,
+      generations: 2,
+      learning_rate: 0.001,
+      max_completion_length: 10,
+      save_steps: 5,
+      resources,
+    },
+    predict: { batch_size: 2, max_new_tokens: 10, resources },
+    gate: { champion: 'test', min_main_score: 0 },
+  });
+  return { schema: 1, run, recipe };
+}
+
+export function artifact(stage: Stage, counts: Record<string, number> = {}): ArtifactRef {
+  return { stage, key: `key-${stage}`, path: `/store/${stage}`, reused: false, counts, cost: {} };
+}
+
+export const completed: CollectedAttempt = {
+  jobClass: 'completed',
+  evidence: 'done',
+  logTail: '',
+  node: 'n1',
+  progress: 10,
+  checkpoint: null,
+  gpuHours: 0,
+  seconds: 1,
+  slurmState: 'COMPLETED',
+};
+
+/** Activities of a run in which everything goes well; a test overrides what should not. Calls are recorded in order. */
+export function stubs(overrides: Partial<Activities>): { activities: Activities; calls: string[] } {
+  const calls: string[] = [];
+  let jobs = 100;
+  const happy: Activities = {
+    checkDataset: async () => artifact('dataset'),
+    prepareRun: async () => ({ trainer: '/store/code/abc', baseModel: { key: 'base', path: '/store/models/base' } }),
+    lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),
+    synthesizeCritiques: async () => artifact('synthesis'),
+    writePrompts: async () => artifact('prompts', { test: 7 }),
+    mixRecords: async () => artifact('mix', { records: 100 }),
+    prepareAttempt: async ({ order, attempt }) => ({
+      name: `critic-${order.run}-${order.stage}-a${attempt}`,
+      directory: '/a',
+      attempt,
+    }),
+    submitJob: async () => ({ jobId: String((jobs += 1)), adopted: false }),
+    watchJob: async () => ({ state: 'COMPLETED', reason: '', node: 'n1', over: true }),
+    collectAttempt: async () => completed,
+    cancelJob: async () => ({ jobId: '101' }),
+    publishJob: async ({ order }) => artifact(order.stage),
+    evaluatePredictions: async () => artifact('evaluation'),
+    judgeGate: async () => ({ passed: true, reasons: ['good'], mainScore: 0.5, champion: null }),
+    writeReport: async () => ({ path: '/store/report.html' }),
+    ...overrides,
+  };
+  const recorded = Object.fromEntries(
+    Object.entries(happy).map(([name, work]) => [
+      name,
+      (input: never) => {
+        calls.push(describe(name, input));
+        return work(input);
+      },
+    ]),
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { activities: recorded as unknown as Activities, calls };
+}
+
+function describe(name: string, input: unknown): string {
+  const at = (value: unknown, key: string): unknown =>
+    typeof value === 'object' && value !== null ? Object.entries(value).find(([one]) => one === key)?.[1] : undefined;
+  const stage = at(at(input, 'order'), 'stage') ?? at(input, 'stage') ?? at(input, 'name');
+  const attempt = at(input, 'attempt');
+  return [name, stage, typeof attempt === 'number' ? `a${attempt}` : undefined]
+    .filter((part) => part !== undefined)
+    .join(' ');
+}
+
+let bundle: WorkflowBundleWithSourceMap | undefined;
+
+/** Runs `work` beside workers for all queues, then replays the workflow's whole history against the same bundle. */
+export async function withWorkers(
+  activities: Activities,
+  run: string,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  const address = inject('temporalAddress');
+  bundle ??= await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+  });
+  const connection = await NativeConnection.connect({ address });
+  const clientConnection = await Connection.connect({ address });
+  const client = new Client({ connection: clientConnection });
+  const common = { connection, maxHeartbeatThrottleInterval: 200, defaultHeartbeatThrottleInterval: 200 };
+  const workers = [
+    await Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowBundle: bundle }),
+    ...(await Promise.all(
+      [taskQueues.cluster, taskQueues.watch, taskQueues.llm].map((taskQueue) =>
+        Worker.create({ ...common, taskQueue, activities }),
+      ),
+    )),
+  ];
+  const running = workers.map((worker) => worker.run());
+  try {
+    await work(client);
+    const history = await client.workflow.getHandle(run).fetchHistory();
+    await Worker.runReplayHistory({ workflowBundle: bundle }, JSON.parse(historyToJSON(history)), run);
+  } finally {
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+    await clientConnection.close();
+    await connection.close();
+  }
+}

@@ -1,0 +1,181 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
+import { describe, expect, it } from 'vitest';
+import type { Activities } from '../../activities/index.ts';
+import type { CollectedAttempt } from '../../domain/job-life.ts';
+import type { AttemptChanges } from '../../domain/job-spec.ts';
+import { taskQueues } from '../../domain/names.ts';
+import type { RunView } from '../../domain/progress.ts';
+import type { trainCritic } from '../../workflows/train-critic.ts';
+import { artifact, completed, plan, stubs, withWorkers } from './harness.ts';
+
+async function start(client: Client, run: string) {
+  return client.workflow.start<typeof trainCritic>('trainCritic', {
+    workflowId: run,
+    taskQueue: taskQueues.workflows,
+    args: [plan(run)],
+  });
+}
+
+async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+  for (let i = 0; i < 100; i += 1) {
+    const value = await ask();
+    if (holds(value)) return value;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('it did not come about within 10 s');
+}
+
+/** Attempts of the SFT job as the policy shaped them. */
+function recordChanges(outcomes: Partial<CollectedAttempt>[]): {
+  overrides: Partial<Activities>;
+  changes: AttemptChanges[];
+} {
+  const changes: AttemptChanges[] = [];
+  let next = 0;
+  return {
+    changes,
+    overrides: {
+      submitJob: async (input) => {
+        if (input.order.stage === 'sft') changes.push(input.changes);
+        return { jobId: '7', adopted: false };
+      },
+      collectAttempt: async ({ order }) => {
+        if (order.stage !== 'sft') return completed;
+        next += 1;
+        return { ...completed, ...outcomes[next - 1] };
+      },
+    },
+  };
+}
+
+describe('trainCritic', () => {
+  it('walks all stages to a report, one submission a job, and shows status, stage and score', async () => {
+    const { activities, calls } = stubs({});
+    await withWorkers(activities, 'wf-happy', async (client) => {
+      const handle = await start(client, 'wf-happy');
+      const result = await handle.result();
+      expect(result).toEqual({
+        passed: true,
+        reasons: ['good'],
+        mainScore: 0.5,
+        report: '/store/report.html',
+        reused: [],
+      });
+      const submissions = calls.filter((call) => call.startsWith('submitJob'));
+      expect(submissions.toSorted()).toEqual(
+        ['grpo', 'predict-base', 'predict-grpo', 'predict-sft', 'sft'].map((stage) => `submitJob ${stage} a1`),
+      );
+      const { searchAttributes } = await handle.describe();
+      expect(searchAttributes).toMatchObject({ CriticStatus: ['passed'], CriticScore: [0.5] });
+    });
+  });
+
+  it('submits nothing when every artifact is there already, and says what it reused', async () => {
+    const { activities, calls } = stubs({
+      lookUpArtifact: async ({ stage }) => ({ key: 'k', artifact: { ...artifact(stage), reused: true } }),
+    });
+    await withWorkers(activities, 'wf-reused', async (client) => {
+      const result = await (await start(client, 'wf-reused')).result();
+      expect(result.reused.toSorted()).toEqual(['grpo', 'predict-base', 'predict-grpo', 'predict-sft', 'sft']);
+    });
+    expect(calls.filter((call) => /submit|prepareAttempt|watch/.test(call))).toEqual([]);
+  });
+
+  it('resumes after a node failure in a new attempt, from the checkpoint, without that node', async () => {
+    const failed = {
+      jobClass: 'node-failed',
+      node: 'bad-1',
+      checkpoint: '/a/checkpoints/checkpoint-20',
+      progress: 20,
+    } as const;
+    const { overrides, changes } = recordChanges([failed]);
+    const { activities } = stubs(overrides);
+    await withWorkers(activities, 'wf-node', async (client) => {
+      expect((await (await start(client, 'wf-node')).result()).passed).toBe(true);
+    });
+    expect(changes[1]).toMatchObject({ resumeFrom: '/a/checkpoints/checkpoint-20', excludeNodes: ['bad-1'] });
+    expect(changes).toHaveLength(2);
+  });
+
+  it('halves the micro-batch after the GPU ran out of memory', async () => {
+    const { overrides, changes } = recordChanges([{ jobClass: 'gpu-out-of-memory' }]);
+    await withWorkers(stubs(overrides).activities, 'wf-oom', async (client) => {
+      await (await start(client, 'wf-oom')).result();
+    });
+    expect(changes.map((change) => change.microBatchHalvings)).toEqual([0, 1]);
+  });
+
+  it('asks the operator about bad configuration, refuses a wrong answer, and goes on when told to retry', async () => {
+    const { overrides, changes } = recordChanges([
+      { jobClass: 'bad-config', evidence: 'exit 78', logTail: 'params.epochs' },
+    ]);
+    await withWorkers(stubs(overrides).activities, 'wf-ask', async (client) => {
+      const handle = await start(client, 'wf-ask');
+      const view = await until(
+        () => handle.query<RunView>('view'),
+        (seen) => seen.status === 'waiting',
+      );
+      expect(view.question).toMatchObject({ stage: 'sft', logTail: 'params.epochs' });
+      expect(view.question?.commands[0]).toBe('npm run critic -- answer wf-ask sft retry');
+      await expect(handle.executeUpdate('answer', { args: [{ stage: 'grpo', action: 'retry' }] })).rejects.toThrow();
+      await expect(handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'skip' }] })).rejects.toThrow();
+      await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry', timeLimitMinutes: 9 }] });
+      expect((await handle.result()).passed).toBe(true);
+    });
+    expect(changes[1]?.timeLimitMinutes).toBe(9);
+  });
+
+  it('ends when the operator aborts, with the sentence of what happened, and cancels what ran beside it', async () => {
+    const { overrides } = recordChanges([{ jobClass: 'bad-data', evidence: 'row 7 has no image' }]);
+    const { activities, calls } = stubs({ ...overrides, watchJob: watchForever('predict-base') });
+    await withWorkers(activities, 'wf-abort', async (client) => {
+      const handle = await start(client, 'wf-abort');
+      await until(
+        () => handle.query<RunView>('view'),
+        (seen) => seen.status === 'waiting',
+      );
+      await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'abort' }] });
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+    expect(calls).toContain('cancelJob critic-wf-abort-predict-base-a1');
+  });
+
+  it('cancels its running jobs by name when the run is cancelled', async () => {
+    const { activities, calls } = stubs({ watchJob: watchForever('sft') });
+    await withWorkers(activities, 'wf-cancel', async (client) => {
+      const handle = await start(client, 'wf-cancel');
+      await until(
+        () => Promise.resolve(calls),
+        (list) => list.includes('watchJob sft'),
+      );
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+      expect((await handle.describe()).status.name).toBe('CANCELLED');
+    });
+    expect(calls.filter((call) => call.startsWith('cancelJob'))).toContain('cancelJob critic-wf-cancel-sft-a1');
+  });
+
+  it('fails the run at once on a bad dataset: nothing was spent, nobody has to answer', async () => {
+    const checkDataset = async () => {
+      throw ApplicationFailure.nonRetryable('pairs.jsonl:3: mos.overall: expected 1 to 5, got 6', 'DataInvalid');
+    };
+    const { activities, calls } = stubs({ checkDataset });
+    await withWorkers(activities, 'wf-data', async (client) => {
+      await expect((await start(client, 'wf-data')).result()).rejects.toThrow(WorkflowFailedError);
+    });
+    expect(calls).toEqual(['checkDataset']);
+  });
+});
+
+/** A watcher of one stage's job that ends by cancellation only; other jobs complete. */
+function watchForever(stage: string): Activities['watchJob'] {
+  return async (input) => {
+    if (input.stage !== stage) return { state: 'COMPLETED', reason: '', node: 'n1', over: true };
+    for (;;) {
+      Context.current().heartbeat();
+      await Context.current().sleep(100);
+    }
+  };
+}
