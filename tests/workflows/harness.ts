@@ -104,7 +104,7 @@ function describe(name: string, input: unknown): string {
   const stage = at(at(input, 'order'), 'stage') ?? at(input, 'stage') ?? at(input, 'name');
   const attempt = at(input, 'attempt');
   return [name, stage, typeof attempt === 'number' ? `a${attempt}` : undefined]
-    .filter((part) => part !== undefined)
+    .filter((part) => typeof part === 'string')
     .join(' ');
 }
 

@@ -119,8 +119,12 @@ describe('trainCritic', () => {
       );
       expect(view.question).toMatchObject({ stage: 'sft', logTail: 'params.epochs' });
       expect(view.question?.commands[0]).toBe('npm run critic -- answer wf-ask sft retry');
-      await expect(handle.executeUpdate('answer', { args: [{ stage: 'grpo', action: 'retry' }] })).rejects.toThrow();
-      await expect(handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'skip' }] })).rejects.toThrow();
+      await expect(handle.executeUpdate('answer', { args: [{ stage: 'grpo', action: 'retry' }] })).rejects.toThrow(
+        'Update failed',
+      );
+      await expect(handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'skip' }] })).rejects.toThrow(
+        'Update failed',
+      );
       await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry', timeLimitMinutes: 9 }] });
       expect((await handle.result()).passed).toBe(true);
     });

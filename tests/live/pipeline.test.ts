@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { accountedJobs, critic, sees, state, store, workerPid } from './stack.ts';
+
+const recipe = fileURLToPath(new URL('../../recipes/smoke.yaml', import.meta.url));
+const demo = ['demo', '--recipe', recipe, '--sources', '10', '--edits', '4', '--fail-on-question'];
+const dataset = join(state, 'datasets/sample-7-10x4');
+const jobStages = ['grpo', 'predict-base', 'predict-grpo', 'predict-sft', 'sft'];
+
+describe('the pipeline on a real Temporal and a real Slurm', () => {
+  let first: { run: string; output: string; grpoJob: string };
+
+  beforeAll(async () => {
+    const started = critic(...demo);
+    const [, run = ''] = await sees(started.seen, /^run (smoke-\S+)/m, 120);
+    // Mid-GRPO: some steps are logged, more are to come.
+    const [, grpoJob = ''] = await sees(started.seen, /grpo +running .*?[1-9]\d*\/12 steps.*?job (\d+)/, 600);
+    process.kill(workerPid(), 'SIGKILL');
+    await promisify(execFile)(process.execPath, [
+      fileURLToPath(new URL('../../cli/main.ts', import.meta.url)),
+      'local',
+      'up',
+    ]);
+    const { code, output } = await started.done;
+    if (code !== 0) throw new Error(`the run ended with ${code}:\n${output}`);
+    first = { run, output, grpoJob };
+  });
+
+  it('ends with a table, a report and exit code 0, though the worker was killed with -9 in mid-GRPO', async () => {
+    expect(first.output).toMatch(/after GRPO +\S/);
+    expect(first.output).toContain('gate: passed');
+    const report = await readFile(join(store, 'runs', first.run, 'report.html'), 'utf8');
+    expect(report).toContain(first.run);
+    expect(report).not.toMatch(/(src|href)="https?:/);
+  });
+
+  it('has submitted each job once: the killed worker’s GRPO job went on under its id', async () => {
+    const jobs = await accountedJobs(first.run);
+    expect([...jobs.keys()].toSorted()).toEqual(jobStages.map((stage) => `critic-${first.run}-${stage}-a1`));
+    expect([...jobs.values()].flat()).toEqual(jobStages.map(() => 'COMPLETED'));
+    expect(first.output).not.toContain('attempt 2');
+  });
+
+  it('keeps every step of GRPO once in the stitched metrics', async () => {
+    const [, key = ''] = /grpo\/([0-9a-f]{32})/.exec(await readFile(join(store, 'champions/smoke.json'), 'utf8')) ?? [];
+    const text = await readFile(join(store, 'artifacts/grpo', key, 'metrics.jsonl'), 'utf8');
+    const steps = text
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+      .map((row) => (typeof row === 'object' && row !== null && 'step' in row ? row.step : undefined));
+    expect(steps).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+  });
+
+  it('reuses every stage the second time, submits nothing and says so', async () => {
+    const { code, output } = await critic(...demo).done;
+    expect(code).toBe(0);
+    expect(output).toMatch(/reused, not run again: .*synthesis.*grpo/s);
+    const [, run = 'none'] = /^run (smoke-\S+)/m.exec(output) ?? [];
+    expect((await accountedJobs(run)).size).toBe(0);
+  });
+
+  it('runs GRPO again and nothing before it when only the reward changed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'critic-recipe-'));
+    const text = (await readFile(recipe, 'utf8'))
+      .replace('max_completion_length: 72', 'max_completion_length: 72\n  reward: { shape: laplace }')
+      .replace('../models/tiny-critic', fileURLToPath(new URL('../../models/tiny-critic', import.meta.url)));
+    await writeFile(join(folder, 'laplace.yaml'), text);
+    const started = critic('run', join(folder, 'laplace.yaml'), '--dataset', dataset, '--fail-on-question');
+    const [, run = 'none'] = await sees(started.seen, /^run (smoke-\S+)/m, 60);
+    await sees(started.seen, /grpo +running .*job \d+/, 120);
+    expect(started.seen()).toMatch(/sft +reused/);
+    await critic('cancel', run).done;
+    const { code } = await started.done;
+    expect(code).toBe(1);
+    const jobs = await accountedJobs(run);
+    expect([...jobs.keys()]).toEqual([`critic-${run}-grpo-a1`]);
+    expect([...jobs.values()].flat()[0]).not.toBe('RUNNING');
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe('bad input', () => {
+  it('names every wrong field of a recipe, with value and expectation, and starts nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'critic-recipe-'));
+    const text = (await readFile(recipe, 'utf8'))
+      .replace('epochs: 1', 'epochs: five')
+      .replace('seed: 1', 'seed: -1\nsede: 3');
+    await writeFile(join(folder, 'bad.yaml'), text);
+    const { code, output } = await critic('run', join(folder, 'bad.yaml'), '--dataset', dataset).done;
+    expect(code).toBe(1);
+    expect(output).toMatch(/recipe\.sft\.epochs: .*expected number.*"five"/);
+    expect(output).toMatch(/recipe\.seed: .*-1/);
+    expect(output).toMatch(/recipe\.sede: unknown key/);
+    expect(output).not.toMatch(/^run smoke/m);
+    await rm(folder, { recursive: true });
+  });
+
+  it('fails a run on a MOS of 6, a missing image and a leaking split, all named at once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'critic-data-'));
+    await cp(dataset, folder, { recursive: true });
+    const rows = (await readFile(join(folder, 'pairs.jsonl'), 'utf8')).trim().split('\n');
+    rows[0] = rows[0]?.replace(/"overall": [\d.]+/, '"overall": 6') ?? '';
+    rows[1] = rows[1]?.replace(/"edited_image": "[^"]+"/, '"edited_image": "images/edited/gone.png"') ?? '';
+    rows[2] = rows[2]?.replace('"split": "train"', '"split": "test"') ?? '';
+    await writeFile(join(folder, 'pairs.jsonl'), `${rows.join('\n')}\n`);
+    const { code, output } = await critic('run', recipe, '--dataset', folder).done;
+    expect(code).toBe(1);
+    expect(output).toMatch(/mos\.overall.*6/);
+    expect(output).toContain('gone.png');
+    expect(output).toMatch(/split/);
+    await rm(folder, { recursive: true });
+  });
+
+  it('names the address of a Temporal that does not answer', async () => {
+    const before = process.env['CRITIC_TEMPORAL_ADDRESS'];
+    process.env['CRITIC_TEMPORAL_ADDRESS'] = '127.0.0.1:1';
+    const { code, output } = await critic('run', recipe, '--dataset', dataset).done;
+    process.env['CRITIC_TEMPORAL_ADDRESS'] = before;
+    expect(code).toBe(1);
+    expect(output).toContain('CRITIC_TEMPORAL_ADDRESS: expected a Temporal server at "127.0.0.1:1"');
+  });
+});
