@@ -23,14 +23,31 @@ export type FilterVerdict =
   | { accepted: true; tone: 'agrees' | 'contradicts' }
   | { accepted: false; reason: RejectReason };
 
-const refusal = /\b(I('m| am) (sorry|unable)|I can(no|')t (help|assist|see|view|evaluate)|as an AI)\b/i;
-/** Numbers ("2D" is none), "out of five", and talk of ratings as something given. "Score" alone is a word critics use. */
-const quotesScore =
-  /(?<![\w.])\d+(\.\d+)?(?!\w)|\bout of (five|ten)\b|\b(provided|given|assigned|human|mean|reflected in the) (scores?|ratings?)\b|\b(scores?|ratings?) (provided|given|assigned|of (one|two|three|four|five))\b/i;
+const refusal = /\b(I(['’]m| am) (sorry|unable)|I can(no|['’])t (help|assist|see|view|evaluate)|as an AI)\b/i;
+/** Any of these is a number or a rating quoted. "Score" alone is a word critics use: eight of 49 published ones do. */
+const quotesScore = [
+  // Numbers; "2D", "3-D" and "1920s" are none.
+  /(?<![\w.])\d+(\.\d+)?(?!\w|-[A-Za-z])/,
+  /\bout of (five|ten)\b/i,
+  /\b(provided|given|assigned|human|mean|reflected in the) (scores?|ratings?)\b/i,
+  /\b(scores?|ratings?) (provided|given|assigned|of (one|two|three|four|five))\b/i,
+  /\b(mean opinion|human raters?|the raters|MOS)\b/,
+];
+/** The commonest English function words: 33 to 41 % of the words of 49 published critiques, under 14 % of French, German or Spanish. */
+const functionWords = new Set(
+  'a an and are as at be been but by for from has have in is it its not of on or that the their this to was were which while with'.split(
+    ' ',
+  ),
+);
+const minFunctionWordShare = 0.15;
 const praise = /\b(excellent|perfect\w*|flawless\w*|outstanding|great|good|clean|sharp|faithful\w*|seamless\w*)\b/gi;
 const blame = /\b(bad\w*|poor\w*|fail\w*|wrong\w*|ignored?|blurr\w*|nois\w*|broken|distort\w*|artifacts?|lack\w*)\b/gi;
 
-/** Judges one critique by itself. Parts are non-empty strings in the order alignment, fidelity, quality, overall. */
+/**
+ * Judges one critique by itself, given the overall MOS in [1, 5]. The first reason found is the one given. The order of the
+ * parts is the teacher's JSON keys', so that only a missing one (`empty-part`) can be wrong about it. Limits count words of
+ * the whole critique, both ends included.
+ */
 export function judgeCritique(critique: Critique, mos: number, limits: FilterLimits): FilterVerdict {
   const parts = [critique.alignment, critique.fidelity, critique.quality, critique.overall];
   const text = parts.join(' ');
@@ -39,8 +56,8 @@ export function judgeCritique(critique: Critique, mos: number, limits: FilterLim
   if (parts.some((part) => part.trim() === '')) return { accepted: false, reason: 'empty-part' };
   if (words.length < limits.minWords) return { accepted: false, reason: 'too-short' };
   if (words.length > limits.maxWords) return { accepted: false, reason: 'too-long' };
-  if (quotesScore.test(text)) return { accepted: false, reason: 'quotes-score' };
-  if (latinShare(text) < 0.9) return { accepted: false, reason: 'not-english' };
+  if (quotesScore.some((pattern) => pattern.test(text))) return { accepted: false, reason: 'quotes-score' };
+  if (!isEnglish(text)) return { accepted: false, reason: 'not-english' };
   return { accepted: true, tone: tone(text, mos) };
 }
 
@@ -64,7 +81,9 @@ export function similarity(a: readonly number[], b: readonly number[]): number {
 
 /**
  * Ids of critiques that nearly repeat an earlier one (similarity ≥ threshold), in the given order. Candidates come from
- * bands of 4 rows, so that the work grows with the number of look-alikes and not with the square of the texts.
+ * bands of 4 rows, so that the work grows with the number of look-alikes and not with the square of the texts. A pair of
+ * similarity s is found with probability 1 − (1 − s⁴)¹⁶ (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of massive
+ * datasets", §3.4): 0.999 at 0.8, 0.99 at 0.7, only 0.64 at 0.5. Thresholds below 0.7 miss some.
  */
 export function nearDuplicates(texts: readonly { id: string; text: string }[], threshold: number): string[] {
   const bands = new Map<string, number[]>();
@@ -87,6 +106,13 @@ export function nearDuplicates(texts: readonly { id: string; text: string }[], t
 function tone(text: string, mos: number): 'agrees' | 'contradicts' {
   const balance = (text.match(praise) ?? []).length - (text.match(blame) ?? []).length;
   return (mos >= 4 && balance < 0) || (mos <= 2 && balance > 0) ? 'contradicts' : 'agrees';
+}
+
+/** Mostly Latin letters, and enough English function words: French passes the first, a list of tags neither. */
+function isEnglish(text: string): boolean {
+  const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
+  const common = words.filter((word) => functionWords.has(word)).length;
+  return latinShare(text) >= 0.9 && common >= words.length * minFunctionWordShare;
 }
 
 function latinShare(text: string): number {

@@ -111,6 +111,13 @@ function classifyExit({ slurm, outcome, outcomeFault }: JobFacts): Classified | 
   if (slurm === undefined) {
     return { jobClass: 'lost', evidence: outcomeFault ?? 'Slurm does not know the job and it left no outcome.json' };
   }
+  const [jobClass, meaning] = (slurm.exit.code === undefined ? undefined : exitClasses[slurm.exit.code]) ?? [];
+  if (jobClass !== undefined) {
+    return {
+      jobClass,
+      evidence: `the job script exited with ${slurm.exit.code} (${meaning}) and left no outcome.json`,
+    };
+  }
   if (slurm.exit.kind === 'signaled') {
     return { jobClass: 'killed', evidence: `the job script was killed by signal ${slurm.exit.signal ?? '?'}` };
   }
