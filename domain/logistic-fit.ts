@@ -74,25 +74,34 @@ interface Point {
   gradient: number[];
 }
 
+/** The hot loop of a bootstrap: plain indices, and only the lower half of JᵀJ until the end. */
 function linearise(parameters: Parameters, x: readonly number[], y: readonly number[]): Point {
   const [upper, lower, middle, signedWidth] = parameters;
   const width = Math.max(Math.abs(signedWidth), 1e-9);
-  const normal = [0, 1, 2, 3].map(() => [0, 0, 0, 0]);
-  const gradient = [0, 0, 0, 0];
+  const sign = signedWidth < 0 ? -1 : 1;
+  const half = new Float64Array(16);
+  const gradient = new Float64Array(4);
+  const row = new Float64Array(4);
   let squares = 0;
-  for (const [i, value] of x.entries()) {
-    const part = share(parameters, value);
+  for (let i = 0; i < x.length; i += 1) {
+    const offset = ((x[i] ?? 0) - middle) / width;
+    const part = 1 / (1 + Math.exp(-offset));
     const residual = (y[i] ?? 0) - (lower + (upper - lower) * part);
     const slope = ((upper - lower) * part * (1 - part)) / width;
-    const row = [part, 1 - part, -slope, (-slope * (value - middle) * Math.sign(signedWidth || 1)) / width];
+    row[0] = part;
+    row[1] = 1 - part;
+    row[2] = -slope;
+    row[3] = -slope * offset * sign;
     squares += residual * residual;
-    for (const [a, left] of row.entries()) {
+    for (let a = 0; a < 4; a += 1) {
+      const left = row[a] ?? 0;
       gradient[a] = (gradient[a] ?? 0) + left * residual;
-      const line = normal[a] ?? [];
-      for (const [b, right] of row.entries()) line[b] = (line[b] ?? 0) + left * right;
+      for (let b = 0; b <= a; b += 1) half[a * 4 + b] = (half[a * 4 + b] ?? 0) + left * (row[b] ?? 0);
     }
   }
-  return { parameters, squares, normal, gradient };
+  const at = (a: number, b: number) => half[Math.max(a, b) * 4 + Math.min(a, b)] ?? 0;
+  const normal = [0, 1, 2, 3].map((a) => [at(a, 0), at(a, 1), at(a, 2), at(a, 3)]);
+  return { parameters, squares, normal, gradient: [...gradient] };
 }
 
 /** Marquardt's scaling: the diagonal is raised by its own size; a parameter without influence still gets a little. */
