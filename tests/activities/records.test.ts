@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { createRecordActivities } from '../../activities/records.ts';
 import { qwenImageTokens } from '../../activities/record-lengths.ts';
@@ -9,6 +9,9 @@ import { activityEnvironment, inActivity, makePlan, rejection } from './fixtures
 import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
 
 let bench: SynthesisBench;
+
+// Each test is fast on an idle machine; CI shares its cores.
+vi.setConfig({ testTimeout: 120_000 });
 
 beforeEach(async () => {
   bench = await SynthesisBench.make(6);

@@ -9,7 +9,7 @@ const rows = 60;
 let bench: SynthesisBench;
 
 // Each test is fast on an idle machine; CI shares its cores.
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 beforeEach(async () => {
   bench = await SynthesisBench.make(rows);

@@ -45,7 +45,7 @@ describe('a synthesis whose process is killed with -9', () => {
     [30, 3],
   ])(
     'at request %d after %d ms pays again for at most what was in flight, and names it',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (n, delay) => {
       bench.teacher.latencyMs = 10;
       await killAt(n, delay);
