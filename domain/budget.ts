@@ -14,8 +14,10 @@ export interface Usage {
   output: number;
 }
 
+/** Of no request. */
 export const noUsage: Usage = { input: 0, cachedInput: 0, output: 0 };
 
+/** Tokens of both together. */
 export function addUsage(a: Usage, b: Usage): Usage {
   return { input: a.input + b.input, cachedInput: a.cachedInput + b.cachedInput, output: a.output + b.output };
 }

@@ -21,6 +21,10 @@ export interface Reward {
   overall: number;
 }
 
+/**
+ * Reward of one answer's whole text against the pair's overall MOS (1 to 5). Never fails: what cannot be read has accuracy 0
+ * and may still have the format (strict_format is false upstream). `overall` is at most 1 + format_weight.
+ */
 export function reward(text: string, mos: number, params: RewardParams): Reward {
   const answer = parseAnswer(text);
   const accuracy = answer.kind === 'scored' ? accuracyReward(Math.abs(answer.score - mos), params) : 0;
