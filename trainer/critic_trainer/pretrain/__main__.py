@@ -49,7 +49,9 @@ def main() -> None:
     print(json.dumps(card), flush=True)
 
 
-def train(model: Qwen2_5_VLForConditionalGeneration, data: Conversations, args: argparse.Namespace, start: float) -> None:
+def train(
+    model: Qwen2_5_VLForConditionalGeneration, data: Conversations, args: argparse.Namespace, start: float
+) -> None:
     """AdamW, 100 steps of warm-up, cosine to a twentieth. Snapshots let one look at an unfinished model."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     model.train()

@@ -70,9 +70,7 @@ def random_edit(scene: Scene, rng: np.random.Generator) -> Edit:
         change = _wrong_change(scene, wanted, kind, rng)
     damage, defect = str(rng.choice(DAMAGES, p=SHARES)), str(rng.choice(DEFECTS, p=SHARES))
     severities = rng.uniform(0.35, 1.0, size=2)
-    return Edit(
-        kind, instruction(wanted), level, change, damage, float(severities[0]), defect, float(severities[1])
-    )
+    return Edit(kind, instruction(wanted), level, change, damage, float(severities[0]), defect, float(severities[1]))
 
 
 def instruction(wanted: Change) -> str:

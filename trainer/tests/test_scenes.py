@@ -1,0 +1,113 @@
+"""The sample data: deterministic, no source in two splits, MOS as documented, and an observer that sees what was done."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from critic_trainer.pretrain.batches import patches
+from critic_trainer.pretrain.conversations import conversation
+from critic_trainer.scenes import critique, observe
+from critic_trainer.scenes.dataset import generate, scene_of
+from critic_trainer.scenes.draw import random_scene, render
+from critic_trainer.scenes.edits import apply, random_edit
+from transformers import AutoProcessor
+
+BASE = Path(__file__).parents[2] / "models" / "tiny-critic"
+
+
+def rows_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        assert generate(tmp_path / name, seed, 10, 2)
+    files = {path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    assert len(files) == 10 + 20 + 2
+    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+    assert (tmp_path / "a" / "pairs.jsonl").read_bytes() != (tmp_path / "c" / "pairs.jsonl").read_bytes()
+
+
+def test_an_existing_dataset_is_left_and_another_one_is_never_overwritten(tmp_path: Path) -> None:
+    assert generate(tmp_path / "d", 7, 10, 1)
+    assert not generate(tmp_path / "d", 7, 10, 1)
+    with pytest.raises(FileExistsError):
+        generate(tmp_path / "d", 8, 10, 1)
+
+
+def test_no_source_is_in_two_splits_and_every_mos_is_in_range(tmp_path: Path) -> None:
+    generate(tmp_path / "d", 7, 20, 5)
+    rows = rows_of(tmp_path / "d")
+    assert len(rows) == 100
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        splits.setdefault(row["source_id"], set()).add(row["split"])
+        assert all(1 <= value <= 5 for value in row["mos"].values())
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_the_mos_follows_the_documented_score() -> None:
+    from critic_trainer.scenes.dataset import mos
+
+    rng = np.random.default_rng(3)
+    scores = [random_edit(random_scene(rng), rng).score() for _ in range(400)]
+    opinions = [mos(score, rng) for score in scores]
+    assert np.corrcoef(scores, opinions)[0, 1] > 0.9
+    assert min(scores) >= 1 and max(scores) <= 5
+
+
+def test_the_observer_sees_what_was_done_from_the_pixels_alone() -> None:
+    rng = np.random.default_rng(5)
+    seen = {"change": 0, "damage": 0, "defect": 0}
+    count = 150
+    for _ in range(count):
+        scene = random_scene(rng)
+        edit = random_edit(scene, rng)
+        found = observe(render(scene), apply(scene, edit, rng))
+        seen["change"] += found.change == edit.change
+        seen["damage"] += found.damage == edit.damage
+        seen["defect"] += found.defect == edit.defect
+    assert all(right / count > 0.9 for right in seen.values()), seen
+
+
+def test_the_observer_refuses_a_picture_that_is_no_scene() -> None:
+    scene = render(random_scene(np.random.default_rng(1)))
+    with pytest.raises(ValueError, match="56 x 56"):
+        observe(scene.resize((64, 64)), scene)
+
+
+def test_a_critique_has_its_four_parts_in_order_and_no_digit() -> None:
+    rng = np.random.default_rng(6)
+    scene = random_scene(rng)
+    edit = random_edit(scene, rng)
+    found = observe(render(scene), apply(scene, edit, rng))
+    parts = critique(found, edit.instruction, {"alignment": 3.0, "fidelity": 2.2, "quality": 4.8, "overall": 3.4})
+    assert list(parts) == ["alignment", "fidelity", "quality", "overall"]
+    text = " ".join(parts.values())
+    assert not any(character.isdigit() for character in text)
+    assert "score" not in text
+
+
+def test_the_pre_training_shows_no_score_of_the_shown_pair_and_draws_other_scenes() -> None:
+    rng = np.random.default_rng([20251118, 2, 0])
+    talks = [conversation(rng) for _ in range(50)]
+    for talk in talks:
+        assert not any(character.isdigit() for _, said in talk.turns[:-1] for character in said)
+        assert not any("so the" in said for _, said in talk.turns[:-1])
+    drawn = {talk.source.tobytes() for talk in talks}
+    assert not drawn & {render(scene_of(7, source)).tobytes() for source in range(100)}
+
+
+def test_patches_are_the_image_processors_own() -> None:
+    processor = AutoProcessor.from_pretrained(BASE)
+    talk = conversation(np.random.default_rng(0))
+    theirs = processor.image_processor([talk.source, talk.edited], return_tensors="pt")["pixel_values"]
+    assert (patches([talk.source, talk.edited]) - theirs).abs().max() < 1e-5
+
+
+def test_the_shipped_base_is_small_and_says_how_it_was_made() -> None:
+    assert sum(path.stat().st_size for path in BASE.iterdir()) < 6_000_000
+    card = json.loads((BASE / "pretraining.json").read_text())
+    ce = card["held_out_cross_entropy"]
+    assert ce["own_pictures"] < 0.8 * ce["other_pictures"]
