@@ -77,9 +77,10 @@ function describe(job: SlurmJob): Omit<JobObservation, 'over'> {
 /** Heartbeat details: operator text. */
 function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
   const { newest } = tail;
-  const total = newest?.total_steps ?? input.totalSteps ?? undefined;
   const unit = input.stage === 'sft' || input.stage === 'grpo' ? 'steps' : 'rows';
+  const total = (unit === 'steps' ? newest?.total_steps : undefined) ?? input.totalSteps ?? undefined;
   const done = unit === 'rows' ? newest?.rows : newest?.step;
+  const eta = tail.etaSeconds(newest?.total_steps ?? input.totalSteps ?? undefined);
   return {
     state: polled.kind === 'known' ? polled.job.state : polled.kind.toUpperCase(),
     jobId: input.jobId,
@@ -91,6 +92,6 @@ function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): St
     ...(typeof newest?.loss === 'number' ? { loss: newest.loss } : {}),
     ...(tail.reward === undefined ? {} : { reward: tail.reward }),
     ...(tail.responseLength === undefined ? {} : { responseLength: tail.responseLength }),
-    ...(tail.etaSeconds(total) === undefined ? {} : { etaSeconds: tail.etaSeconds(total) }),
+    ...(eta === undefined ? {} : { etaSeconds: eta }),
   };
 }
