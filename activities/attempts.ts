@@ -14,7 +14,9 @@ import { attemptFiles, attemptName, parseAttemptName, paths } from '../domain/na
 import { jobKind } from '../domain/plan.ts';
 import { readResult } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
+import type { ArtifactStore } from './artifact-store.ts';
 import type { ActivityDeps } from './deps.ts';
+import { heartbeating } from './heartbeating.ts';
 import { hasCode, writeFileAtomic } from './durable-file.ts';
 
 export interface PublishJobInput {
@@ -44,30 +46,37 @@ export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job'
     },
 
     /** Moves a completed attempt's output into the store: `model/` or `predictions.jsonl`, metrics, result. */
-    async publishJob({ order, attempt, attempts, gpuHours, seconds }: PublishJobInput): Promise<ArtifactRef> {
-      const found = await store.find(order.stage, order.ingredients);
-      if (found.artifact !== undefined) return { ...found.artifact, reused: false };
-      const directory = paths.attempt(store.root, order.run, order.stage, attempt);
-      const from = join(directory, 'publish');
-      await mkdir(from, { recursive: true, mode: 0o750 });
-      await moveOutput(order, directory, from);
-      const folders = attempts.map((name) => attemptFolder(store.root, name));
-      await writeFileAtomic(join(from, attemptFiles.metrics), await stitchedMetrics(folders));
-      const resultText = await readFile(join(directory, attemptFiles.result), 'utf8');
-      await writeFileAtomic(join(from, attemptFiles.result), resultText);
-      const result = await readResult(directory);
-      return store.publish({
-        stage: order.stage,
-        key: order.key,
-        ingredients: order.ingredients,
-        from,
-        counts: { steps: result?.steps_done ?? 0, rows: result?.rows ?? 0, attempts: attempts.length },
-        cost: { gpu_hours: gpuHours, seconds },
-        run: order.run,
-        attempts,
-      });
+    async publishJob(input: PublishJobInput): Promise<ArtifactRef> {
+      return heartbeating('publishing', () => publish(store, input));
     },
   };
+}
+
+async function publish(
+  store: ArtifactStore,
+  { order, attempt, attempts, gpuHours, seconds }: PublishJobInput,
+): Promise<ArtifactRef> {
+  const found = await store.find(order.stage, order.ingredients);
+  if (found.artifact !== undefined) return { ...found.artifact, reused: false };
+  const directory = paths.attempt(store.root, order.run, order.stage, attempt);
+  const from = join(directory, 'publish');
+  await mkdir(from, { recursive: true, mode: 0o750 });
+  await moveOutput(order, directory, from);
+  const folders = attempts.map((name) => attemptFolder(store.root, name));
+  await writeFileAtomic(join(from, attemptFiles.metrics), await stitchedMetrics(folders));
+  const resultText = await readFile(join(directory, attemptFiles.result), 'utf8');
+  await writeFileAtomic(join(from, attemptFiles.result), resultText);
+  const result = await readResult(directory);
+  return store.publish({
+    stage: order.stage,
+    key: order.key,
+    ingredients: order.ingredients,
+    from,
+    counts: { steps: result?.steps_done ?? 0, rows: result?.rows ?? 0, attempts: attempts.length },
+    cost: { gpu_hours: gpuHours, seconds },
+    run: order.run,
+    attempts,
+  });
 }
 
 /** Golden-tested: what the trainer reads. */

@@ -14,6 +14,7 @@ import { paths } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { fileSha256, listFiles } from './artifact-store.ts';
 import type { ActivityDeps } from './deps.ts';
+import { heartbeating } from './heartbeating.ts';
 import { hasCode, syncFolder, writeFileAtomic } from './durable-file.ts';
 
 export interface PreparedRun {
@@ -35,7 +36,7 @@ export function createImportActivities(deps: Pick<ActivityDeps, 'store' | 'job'>
         (hash) => paths.trainerCode(store.root, hash),
         isTrainerCode,
       );
-      const model = await importModel(plan.recipe.base_model, store.root);
+      const model = await heartbeating('importing', () => importModel(plan.recipe.base_model, store.root));
       return { trainer: trainer.path, baseModel: model };
     },
   };

@@ -2,6 +2,7 @@
 import type { ArtifactRef } from '../domain/manifest.ts';
 import type { Stage } from '../domain/names.ts';
 import type { ActivityDeps } from './deps.ts';
+import { heartbeating } from './heartbeating.ts';
 
 export function createLookUpActivities(deps: Pick<ActivityDeps, 'store'>) {
   return {
@@ -9,7 +10,7 @@ export function createLookUpActivities(deps: Pick<ActivityDeps, 'store'>) {
       stage: Stage;
       ingredients: Record<string, unknown>;
     }): Promise<{ key: string; artifact?: ArtifactRef }> {
-      const { key, artifact } = await deps.store.find(input.stage, input.ingredients);
+      const { key, artifact } = await heartbeating('verifying', () => deps.store.find(input.stage, input.ingredients));
       return artifact === undefined ? { key } : { key, artifact };
     },
   };
