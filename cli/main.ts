@@ -12,6 +12,7 @@ import { CliError, cliConfig, connect } from './config.ts';
 import { registerLocal } from './local.ts';
 import { readRecipe } from './recipe-file.ts';
 import { answerRun, readSummary, startRun, watchRun } from './runs.ts';
+import { renderEnding } from './tables.ts';
 
 interface RunOptions {
   dataset?: string;
@@ -144,10 +145,9 @@ async function follow(client: Client, run: string, ui: string | undefined, failO
   try {
     const result = await watchRun(client, run, { out: process.stdout, failOnQuestion, signal: stop.signal });
     if (result === undefined) return await leave(client, run);
-    console.log(`\n${readSummary(result.report)}`);
-    if (result.reused.length > 0) console.log(`reused, not run again: ${result.reused.join(', ')}`);
-    console.log(`gate: ${result.passed ? 'passed' : 'NOT passed'} (${result.reasons.join('; ')})`);
-    console.log(`report: ${result.report}${address === '' ? '' : `\nTemporal UI: ${address}`}`);
+    const { passed, reasons, reused, report } = result;
+    const summary = readSummary(report);
+    console.log(renderEnding({ summary, passed, reasons, reused, report, ui: address || undefined }).join('\n'));
     if (!result.passed) process.exitCode = 2;
   } finally {
     process.off('SIGINT', onInterrupt);

@@ -1,117 +1,115 @@
 /**
- * The run as a terminal shows it: pure rendering, state in, lines out. A TTY gets one line a stage, repainted; anything else
- * one line an event. It knows nothing of Temporal.
+ * The run as a terminal shows it: pure rendering, state in, lines out. A TTY gets one line a stage, anything else one line
+ * an event. It knows nothing of Temporal and writes nothing. What jobs wrote is stripped of control characters.
  */
+import { stripVTControlCharacters } from 'node:util';
+import type { Stage } from '../domain/names.ts';
 import type { OperatorQuestion, RunView, StageProgress, StageStatus, StageView } from '../domain/progress.ts';
 
-export type ProgressByActivity = Record<string, StageProgress>;
+/** Newest heartbeat details by activity id. */
+export type ProgressByActivity = Readonly<Record<string, StageProgress>>;
 
-const marks: Record<StageStatus, string> = {
-  pending: '·',
-  running: '▶',
-  done: '✓',
-  reused: '↺',
-  waiting: '?',
-  failed: '✗',
-  skipped: '–',
-};
-const colours: Record<StageStatus, number> = {
-  pending: 90,
-  running: 36,
-  done: 32,
-  reused: 32,
-  waiting: 33,
-  failed: 31,
-  skipped: 90,
-};
+export interface ViewOptions {
+  columns: number;
+  color: boolean;
+}
 
-/** One line a stage, at most `columns` wide. */
+const looks: Record<StageStatus, { mark: string; color: number }> = {
+  pending: { mark: '·', color: 90 },
+  running: { mark: '▶', color: 36 },
+  done: { mark: '✓', color: 32 },
+  reused: { mark: '↺', color: 32 },
+  waiting: { mark: '?', color: 33 },
+  failed: { mark: '✗', color: 31 },
+  skipped: { mark: '–', color: 90 },
+};
+const nameWidth = 13;
+const barWidth = 16;
+/** Narrower terminals have no room for bars. */
+const columnsForBars = 80;
+
+/** A heading, one line a stage, and the operator's question if the run waits. No line is wider than the terminal. */
 export function renderRunView(
   view: RunView,
   progress: ProgressByActivity,
   now: Date,
-  columns: number,
-  colour: boolean,
+  { columns, color }: ViewOptions,
 ): string[] {
-  const lines = view.stages.map((stage) => {
-    const text = stageLine(stage, progressOf(stage, progress), now).slice(0, Math.max(20, columns - 1));
-    return colour ? `\u001B[${colours[stage.status]}m${text}\u001B[0m` : text;
+  const width = Math.max(20, columns - 1);
+  const stages = view.stages.map((stage) => {
+    const parts = stageParts(stage, progressOf(stage, progress), now, columns >= columnsForBars);
+    const { mark, color: code } = looks[stage.status];
+    const text = cut(`${mark} ${stage.stage.padEnd(nameWidth)} ${parts.join('  ')}`.trimEnd(), width);
+    return color
+      ? `\u001B[${code}m${text.slice(0, 1)}\u001B[39m${stage.status === 'pending' ? dim(text.slice(1)) : text.slice(1)}`
+      : text;
   });
-  return [
-    `run ${view.run}  ${view.status}`,
-    ...lines,
-    ...(view.question === undefined ? [] : questionLines(view.question)),
-  ];
+  const asked = view.question === undefined ? [] : questionLines(view.question).map((line) => cut(line, width));
+  return [cut(`run ${view.run}  ${view.status}`, width), ...stages, ...asked];
 }
 
-/** Lines for what changed since `before`: for logs and pipes. Live numbers appear each time another tenth is done. */
+/** What was last told of each stage, for `describeChanges`. */
+export interface Told {
+  stages: Partial<Record<Stage, { status: StageStatus; job: string; tenth: number; done: number; at: number }>>;
+  question: string;
+}
+
+export const nothingTold: Told = { stages: {}, question: '' };
+
+/** A live line is due when another tenth is done, or after this time if anything moved. */
+const quietMs = 60_000;
+
+/** Lines for what changed since `told`, each with its UTC time, and what has been told with them. */
 export function describeChanges(
-  before: RunView | undefined,
-  after: RunView,
-  old: ProgressByActivity,
+  told: Told,
+  view: RunView,
   progress: ProgressByActivity,
   now: Date,
-): string[] {
-  const lines = after.stages.flatMap((stage) => {
-    const previous = before?.stages.find((one) => one.stage === stage.stage);
-    const changed =
-      previous?.status !== stage.status || previous.jobId !== stage.jobId || previous.jobState !== stage.jobState;
-    if (changed && stage.status !== 'pending') return [stageLine(stage, progressOf(stage, progress), now)];
+): { lines: string[]; told: Told } {
+  const lines: string[] = [];
+  const stages = { ...told.stages };
+  for (const stage of view.stages) {
     const live = progressOf(stage, progress);
-    return stage.status === 'running' && tenth(live) > tenth(progressOf(stage, old))
-      ? [stageLine(stage, live, now)]
-      : [];
-  });
-  const asked = after.question !== undefined && before?.question === undefined ? questionLines(after.question) : [];
-  return [...lines, ...asked];
-}
-
-function stageLine(stage: StageView, live: StageProgress | undefined, now: Date): string {
-  const head = `${marks[stage.status]} ${stage.stage.padEnd(13)}`;
-  if (stage.status === 'pending') return head.trimEnd();
-  const parts = [stage.status.padEnd(8), ...(stage.status === 'running' && live !== undefined ? liveParts(live) : [])];
-  if (stage.jobId !== undefined) parts.push(`job ${stage.jobId} ${stage.jobState ?? ''}`.trim());
-  if (stage.attempt !== undefined && stage.attempt > 1) parts.push(`attempt ${stage.attempt}`);
-  parts.push(took(stage, now));
-  if (stage.note !== undefined && stage.note !== '') parts.push(stage.note);
-  return `${head} ${parts.filter((part) => part !== '').join('  ')}`.trimEnd();
-}
-
-function liveParts(live: StageProgress): string[] {
-  const parts: string[] = [];
-  if (live.done !== undefined && live.total !== undefined) {
-    parts.push(`${bar(live.done / Math.max(1, live.total))} ${live.done}/${live.total} ${live.unit ?? ''}`.trimEnd());
+    const job = `${stage.jobId ?? ''} ${stage.jobState ?? ''} ${stage.attempt ?? 1}`;
+    const next = { status: stage.status, job, tenth: tenth(live), done: live?.done ?? -1, at: now.getTime() };
+    const before = stages[stage.stage];
+    if (stage.status === 'pending' && before === undefined) continue;
+    const event = before === undefined || before.status !== next.status || before.job !== next.job;
+    const moved = before !== undefined && next.done > before.done;
+    const due = before !== undefined && (next.tenth > before.tenth || next.at - before.at >= quietMs);
+    if (!event && !(stage.status === 'running' && moved && due)) continue;
+    stages[stage.stage] = next;
+    const parts = stageParts(stage, live, now, false);
+    lines.push(`${clock(now)} ${looks[stage.status].mark} ${stage.stage}  ${parts.join('  ')}`.trimEnd());
   }
-  if (live.loss !== undefined) parts.push(`loss ${live.loss.toFixed(3)}`);
-  if (live.reward !== undefined) parts.push(`reward ${live.reward.toFixed(3)}`);
-  if (live.responseLength !== undefined) parts.push(`length ${live.responseLength.toFixed(1)}`);
-  if (live.usd !== undefined) parts.push(`$${live.usd.toFixed(2)}`);
-  if (live.etaSeconds !== undefined && live.etaSeconds > 0) parts.push(`ETA ${duration(live.etaSeconds)}`);
-  return parts;
+  const question = view.question?.sentence ?? '';
+  if (view.question !== undefined && question !== told.question) lines.push(...questionLines(view.question));
+  return { lines, told: { stages, question } };
 }
 
+/** Why the run waits, the end of the log, and the commands that go on; a blank line first. */
 export function questionLines(question: OperatorQuestion): string[] {
+  const tail = question.logTail.trimEnd();
   const log =
-    question.logTail === ''
+    tail === ''
       ? []
       : [
           '  the end of its log:',
-          ...question.logTail
-            .trimEnd()
+          ...tail
             .split('\n')
             .slice(-12)
-            .map((line) => `  | ${line}`),
+            .map((line) => `  | ${clean(line)}`),
         ];
   return [
     '',
-    `The run waits for you (${question.stage}): ${question.sentence}`,
+    `The run waits for you (${question.stage}): ${clean(question.sentence)}`,
     ...log,
     '  go on with one of:',
-    ...question.commands.map((command) => `    ${command}`),
+    ...question.commands.map((command) => `    ${clean(command)}`),
   ];
 }
 
-export function bar(share: number, width = 16): string {
+export function bar(share: number, width = barWidth): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
 }
@@ -122,6 +120,40 @@ export function duration(seconds: number): string {
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (value: number) => String(value).padStart(2, '0');
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** What follows the name: how far, the live number that matters, ETA, job, time taken, note. */
+function stageParts(stage: StageView, live: StageProgress | undefined, now: Date, withBar: boolean): string[] {
+  if (stage.status === 'pending') return [];
+  const running = stage.status === 'running';
+  const parts = running && live !== undefined ? liveParts(live, withBar) : [];
+  if (stage.status !== 'running' && stage.status !== 'done') parts.push(stage.status);
+  if (stage.jobId !== undefined) parts.push(`job ${stage.jobId}`);
+  const state = stage.jobState ?? (running && live?.done === undefined ? live?.state : undefined);
+  const ordinary = state === 'COMPLETED' || (state === 'RUNNING' && live?.done !== undefined);
+  if (state !== undefined && !ordinary) parts.push(state);
+  if (stage.attempt !== undefined && stage.attempt > 1) parts.push(`attempt ${stage.attempt}`);
+  if (stage.status !== 'reused') parts.push(took(stage, now));
+  parts.push(clean((running ? live?.note : undefined) ?? stage.note ?? ''));
+  return parts.filter((part) => part !== '');
+}
+
+function liveParts(live: StageProgress, withBar: boolean): string[] {
+  const { done, total, unit, loss, reward, responseLength, failed, usd, etaSeconds } = live;
+  const parts: string[] = [];
+  if (done !== undefined && total !== undefined) {
+    const count = `${String(done).padStart(String(total).length)}/${total} ${unit ?? ''}`.trimEnd();
+    parts.push(withBar ? `${bar(done / Math.max(1, total))} ${count}` : count.trimStart());
+  } else if (done !== undefined) {
+    parts.push(`${done} ${unit ?? ''}`.trimEnd());
+  }
+  if (loss !== undefined) parts.push(`loss ${loss.toFixed(3)}`);
+  if (reward !== undefined) parts.push(`reward ${reward.toFixed(3)}`);
+  if (responseLength !== undefined) parts.push(`length ${responseLength.toFixed(1)}`);
+  if (failed !== undefined && failed > 0) parts.push(`${failed} failed`);
+  if (usd !== undefined) parts.push(`$${usd.toFixed(2)}`);
+  if (etaSeconds !== undefined && etaSeconds > 0) parts.push(`ETA ${duration(etaSeconds)}`);
+  return parts;
 }
 
 function took(stage: StageView, now: Date): string {
@@ -135,7 +167,28 @@ function progressOf(stage: StageView, progress: ProgressByActivity): StageProgre
 }
 
 function tenth(live: StageProgress | undefined): number {
-  return live?.done === undefined || live.total === undefined
-    ? -1
-    : Math.floor((10 * live.done) / Math.max(1, live.total));
+  if (live?.done === undefined || live.total === undefined) return -1;
+  return Math.floor((10 * live.done) / Math.max(1, live.total));
+}
+
+function clock(now: Date): string {
+  return now.toISOString().slice(11, 19);
+}
+
+/** One line of text that a job or a server wrote: no escape sequences, no control characters; of `\r` bars the last. */
+function clean(text: string): string {
+  const last = stripVTControlCharacters(text).trimEnd().split('\r').at(-1) ?? '';
+  return last.replaceAll('\t', ' ').replaceAll(/\p{Cc}/gu, '');
+}
+
+const segmenter = new Intl.Segmenter();
+
+function cut(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const characters = Array.from(segmenter.segment(text), ({ segment }) => segment);
+  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`;
+}
+
+function dim(text: string): string {
+  return `\u001B[90m${text}\u001B[39m`;
 }

@@ -14,7 +14,8 @@ import type { Recipe } from '../domain/recipe.ts';
 import type { OperatorAnswer } from '../workflows/messages.ts';
 import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './config.ts';
-import { describeChanges, type ProgressByActivity, renderRunView } from './run-view.ts';
+import type { ProgressByActivity } from './run-view.ts';
+import { watchTerminal } from './terminal.ts';
 
 /** Starts a run and returns its id, which is the workflow's. */
 export async function startRun(client: Client, recipe: Recipe): Promise<string> {
@@ -40,17 +41,21 @@ export interface WatchOptions {
 /** Shows a run until it ends and returns its result. Undefined if the person stopped watching. */
 export async function watchRun(client: Client, run: string, options: WatchOptions): Promise<RunResult | undefined> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
-  const screen = new Screen(options.out);
-  while (!options.signal.aborted) {
-    const description = await handle.describe();
-    const view = await queryView(handle);
-    if (view !== undefined) screen.show(view, pendingProgress(description.raw.pendingActivities ?? []));
-    if (description.status.name !== 'RUNNING') return result(handle);
-    if (options.failOnQuestion && view?.question !== undefined)
-      throw new CliError(`run ${run} waits for an operator`, 3);
-    await sleep(1000, undefined, { signal: options.signal }).catch(() => undefined); // aborted: the loop's condition sees it
+  const terminal = watchTerminal(options.out);
+  try {
+    while (!options.signal.aborted) {
+      const description = await handle.describe();
+      const view = await queryView(handle);
+      if (view !== undefined) terminal.show(view, pendingProgress(description.raw.pendingActivities ?? []));
+      if (description.status.name !== 'RUNNING') return await result(handle);
+      if (options.failOnQuestion && view?.question !== undefined)
+        throw new CliError(`run ${run} waits for an operator`, 3);
+      await sleep(1000, undefined, { signal: options.signal }).catch(() => undefined); // aborted: the loop's condition sees it
+    }
+    return undefined;
+  } finally {
+    terminal.stop();
   }
-  return undefined;
 }
 
 /** Sends an operator's answer; the workflow's validator says what is wrong with it. */
@@ -95,34 +100,6 @@ function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivit
     return [[activityId, defaultPayloadConverter.fromPayload<StageProgress>(payload)]];
   });
   return Object.fromEntries(entries);
-}
-
-/** Repaints in a TTY, appends lines elsewhere. */
-class Screen {
-  readonly #out: NodeJS.WriteStream;
-  #view: RunView | undefined;
-  #progress: ProgressByActivity = {};
-  #height = 0;
-
-  constructor(out: NodeJS.WriteStream) {
-    this.#out = out;
-  }
-
-  show(view: RunView, progress: ProgressByActivity): void {
-    // A heartbeat is gone between two attempts of an activity; what was shown last stays.
-    const merged = { ...this.#progress, ...progress };
-    if (this.#out.isTTY) {
-      const lines = renderRunView(view, merged, new Date(), this.#out.columns, true);
-      const up = this.#height === 0 ? '' : `\u001B[${this.#height}A`;
-      this.#out.write(up + lines.map((line) => `\u001B[2K${line}\n`).join('') + '\u001B[0J');
-      this.#height = lines.length;
-    } else {
-      for (const line of describeChanges(this.#view, view, this.#progress, merged, new Date()))
-        this.#out.write(`${line}\n`);
-    }
-    this.#view = structuredClone(view);
-    this.#progress = merged;
-  }
 }
 
 /** Model metrics of a finished run, as the report wrote them beside itself. */

@@ -1,0 +1,70 @@
+/**
+ * The terminal: shows a run as it goes. A TTY is repainted in place, with the cursor hidden meanwhile and always given
+ * back; a pipe or a log gets lines. What to show is `run-view.ts`'s work.
+ */
+import type { RunView } from '../domain/progress.ts';
+import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
+
+/** As much of `process.stdout` as is used. */
+export interface TerminalStream {
+  isTTY?: boolean;
+  columns?: number;
+  rows?: number;
+  write(text: string): unknown;
+}
+
+export interface Watching {
+  show(view: RunView, progress: ProgressByActivity): void;
+  /** Leaves what is shown, gives the cursor back. Safe to call twice. */
+  stop(): void;
+}
+
+const hideCursor = '\u001B[?25l';
+const showCursor = '\u001B[?25h';
+const clearLine = '\u001B[2K';
+const clearBelow = '\u001B[0J';
+
+export function watchTerminal(stream: TerminalStream, now: () => Date = () => new Date()): Watching {
+  return stream.isTTY === true ? repainting(stream, now) : telling(stream, now);
+}
+
+function repainting(stream: TerminalStream, now: () => Date): Watching {
+  let height = 0;
+  let hidden = false;
+  let known: ProgressByActivity = {};
+  const stop = () => {
+    process.off('exit', stop);
+    if (hidden) stream.write(showCursor);
+    hidden = false;
+  };
+  return {
+    show(view, progress) {
+      if (!hidden) process.once('exit', stop);
+      // A heartbeat is gone between two attempts of an activity; what was shown last stays.
+      known = { ...known, ...progress };
+      const { columns = 80, rows = 24 } = stream;
+      // Lines above the top of the screen cannot be repainted: of a screen that is too low, the end is shown.
+      const lines = renderRunView(view, known, now(), { columns, color: true }).slice(-Math.max(1, rows - 1));
+      const up = height === 0 ? '' : `\u001B[${height}A`;
+      const hide = hidden ? '' : hideCursor;
+      stream.write(`${hide}${up}\r${lines.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);
+      hidden = true;
+      height = lines.length;
+    },
+    stop,
+  };
+}
+
+function telling(stream: TerminalStream, now: () => Date): Watching {
+  let told: Told = nothingTold;
+  return {
+    show(view, progress) {
+      const change = describeChanges(told, view, progress, now());
+      told = change.told;
+      for (const line of change.lines) stream.write(`${line}\n`);
+    },
+    stop() {
+      // Nothing was changed that must be given back.
+    },
+  };
+}

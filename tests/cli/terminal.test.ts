@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { watchTerminal } from '../../cli/terminal.ts';
+import type { RunView } from '../../domain/progress.ts';
+
+const view: RunView = {
+  run: 'r',
+  recipe: 'demo',
+  status: 'running',
+  stages: [
+    { stage: 'sft', status: 'running', activityId: 'sft-a1-watch', jobId: '7', jobState: 'RUNNING' },
+    { stage: 'grpo', status: 'pending' },
+  ],
+};
+const now = () => new Date('2026-11-23T19:10:00Z');
+const live = { 'sft-a1-watch': { state: 'RUNNING', done: 1, total: 4, unit: 'steps' as const, loss: 2 } };
+
+function recorder(tty: { isTTY: boolean; columns?: number; rows?: number }) {
+  const written: string[] = [];
+  return { written, stream: { ...tty, write: (text: string) => written.push(text) } };
+}
+
+describe('a TTY', () => {
+  it('is repainted in place, and has its cursor back at the end, once', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
+    const terminal = watchTerminal(stream, now);
+    terminal.show(view, live);
+    terminal.show(view, {});
+    terminal.stop();
+    terminal.stop();
+    const screen = [
+      '\u001B[2Krun r  running\n',
+      '\u001B[2K\u001B[36m▶\u001B[39m sft           1/4 steps  loss 2.000  job 7\n',
+      '\u001B[2K\u001B[90m·\u001B[39m\u001B[90m grpo\u001B[39m\n',
+    ].join('');
+    expect(written).toEqual([`\u001B[?25l\r${screen}\u001B[0J`, `\u001B[3A\r${screen}\u001B[0J`, '\u001B[?25h']);
+  });
+
+  it('that is too low gets the end of the screen, so that repainting stays in place', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 3 });
+    const terminal = watchTerminal(stream, now);
+    terminal.show(view, live);
+    terminal.show(view, live);
+    terminal.stop();
+    expect(written[0]).not.toContain('run r');
+    expect(written[1]).toContain('\u001B[2A');
+  });
+});
+
+describe('a pipe', () => {
+  it('gets lines, without escape sequences', () => {
+    const { written, stream } = recorder({ isTTY: false });
+    const terminal = watchTerminal(stream, now);
+    terminal.show(view, live);
+    terminal.show(view, live);
+    terminal.stop();
+    expect(written).toEqual(['19:10:00 ▶ sft  1/4 steps  loss 2.000  job 7\n']);
+  });
+});
