@@ -1,195 +1,217 @@
 /**
- * Evaluation: predictions of the test split → metrics.json, for the base, after SFT, after GRPO and for a constant
- * predictor. Predictions were written by jobs: ids and MOS are checked against the dataset, row by row.
+ * Evaluation: predictions of the test split → the evaluation artifact, for the base, after SFT, after GRPO and for a
+ * constant predictor. Predictions were written by jobs: ids and MOS are checked against the dataset. The measuring itself
+ * is `domain/evaluation.ts`; this gathers and writes.
+ *
+ * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Deterministic.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ApplicationFailure, Context } from '@temporalio/activity';
-import * as z from 'zod';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import {
+  constantAnswer,
+  drawsOf,
+  type Evaluation,
+  type JudgedItem,
+  judgeText,
+  measure,
+  type MeasuredMetrics,
+  metricNames,
+  type Metrics,
+  type ModelName,
+  modelNames,
+  resamplingOf,
+  subtract,
+  type TestPair,
+  toEstimate,
+  topShare,
+} from '../domain/evaluation.ts';
 import { judgeAnswers } from '../domain/health.ts';
-import { type ArtifactRef, type Pair, pairSchema } from '../domain/manifest.ts';
-import { agreement, bootstrap, type Interval, mean, quickMainScore, type Scored, spearman } from '../domain/metrics.ts';
+import type { ArtifactRef, Pair } from '../domain/manifest.ts';
+import { mean } from '../domain/metrics.ts';
 import type { Stage } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
-import { reward } from '../domain/reward.ts';
+import type { StageProgress } from '../domain/progress.ts';
 import { parseAnswer } from '../domain/score.ts';
-import { seededRandom } from '../domain/seeded-random.ts';
+import { readDatasetPairs } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
+import { type JudgedModels, writeEvaluation } from './evaluation/evaluation-file.ts';
+import { postconditionFailed, type Prediction, readPredictions } from './evaluation/predictions.ts';
+import { translated } from './failure.ts';
+import { tryFolder } from './try-folder.ts';
 
-const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
-export const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
-export type Prediction = z.output<typeof predictionSchema>;
+/** Raised when measuring changes: it is part of the artifact's key. */
+const version = 3;
+const predicted = ['base', 'sft', 'grpo'] as const;
 
-/** Resamples of the slower statistics (each needs a curve fit) and of the others. */
-const fitResamples = 200;
-const resamples = 1000;
-
-export type Model = 'base' | 'sft' | 'grpo' | 'constant';
-
-export interface ModelMetrics {
-  n: number;
-  readable: number;
-  srcc: number | null;
-  srccInterval: Interval;
-  plcc: number | null;
-  plccFit: number | null;
-  krcc: number | null;
-  rmse: number | null;
-  mainScore: number | null;
-  mainScoreInterval: Interval;
-  /** Mean reward (accuracy + weighted format) of greedy answers and of answers at temperature 1. */
-  rewardGreedy: number | null;
-  rewardSampled: number | null;
-  rewardSampledInterval: Interval;
-  tokens: number | null;
+export interface EvaluationInput {
+  plan: RunPlan;
+  /** Needs `dataset` and `predict-grpo`; `predict-base` and `predict-sft` are absent if the operator skipped them. */
+  artifacts: Partial<Record<Stage, ArtifactRef>>;
 }
-
-export interface Evaluation {
-  schema: 1;
-  split: 'test';
-  models: Partial<Record<Model, ModelMetrics>>;
-  /** Paired bootstrap intervals of GRPO − SFT on the same pairs. */
-  gain: { srcc: Interval; rewardSampled: Interval } | null;
-  findings: string[];
-}
-
-type Artifacts = Partial<Record<Stage, ArtifactRef>>;
 
 export function createEvaluationActivities(deps: Pick<ActivityDeps, 'store'>) {
   return {
-    async evaluatePredictions({ plan, artifacts }: { plan: RunPlan; artifacts: Artifacts }): Promise<ArtifactRef> {
-      const keys = Object.fromEntries(
-        (['dataset', 'predict-base', 'predict-sft', 'predict-grpo'] as const).map((name) => [
-          name,
-          artifacts[name]?.key ?? null,
-        ]),
-      );
-      const ingredients = { inputs: keys, reward: plan.recipe.grpo.reward, seed: plan.recipe.seed, version: 2 };
-      const found = await deps.store.find('evaluation', ingredients);
-      if (found.artifact !== undefined) return found.artifact;
-      const evaluation = await evaluate(plan, artifacts);
-      const from = join(await deps.store.partial('evaluation', found.key), `try-${process.pid}-${Date.now()}`);
-      await mkdir(from, { recursive: true });
-      await writeFile(join(from, 'metrics.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
-      const counts = { rows: evaluation.models.grpo?.n ?? 0 };
-      return deps.store.publish({
-        stage: 'evaluation',
-        key: found.key,
-        ingredients,
-        from,
-        counts,
-        cost: {},
-        run: plan.run,
-        attempts: [],
+    /** Throws a non-retryable `PostconditionFailed` if predictions are not of exactly the test split's pairs. */
+    async evaluatePredictions({ plan, artifacts }: EvaluationInput): Promise<ArtifactRef> {
+      const signal = Context.current().cancellationSignal;
+      return translated(`evaluate predictions of run "${plan.run}"`, signal, async () => {
+        const started = Date.now();
+        const ingredients = evaluationIngredients(plan, artifacts);
+        const found = await deps.store.find('evaluation', ingredients);
+        if (found.artifact !== undefined) return found.artifact;
+        const { judged, predictions } = await judge(plan, artifacts);
+        const evaluation = await evaluationOf(plan, judged, predictions);
+        const from = await tryFolder(deps.store, 'evaluation', found.key);
+        await writeEvaluation(from, evaluation, judged);
+        return deps.store.publish({
+          stage: 'evaluation',
+          key: found.key,
+          ingredients,
+          from,
+          counts: { rows: evaluation.pairs },
+          cost: { seconds: (Date.now() - started) / 1000 },
+          run: plan.run,
+          attempts: [],
+        });
       });
     },
   };
 }
 
-async function evaluate(plan: RunPlan, artifacts: Artifacts): Promise<Evaluation> {
-  const pairs = await readPairs(artifacts.dataset);
+function evaluationIngredients(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Record<string, unknown> {
+  const names = ['dataset', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
+  const inputs = Object.fromEntries(names.map((name) => [name, artifacts[name]?.key ?? null]));
+  const { seed, grpo, predict } = plan.recipe;
+  return { inputs, reward: grpo.reward, sampled_temperature: predict.sampled_temperature, seed, version };
+}
+
+interface Judged {
+  judged: JudgedModels;
+  predictions: Partial<Record<ModelName, Prediction[]>>;
+}
+
+/** Reads and checks every model's predictions and judges each answer. */
+async function judge(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Promise<Judged> {
+  const { dataset } = artifacts;
+  if (dataset === undefined || artifacts['predict-grpo'] === undefined) {
+    throw new Error('an evaluation needs the dataset and the predictions after GRPO');
+  }
+  const settings = plan.recipe.grpo.reward;
+  const pairs = await readDatasetPairs(dataset);
   const test = pairs.filter((pair) => pair.split === 'test');
-  const models: Evaluation['models'] = { constant: constantMetrics(pairs, test) };
-  const rows: Partial<Record<Model, Prediction[]>> = {};
-  for (const name of ['base', 'sft', 'grpo'] as const) {
+  if (test.length === 0) throw postconditionFailed(`dataset ${dataset.key}: expected test pairs, got none`);
+  const found: Judged = { judged: { constant: constantItems(pairs, test, plan) }, predictions: {} };
+  for (const name of predicted) {
     const artifact = artifacts[`predict-${name}`];
     if (artifact === undefined) continue;
-    const predictions = await readPredictions(artifact, test);
-    rows[name] = predictions;
-    Context.current().heartbeat({ state: 'measuring', note: name });
-    models[name] = modelMetrics(predictions, plan);
+    const rows = await readPredictions(artifact, test);
+    found.predictions[name] = rows;
+    found.judged[name] = test.flatMap((pair, index) => {
+      const row = rows[index];
+      if (row === undefined) return [];
+      const judged = (answer: Prediction['greedy']) => judgeText(answer.text, answer.tokens, row.mos, settings);
+      return [{ ...testPair(pair), greedy: judged(row.greedy), sampled: judged(row.sampled) }];
+    });
   }
-  const findings = judgeAnswers(
-    (rows.grpo ?? []).flatMap((row) => {
-      const read = parseAnswer(row.greedy.text);
-      return read.kind === 'scored' ? [read] : [];
-    }),
-  );
-  const gain = rows.sft === undefined || rows.grpo === undefined ? null : gains(rows.sft, rows.grpo, plan);
-  return { schema: 1, split: 'test', models, gain, findings: findings.map((finding) => finding.sentence) };
+  return found;
 }
 
-function modelMetrics(rows: readonly Prediction[], plan: RunPlan): ModelMetrics {
-  const settings = plan.recipe.grpo.reward;
-  const scored = rows.flatMap(scoredGreedy);
-  const whole = agreement(scored);
-  const sampled = rows.map((row) => reward(row.sampled.text, row.mos, settings).overall);
-  const random = () => seededRandom(plan.recipe.seed + 1);
-  return {
-    ...whole,
-    n: rows.length,
-    readable: scored.length / rows.length,
-    srccInterval: bootstrap(scored, spearman, random(), resamples),
-    mainScoreInterval: bootstrap(scored, quickMainScore, random(), fitResamples),
-    rewardGreedy: mean(rows.map((row) => reward(row.greedy.text, row.mos, settings).overall)),
-    rewardSampled: mean(sampled),
-    rewardSampledInterval: bootstrap(sampled, (sample) => mean(sample), random(), resamples),
-    tokens: mean(rows.map((row) => row.greedy.tokens)),
-  };
-}
-
-/** A predictor that always says the train split's mean: no correlation, but an error to compare with. */
-function constantMetrics(pairs: readonly Pair[], test: readonly Pair[]): ModelMetrics {
-  const guess = mean(pairs.filter((pair) => pair.split === 'train').map((pair) => pair.mos.overall));
-  const whole = agreement(test.map((pair) => ({ predicted: guess, mos: pair.mos.overall })));
-  const nothing = { srccInterval: null, mainScoreInterval: null, rewardGreedy: null, rewardSampled: null };
-  return { ...whole, readable: 1, ...nothing, rewardSampledInterval: null, tokens: null };
-}
-
-function gains(sft: readonly Prediction[], grpo: readonly Prediction[], plan: RunPlan): Evaluation['gain'] {
-  const both = sft.flatMap((before, i) => {
-    const after = grpo[i];
-    return after === undefined ? [] : [{ before, after }];
+function constantItems(pairs: readonly Pair[], test: readonly Pair[], plan: RunPlan): JudgedItem[] {
+  const train = pairs.filter((pair) => pair.split === 'train').map((pair) => pair.mos.overall);
+  if (train.length === 0)
+    throw postconditionFailed('the dataset has no train pairs: the constant predictor needs them');
+  const guess = mean(train);
+  return test.map((pair) => {
+    const answer = constantAnswer(guess, pair.mos.overall, plan.recipe.grpo.reward);
+    return { ...testPair(pair), greedy: answer, sampled: answer };
   });
-  const random = () => seededRandom(plan.recipe.seed + 2);
-  const overall = (row: Prediction) => reward(row.sampled.text, row.mos, plan.recipe.grpo.reward).overall;
-  return {
-    srcc: bootstrap(
-      both,
-      (sample) => {
-        const before = spearman(sample.flatMap((one) => scoredGreedy(one.before)));
-        const after = spearman(sample.flatMap((one) => scoredGreedy(one.after)));
-        return before === null || after === null ? null : after - before;
-      },
-      random(),
-      resamples,
-    ),
-    rewardSampled: bootstrap(
-      both,
-      (sample) => mean(sample.map((one) => overall(one.after) - overall(one.before))),
-      random(),
-      resamples,
-    ),
+}
+
+function testPair(pair: Pair): TestPair {
+  return { id: pair.id, source: pair.source_id, mos: pair.mos.overall };
+}
+
+async function evaluationOf(
+  plan: RunPlan,
+  judged: JudgedModels,
+  predictions: Judged['predictions'],
+): Promise<Evaluation> {
+  const { seed, grpo, predict } = plan.recipe;
+  const resampling = resamplingOf(judged.constant ?? [], seed + 1);
+  const evaluation: Evaluation = {
+    schema: 1,
+    split: 'test',
+    pairs: judged.constant?.length ?? 0,
+    reward: grpo.reward,
+    sampled_temperature: predict.sampled_temperature,
+    resampling,
+    models: {},
+    differences: {},
+    sameness: {},
+    findings: [],
   };
-}
-
-export function scoredGreedy(row: Prediction): Scored[] {
-  const read = parseAnswer(row.greedy.text);
-  return read.kind === 'scored' ? [{ predicted: read.score, mos: row.mos }] : [];
-}
-
-export async function readPairs(dataset: ArtifactRef | undefined): Promise<Pair[]> {
-  if (dataset === undefined) throw new Error('the dataset is needed and is not there');
-  const text = await readFile(join(dataset.path, 'pairs.jsonl'), 'utf8');
-  return lines(text).map((line) => pairSchema.parse(JSON.parse(line)));
-}
-
-/** Predictions in the test split's order. Any missing, doubled or foreign id, or another MOS, fails the postcondition. */
-export async function readPredictions(artifact: ArtifactRef, test: readonly Pair[]): Promise<Prediction[]> {
-  const path = join(artifact.path, 'predictions.jsonl');
-  const rows = lines(await readFile(path, 'utf8')).map((line) => predictionSchema.parse(JSON.parse(line)));
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  const wrong = test.filter((pair) => byId.get(pair.id)?.mos !== pair.mos.overall);
-  if (wrong.length > 0 || rows.length !== test.length) {
-    const example = wrong[0] === undefined ? '' : `, e.g. ${wrong[0].id}`;
-    throw ApplicationFailure.nonRetryable(
-      `${path}: expected one row for each of the ${test.length} test pairs with its MOS, got ${rows.length} rows, ${wrong.length} pairs missing or with another MOS${example}`,
-      'PostconditionFailed',
-    );
+  const draws = drawsOf(judged.constant ?? [], resampling);
+  const measured: Partial<Record<ModelName, MeasuredMetrics>> = {};
+  for (const name of modelNames) {
+    const items = judged[name];
+    if (items === undefined) continue;
+    const found = await inSteps(name, measure(items, draws));
+    measured[name] = found;
+    evaluation.models[name] = estimates(found);
   }
-  return test.flatMap((pair) => byId.get(pair.id) ?? []);
+  addDifferences(evaluation, measured);
+  for (const name of predicted) examineAnswers(evaluation, name, predictions[name]);
+  return evaluation;
 }
 
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
+function estimates(measured: MeasuredMetrics): Metrics {
+  const found: Metrics = {};
+  for (const name of metricNames) {
+    const one = measured[name];
+    if (one !== undefined) found[name] = toEstimate(one);
+  }
+  return found;
+}
+
+function addDifferences(evaluation: Evaluation, measured: Partial<Record<ModelName, MeasuredMetrics>>): void {
+  const wanted = [
+    ['grpo_minus_sft', measured.sft, measured.grpo],
+    ['sft_minus_base', measured.base, measured.sft],
+    ['grpo_minus_base', measured.base, measured.grpo],
+  ] as const;
+  for (const [name, before, after] of wanted) {
+    if (before === undefined || after === undefined) continue;
+    const found: MeasuredMetrics = {};
+    for (const metric of metricNames) {
+      const [earlier, later] = [before[metric], after[metric]];
+      if (earlier !== undefined && later !== undefined) found[metric] = subtract(later, earlier);
+    }
+    evaluation.differences[name] = estimates(found);
+  }
+}
+
+/** Do different pairs get one same score, one same text? */
+function examineAnswers(evaluation: Evaluation, name: ModelName, rows: readonly Prediction[] | undefined): void {
+  if (rows === undefined) return;
+  const answers = rows.flatMap((row) => {
+    const read = parseAnswer(row.greedy.text);
+    return read.kind === 'scored' ? [read] : [];
+  });
+  evaluation.sameness[name] = {
+    score: topShare(answers.map((answer) => answer.score.toFixed(2))),
+    text: topShare(answers.map((answer) => answer.think.replace(/\s+/g, ' '))),
+  };
+  evaluation.findings.push(...judgeAnswers(answers).map((finding) => ({ model: name, ...finding })));
+}
+
+/** Before each step: a heartbeat, a chance to be cancelled, and the event loop for others. */
+async function inSteps<T>(note: string, steps: Generator<string, T>): Promise<T> {
+  const { heartbeat, cancellationSignal } = Context.current();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    cancellationSignal.throwIfAborted();
+    heartbeat({ state: 'measuring', note: `${note}, ${step.value}` } satisfies StageProgress);
+    await breathe();
+  }
 }

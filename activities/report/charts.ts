@@ -1,114 +1,166 @@
-/** Charts as inline SVG: a line with its moving mean, and a scatter with its diagonal. Pure; colours come from the page. */
+/**
+ * Charts as inline SVG, without script: a number against step, predicted against MOS, and intervals side by side. Pure;
+ * colours come from the page's style sheet by class.
+ */
+import type { Estimate } from '../../domain/evaluation.ts';
 import { movingMean } from '../../domain/stitch.ts';
-import { Html, html } from './html.ts';
+import { axis } from './axes.ts';
+import type { Point, Series } from './data.ts';
+import { type Html, html } from './html.ts';
+import { rounded } from './summary.ts';
 
-export interface Point {
-  x: number;
-  y: number;
-}
+const width = 340;
+const height = 210;
+const frame = { left: 42, right: 10, top: 10, bottom: 26 };
+/** Where the bars of `intervalChart` begin: right of the longest name. */
+const names = 130;
 
-const width = 360;
-const height = 190;
-const left = 44;
-const bottom = 26;
-const top = 10;
-const right = 10;
-
-interface Scale {
-  x: (value: number) => number;
-  y: (value: number) => number;
-  yTicks: number[];
-  xTicks: number[];
-}
-
-/** Raw values faint, their moving mean strong. Fewer than two points give a sentence instead. */
-export function lineChart(title: string, points: readonly Point[], window: number): Html {
-  if (points.length < 2)
-    return html`<figure class="chart">
-      <figcaption>${title}</figcaption>
-      <p>no data</p>
-    </figure>`;
-  const scale = scaleOf(points);
-  const smooth = movingMean(
-    points.map((point) => point.y),
-    window,
+/** Logged values faint, their moving mean strong, a dashed line where a later attempt went on. */
+export function lineChart(title: string, model: 'sft' | 'grpo', { points, resumes }: Series): Html {
+  if (points.length < 2) return emptyChart(title);
+  const window = Math.max(3, Math.ceil(points.length / 15));
+  const values = points.map((point) => point.y);
+  const means = movingMean(values, window);
+  const smooth = points.map(({ x }, index) => ({ x, y: means[index] ?? Number.NaN }));
+  const x = axis(
+    points.map((point) => point.x),
+    frame.left,
+    width - frame.right,
+    5,
   );
+  const y = axis(values, height - frame.bottom, frame.top, 4, true);
   const path = (list: readonly Point[]) =>
-    list
-      .map((point, i) => `${i === 0 ? 'M' : 'L'}${scale.x(point.x).toFixed(1)} ${scale.y(point.y).toFixed(1)}`)
-      .join('');
-  const mean = points.map((point, i) => ({ x: point.x, y: smooth[i] ?? point.y }));
-  return html`<figure class="chart">
-    <figcaption>${title} <span>moving mean of ${window}</span></figcaption>
-    <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
-      ${axes(scale)}
-      <path class="raw" d="${path(points)}" />
-      <path class="mean" d="${path(mean)}" />
-    </svg>
-  </figure>`;
-}
-
-/** Predicted against MOS, both in 1..5, with the diagonal. */
-export function scatter(title: string, points: readonly Point[]): Html {
-  const scale = scaleOf([
-    { x: 1, y: 1 },
-    { x: 5, y: 5 },
-  ]);
-  const dots = points.map(
-    (point) =>
-      html`<circle class="dot" cx="${scale.x(point.x).toFixed(1)}" cy="${scale.y(point.y).toFixed(1)}" r="2.6" />`,
+    list.map((point, index) => `${index === 0 ? 'M' : 'L'}${px(x.at(point.x))} ${px(y.at(point.y))}`).join('');
+  const marks = resumes.map(
+    ({ step, attempt }) =>
+      html`<line
+          class="resume"
+          x1="${px(x.at(step))}"
+          x2="${px(x.at(step))}"
+          y1="${frame.top}"
+          y2="${height - frame.bottom}"
+        /><text class="resume" x="${px(x.at(step) + 4)}" y="${frame.top + 8}">attempt ${attempt}</text>`,
   );
+  const end = smooth.at(-1);
+  const dot = end && html`<circle class="end ${model}" cx="${px(x.at(end.x))}" cy="${px(y.at(end.y))}" r="3" />`;
+  const note = end && html`<span>by step · ends at ${rounded(end.y, digits(end.y))} · moving mean of ${window}</span>`;
+  return figure(
+    title,
+    note,
+    html`${grid(y.ticks, y.at)}${columns(x.ticks, x.at)}${marks}<path class="raw ${model}" d="${path(points)}" /><path
+        class="mean ${model}"
+        d="${path(smooth)}"
+      />${dot}`,
+  );
+}
+
+/** Predicted score against MOS, both 1 to 5, with the diagonal of perfect agreement. */
+export function scatter(title: string, model: string, points: readonly Point[]): Html {
+  if (points.length === 0) return emptyChart(title);
+  const side = 300;
+  const x = axis([1, 5], frame.left, side - frame.right, 5, true);
+  const y = axis([1, 5], side - frame.bottom, frame.top, 5, true);
+  const dots = points.map(
+    (point) => html`<circle class="dot ${model}" cx="${px(x.at(point.x))}" cy="${px(y.at(point.y))}" r="3" />`,
+  );
+  const body = html`${grid(y.ticks, y.at, side)}${columns(x.ticks, x.at, side)}<line
+      class="diagonal"
+      x1="${px(x.at(1))}"
+      y1="${px(y.at(1))}"
+      x2="${px(x.at(5))}"
+      y2="${px(y.at(5))}"
+    />${dots}`;
+  return figure(title, html`<span>${points.length} readable answers · MOS →, predicted ↑</span>`, body, side, side);
+}
+
+/** One metric of several models: a dot and its 95 % interval each. A model without a value keeps its row, empty. */
+export function intervalChart(
+  title: string,
+  rows: readonly { label: string; model: string; estimate: Estimate | undefined }[],
+): Html {
+  const line = 30;
+  const wide = 440;
+  const tall = 12 + rows.length * line + frame.bottom;
+  const values = rows.flatMap(({ estimate }) => [estimate?.value ?? [], estimate?.interval ?? []].flat());
+  if (values.length === 0) return emptyChart(title);
+  const x = axis(values, names, wide - 52, 4, true);
+  const bars = rows.map(({ label, model, estimate }, index) => {
+    const y = 12 + index * line + line / 2;
+    return html`<text class="name" x="0" y="${y + 4}">${label}</text>${intervalBar(estimate, model, y, x.at, wide)}`;
+  });
+  const lines = x.ticks.map(
+    (tick) =>
+      html`<line class="grid" x1="${px(x.at(tick))}" x2="${px(x.at(tick))}" y1="8" y2="${tall - frame.bottom}" />`,
+  );
+  return figure(title, undefined, html`${lines}${columns(x.ticks, x.at, tall)}${bars}`, wide, tall);
+}
+
+function intervalBar(
+  estimate: Estimate | undefined,
+  model: string,
+  y: number,
+  at: (value: number) => number,
+  wide: number,
+): Html {
+  const value = estimate?.value ?? null;
+  if (value === null) return html`<text class="axis" x="${names + 4}" y="${y + 4}">undefined</text>`;
+  const bounds = estimate?.interval ?? null;
+  const bar =
+    bounds &&
+    html`<line class="range ${model}" x1="${px(at(bounds[0]))}" x2="${px(at(bounds[1]))}" y1="${y}" y2="${y}" />`;
+  return html`${bar ?? undefined}<circle class="point ${model}" cx="${px(at(value))}" cy="${y}" r="4.5" /><text
+      class="value"
+      x="${wide}"
+      y="${y + 4}"
+      text-anchor="end"
+      >${rounded(value)}</text
+    >`;
+}
+
+function figure(title: string, note: Html | undefined, body: Html, wide = width, tall = height): Html {
   return html`<figure class="chart">
-    <figcaption>${title} <span>MOS →, predicted ↑</span></figcaption>
-    <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${title}">
-      ${axes(scale)}
-      <line class="diagonal" x1="${scale.x(1)}" y1="${scale.y(1)}" x2="${scale.x(5)}" y2="${scale.y(5)}" />
-      ${dots}
-    </svg>
+    <figcaption>${title} ${note}</figcaption>
+    <svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="${title}">${body}</svg>
   </figure>`;
 }
 
-function axes(scale: Scale): Html {
-  const rows = scale.yTicks.map(
+function emptyChart(title: string): Html {
+  return html`<figure class="chart">
+    <figcaption>${title}</figcaption>
+    <p class="none">Nothing was logged.</p>
+  </figure>`;
+}
+
+function grid(ticks: readonly number[], at: (value: number) => number, wide = width): Html[] {
+  return ticks.map(
     (tick) =>
-      html`<line class="grid" x1="${left}" x2="${width - right}" y1="${scale.y(tick)}" y2="${scale.y(tick)}" /><text
-          x="${left - 6}"
-          y="${scale.y(tick) + 3}"
-          text-anchor="end"
-          >${label(tick)}</text
+      html`<line
+          class="grid"
+          x1="${frame.left}"
+          x2="${wide - frame.right}"
+          y1="${px(at(tick))}"
+          y2="${px(at(tick))}"
+        /><text class="axis" x="${frame.left - 7}" y="${px(at(tick) + 3.5)}" text-anchor="end"
+          >${tickLabel(tick)}</text
         >`,
   );
-  const columns = scale.xTicks.map(
-    (tick) => html`<text x="${scale.x(tick)}" y="${height - 8}" text-anchor="middle">${label(tick)}</text>`,
+}
+
+function columns(ticks: readonly number[], at: (value: number) => number, tall = height): Html[] {
+  return ticks.map(
+    (tick) =>
+      html`<text class="axis" x="${px(at(tick))}" y="${tall - 10}" text-anchor="middle">${tickLabel(tick)}</text>`,
   );
-  return new Html(html`${rows}${columns}`.text);
 }
 
-function scaleOf(points: readonly Point[]): Scale {
-  const [x0, x1] = range(points.map((point) => point.x));
-  const [y0, y1] = range(points.map((point) => point.y));
-  return {
-    x: (value) => left + ((value - x0) / (x1 - x0)) * (width - left - right),
-    y: (value) => height - bottom - ((value - y0) / (y1 - y0)) * (height - top - bottom),
-    xTicks: ticks(x0, x1),
-    yTicks: ticks(y0, y1),
-  };
+function tickLabel(value: number): string {
+  return String(Number(value.toPrecision(4))).replace('-', '−');
 }
 
-function range(values: readonly number[]): [number, number] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+function digits(value: number): number {
+  return Math.abs(value) >= 20 ? 1 : 3;
 }
 
-/** Three to six round numbers within [low, high]. */
-function ticks(low: number, high: number): number[] {
-  const raw = (high - low) / 4;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw) ?? raw;
-  const first = Math.ceil(low / step - 1e-9) * step;
-  return Array.from({ length: 7 }, (_, i) => first + i * step).filter((tick) => tick <= high + step * 1e-6);
-}
-
-function label(value: number): string {
-  return String(Number(value.toPrecision(3)));
+function px(value: number): string {
+  return value.toFixed(1).replace(/\.0$/, '');
 }

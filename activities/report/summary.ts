@@ -1,41 +1,49 @@
-/** The table that a terminal shows at the end of a run. Pure. */
-import type { Interval } from '../../domain/metrics.ts';
-import type { Evaluation } from '../evaluation.ts';
-import { gainSentence, modelNames } from './page.ts';
+/** `summary.txt`: the table that a terminal shows at the end of a run, and what may be said of GRPO. Pure. */
+import { grpoClaims, grpoHeadline } from '../../domain/claims.ts';
+import { type Estimate, type Evaluation, modelNames } from '../../domain/evaluation.ts';
+import { textTable } from '../../domain/text-table.ts';
+import { modelLabels } from './data.ts';
 
-export function renderSummary(evaluation: Evaluation): string {
-  const header = ['', 'MainScore', 'SRCC', 'PLCC fit', 'RMSE', 'reward T=1', 'readable', 'tokens'];
-  const rows = modelNames.flatMap(([key, name]) => {
-    const m = Object.entries(evaluation.models).find(([id]) => id === key)?.[1];
+export function renderSummary(evaluation: Evaluation | undefined): string {
+  if (evaluation === undefined) return 'Nothing was evaluated.\n';
+  const header = ['', 'SRCC', 'PLCC fit', 'MainScore (95 %)', 'reward T=1 (95 %)', 'readable', 'tokens'];
+  const rows = modelNames.flatMap((name) => {
+    const m = evaluation.models[name];
     if (m === undefined) return [];
-    const cells = [
-      name,
-      withInterval(m.mainScore, m.mainScoreInterval),
-      withInterval(m.srcc, m.srccInterval),
-      number(m.plccFit),
-      number(m.rmse),
-      withInterval(m.rewardSampled, m.rewardSampledInterval),
-      `${Math.round(m.readable * 100)} %`,
-      m.tokens === null ? '–' : m.tokens.toFixed(1),
-    ];
-    return [cells];
+    const { srcc, plcc_fit: fit, main_score: main, reward_sampled: reward, readable, tokens_greedy: tokens } = m;
+    const numbers = [short(srcc), short(fit), long(main), long(reward)];
+    return [[modelLabels[name], ...numbers, percent(readable), short(tokens, 1)]];
   });
-  const table = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n${gainSentence(evaluation)}\n`;
+  const { unit, units } = evaluation.resampling;
+  const drawn = unit === 'source' ? `${units} source images` : `${units} pairs`;
+  const base = `${evaluation.pairs} test pairs; intervals by bootstrap over ${drawn}; reward of ${rewardName(evaluation)}.`;
+  const claims = grpoClaims(evaluation).map((claim) => `  ${claim.sentence}`);
+  const about = claims.length === 0 ? [] : ['  (GRPO − SFT on the same pairs, 95 % intervals)'];
+  return `${[...textTable([header, ...rows]), base, '', grpoHeadline(evaluation), ...claims, ...about].join('\n')}\n`;
 }
 
-function withInterval(value: number | null, interval: Interval): string {
-  if (value === null || interval === null) return number(value);
-  return `${number(value)} [${number(interval[0])}, ${number(interval[1])}]`;
+/** What the reward's numbers mean, e.g. `l1 accuracy + 1 · format`. */
+export function rewardName({ reward }: Evaluation): string {
+  return `${reward.shape} accuracy + ${reward.format_weight} · format`;
 }
 
-function number(value: number | null): string {
-  return value === null ? '–' : value.toFixed(3);
+export function short(estimate: Estimate | undefined, digits = 3): string {
+  const value = estimate?.value ?? null;
+  return value === null ? '–' : rounded(value, digits);
+}
+
+function long(estimate: Estimate | undefined): string {
+  const interval = estimate?.interval ?? null;
+  return interval === null ? short(estimate) : `${short(estimate)} [${rounded(interval[0])}, ${rounded(interval[1])}]`;
+}
+
+export function percent(estimate: Estimate | undefined): string {
+  const value = estimate?.value ?? null;
+  return value === null ? '–' : `${(100 * value).toFixed(1).replace(/\.0$/, '')} %`;
+}
+
+/** Rounded, without a minus before zero, and with a real minus sign. */
+export function rounded(value: number, digits = 3): string {
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');
 }

@@ -1,0 +1,107 @@
+/**
+ * The evaluation artifact as files: `metrics.json` (what was measured) and `items.jsonl` (each test pair with every
+ * model's judged answers: what a later gate compares with, pair by pair). Checked by zod when read back.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import * as z from 'zod';
+import {
+  type Estimate,
+  type Evaluation,
+  type JudgedItem,
+  type Metrics,
+  type ModelName,
+  metricNames,
+  modelNames,
+} from '../../domain/evaluation.ts';
+import { fileSha256, readManifest } from '../artifact-store.ts';
+import { parseJson, parseLines } from './predictions.ts';
+
+const metricsName = 'metrics.json';
+const itemsName = 'items.jsonl';
+
+const estimateSchema: z.ZodType<Estimate> = z.object({
+  value: z.number().nullable(),
+  interval: z.tuple([z.number(), z.number()]).nullable(),
+});
+const metric = z.enum(metricNames);
+const model = z.enum(modelNames);
+const metrics: z.ZodType<Metrics> = z.partialRecord(metric, estimateSchema);
+
+const evaluationSchema: z.ZodType<Evaluation> = z.object({
+  schema: z.literal(1),
+  split: z.literal('test'),
+  pairs: z.int().min(1),
+  reward: z.object({
+    shape: z.enum(['l1', 'l2', 'gaussian', 'laplace']),
+    format_weight: z.number(),
+    floor: z.number(),
+  }),
+  sampled_temperature: z.number(),
+  resampling: z.object({
+    unit: z.enum(['source', 'pair']),
+    units: z.int(),
+    resamples: z.int(),
+    seed: z.int(),
+  }),
+  models: z.partialRecord(model, metrics),
+  differences: z.partialRecord(z.enum(['grpo_minus_sft', 'sft_minus_base', 'grpo_minus_base']), metrics),
+  sameness: z.partialRecord(model, z.object({ score: z.number(), text: z.number() })),
+  findings: z.array(z.object({ model, signal: z.string(), level: z.enum(['good', 'warning']), sentence: z.string() })),
+});
+
+const judgedAnswer = z.object({
+  score: z.number().nullable(),
+  accuracy: z.number(),
+  format: z.number(),
+  overall: z.number(),
+  tokens: z.number().nullable(),
+});
+const itemSchema = z.object({
+  id: z.string(),
+  source: z.string(),
+  mos: z.number(),
+  models: z.partialRecord(model, z.object({ greedy: judgedAnswer, sampled: judgedAnswer })),
+});
+
+export type JudgedModels = Partial<Record<ModelName, JudgedItem[]>>;
+
+/** Writes both files into a folder that nobody reads before it is published. All models have the same pairs in order. */
+export async function writeEvaluation(folder: string, evaluation: Evaluation, judged: JudgedModels): Promise<void> {
+  const first = judged.constant ?? [];
+  const rows = first.map(({ id, source, mos }, index) => {
+    const models = modelNames.flatMap((name) => {
+      const item = judged[name]?.[index];
+      return item === undefined ? [] : [[name, { greedy: item.greedy, sampled: item.sampled }] as const];
+    });
+    return { id, source, mos, models: Object.fromEntries(models) };
+  });
+  await writeFile(join(folder, metricsName), `${JSON.stringify(evaluation, null, 2)}\n`);
+  await writeFile(join(folder, itemsName), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}
+
+/** What was measured. Throws `DataInvalid` naming the file if it is missing or no evaluation. */
+export async function readEvaluation(artifactPath: string): Promise<Evaluation> {
+  const path = join(artifactPath, metricsName);
+  const read = evaluationSchema.safeParse(parseJson(await readFile(path, 'utf8')));
+  if (read.success) return read.data;
+  throw ApplicationFailure.nonRetryable(
+    `${path}: expected an evaluation, ${z.prettifyError(read.error)}`,
+    'DataInvalid',
+  );
+}
+
+/** One model's judged answers, in the order of the test split; the file's sha256 is checked first. */
+export async function readJudgedItems(artifactPath: string, name: ModelName): Promise<JudgedItem[]> {
+  const path = join(artifactPath, itemsName);
+  const { files } = await readManifest(artifactPath);
+  const listed = files.find((file) => file.path === itemsName);
+  if (listed === undefined || (await fileSha256(path)) !== listed.sha256) {
+    throw ApplicationFailure.nonRetryable(`${path}: its content is not what the manifest lists`, 'DataInvalid');
+  }
+  return parseLines(path, await readFile(path, 'utf8'), itemSchema).flatMap(({ id, source, mos, models }) => {
+    const answers = models[name];
+    return answers === undefined ? [] : [{ id, source, mos, ...answers }];
+  });
+}

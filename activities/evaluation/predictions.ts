@@ -1,0 +1,73 @@
+/**
+ * Predictions: what a prediction job wrote, read and held against the dataset. Every pair of the test split exactly once,
+ * each with its MOS; anything else fails the postcondition, naming the file and some of the ids.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import * as z from 'zod';
+import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
+
+const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
+export const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
+export type Prediction = z.output<typeof predictionSchema>;
+
+/** Predictions in the test split's order. */
+export async function readPredictions(artifact: ArtifactRef, test: readonly Pair[]): Promise<Prediction[]> {
+  const path = join(artifact.path, 'predictions.jsonl');
+  const rows = parseLines(path, await readFile(path, 'utf8'), predictionSchema);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const faults = findFaults(rows, byId, test);
+  if (faults.length > 0) {
+    const got = `got ${rows.length} rows: ${faults.join('; ')}`;
+    throw postconditionFailed(
+      `${path}: expected one row with its MOS for each of the ${test.length} test pairs, ${got}`,
+    );
+  }
+  return test.flatMap((pair) => byId.get(pair.id) ?? []);
+}
+
+/** Rows of a JSON Lines text. A line that is none fails the postcondition with its number. */
+export function parseLines<T>(path: string, text: string, schema: z.ZodType<T>): T[] {
+  return text
+    .split('\n')
+    .map((line, index) => ({ line, number: index + 1 }))
+    .filter(({ line }) => line !== '')
+    .map(({ line, number }) => {
+      const row = schema.safeParse(parseJson(line));
+      if (row.success) return row.data;
+      throw postconditionFailed(`${path}: line ${number} is no such row: ${z.prettifyError(row.error)}`);
+    });
+}
+
+/** undefined for what is no JSON: no schema here accepts it. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function postconditionFailed(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, 'PostconditionFailed');
+}
+
+function findFaults(rows: readonly Prediction[], byId: Map<string, Prediction>, test: readonly Pair[]): string[] {
+  const mos = new Map(test.map((pair) => [pair.id, pair.mos.overall]));
+  const ids = rows.map((row) => row.id);
+  const kinds: [string, string[]][] = [
+    ['missing', [...mos.keys()].filter((id) => !byId.has(id))],
+    ['not of the test split', [...byId.keys()].filter((id) => !mos.has(id))],
+    ['twice', [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))]],
+    ['with another MOS', rows.filter((row) => mos.has(row.id) && mos.get(row.id) !== row.mos).map((row) => row.id)],
+  ];
+  return kinds
+    .filter(([, found]) => found.length > 0)
+    .map(([kind, found]) => `${found.length} ${kind} (${some(found)})`);
+}
+
+function some(ids: readonly string[]): string {
+  return ids.length > 3 ? `${ids.slice(0, 3).join(', ')}, …` : ids.join(', ');
+}

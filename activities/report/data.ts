@@ -1,0 +1,78 @@
+/** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
+import type { Evaluation } from '../../domain/evaluation.ts';
+import type { JobStage, Stage } from '../../domain/names.ts';
+import type { Recipe } from '../../domain/recipe.ts';
+import type { GateDecision } from '../champion.ts';
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** One logged number against step. `resumes` are the steps at which a later attempt went on. */
+export interface Series {
+  points: Point[];
+  resumes: { step: number; attempt: number }[];
+}
+
+/** A picture as a data URL, or why it is not embedded. */
+export type Picture = { url: string; width: number; height: number } | { missing: string };
+
+export interface Sample {
+  id: string;
+  instruction: string;
+  mos: number;
+  /** null: the answer cannot be read. */
+  predicted: number | null;
+  answer: string;
+  source: Picture;
+  edited: Picture;
+  why: string;
+}
+
+export interface ReportJob {
+  stage: JobStage;
+  attempt: number;
+  jobId: string;
+  state: string;
+  seconds: number;
+  gpuHours: number;
+}
+
+export interface ReportArtifact {
+  stage: Stage;
+  key: string;
+  madeBy: string;
+  /** Made by this run, not found from another. */
+  fresh: boolean;
+  usd: number | undefined;
+  tokens: number | undefined;
+  gpuHours: number | undefined;
+  seconds: number | undefined;
+}
+
+export type Fact = readonly [name: string, value: string];
+
+export interface ReportData {
+  run: string;
+  recipe: Recipe;
+  startedAt: string;
+  finishedAt: string;
+  gate: GateDecision | undefined;
+  evaluation: Evaluation | undefined;
+  training: { loss: Series; reward: Series; responseLength: Series };
+  predicted: { model: 'base' | 'sft' | 'grpo'; points: Point[] }[];
+  samples: Sample[];
+  findings: { level: 'good' | 'warning'; sentence: string }[];
+  jobs: ReportJob[];
+  artifacts: ReportArtifact[];
+  facts: Fact[];
+}
+
+/** Names of models as every table and chart has them. */
+export const modelLabels = {
+  base: 'base',
+  sft: 'after SFT',
+  grpo: 'after GRPO',
+  constant: 'constant predictor',
+} as const;

@@ -1,0 +1,173 @@
+/**
+ * Gathers what the report shows from a run's artifacts. Every part is optional: what a run does not have is left out, and
+ * the page says so. Files of jobs are checked by zod.
+ */
+import { basename, join } from 'node:path';
+import * as z from 'zod';
+import type { Evaluation } from '../../domain/evaluation.ts';
+import { judgeTraining } from '../../domain/health.ts';
+import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';
+import { type Stage, stages } from '../../domain/names.ts';
+import { parseAnswer } from '../../domain/score.ts';
+import { readManifest } from '../artifact-store.ts';
+import { readMetrics } from '../attempt-metrics.ts';
+import { readDatasetPairs } from '../dataset.ts';
+import { readIfPresent } from '../durable-file.ts';
+import { readEvaluation } from '../evaluation/evaluation-file.ts';
+import { parseJson, type Prediction, readPredictions } from '../evaluation/predictions.ts';
+import type { ReportInput } from '../report.ts';
+import type { Fact, Point, ReportArtifact, ReportData, Series } from './data.ts';
+import { loadSamples } from './samples.ts';
+
+type Artifacts = ReportInput['artifacts'];
+type Manifests = Partial<Record<Stage, ArtifactManifest>>;
+
+export async function gatherReport(input: ReportInput, now: Date): Promise<ReportData> {
+  const { plan, artifacts, gate, jobs, startedAt } = input;
+  const { dataset } = artifacts;
+  const evaluation = artifacts.evaluation && (await readEvaluation(artifacts.evaluation.path));
+  const sft = await metricsOf(artifacts.sft);
+  const grpo = await metricsOf(artifacts.grpo);
+  const test = dataset === undefined ? [] : (await readDatasetPairs(dataset)).filter((pair) => pair.split === 'test');
+  const predicted: ReportData['predicted'] = [];
+  let last: Prediction[] = [];
+  for (const model of ['base', 'sft', 'grpo'] as const) {
+    const artifact = artifacts[`predict-${model}`];
+    if (artifact === undefined || dataset === undefined) continue;
+    last = await readPredictions(artifact, test);
+    predicted.push({ model, points: scatterPoints(last) });
+  }
+  const manifests = await manifestsOf(artifacts);
+  return {
+    run: plan.run,
+    recipe: plan.recipe,
+    startedAt,
+    finishedAt: now.toISOString(),
+    gate,
+    evaluation,
+    training: {
+      loss: series(sft, 'loss'),
+      reward: series(grpo, 'reward'),
+      responseLength: series(grpo, 'response_length'),
+    },
+    predicted,
+    samples: dataset === undefined ? [] : await loadSamples(dataset, test, last),
+    findings: findingsOf(evaluation, grpo),
+    jobs,
+    artifacts: artifactList(manifests, plan.run),
+    facts: [
+      ...recipeFacts(input),
+      ...(await teacherFacts(artifacts.synthesis)),
+      ...(await codeFacts(artifacts, manifests)),
+    ],
+  };
+}
+
+async function metricsOf(artifact: ArtifactRef | undefined): Promise<MetricsRow[]> {
+  return artifact === undefined ? [] : readMetrics(artifact.path);
+}
+
+function series(rows: readonly MetricsRow[], name: 'loss' | 'reward' | 'response_length'): Series {
+  const points = rows.flatMap((row) => {
+    const y = row[name];
+    return typeof y === 'number' ? [{ x: row.step, y }] : [];
+  });
+  const resumes = rows.slice(1).flatMap((row, index) => {
+    const before = rows[index]?.attempt;
+    const { attempt, step } = row;
+    return attempt === undefined || before === undefined || attempt === before ? [] : [{ step, attempt }];
+  });
+  return { points, resumes };
+}
+
+function scatterPoints(rows: readonly Prediction[]): Point[] {
+  return rows.flatMap((row) => {
+    const read = parseAnswer(row.greedy.text);
+    return read.kind === 'scored' ? [{ x: row.mos, y: read.score }] : [];
+  });
+}
+
+/** What GRPO's training and its answers show. Of the others' answers the table tells enough. */
+function findingsOf(evaluation: Evaluation | undefined, grpo: readonly MetricsRow[]): ReportData['findings'] {
+  const answers = (evaluation?.findings ?? []).filter((finding) => finding.model === 'grpo');
+  return [...judgeTraining(grpo), ...answers].map(({ level, sentence }) => ({ level, sentence }));
+}
+
+async function manifestsOf(artifacts: Artifacts): Promise<Manifests> {
+  const found: Manifests = {};
+  for (const stage of stages) {
+    const artifact = artifacts[stage];
+    if (artifact !== undefined) found[stage] = await readManifest(artifact.path);
+  }
+  return found;
+}
+
+function artifactList(manifests: Manifests, run: string): ReportArtifact[] {
+  return stages.flatMap((stage) => {
+    const manifest = manifests[stage];
+    if (manifest === undefined) return [];
+    const { usd, input_tokens: input, output_tokens: output, gpu_hours: gpuHours, seconds } = manifest.cost;
+    const tokens = input === undefined && output === undefined ? undefined : (input ?? 0) + (output ?? 0);
+    const madeBy = manifest.made_by.run;
+    return [{ stage, key: manifest.key, madeBy, fresh: madeBy === run, usd, tokens, gpuHours, seconds }];
+  });
+}
+
+function recipeFacts({ plan, artifacts }: ReportInput): Fact[] {
+  const { recipe } = plan;
+  const { sft, grpo } = recipe;
+  const counts = Object.entries(artifacts.dataset?.counts ?? {}).map(([name, count]) => `${count} ${name}`);
+  const weight = `format weight ${grpo.reward.format_weight}, floor ${grpo.reward.floor}`;
+  return [
+    ['Recipe', `${recipe.name}, seed ${recipe.seed}`],
+    ['Dataset', [recipe.dataset, ...counts].join(' · ')],
+    ['Base model', recipe.base_model],
+    ['Critic prompt', recipe.prompt],
+    [
+      'SFT',
+      `${sft.epochs} epochs of batch ${sft.batch_size * sft.gradient_accumulation}, learning rate ${sft.learning_rate}`,
+    ],
+    [
+      'GRPO',
+      `${grpo.steps} steps of ${grpo.prompts_per_step} prompts × ${grpo.generations} answers, learning rate ${grpo.learning_rate}, temperature ${grpo.temperature}, β ${grpo.beta}`,
+    ],
+    ['Reward', `${grpo.reward.shape}, ${weight}`],
+  ];
+}
+
+const cardSchema = z.looseObject({
+  teacher: z.looseObject({ model_asked: z.string(), models_answering: z.record(z.string(), z.number()) }),
+  prompt: z.looseObject({ version: z.string() }),
+  rows: z.number(),
+  kept: z.number(),
+});
+
+async function teacherFacts(synthesis: ArtifactRef | undefined): Promise<Fact[]> {
+  if (synthesis === undefined) return [];
+  const text = await readIfPresent(join(synthesis.path, 'card.json'));
+  const card = cardSchema.safeParse(parseJson(text ?? ''));
+  if (!card.success) return [];
+  const { teacher, prompt, rows, kept } = card.data;
+  const answered = Object.keys(teacher.models_answering).join(', ');
+  return [
+    ['Teacher', `${answered || teacher.model_asked}, prompt ${prompt.version}: ${kept} of ${rows} critiques kept`],
+  ];
+}
+
+const versionsSchema = z.looseObject({ trainer: z.record(z.string(), z.union([z.string(), z.number(), z.null()])) });
+
+/** Hash of the trainer's code and the versions that its jobs reported. */
+async function codeFacts(artifacts: Artifacts, manifests: Manifests): Promise<Fact[]> {
+  const facts: Fact[] = [];
+  const trainer = (manifests.grpo ?? manifests.sft)?.ingredients['trainer'];
+  if (typeof trainer === 'string') facts.push(['Trainer code', basename(trainer)]);
+  for (const stage of ['sft', 'grpo'] as const) {
+    const artifact = artifacts[stage];
+    if (artifact === undefined) continue;
+    const result = versionsSchema.safeParse(parseJson((await readIfPresent(join(artifact.path, 'result.json'))) ?? ''));
+    if (!result.success) continue;
+    const versions = Object.entries(result.data.trainer).map(([name, version]) => `${name} ${String(version)}`);
+    facts.push([`${stage === 'sft' ? 'SFT' : 'GRPO'} job’s versions`, versions.join(', ')]);
+  }
+  return [...facts, ['Orchestrator', `Node ${process.version}`]];
+}

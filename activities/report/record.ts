@@ -1,0 +1,120 @@
+/** The last part of the page: jobs, cost, artifacts, provenance and the whole recipe. Pure. */
+import type { ReportArtifact, ReportData } from './data.ts';
+import { type Html, html } from './html.ts';
+
+export function record(data: ReportData): Html {
+  return html`<section>
+      <h2>Jobs and cost</h2>
+      ${costFacts(data)}${jobTable(data)}
+    </section>
+    <section>
+      <h2>Provenance</h2>
+      ${facts([['Run', data.run], ...data.facts, ['Started', moment(data.startedAt)], ['Report written', moment(data.finishedAt)]])}${artifactTable(data.artifacts)}
+      <details>
+        <summary>The whole recipe</summary>
+        <pre>${JSON.stringify(data.recipe, null, 2)}</pre>
+      </details>
+    </section>`;
+}
+
+/** What this run spent, and what its result rests on in all: reused artifacts were paid for by earlier runs. */
+function costFacts({ artifacts, jobs: ran }: ReportData): Html {
+  const fresh = artifacts.filter((artifact) => artifact.fresh);
+  const gpuHours = ran.reduce((all, job) => all + job.gpuHours, 0);
+  return facts([
+    ['This run', `${money(fresh)} for the teacher, ${hours(gpuHours)} in ${plural(ran.length, 'job')}`],
+    ['With what it reused', `${money(artifacts)} for the teacher, ${hours(sum(artifacts, 'gpuHours'))}`],
+  ]);
+}
+
+function jobTable({ jobs: ran }: ReportData): Html {
+  if (ran.length === 0) return html`<p class="none">No job was run: every artifact was there already.</p>`;
+  const rows = ran.map(
+    (job) =>
+      html`<tr>
+        <th scope="row">${job.stage}</th>
+        <td class="left">${job.jobId}</td>
+        <td>${job.attempt}</td>
+        <td class="left state ${job.state === 'COMPLETED' ? 'ok' : 'other'}">${job.state}</td>
+        <td>${time(job.seconds)}</td>
+        <td>${job.gpuHours.toFixed(3)}</td>
+      </tr>`,
+  );
+  return table(['Stage', '<Slurm job', 'Attempt', '<State', 'Time', 'GPU-hours'], rows);
+}
+
+function artifactTable(list: readonly ReportArtifact[]): Html {
+  const rows = list.map(
+    (one) =>
+      html`<tr>
+        <th scope="row">${one.stage}</th>
+        <td class="left key">${one.key}</td>
+        <td class="left">${one.fresh ? 'this run' : `reused, ${one.madeBy}`}</td>
+        <td>${one.usd === undefined ? '' : `$${one.usd.toFixed(2)}`}</td>
+        <td>${one.tokens?.toLocaleString('en-US') ?? ''}</td>
+        <td>${one.gpuHours === undefined ? '' : one.gpuHours.toFixed(3)}</td>
+        <td>${one.seconds === undefined ? '' : time(one.seconds)}</td>
+      </tr>`,
+  );
+  return table(['Artifact', '<Key', '<Made by', 'USD', 'Tokens', 'GPU-hours', 'Time'], rows);
+}
+
+/** `<` before a heading: its column stands left. */
+function table(headings: readonly string[], rows: readonly Html[]): Html {
+  const heads = headings.map((heading) =>
+    heading.startsWith('<')
+      ? html`<th scope="col" class="left">${heading.slice(1)}</th>`
+      : html`<th scope="col">${heading}</th>`,
+  );
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          ${heads}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function facts(list: readonly (readonly [string, string])[]): Html {
+  return html`<dl class="facts">
+    ${list.map(
+      ([name, value]) =>
+        html`<dt>${name}</dt>
+          <dd>${value}</dd>`,
+    )}
+  </dl>`;
+}
+
+function money(artifacts: readonly ReportArtifact[]): string {
+  return `$${sum(artifacts, 'usd').toFixed(2)}`;
+}
+
+function hours(gpuHours: number): string {
+  return `${gpuHours.toFixed(3)} GPU-hours`;
+}
+
+function sum(artifacts: readonly ReportArtifact[], field: 'usd' | 'gpuHours'): number {
+  return artifacts.reduce((all, artifact) => all + (artifact[field] ?? 0), 0);
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `2026-11-23 19:00:00 UTC`. */
+function moment(iso: string): string {
+  return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** `0:07`, `12:30`, `1:02:03`. */
+function time(seconds: number): string {
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
