@@ -70,8 +70,8 @@ function liveEnvironment(test: StackConfig): Record<string, string> {
   };
 }
 
-async function plain(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<undefined> {
-  const code = await foreground(command, args, env);
+async function plain(command: string, args: string[], env: NodeJS.ProcessEnv, cwd = checkout): Promise<undefined> {
+  const code = await foreground(command, args, env, cwd);
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}`);
   return undefined;
 }
@@ -79,7 +79,9 @@ async function plain(command: string, args: string[], env: NodeJS.ProcessEnv): P
 async function vitest(project: string, reports: string, env: NodeJS.ProcessEnv): Promise<Counts> {
   const report = join(reports, `${project}.json`);
   const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await foreground(join(checkout, 'node_modules/.bin/vitest'), args, env);
+  // Not .bin/vitest: its first line would pick whatever Node the machine has.
+  const vitestEntry = join(checkout, 'node_modules/vitest/vitest.mjs');
+  const code = await foreground(process.execPath, [vitestEntry, ...args], env, checkout);
   const found: unknown = JSON.parse(readFileSync(report, 'utf8'));
   const count = (name: string) => {
     const value =
@@ -100,27 +102,16 @@ async function trainer(config: StackConfig): Promise<Counts> {
     HF_HUB_OFFLINE: '1',
     OMP_NUM_THREADS: '1',
   };
-  await plain(
-    python,
-    [
-      '-m',
-      'ruff',
-      'check',
-      '--no-cache',
-      '--config',
-      join(folder, 'pyproject.toml'),
-      folder,
-      join(checkout, 'infra/local/teacher'),
-    ],
-    env,
-  );
+  for (const where of [folder, join(checkout, 'infra/local/teacher')]) {
+    await plain(python, ['-m', 'ruff', 'check', '--no-cache', '.'], env, where);
+    await plain(python, ['-m', 'ruff', 'format', '--no-cache', '--check', '.'], env, where);
+  }
   let output = '';
   const code = await foreground(
     python,
     [
       '-m',
       'pytest',
-      '-q',
       '-p',
       'no:cacheprovider',
       '-c',
@@ -129,6 +120,7 @@ async function trainer(config: StackConfig): Promise<Counts> {
       join(checkout, 'infra/local/teacher'),
     ],
     env,
+    checkout,
     (text) => {
       output += text;
     },
@@ -142,10 +134,11 @@ function foreground(
   command: string,
   args: string[],
   env: NodeJS.ProcessEnv,
+  cwd: string,
   listen?: (text: string) => void,
 ): Promise<number> {
   const child = spawn(command, args, {
-    cwd: checkout,
+    cwd,
     env,
     stdio: ['ignore', listen === undefined ? 'inherit' : 'pipe', 'inherit'],
   });

@@ -1,17 +1,18 @@
-"""The sample data: deterministic, no source in two splits, MOS as documented, and an observer that sees what was done."""
+"""The sample data: deterministic, disjoint splits, MOS as documented, an observer that sees what was done."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoProcessor
+
 from critic_trainer.pretrain.batches import patches
 from critic_trainer.pretrain.conversations import conversation
 from critic_trainer.scenes import critique, observe
 from critic_trainer.scenes.dataset import generate, scene_of
 from critic_trainer.scenes.draw import random_scene, render
 from critic_trainer.scenes.edits import apply, random_edit
-from transformers import AutoProcessor
 
 BASE = Path(__file__).parents[2] / "models" / "tiny-critic"
 

@@ -1,6 +1,6 @@
 """Conversations of the pre-training: fresh scenes, two pictures, five turns about them.
 
-Turns: what is in the first picture; what changed; what is wrong; a report in the critic's own words (perception only); and
+Turns: the first picture; what changed; what is wrong; a report in the critic's own words (perception only); and
 an unrelated example review whose words and score are random, which teaches the format and nothing about the pictures.
 No turn holds a verdict on, or a score of, the pair that is shown.
 """

@@ -1,4 +1,4 @@
-"""Sample data: procedurally drawn scenes, edits and degradations, their language, and a look at them from the pixels."""
+"""Sample data: drawn scenes, edits and degradations, their language, and a look at them from the pixels."""
 
 from .observe import Observation, critique, observe
 

@@ -98,7 +98,7 @@ def apply(scene: Scene, edit: Edit, rng: np.random.Generator) -> Image.Image:
 
 
 def damaged(pixels: np.ndarray, damage: str, severity: float, scene: Scene) -> np.ndarray:
-    """(56, 56, 3) float pixels with a colour cast or a stray bar; the background is changed where the scene is drawn."""
+    """(56, 56, 3) float pixels with a colour cast or a stray bar; the background changes in drawing."""
     if damage == "cast":
         tint = TINTS["warm" if scene.background != "tan" else "cold"]
         strength = 0.15 + 0.3 * severity

@@ -1,4 +1,4 @@
-"""Language: what is said about a pair of pictures, by the pre-training and by the offline teacher, in the same words."""
+"""Language: what is said about a pair of pictures, by pre-training and offline teacher alike."""
 
 from .draw import Scene, Thing
 from .edits import Change
@@ -22,7 +22,7 @@ VERDICTS = {
     "wrong": "so the wrong thing was done.",
     "nothing": "so the request is ignored.",
 }
-OVERALL = ("a bad result.", "a poor result.", "a fair result.", "a good result.", "an excellent result.")
+LEVELS = ("bad", "poor", "fair", "good", "excellent")
 DEGREES = ("slightly", "clearly", "badly")
 
 
@@ -62,6 +62,12 @@ def describe_defect(defect: str, severity: float) -> str:
     return DEFECT_WORDS[defect].format(degree=degree(severity))
 
 
+def level_word(score: float) -> str:
+    """A score in [1, 5] as one of five words, by equal fifths."""
+    return LEVELS[min(4, max(0, int((score - 1) / 4 * 5)))]
+
+
 def overall_words(score: float) -> str:
-    """A score in [1, 5] as one of five phrases, by equal fifths."""
-    return OVERALL[min(4, max(0, int((score - 1) / 4 * 5)))]
+    """The closing phrase of a critique for an overall score in [1, 5]."""
+    word = level_word(score)
+    return f"{'an' if word == 'excellent' else 'a'} {word} result."

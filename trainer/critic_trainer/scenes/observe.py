@@ -12,7 +12,7 @@ from PIL import Image
 
 from .draw import BACKGROUNDS, CELL, COLOURS, SHAPES, SIZE, SOURCE_BACKGROUNDS, Scene, Thing, render, thing_number
 from .edits import Change, damaged
-from .language import VERDICTS, describe_change, describe_damage, describe_defect, overall_words
+from .language import VERDICTS, describe_change, describe_damage, describe_defect, level_word, overall_words
 
 _SEVERITIES = (0.45, 0.7, 0.95)
 _CONTRASTS = (1.0, 0.75, 0.5)
@@ -54,11 +54,12 @@ def critique(observation: Observation, instruction: str, sub_scores: dict[str, f
     done = describe_change(observation.change)
     verdict = VERDICTS[_verdict(observation.change, instruction)]
     severity = {name: _severity(sub_scores[name]) for name in ("fidelity", "quality")}
+    levels = ", ".join(f"{name} {level_word(sub_scores[name])}" for name in ("alignment", "fidelity", "quality"))
     return {
         "alignment": f"Alignment: {done}, {verdict}",
         "fidelity": f"Fidelity: {describe_damage(observation.damage, severity['fidelity'])}",
         "quality": f"Quality: {describe_defect(observation.defect, severity['quality'])}",
-        "overall": f"Overall: {overall_words(sub_scores['overall'])}",
+        "overall": f"Overall: {levels}, so {overall_words(sub_scores['overall'])}",
     }
 
 
@@ -143,7 +144,7 @@ def _small(background: str, thing: Thing | None, shift: tuple[int, int], factor:
 
 
 def _cells(scene: Scene, damage: str, severity: float, factor: int) -> list[tuple[np.ndarray, list[Change]]]:
-    """For each cell its predicted pixels (1 + changes, n, n, 3), first as it was and then after each possible change."""
+    """For each cell its predicted pixels (1 + changes, n, n, 3), first as it was, then after each change."""
     share = 0.4 + 0.6 * severity if damage == "background" else 0.0
     cells = []
     for index, before in enumerate(scene.cells):
