@@ -19,11 +19,11 @@ export function evaluationPlan(run = 'test-1', gate: Partial<RunPlan['recipe']['
   return { ...plan, recipe: { ...plan.recipe, gate: { ...plan.recipe.gate, min_main_score: 0.2, ...gate } } };
 }
 
-/** `sources` test sources with `edits` pairs each, and as many train pairs; MOS spread over 1 to 5. */
+/** `sources` sources with `edits` pairs each in train and test, one in dev; MOS spread over 1 to 5. */
 export function evaluationPairs(sources = 12, edits = 3): Pair[] {
   const random = seededRandom(5);
-  return (['train', 'test'] as const).flatMap((split) =>
-    Array.from({ length: sources * edits }, (_, index): Pair => {
+  return (['train', 'dev', 'test'] as const).flatMap((split) =>
+    Array.from({ length: split === 'dev' ? 1 : sources * edits }, (_, index): Pair => {
       const source = `${split}-s${Math.floor(index / edits)}`;
       const id = `${split}-p${index}`;
       const overall = Math.round(100 + 400 * random()) / 100;
@@ -98,9 +98,10 @@ export function publishPredictions(
   return publishArtifact(store, `predict-${model}`, { files: { 'predictions.jsonl': jsonLines(rows) } });
 }
 
-export async function publishDataset(store: ArtifactStore, pairs: Pair[]): Promise<ArtifactRef> {
-  const folder = await writeDataset(pairs);
-  return publishArtifact(store, 'dataset', { folder, ingredients: { pairs }, counts: { pairs: pairs.length } });
+/** A dataset, without its pictures unless they are wanted: each file of an artifact is synced, and that takes time. */
+export async function publishDataset(store: ArtifactStore, pairs: Pair[], withPictures = false): Promise<ArtifactRef> {
+  const content = withPictures ? { folder: await writeDataset(pairs) } : { files: { 'pairs.jsonl': jsonLines(pairs) } };
+  return publishArtifact(store, 'dataset', { ...content, ingredients: { pairs }, counts: { pairs: pairs.length } });
 }
 
 /** A GRPO artifact without a model: the gate and the report read its metrics only. */
