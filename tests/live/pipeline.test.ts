@@ -68,7 +68,7 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
   it('runs GRPO again and nothing before it when only the reward changed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'critic-recipe-'));
     const text = (await readFile(recipe, 'utf8'))
-      .replace('max_completion_length: 72', 'max_completion_length: 72\n  reward: { shape: laplace }')
+      .replace('max_completion_length: 80', 'max_completion_length: 80\n  reward: { shape: laplace }')
       .replace('../models/tiny-critic', fileURLToPath(new URL('../../models/tiny-critic', import.meta.url)));
     await writeFile(join(folder, 'laplace.yaml'), text);
     const started = critic('run', join(folder, 'laplace.yaml'), '--dataset', dataset, '--fail-on-question');
