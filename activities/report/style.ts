@@ -30,7 +30,7 @@ thead th{padding-top:0;color:var(--soft);font-size:12.5px;font-weight:500;vertic
 th:first-child,td:first-child{padding-left:0;text-align:left}th:last-child,td:last-child{padding-right:0}
 tbody th{font-weight:500}td small{display:block;color:var(--soft);font-size:11px;line-height:1.4}.left{text-align:left}
 .metrics td:not(:first-child){min-width:6.5em}.metrics .grpo th,.metrics .grpo td{font-weight:600}.metrics .grpo small{font-weight:400}.metrics .constant th,.metrics .constant td{color:var(--soft)}
-.key{font:12px/1.7 var(--mono)}.state{font-size:12px}.state.other{color:var(--bad)}
+.key{font:12px/1.7 var(--mono)}.state{font-size:.9em}.state.other{color:var(--bad)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:30px 36px;margin-top:22px}
 .charts.two{grid-template-columns:repeat(auto-fit,minmax(340px,1fr));margin-top:34px}
 .chart{margin:0;min-width:0}.chart figcaption{margin-bottom:8px;font-size:13.5px;font-weight:600}.chart figcaption span{display:block;color:var(--soft);font-size:12px;font-weight:400}
@@ -55,5 +55,5 @@ details{margin-top:22px;font-size:14px}summary{cursor:pointer;color:var(--soft)}
 footer{margin-top:56px;color:var(--soft);font-size:12.5px}
 @media (max-width:820px){.sample{grid-template-columns:1fr;gap:16px}.pair{max-width:420px}}
 @media (max-width:620px){body{padding:28px 18px 48px}h1{font-size:26px}h2{margin-top:46px}.figures{grid-template-columns:1fr 1fr;gap:20px 0}.figures div:nth-child(odd){padding-left:0;border:0}.figures dd{font-size:26px}.charts.two{grid-template-columns:1fr}.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:8px}.scores span{display:block;margin-left:0}}
-@media print{@page{margin:16mm}:root{--ink:#000;--soft:#555;--line:#ccc;--faint:#f5f5f5;--paper:#fff;--base:#777;--sft:#a3660f;--grpo:#17508f;--good:#1f6a3d;--bad:#a12f1d}body{max-width:none;padding:0;font-size:10pt}h2{margin-top:28pt;break-after:avoid}.chart,tr,.figures{break-inside:avoid}.scroll{overflow:visible}table{font-size:8pt}th,td{padding:4pt 4pt}.sample{grid-template-columns:210px minmax(0,1fr)}details{display:none}}
+@media print{@page{margin:16mm}:root{--ink:#000;--soft:#555;--line:#ccc;--faint:#f5f5f5;--paper:#fff;--base:#777;--sft:#a3660f;--grpo:#17508f;--good:#1f6a3d;--bad:#a12f1d}body{max-width:none;padding:0;font-size:10pt}h2{margin-top:28pt;break-after:avoid}.chart,tr,.figures{break-inside:avoid}.scroll{overflow:visible}table{font-size:8pt}thead th{font-size:7.5pt}td small{font-size:6.5pt}.key{font-size:6.5pt}th,td{padding:4pt 3pt}.metrics td:not(:first-child){min-width:0}.note,.facts{font-size:8.5pt}.charts{grid-template-columns:1fr 1fr 1fr;gap:14pt 12pt}.charts.two{grid-template-columns:1fr 1fr}.sample{grid-template-columns:210px minmax(0,1fr)}details{display:none}}
 `;
