@@ -14,7 +14,7 @@ from critic_trainer.attempt import Attempt, read_attempt
 from critic_trainer.device import prepare_environment, prepare_torch, require_one_node
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
 from critic_trainer.metrics import Metrics
-from critic_trainer.stop_request import StopRequest
+from critic_trainer.stop_request import StopRequest, ignore_requests
 from critic_trainer.work_done import WorkDone, check_work, write_result
 
 log = logging.getLogger("critic_trainer")
@@ -47,8 +47,6 @@ def run_attempt(directory: Path) -> int:
     except Exception as error:  # noqa: BLE001 - the process's edge: every failure becomes an exit code here
         traceback.print_exc()
         return exit_code_of(error, directory)
-    finally:
-        stop.stop_listening()
     return OK
 
 
@@ -82,4 +80,6 @@ def _dispatch(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    ignore_requests()
+    sys.exit(code)

@@ -37,7 +37,6 @@ def prepare_environment(threads: int, caches: Path) -> None:
         "HF_HOME": str(caches / "huggingface"),
         "TRITON_CACHE_DIR": str(caches / "triton"),
         "MPLCONFIGDIR": str(caches / "matplotlib"),
-        "WANDB_DISABLED": "true",
     }
     # Spares torch.compile's probing of a compiler; nothing here is compiled.
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 from trl import GRPOConfig, GRPOTrainer
 
 from critic_trainer.attempt import Attempt
 from critic_trainer.checkpoints import require_complete
 from critic_trainer.device import has_gpu
+from critic_trainer.encoding import encode
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.images import open_image
 from critic_trainer.metrics import Metrics
@@ -88,9 +89,21 @@ def train_grpo(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDon
     except DivergedError as error:
         log.error("%s: training stops, no model is published", error)
         return observer.work_done()
+    except RuntimeError as error:
+        # Weights may explode within one step whose own numbers were finite: then sampling the next answers fails.
+        if gives_finite_logits(model, processor, rows[0]):
+            raise
+        log.error("the model gives no finite numbers any more (%s): training stops, no model is published", error)
+        return observer.work_done(diverged=True)
     trainer.save_model(str(written))
     publish_model(written, attempt.work / "model", attempt.output)
     return observer.work_done()
+
+
+def gives_finite_logits(model: PreTrainedModel, processor: ProcessorMixin, row: PromptRow) -> bool:
+    """Does the model still answer this pair with finite numbers?"""
+    with torch.inference_mode():
+        return bool(torch.isfinite(model(**encode(processor, [row]).to(model.device)).logits).all())
 
 
 def never_generated(model: PreTrainedModel) -> list[int]:

@@ -10,9 +10,9 @@ from transformers.feature_extraction_utils import BatchFeature
 from critic_trainer.attempt import Attempt
 from critic_trainer.checkpoints import checkpoint_step, prune
 from critic_trainer.device import has_gpu
+from critic_trainer.encoding import encode
 from critic_trainer.failures import BadConfigurationError, CheckpointedError
 from critic_trainer.files import publish_folder
-from critic_trainer.images import open_image
 from critic_trainer.metrics import Metrics
 from critic_trainer.predictions_file import read_rows, write_rows
 from critic_trainer.rows import PromptRow, read_prompts
@@ -79,19 +79,10 @@ class BatchGenerator:
 
     def answers(self, rows: list[PromptRow], seed: int) -> tuple[list[Answer], list[Answer]]:
         """(greedy, sampled), each `{"text", "tokens"}` a row; tokens include the end token, as TRL counts them."""
-        inputs = self._inputs(rows)
+        inputs = encode(self._processor, rows).to(self._device)
         greedy = self._generate(inputs, self._greedy)
         torch.manual_seed(seed)
         return greedy, self._generate(inputs, self._sampled)
-
-    def _inputs(self, rows: list[PromptRow]) -> BatchFeature:
-        texts = [
-            self._processor.apply_chat_template(_messages(row), add_generation_prompt=True, tokenize=False)
-            for row in rows
-        ]
-        images = [[open_image(path) for path in row.images] for row in rows]
-        batch = self._processor(text=texts, images=images, padding=True, padding_side="left", return_tensors="pt")
-        return batch.to(self._device)
 
     def _generate(self, inputs: BatchFeature, config: GenerationConfig) -> list[Answer]:
         """inputs["input_ids"]: (rows, prompt), left-padded."""
@@ -103,12 +94,6 @@ class BatchGenerator:
         end = next((index for index, token in enumerate(ids) if token in self._ends), None)
         text = self._processor.tokenizer.decode(ids[:end], skip_special_tokens=True)
         return {"text": text, "tokens": len(ids) if end is None else end + 1}
-
-
-def _messages(row: PromptRow) -> list[dict[str, Any]]:
-    """Images first, then the text, as TRL's prepare_multimodal_messages and the SFT mix have them."""
-    images = [{"type": "image"} for _ in row.images]
-    return [{"role": "user", "content": [*images, {"type": "text", "text": row.prompt}]}]
 
 
 def _checkpoint(attempt: Attempt, lines: list[str], index: int, stop: StopRequest) -> None:

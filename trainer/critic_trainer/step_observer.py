@@ -33,15 +33,16 @@ class StepObserver(TrainerCallback):
         self._written: Path | None = None
         self._stopping = False
 
-    def work_done(self) -> WorkDone:
+    def work_done(self, diverged: bool = False) -> WorkDone:
         """What was seen to be done. `steps` counts from the very first attempt's first step."""
+        finite = self._metrics.finite and not diverged
         return WorkDone(
             steps=self._last_step or 0,
             first_step=self._first_step,
             resumed_from_step=self._resumed_from_step,
-            finite=self._metrics.finite,
+            finite=finite,
             rows=None,
-            has_model=self._metrics.finite,
+            has_model=finite,
         )
 
     def on_train_begin(

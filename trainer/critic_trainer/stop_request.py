@@ -17,15 +17,15 @@ class StopRequest:
         signal.signal(signal.SIGUSR2, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
 
-    @staticmethod
-    def stop_listening() -> None:
-        """Ignores both from now on: while it ends, Python puts the default back, and a late signal would kill it."""
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signalled = True
 
     @property
     def requested(self) -> bool:
         return self._signalled or self._file.exists()
+
+
+def ignore_requests() -> None:
+    """Ignores both signals for the rest of this process: as it ends, Python puts the default back, which kills."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -137,6 +137,14 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
     return make
 
 
+@pytest.fixture
+def uneven_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random model's answers are all worth 0, which is no gradient: here their letters decide."""
+    import critic_trainer.grpo as grpo
+
+    monkeypatch.setattr(grpo, "accuracy_reward", lambda text, *_: sum(map(ord, text)) % 97 / 97)
+
+
 def lines(path: Path) -> list[dict[str, Any]]:
     """Rows of a JSON-lines file."""
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -37,15 +37,19 @@ def request_checkpoint_after(directory: Path, step: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(StepObserver, "on_step_begin", on_step_begin)
 
 
+@pytest.mark.usefixtures("uneven_rewards")
 @pytest.mark.parametrize(("kind", "steps", "stop_at"), [("sft", 6, 3), ("grpo", 4, 3)])
 def test_a_training_asked_to_checkpoint_goes_on_as_if_it_had_not_been_interrupted(
-    kind: str, steps: int, stop_at: int, make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+    kind: str, steps: int, stop_at: int, make_attempt: MakeAttempt, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, first = make_attempt(kind, "a1"), make_attempt(kind, "a2")
     assert run_attempt(whole) == failures.OK
     assert result(whole)["steps_done"] == steps
     assert result(whole)["finite"] is True
     assert [row["step"] for row in lines(whole / "metrics.jsonl")] == list(range(1, steps + 1))
+
+    assert all(row["grad_norm"] > 0 for row in lines(whole / "metrics.jsonl"))
+    assert (whole / "output" / "model.safetensors").read_bytes() != (model / "model.safetensors").read_bytes()
 
     with monkeypatch.context() as patch:
         request_checkpoint_after(first, stop_at, patch)

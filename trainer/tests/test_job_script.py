@@ -118,7 +118,9 @@ def test_many_signals_do_not_lose_the_trainers_code(tmp_path: Path) -> None:
     job = Job(tmp_path, WAITS_FOR_CHECKPOINT)
     process = job.start()
     job.wait_for("ready")
+    deadline = time.monotonic() + 20
     while process.poll() is None:
+        assert time.monotonic() < deadline
         process.send_signal(signal.SIGUSR2)
         time.sleep(0.002)
     assert process.returncode == 85
