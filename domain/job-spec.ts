@@ -112,14 +112,17 @@ export function renderJobRequest(
   };
 }
 
-/** Ingredients of a job's artifact: everything that determines its output. Resources and threads do not. */
+/**
+ * Ingredients of a job's artifact: everything that determines its output. Resources and threads do not, nor does where the
+ * store lies: of the trainer's folder only the last segment counts, which is the hash of its code.
+ */
 export function jobIngredients(
   order: Pick<JobOrder, 'stage' | 'params' | 'seed'>,
   model: string,
   inputs: Record<string, string>,
   trainerCode: string,
 ): Record<string, unknown> {
-  return { params: order.params, seed: order.seed, model, inputs, trainer: trainerCode };
+  return { params: order.params, seed: order.seed, model, inputs, trainer: trainerCode.split('/').at(-1) };
 }
 
 /** Seed of a stage: the recipe's, so that one number reproduces a run. */
