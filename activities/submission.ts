@@ -140,9 +140,3 @@ async function readSubmission(path: string): Promise<z.output<typeof submissionS
 async function writeSubmission(path: string, submission: z.output<typeof submissionSchema>): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(submission)}\n`);
 }
-
-/** Job id recorded for an attempt's folder, if its submission was settled. */
-export async function recordedJobId(directory: string): Promise<string | undefined> {
-  const known = await readSubmission(join(directory, fileName));
-  return known?.state === 'submitted' ? known.job_id : undefined;
-}

@@ -4,7 +4,7 @@
  * environment holds paths only, never a secret.
  */
 import { attemptFiles, attemptName, type JobStage } from './names.ts';
-import type { Recipe, Resources } from './recipe.ts';
+import type { Resources } from './recipe.ts';
 
 /** One job of a run, as the workflow orders it. Paths are absolute. */
 export interface JobOrder {
@@ -123,9 +123,4 @@ export function jobIngredients(
   trainerCode: string,
 ): Record<string, unknown> {
   return { params: order.params, seed: order.seed, model, inputs, trainer: trainerCode.split('/').at(-1) };
-}
-
-/** Seed of a stage: the recipe's, so that one number reproduces a run. */
-export function stageSeed(recipe: Recipe): number {
-  return recipe.seed;
 }

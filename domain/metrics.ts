@@ -49,19 +49,6 @@ export function agreement(items: readonly Scored[]): Agreement {
   };
 }
 
-/**
- * MainScore alone, for resampling: a fit of at most 40 iterations. Ordinary predictors need about ten; it is within 1e-4 of
- * `agreement` where the optimum is flat (a perfect predictor). null as in `Agreement`.
- */
-export function quickMainScore(items: readonly Scored[]): number | null {
-  const x = items.map((item) => item.predicted);
-  const y = items.map((item) => item.mos);
-  const srcc = pearson(ranks(x), ranks(y));
-  const fitted = srcc === null ? null : fitLogistic(x, y, 40);
-  const plccFit = fitted === null ? null : pearson(fitted, y);
-  return srcc === null || plccFit === null ? null : (srcc + plccFit) / 2;
-}
-
 /** Spearman's rank correlation with mean ranks for ties, in [−1, 1]; null for fewer than two items or a constant side. */
 export function spearman(items: readonly Scored[]): number | null {
   return pearson(ranks(items.map((item) => item.predicted)), ranks(items.map((item) => item.mos)));

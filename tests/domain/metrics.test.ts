@@ -3,17 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { logisticFit } from '../../domain/logistic-fit.ts';
-import {
-  agreement,
-  bootstrap,
-  kendall,
-  mean,
-  pearson,
-  quickMainScore,
-  ranks,
-  type Scored,
-  spearman,
-} from '../../domain/metrics.ts';
+import { agreement, bootstrap, kendall, mean, pearson, ranks, type Scored, spearman } from '../../domain/metrics.ts';
 import { seededRandom } from '../../domain/seeded-random.ts';
 
 const numbers = z.array(z.number());
@@ -60,10 +50,6 @@ describe('agreement is what scipy says', () => {
     if (fit.kind !== 'fitted') throw new Error(fit.reason);
     expect(fit.squares).toBeLessThan(expected.fit_sse * 1.001 + 1e-8);
     expect(fit.iterations).toBeLessThanOrEqual(300);
-  });
-
-  it.each(cases)('the short MainScore of "$name" is within 0.001', ({ predicted, mos, expected }) => {
-    expect(Math.abs((quickMainScore(scored(predicted, mos)) ?? 0) - expected.main_score)).toBeLessThan(0.001);
   });
 });
 
