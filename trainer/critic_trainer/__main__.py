@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from critic_trainer.attempt import Attempt, read_attempt
-from critic_trainer.device import prepare_environment, prepare_torch, require_one_node
+from critic_trainer.device import prepare_environment, prepare_torch, quick_imports, require_one_node
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
 from critic_trainer.metrics import Metrics
 from critic_trainer.stop_request import StopRequest, ignore_requests
@@ -71,10 +71,12 @@ def _dispatch(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone
 
         return train_sft(attempt, metrics, stop)
     if attempt.kind == "grpo":
-        from critic_trainer.grpo import train_grpo
+        with quick_imports():
+            from critic_trainer.grpo import train_grpo
 
         return train_grpo(attempt, metrics, stop)
-    from critic_trainer.predict import predict
+    with quick_imports():
+        from critic_trainer.predict import predict
 
     return predict(attempt, metrics, stop)
 

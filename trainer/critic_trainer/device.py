@@ -1,6 +1,9 @@
 """The device of this process and its threads. One process, one device: work over several GPUs is not done here."""
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from critic_trainer.failures import BadConfigurationError
@@ -48,3 +51,17 @@ def prepare_torch(threads: int) -> None:
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Imports of torch, transformers, TRL and LLaMA-Factory without garbage collection: about 2 of 15 to 20 CPU s less.
+
+    They make millions of objects that all stay; freezing spares later collections from walking them.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -11,7 +11,7 @@ from typing import Any
 
 from critic_trainer.attempt import Attempt
 from critic_trainer.checkpoints import require_complete
-from critic_trainer.device import has_gpu
+from critic_trainer.device import has_gpu, quick_imports
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.metrics import Metrics
 from critic_trainer.model_folder import publish_model, read_pixel_limits, write_pixel_limits
@@ -49,9 +49,10 @@ def train_sft(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone
     write_config(config, attempt.work / "llamafactory.yaml")
 
     os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "WARN")
-    from llamafactory.train.tuner import run_exp
+    with quick_imports():
+        from llamafactory.train.tuner import run_exp
 
-    from critic_trainer.step_observer import DivergedError, StepObserver
+        from critic_trainer.step_observer import DivergedError, StepObserver
 
     observer = StepObserver(attempt, metrics, stop, resumed)
     try:
