@@ -19,7 +19,7 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
     const started = critic(...demo);
     const [, run = ''] = await sees(started.seen, /^run (smoke-\S+)/m, 120);
     // Mid-GRPO: some steps are logged, more are to come.
-    const [, grpoJob = ''] = await sees(started.seen, /grpo +running .*?[1-9]\d*\/12 steps.*?job (\d+)/, 600);
+    const [, grpoJob = ''] = await sees(started.seen, /▶ grpo +[1-9]\d*\/12 steps.*?job (\d+)/, 600);
     process.kill(workerPid(), 'SIGKILL');
     await promisify(execFile)(process.execPath, [
       fileURLToPath(new URL('../../cli/main.ts', import.meta.url)),
@@ -33,7 +33,7 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
 
   it('ends with a table, a report and exit code 0, though the worker was killed with -9 in mid-GRPO', async () => {
     expect(first.output).toMatch(/after GRPO +\S/);
-    expect(first.output).toContain('gate: passed');
+    expect(first.output).toContain('Gate: passed');
     const report = await readFile(join(store, 'runs', first.run, 'report.html'), 'utf8');
     expect(report).toContain(first.run);
     expect(report).not.toMatch(/(src|href)="https?:/);
@@ -42,7 +42,8 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
   it('has submitted each job once: the killed worker’s GRPO job went on under its id', async () => {
     const jobs = await accountedJobs(first.run);
     expect([...jobs.keys()].toSorted()).toEqual(jobStages.map((stage) => `critic-${first.run}-${stage}-a1`));
-    expect([...jobs.values()].flat()).toEqual(jobStages.map(() => 'COMPLETED'));
+    expect([...jobs.values()].flat().map((job) => job.state)).toEqual(jobStages.map(() => 'COMPLETED'));
+    expect(jobs.get(`critic-${first.run}-grpo-a1`)?.map((job) => job.id)).toEqual([first.grpoJob]);
     expect(first.output).not.toContain('attempt 2');
   });
 
@@ -60,7 +61,7 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
   it('reuses every stage the second time, submits nothing and says so', async () => {
     const { code, output } = await critic(...demo).done;
     expect(code).toBe(0);
-    expect(output).toMatch(/reused, not run again: .*synthesis.*grpo/s);
+    expect(output).toMatch(/Reused, not run again: .*synthesis.*grpo/s);
     const [, run = 'none'] = /^run (smoke-\S+)/m.exec(output) ?? [];
     expect((await accountedJobs(run)).size).toBe(0);
   });
@@ -73,14 +74,14 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
     await writeFile(join(folder, 'laplace.yaml'), text);
     const started = critic('run', join(folder, 'laplace.yaml'), '--dataset', dataset, '--fail-on-question');
     const [, run = 'none'] = await sees(started.seen, /^run (smoke-\S+)/m, 60);
-    await sees(started.seen, /grpo +running .*job \d+/, 120);
-    expect(started.seen()).toMatch(/sft +reused/);
+    await sees(started.seen, /▶ grpo .*job \d+/, 120);
+    expect(started.seen()).toMatch(/↺ sft/);
     await critic('cancel', run).done;
     const { code } = await started.done;
     expect(code).toBe(1);
     const jobs = await accountedJobs(run);
     expect([...jobs.keys()]).toEqual([`critic-${run}-grpo-a1`]);
-    expect([...jobs.values()].flat()[0]).not.toBe('RUNNING');
+    expect([...jobs.values()].flat()[0]?.state).not.toBe('RUNNING');
     await rm(folder, { recursive: true });
   });
 });

@@ -35,13 +35,22 @@ export function critic(...args: string[]): { child: ChildProcess; seen: () => st
   return { child, seen: () => output, done };
 }
 
-/** Jobs of a run as slurmdbd has them: name → states, one a job. */
-export async function accountedJobs(runId: string): Promise<Map<string, string[]>> {
-  const { stdout } = await run('sacct', ['-X', '-n', '-P', '--allusers', '-S', 'now-1days', '-o', 'JobName%80,State']);
-  const jobs = new Map<string, string[]>();
+/** Jobs of a run as slurmdbd has them, by name. */
+export async function accountedJobs(runId: string): Promise<Map<string, { id: string; state: string }[]>> {
+  const { stdout } = await run('sacct', [
+    '-X',
+    '-n',
+    '-P',
+    '--allusers',
+    '-S',
+    'now-1days',
+    '-o',
+    'JobName%80,JobID,State',
+  ]);
+  const jobs = new Map<string, { id: string; state: string }[]>();
   for (const line of stdout.trim().split('\n')) {
-    const [name = '', jobState = ''] = line.split('|');
-    if (name.includes(runId)) jobs.set(name, [...(jobs.get(name) ?? []), jobState]);
+    const [name = '', id = '', jobState = ''] = line.split('|');
+    if (name.includes(runId)) jobs.set(name, [...(jobs.get(name) ?? []), { id, state: jobState }]);
   }
   return jobs;
 }
