@@ -41,7 +41,7 @@ def prepare_environment(threads: int, caches: Path) -> None:
         "TRITON_CACHE_DIR": str(caches / "triton"),
         "MPLCONFIGDIR": str(caches / "matplotlib"),
     }
-    # Spares torch.compile's probing of a compiler; nothing here is compiled.
+    # Nothing here is compiled, and a job's node need not have a compiler.
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 
