@@ -42,15 +42,29 @@ export const firstAttempt: AttemptChanges = {
   microBatchHalvings: 0,
 };
 
-/** Parameters of an attempt after halvings. Only SFT and GRPO have a micro-batch; anything else is unchanged. */
-export function attemptParams(order: JobOrder, changes: AttemptChanges): Record<string, unknown> {
-  const { batch_size: batch, gradient_accumulation: accumulation } = order.params;
-  if (changes.microBatchHalvings === 0 || typeof batch !== 'number' || typeof accumulation !== 'number') {
-    return order.params;
-  }
-  const factor = 2 ** changes.microBatchHalvings;
-  if (batch % factor !== 0) return order.params;
-  return { ...order.params, batch_size: batch / factor, gradient_accumulation: accumulation * factor };
+/**
+ * Parameters of an attempt after halvings of the micro-batch; accumulation doubles with each, so the global batch stays. SFT
+ * has `batch_size`, GRPO splits the answers of a step. What cannot be halved any further stays as it is.
+ */
+export function attemptParams(order: Pick<JobOrder, 'params'>, changes: AttemptChanges): Record<string, unknown> {
+  const { params } = order;
+  const number = (name: string) => (typeof params[name] === 'number' ? params[name] : undefined);
+  const accumulation = number('gradient_accumulation') ?? 1;
+  const [batch, prompts, generations] = [number('batch_size'), number('prompts_per_step'), number('generations')];
+  const answers = prompts === undefined || generations === undefined ? undefined : prompts * generations;
+  const perStep = answers === undefined ? batch : answers / accumulation;
+  if (perStep === undefined || changes.microBatchHalvings === 0) return params;
+  const factor = Math.min(2 ** changes.microBatchHalvings, largestPowerOfTwo(perStep));
+  if (answers !== undefined) return { ...params, gradient_accumulation: accumulation * factor };
+  if (number('gradient_accumulation') === undefined) return params;
+  return { ...params, batch_size: perStep / factor, gradient_accumulation: accumulation * factor };
+}
+
+/** Largest power of two that divides a positive whole number. */
+function largestPowerOfTwo(value: number): number {
+  let power = 1;
+  while (value % (power * 2) === 0) power *= 2;
+  return power;
 }
 
 export interface JobRequest {

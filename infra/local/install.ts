@@ -106,7 +106,15 @@ async function python(config: StackConfig, say: Say): Promise<void> {
     await run(uv, ['venv', '-q', '--python', '/usr/bin/python3', folder], env);
     await run(
       uv,
-      ['pip', 'install', '-q', '--require-hashes', '-r', join(config.checkout, 'trainer/requirements.txt')],
+      [
+        'pip',
+        'install',
+        '-q',
+        '--compile-bytecode',
+        '--require-hashes',
+        '-r',
+        join(config.checkout, 'trainer/requirements.txt'),
+      ],
       env,
     );
     writeFileSync(join(folder, 'complete'), '');
