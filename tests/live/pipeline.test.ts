@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ import { accountedJobs, critic, sees, state, store, workerPid } from './stack.ts
 const recipe = fileURLToPath(new URL('../../recipes/smoke.yaml', import.meta.url));
 const demo = ['demo', '--recipe', recipe, '--sources', '10', '--edits', '4', '--fail-on-question'];
 const dataset = join(state, 'datasets/sample-7-10x4');
+/** Exit codes of a run that came to its end: eight test pairs may or may not pass a gate, that is not what is tested. */
+const ends = [0, 2];
 const jobStages = ['grpo', 'predict-base', 'predict-grpo', 'predict-sft', 'sft'];
 
 describe('the pipeline on a real Temporal and a real Slurm', () => {
@@ -27,13 +29,13 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
       'up',
     ]);
     const { code, output } = await started.done;
-    if (code !== 0) throw new Error(`the run ended with ${code}:\n${output}`);
+    if (!ends.includes(code)) throw new Error(`the run ended with ${code}:\n${output}`);
     first = { run, output, grpoJob };
   });
 
-  it('ends with a table, a report and exit code 0, though the worker was killed with -9 in mid-GRPO', async () => {
+  it('ends with a table, a verdict and a report, though the worker was killed with -9 in mid-GRPO', async () => {
     expect(first.output).toMatch(/after GRPO +\S/);
-    expect(first.output).toContain('Gate: passed');
+    expect(first.output).toMatch(/^Gate: (passed|NOT passed)$/m);
     const report = await readFile(join(store, 'runs', first.run, 'report.html'), 'utf8');
     expect(report).toContain(first.run);
     expect(report).not.toMatch(/(src|href)="https?:/);
@@ -48,7 +50,8 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
   });
 
   it('keeps every step of GRPO once in the stitched metrics', async () => {
-    const [, key = ''] = /grpo\/([0-9a-f]{32})/.exec(await readFile(join(store, 'champions/smoke.json'), 'utf8')) ?? [];
+    const [key = 'none', ...others] = await readdir(join(store, 'artifacts/grpo'));
+    expect(others).toEqual([]);
     const text = await readFile(join(store, 'artifacts/grpo', key, 'metrics.jsonl'), 'utf8');
     const steps = text
       .trim()
@@ -60,7 +63,7 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
 
   it('reuses every stage the second time, submits nothing and says so', async () => {
     const { code, output } = await critic(...demo).done;
-    expect(code).toBe(0);
+    expect(ends).toContain(code);
     expect(output).toMatch(/Reused, not run again: .*synthesis.*grpo/s);
     const [, run = 'none'] = /^run (smoke-\S+)/m.exec(output) ?? [];
     expect((await accountedJobs(run)).size).toBe(0);
