@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installRelease, isInstalled, slurmReleases } from './slurm-releases.ts';
 import type { Say } from './stack.ts';
 import { pythonEnvironment, type StackConfig } from './stack-config.ts';
 import { findTemporal, temporalVersion } from './temporal-binary.ts';
@@ -22,21 +23,23 @@ const debian = [
 ];
 const uvVersion = '0.13.9';
 
-/** Installs what is missing. Throws one sentence for the first part that can't be had. */
-export async function install(config: StackConfig, say: Say): Promise<void> {
+/** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be had. */
+export async function install(config: StackConfig, say: Say, forTests: boolean): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error(
       'the local stack needs root (it installs Debian packages and Slurm switches users): run this as root, or with sudo',
     );
   }
   mkdirSync(join(config.cache, 'logs'), { recursive: true });
-  const parts = [debianPackages(config, say).then(() => python(config, say)), temporal(config, say)];
+  const packages = debianPackages(config, say, forTests ? [...debian, 'debootstrap'] : debian);
+  const parts = [packages.then(() => python(config, say)), temporal(config, say)];
+  if (forTests) parts.push(packages.then(() => releases(config, say)));
   const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }
 
-async function debianPackages(config: StackConfig, say: Say): Promise<void> {
-  const listed = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...debian], {
+async function debianPackages(config: StackConfig, say: Say, wanted: string[]): Promise<void> {
+  const listed = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], {
     encoding: 'utf8',
   });
   if (listed.error !== undefined) {
@@ -50,7 +53,7 @@ async function debianPackages(config: StackConfig, say: Say): Promise<void> {
       .filter((line) => line.endsWith(' installed'))
       .map((line) => line.split(' ')[0]),
   );
-  const missing = debian.filter((name) => !there.has(name));
+  const missing = wanted.filter((name) => !there.has(name));
   if (missing.length === 0) return;
   await part(
     config,
@@ -119,6 +122,14 @@ async function python(config: StackConfig, say: Say): Promise<void> {
     );
     writeFileSync(join(folder, 'complete'), '');
   });
+}
+
+async function releases(config: StackConfig, say: Say): Promise<void> {
+  const advice = 'it needs about 1 GB of disk and the network; look at the log, then run this again';
+  for (const [index, { release }] of slurmReleases.entries()) {
+    if (isInstalled(config, index)) continue;
+    await part(config, say, `Slurm-${release} for the tests`, advice, (run) => installRelease(config, index, run));
+  }
 }
 
 async function temporal(config: StackConfig, say: Say): Promise<void> {

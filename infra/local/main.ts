@@ -9,7 +9,7 @@ async function main(): Promise<number> {
   const [verb, ...args] = process.argv.slice(2);
   if (verb !== 'start' && verb !== 'test') throw new Error(`expected start or test, got "${verb ?? 'nothing'}"`);
   const config = stackConfig();
-  await install(config, console.log);
+  await install(config, console.log, verb === 'test');
   return verb === 'test' ? runTests(config) : handOver(['demo', ...args]);
 }
 

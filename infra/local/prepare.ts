@@ -3,18 +3,22 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identity } from './services.ts';
 import { gresConf, gpusPerNode, nodes, slurmConf, slurmdbdConf } from './slurm-files.ts';
+import { identity, type Owner, systemPath, within } from './slurm-root.ts';
 import { folders, localEnvironment, type StackConfig, users } from './stack-config.ts';
 
 export function prepare(config: StackConfig): void {
   if (process.getuid?.() !== 0) {
     throw new Error('the local stack needs root (Slurm switches users): run it as root, or with sudo');
   }
-  ensureUser(users.rest);
-  ensureUser(users.job);
+  ensureUser(config, users.rest);
+  ensureUser(config, users.job);
   const where = folders(config);
-  const owners = { slurm: identity(users.slurm), database: identity(users.database), job: identity(users.job) };
+  const owners = {
+    slurm: identity(config, users.slurm),
+    database: identity(config, users.database),
+    job: identity(config, users.job),
+  };
   for (const folder of [config.state, where.local, where.logs, where.pids, where.run, where.slurm, where.datasets]) {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
   }
@@ -28,6 +32,8 @@ export function prepare(config: StackConfig): void {
   key(where.teacherKey, 24, { uid: 0, gid: 0 }, 'hex');
   file(join(where.slurm, 'slurm.conf'), slurmConf(config), 0o644);
   file(join(where.slurm, 'gres.conf'), gresConf(config), 0o644);
+  // 22.05 does not know the word; later releases need it where no cgroup file system is mounted.
+  if (config.slurm !== undefined) file(join(where.slurm, 'cgroup.conf'), 'CgroupPlugin=disabled\n', 0o644);
   file(join(where.slurm, 'slurmdbd.conf'), slurmdbdConf(config), 0o600, owners.slurm);
   file(where.env, `${JSON.stringify(localEnvironment(config), null, 2)}\n`, 0o600);
   database(config, owners.database);
@@ -40,25 +46,22 @@ function prepareStore(store: string, gid: number): void {
   chmodSync(store, 0o2750);
 }
 
-function ensureUser(name: string): void {
+function ensureUser(config: StackConfig, name: string): void {
   try {
-    identity(name);
+    identity(config, name);
   } catch {
-    // `id` fails for a user that does not exist
-    execFileSync('useradd', [
-      '--system',
-      '--user-group',
-      '--no-create-home',
-      '--home-dir',
-      '/nonexistent',
-      '--shell',
-      '/usr/sbin/nologin',
-      name,
-    ]);
+    // there is no such user yet
+    const options = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
+    run(config, ['/usr/sbin/useradd', ...options, '--shell', '/usr/sbin/nologin', name]);
   }
 }
 
-function owned(folder: string, owner: { uid: number; gid: number }): void {
+function run(config: StackConfig, argv: [string, ...string[]]): void {
+  const [command, ...args] = within(config, argv);
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: systemPath } });
+}
+
+function owned(folder: string, owner: Owner): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chownSync(folder, owner.uid, owner.gid);
 }
@@ -72,13 +75,13 @@ function devices(folder: string): void {
   }
 }
 
-function key(path: string, bytes: number, owner: { uid: number; gid: number }, encoding?: 'hex'): void {
+function key(path: string, bytes: number, owner: Owner, encoding?: 'hex'): void {
   if (existsSync(path)) return;
   const random = randomBytes(bytes);
   file(path, encoding === undefined ? random : random.toString(encoding), 0o600, owner);
 }
 
-function file(path: string, content: string | Buffer, mode: number, owner?: { uid: number; gid: number }): void {
+function file(path: string, content: string | Buffer, mode: number, owner?: Owner): void {
   const temporary = `${path}.tmp`;
   rmSync(temporary, { force: true });
   writeFileSync(temporary, content, { mode });
@@ -87,21 +90,18 @@ function file(path: string, content: string | Buffer, mode: number, owner?: { ui
   renameSync(temporary, path);
 }
 
-function database(config: StackConfig, owner: { uid: number; gid: number }): void {
+function database(config: StackConfig, owner: Owner): void {
   const where = folders(config);
   if (existsSync(join(where.database, 'critic-ready'))) return;
   rmSync(where.database, { recursive: true, force: true });
   owned(where.database, owner);
-  execFileSync(
-    'mariadb-install-db',
-    [
-      '--no-defaults',
-      `--datadir=${where.database}`,
-      `--user=${users.database}`,
-      '--auth-root-authentication-method=socket',
-      '--skip-test-db',
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  run(config, [
+    '/usr/bin/mariadb-install-db',
+    '--no-defaults',
+    `--datadir=${where.database}`,
+    `--user=${users.database}`,
+    '--auth-root-authentication-method=socket',
+    '--skip-test-db',
+  ]);
   writeFileSync(join(where.database, 'critic-ready'), '');
 }

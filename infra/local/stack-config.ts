@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { within } from './slurm-root.ts';
 
 export const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -18,6 +19,8 @@ export interface StackConfig {
   portBase: number;
   /** Hostname as slurm wants it: without domain. */
   host: string;
+  /** Slurm of another release, from another folder, and nothing else: no Temporal, no worker. Absent: the whole stack. */
+  slurm?: { root: string; restPlugins: string[] };
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
@@ -82,25 +85,23 @@ export function pythonEnvironment(config: StackConfig): string {
   return join(config.cache, 'python', createHash('sha256').update(text).digest('hex').slice(0, 12));
 }
 
+/** argv that prints a token of the job user for half an hour, as `scontrol token` does. */
+export function tokenCommand(config: StackConfig): string[] {
+  const conf = `SLURM_CONF=${join(folders(config).slurm, 'slurm.conf')}`;
+  return within(config, ['/usr/bin/env', conf, 'scontrol', 'token', `username=${users.job}`, 'lifespan=1800']);
+}
+
 /** Environment of worker and CLI: addresses and paths, never a secret's value. */
 export function localEnvironment(config: StackConfig): Record<string, string> {
   const where = folders(config);
   const slurmConf = join(where.slurm, 'slurm.conf');
-  const token = [
-    '/usr/bin/env',
-    `SLURM_CONF=${slurmConf}`,
-    'scontrol',
-    'token',
-    `username=${users.job}`,
-    'lifespan=1800',
-  ];
   return {
     CRITIC_TEMPORAL_ADDRESS: `127.0.0.1:${port(config, 'temporal')}`,
     CRITIC_TEMPORAL_NAMESPACE: 'default',
     CRITIC_TEMPORAL_UI: `http://127.0.0.1:${port(config, 'temporalUi')}`,
     CRITIC_SLURM_URL: `http://127.0.0.1:${port(config, 'slurmrestd')}`,
     CRITIC_SLURM_USER: users.job,
-    CRITIC_SLURM_TOKEN_COMMAND: JSON.stringify(token),
+    CRITIC_SLURM_TOKEN_COMMAND: JSON.stringify(tokenCommand(config)),
     CRITIC_STORE: where.store,
     CRITIC_PYTHON: join(pythonEnvironment(config), 'bin/python'),
     CRITIC_TRAINER_SOURCE: join(config.checkout, 'trainer'),

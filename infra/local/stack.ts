@@ -2,17 +2,16 @@
  * The stack: up, down, status. Idempotent: `up` starts what does not run, leaves what does, and mends a half-started stack;
  * `down` stops in reverse order. One at a time, by a lock that dies with its holder.
  */
-import { execFile } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { prepare } from './prepare.ts';
 import { running, start, startTimeOf, stop } from './processes.ts';
-import { type Service, services, slurmEnv } from './services.ts';
+import type { Service } from './service.ts';
+import { services } from './services.ts';
+import { execute, makeState } from './slurm-root.ts';
+import { slurmEnv } from './slurm-services.ts';
 import { folders, type StackConfig } from './stack-config.ts';
-
-const run = promisify(execFile);
 
 export interface ServiceStatus {
   name: string;
@@ -105,10 +104,11 @@ async function waitUntilReady(service: Service, record: string, log: string): Pr
 
 async function cancelJobs(config: StackConfig): Promise<void> {
   const env = slurmEnv(config);
-  await run('scancel', ['--state=PENDING,RUNNING,SUSPENDED', '--user=critic'], { env }).catch(() => undefined); // a dead controller has no jobs to wait for
+  const cancel = ['/usr/bin/scancel', '--state=PENDING,RUNNING,SUSPENDED', '--user=critic'] as const;
+  await execute(config, [...cancel], env).catch(() => ''); // a dead controller has no jobs to wait for
   for (let i = 0; i < 60; i += 1) {
-    const left = await run('squeue', ['-h'], { env }).catch(() => ({ stdout: '' }));
-    if (left.stdout.trim() === '') return;
+    const left = await execute(config, ['/usr/bin/squeue', '-h'], env).catch(() => '');
+    if (left.trim() === '') return;
     await sleep(500);
   }
 }
@@ -120,6 +120,7 @@ function tail(path: string): string {
 
 /** Holds `<state>/local/lock`. A lock whose holder is gone is taken over. */
 async function withLock(config: StackConfig, work: () => Promise<void>): Promise<void> {
+  makeState(config);
   const { local } = folders(config);
   mkdirSync(local, { recursive: true });
   const path = join(local, 'lock');

@@ -3,11 +3,20 @@
  * line sums the tests that the runners really reported.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { down, up } from './stack.ts';
-import { checkout, localEnvironment, pythonEnvironment, type StackConfig } from './stack-config.ts';
+import { releaseStack, slurmReleases } from './slurm-releases.ts';
+import {
+  checkout,
+  localEnvironment,
+  port,
+  pythonEnvironment,
+  type StackConfig,
+  tokenCommand,
+  users,
+} from './stack-config.ts';
 import { temporalBinary } from './temporal-binary.ts';
 
 interface Counts {
@@ -35,21 +44,25 @@ export async function runTests(config: StackConfig): Promise<number> {
     console.log(`── ${name}: ${((Date.now() - startedAt) / 1000).toFixed(0)} s`);
   };
   const test: StackConfig = { ...config, state: `${config.state}-test`, portBase: config.portBase + 10_000 };
+  const stacks = [test, ...slurmReleases.map((_, index) => releaseStack(test, index))];
   const env = { ...process.env, TEMPORAL_CLI_PATH: temporalBinary(config) };
   for (const script of ['format:check', 'lint', 'types'])
     await step(script, () => plain('npm', ['run', '-s', script], env));
   await step('vitest unit', () => vitest('unit', reports, env));
   await step('vitest workflows', () => vitest('workflows', reports, env));
   await step('trainer: ruff and pytest', () => trainer(config));
-  await step('test stack up', async () => {
-    await down(test, () => undefined);
-    rmSync(test.state, { recursive: true, force: true });
-    await up(test, console.log);
+  await step('test stacks up', async () => {
+    for (const stack of stacks) {
+      await down(stack, () => undefined);
+      removeState(stack);
+      console.log(stack.state);
+      await up(stack, console.log);
+    }
     return undefined;
   });
   await step('vitest live', () => vitest('live', reports, { ...env, ...liveEnvironment(test) }));
-  await step('test stack down', async () => {
-    await down(test, () => undefined);
+  await step('test stacks down', async () => {
+    for (const stack of stacks) await down(stack, () => undefined);
     return undefined;
   });
   rmSync(reports, { recursive: true, force: true });
@@ -59,15 +72,47 @@ export async function runTests(config: StackConfig): Promise<number> {
 }
 
 function liveEnvironment(test: StackConfig): Record<string, string> {
-  const local = localEnvironment(test);
   return {
-    ...local,
+    ...localEnvironment(test),
     CRITIC_STATE: test.state,
     CRITIC_PORT_BASE: String(test.portBase),
-    SLURM_TEST_URL: local['CRITIC_SLURM_URL'] ?? '',
-    SLURM_TEST_USER: local['CRITIC_SLURM_USER'] ?? '',
-    SLURM_TEST_TOKEN_COMMAND: local['CRITIC_SLURM_TOKEN_COMMAND'] ?? '',
+    SLURM_TEST_SERVERS: JSON.stringify(testServers(test)),
   };
+}
+
+/** Rows of slurm-rest-client's live tests: this machine's Slurm, and every API version of every further release. */
+function testServers(test: StackConfig) {
+  const row = (stack: StackConfig, name: string) => ({
+    name,
+    url: `http://127.0.0.1:${port(stack, 'slurmrestd')}`,
+    user: users.job,
+    tokenCommand: tokenCommand(stack),
+  });
+  const further = slurmReleases.flatMap(({ release, apiVersions }, index) => {
+    const stack = releaseStack(test, index);
+    return apiVersions.map((apiVersion) => ({
+      ...row(stack, `Slurm ${release}, ${apiVersion}`),
+      folder: jobFolder(stack),
+      apiVersion,
+    }));
+  });
+  return [row(test, "this machine's Slurm"), ...further];
+}
+
+/** A folder that the job's user may write, the same path inside and outside of a release's root. */
+function jobFolder(stack: StackConfig): string {
+  const folder = join(stack.state, 'jobs');
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o777);
+  return folder;
+}
+
+/** Deletes a stack's state; of another release, what its link points to. */
+function removeState(stack: StackConfig): void {
+  rmSync(stack.slurm === undefined ? stack.state : join(stack.slurm.root, stack.state), {
+    recursive: true,
+    force: true,
+  });
 }
 
 async function plain(command: string, args: string[], env: NodeJS.ProcessEnv, cwd = checkout): Promise<undefined> {

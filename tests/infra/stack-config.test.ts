@@ -1,9 +1,17 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { services } from '../../infra/local/services.ts';
+import { releaseStack, slurmReleases } from '../../infra/local/slurm-releases.ts';
 import { gresConf, slurmConf, slurmdbdConf } from '../../infra/local/slurm-files.ts';
 import { status } from '../../infra/local/stack.ts';
-import { folders, localEnvironment, port, type StackConfig, stackConfig } from '../../infra/local/stack-config.ts';
+import {
+  folders,
+  localEnvironment,
+  port,
+  type StackConfig,
+  stackConfig,
+  tokenCommand,
+} from '../../infra/local/stack-config.ts';
 
 const one: StackConfig = {
   checkout: stackConfig({}).checkout,
@@ -13,6 +21,7 @@ const one: StackConfig = {
   host: 'box',
 };
 const other: StackConfig = { ...one, state: '/nowhere/other', portBase: 27_000 };
+const releases = slurmReleases.map((_, index) => releaseStack(other, index));
 
 function ports(config: StackConfig): number[] {
   return services(config).flatMap((service) => service.port ?? []);
@@ -20,7 +29,7 @@ function ports(config: StackConfig): number[] {
 
 describe('the ports of a stack', () => {
   it('are its own: no two services and no two stacks share one', () => {
-    const all = [...ports(one), ...ports(other)];
+    const all = [one, other, ...releases].flatMap(ports);
     expect(all.length).toBeGreaterThan(12);
     expect(new Set(all).size).toBe(all.length);
     expect(Math.min(...all)).toBeGreaterThan(17_000);
@@ -56,6 +65,18 @@ describe("slurm's files", () => {
 
   it('of two stacks name no common path but the checkout', () => {
     expect(slurmConf(other) + slurmdbdConf(other)).not.toContain('/nowhere/state');
+  });
+});
+
+describe("another release's stack", () => {
+  it('is Slurm alone, in a state of its own, each program below its root with its own /proc', () => {
+    for (const stack of releases) {
+      expect(stack.state).not.toBe(other.state);
+      expect(services(stack).map(({ name }) => name)).not.toContain('worker');
+      const token = tokenCommand(stack);
+      expect(token.slice(0, 4)).toEqual(['/usr/bin/unshare', '--mount', `--root=${stack.slurm?.root}`, '--mount-proc']);
+    }
+    expect(releases.length).toBeGreaterThan(0);
   });
 });
 

@@ -26,7 +26,7 @@ function family({ exclusive, hasKillStatus }: Differences): Adapter {
     signalQuery,
     submission: (job) => submission(job, exclusive),
     update,
-    sinceQuery: (seconds) => ({ start_time: String(seconds), show_duplicates: 'true' }),
+    sinceQuery: (seconds) => ({ start_time: `uts${seconds}`, show_duplicates: 'true' }),
     currentJob: readCurrentJob,
     accountingJob: readAccountingJob,
     partition: readPartition,

@@ -3,10 +3,11 @@
  * skips: a test that did not run looks like one that passed.
  *
  * One server: SLURM_TEST_URL, SLURM_TEST_USER, SLURM_TEST_TOKEN_COMMAND (JSON argv). Several: SLURM_TEST_SERVERS, a JSON list of
- * {"name", "url", "user", "tokenCommand", "partition"?, "folder"?}.
+ * {"name", "url", "user", "tokenCommand", "apiVersion"?, "partition"?, "folder"?}.
  */
 import * as z from 'zod';
 import {
+  apiVersions,
   commandToken,
   SlurmClient,
   type JobSubmission,
@@ -20,6 +21,8 @@ const server = z.object({
   url: z.url(),
   user: z.string(),
   tokenCommand: argv,
+  /** Default: the newest that both speak. */
+  apiVersion: z.enum(apiVersions).optional(),
   /** Default: the cluster's own default. */
   partition: z.string().optional(),
   /** A folder that the job's user may write and this process may read, the same path on both sides. */
@@ -47,6 +50,7 @@ export function connectTo(row: TestServer, options: Partial<SlurmClientOptions> 
   return new SlurmClient({
     baseUrl: row.url,
     auth: { userName: row.user, token: commandToken(row.tokenCommand) },
+    apiVersion: row.apiVersion,
     ...options,
   });
 }

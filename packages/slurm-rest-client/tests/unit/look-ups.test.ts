@@ -99,7 +99,7 @@ describe('a look-up', () => {
     await withClient(noJobs, async (client, received) => {
       await client.accountingJobsByName('a.b-c', { since });
       expect(urls(received)).toEqual([
-        'GET /slurmdb/v0.0.42/jobs/?job_name=a.b-c&start_time=1700000000&show_duplicates=true',
+        'GET /slurmdb/v0.0.42/jobs/?job_name=a.b-c&start_time=uts1700000000&show_duplicates=true',
       ]);
     });
     await withClient(

@@ -1,0 +1,87 @@
+/**
+ * Releases of Slurm beside this machine's own (22.05 of Debian 12), each from another Debian release in a folder of its own:
+ * what slurm-rest-client is tested against. A further release is one more line of the list.
+ */
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StackConfig } from './stack-config.ts';
+
+interface Release {
+  release: string;
+  /** Debian's name of the distribution that has it. */
+  suite: string;
+  /** Arguments that load slurmrestd's plugins. */
+  restPlugins: string[];
+  /** Every API version that it serves and that the client speaks: each is tested. */
+  apiVersions: string[];
+}
+
+export const slurmReleases: Release[] = [
+  {
+    release: '24.11',
+    suite: 'trixie',
+    restPlugins: ['-s', 'slurmctld,slurmdbd', '-d', 'v0.0.40,v0.0.41,v0.0.42'],
+    apiVersions: ['v0.0.42', 'v0.0.41', 'v0.0.40'],
+  },
+];
+
+const packages = [
+  'slurmctld',
+  'slurmd',
+  'slurm-client',
+  'slurmrestd',
+  'slurmdbd',
+  'slurm-wlm-jwt-plugin',
+  'slurm-wlm-mysql-plugin',
+  'munge',
+  'mariadb-server',
+  'passwd',
+];
+
+/** The stack of the `index`-th release: Slurm only, with state and ports of its own. */
+export function releaseStack(config: StackConfig, index: number): StackConfig {
+  const { release, restPlugins } = found(index);
+  return {
+    ...config,
+    state: `${config.state}-${release}`,
+    portBase: config.portBase + 1000 * (index + 1),
+    slurm: { root: rootOf(config, release), restPlugins },
+  };
+}
+
+type Run = (command: string, args: string[]) => Promise<void>;
+
+/** Installs what is missing, beside its final name: an interrupted installation is never mistaken for a complete one. */
+export async function installRelease(config: StackConfig, index: number, run: Run): Promise<void> {
+  const { release, suite } = found(index);
+  const root = rootOf(config, release);
+  if (existsSync(root)) return;
+  rmSync(`${root}.part`, { recursive: true, force: true });
+  const include = `--include=${packages.join(',')}`;
+  await run('debootstrap', ['--variant=minbase', include, suite, `${root}.part`, mirror()]);
+  renameSync(`${root}.part`, root);
+}
+
+export function isInstalled(config: StackConfig, index: number): boolean {
+  return existsSync(rootOf(config, found(index).release));
+}
+
+/** Debian's mirror that this machine uses, from apt's sources. Throws if there is none. */
+function mirror(): string {
+  for (const path of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
+    if (!existsSync(path)) continue;
+    const address = /^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+\/debian)\/?(?=\s|$)/m.exec(readFileSync(path, 'utf8'));
+    if (address?.[1] !== undefined) return address[1];
+  }
+  throw new Error('no Debian mirror in /etc/apt: expected one in sources.list.d/debian.sources or sources.list');
+}
+
+function rootOf(config: StackConfig, release: string): string {
+  return join(config.cache, `slurm-${release}`);
+}
+
+function found(index: number): Release {
+  const one = slurmReleases[index];
+  if (one === undefined) throw new Error(`expected a release from 0 to ${slurmReleases.length - 1}, got ${index}`);
+  return one;
+}

@@ -1,0 +1,65 @@
+/**
+ * Where Slurm's programs come from: this machine's packages, or a folder that holds another Debian release
+ * (`config.slurm.root`). There a program sees its own /proc, in a mount namespace of its own: nothing stays mounted.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { copyFileSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { StackConfig } from './stack-config.ts';
+
+const run = promisify(execFile);
+
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** Makes the state folder. Another release sees its own folder as /: the state lies there, and a link gives it one path. */
+export function makeState(config: StackConfig): void {
+  const { state, slurm } = config;
+  if (slurm === undefined) {
+    mkdirSync(state, { recursive: true });
+    return;
+  }
+  mkdirSync(join(slurm.root, state), { recursive: true });
+  mkdirSync(dirname(state), { recursive: true });
+  if (lstatSync(state, { throwIfNoEntry: false }) === undefined) symlinkSync(join(slurm.root, state), state);
+  copyFileSync('/etc/hosts', join(slurm.root, 'etc/hosts'));
+}
+
+/** `argv` as it is, or wrapped so that it runs in the release's folder with the pid of whoever starts it. */
+export function within(config: StackConfig, argv: [string, ...string[]], owner?: Owner): [string, ...string[]] {
+  if (config.slurm === undefined) return argv;
+  const user = owner === undefined ? [] : [`--setgid=${owner.gid}`, `--setuid=${owner.uid}`];
+  return ['/usr/bin/unshare', '--mount', `--root=${config.slurm.root}`, '--mount-proc', ...user, ...argv];
+}
+
+/** How a service starts as `owner` (default: root): by the wrapper, or by the uid and gid of the process itself. */
+export function launchAs(config: StackConfig, argv: [string, ...string[]], owner?: Owner) {
+  return { argv: within(config, argv, owner), ...(config.slurm === undefined ? owner : {}) };
+}
+
+/** Runs a program to its end as root. Returns its stdout; rejects unless it exits with 0. */
+export async function execute(
+  config: StackConfig,
+  argv: [string, ...string[]],
+  env: Record<string, string>,
+): Promise<string> {
+  const [command, ...args] = within(config, argv);
+  return (await run(command, args, { env })).stdout;
+}
+
+/** uid and gid of a system user, here or in the release's folder. Throws if there is none. */
+export function identity(config: StackConfig, user: string): Owner {
+  if (config.slurm === undefined) {
+    const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: 'pipe' }));
+    return { uid: id('-u'), gid: id('-g') };
+  }
+  const lines = readFileSync(join(config.slurm.root, 'etc/passwd'), 'utf8').split('\n');
+  const fields = lines.find((line) => line.startsWith(`${user}:`))?.split(':');
+  if (fields === undefined) throw new Error(`${config.slurm.root} has no user "${user}"`);
+  return { uid: Number(fields[2]), gid: Number(fields[3]) };
+}
