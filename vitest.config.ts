@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Three projects, because they need different company: none, a Temporal dev server, the whole local stack. */
+/** Four projects, because they need different company: none, a Temporal dev server, the whole local stack, one to break. */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -32,6 +32,18 @@ export default defineConfig({
           name: 'live',
           include: ['tests/live/**/*.test.ts', 'packages/*/tests/live/**/*.test.ts'],
           testTimeout: 900_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['tests/faults/**/*.test.ts'],
+          globalSetup: ['tests/faults/global-setup.ts'],
+          testTimeout: 600_000,
           hookTimeout: 600_000,
           maxWorkers: 1,
           fileParallelism: false,

@@ -5,7 +5,6 @@
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { type RunStatus, type Stage, stages } from '../domain/names.ts';
-import type { RunPlan } from '../domain/plan.ts';
 import type { OperatorQuestion, RunView, StageView } from '../domain/progress.ts';
 import { viewQuery } from './messages.ts';
 
@@ -27,7 +26,7 @@ const marks: Record<StageView['status'], string> = {
 export class RunBoard {
   readonly #view: RunView;
 
-  constructor(plan: RunPlan) {
+  constructor(plan: { run: string; recipe: { name: string } }) {
     this.#view = {
       run: plan.run,
       recipe: plan.recipe.name,

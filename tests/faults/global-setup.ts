@@ -1,0 +1,20 @@
+/** One stack for all fault tests, from nothing. `FAULTS_KEEP=1` leaves it up and takes up the one that stands. */
+import { rmSync } from 'node:fs';
+import { down, up } from '../../infra/local/stack.ts';
+import { config, furnish, startWorker, stopWorker } from './stack.ts';
+
+export async function setup(): Promise<() => Promise<void>> {
+  const keep = process.env['FAULTS_KEEP'] === '1';
+  const quiet = () => undefined;
+  if (!keep) {
+    await down(config, quiet);
+    rmSync(config.state, { recursive: true, force: true });
+  }
+  await up(config, quiet);
+  await furnish();
+  await startWorker();
+  return async () => {
+    await stopWorker();
+    if (!keep) await down(config, quiet);
+  };
+}

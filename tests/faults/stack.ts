@@ -1,0 +1,149 @@
+/** The stack that the fault tests break: its own state and ports, real Temporal, real Slurm, a worker of its own. */
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { isAlive, type ProcessRecord, running, start, stop } from '../../infra/local/processes.ts';
+import type { Service } from '../../infra/local/service.ts';
+import { services } from '../../infra/local/services.ts';
+import { slurmEnv } from '../../infra/local/slurm-services.ts';
+import {
+  folders,
+  localEnvironment,
+  port,
+  type StackConfig,
+  stackConfig,
+  users,
+} from '../../infra/local/stack-config.ts';
+
+const run = promisify(execFile);
+const base = stackConfig();
+
+export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 20_000 };
+export const where = folders(config);
+export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
+/** Between worker and slurmrestd stands the tests' proxy. */
+export const proxyPort = config.portBase + 900;
+export const restPort = port(config, 'slurmrestd');
+export const trainer = join(config.state, 'trainer');
+export const counters = join(config.state, 'counters');
+const tokenFile = join(where.local, 'slurm.token');
+
+/** What a fresh stack needs beyond `up`: the stand-in trainer, a folder for counters, a token file. */
+export async function furnish(): Promise<void> {
+  rmSync(trainer, { recursive: true, force: true });
+  cpSync(fileURLToPath(new URL('trainer', import.meta.url)), trainer, { recursive: true });
+  mkdirSync(counters, { recursive: true });
+  chmodSync(counters, 0o777);
+  await writeToken(86_400);
+}
+
+/** A token for this many seconds, in the file that the worker reads. */
+export async function writeToken(seconds: number): Promise<void> {
+  const token = await slurm('scontrol', 'token', `username=${users.job}`, `lifespan=${seconds}`);
+  writeFileSync(tokenFile, token, { mode: 0o600 });
+}
+
+/** Runs one of Slurm's own programs as root. */
+export async function slurm(program: string, ...args: string[]): Promise<string> {
+  return (await run(program, args, { env: slurmEnv(config) })).stdout.trim();
+}
+
+/** Changes lines of slurm.conf (`MinJobAge` → `2`) and has the controller read it again. */
+export async function reconfigure(changes: Record<string, string>): Promise<void> {
+  const path = join(where.slurm, 'slurm.conf');
+  let text = readFileSync(path, 'utf8');
+  for (const [key, value] of Object.entries(changes)) {
+    text = text.replace(new RegExp(`^${key}=.*$`, 'm'), `${key}=${value}`);
+  }
+  writeFileSync(path, text);
+  await slurm('scontrol', 'reconfigure');
+}
+
+function record(name: string): string {
+  return join(where.pids, `${name}.json`);
+}
+
+function service(name: string): Service {
+  const found = services(config).find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no such service: ${name}`);
+  return found;
+}
+
+/** The process of a service. Throws if it does not run. */
+export function processOf(name: string): ProcessRecord {
+  const found = running(record(name));
+  if (found === undefined) throw new Error(`${name} does not run`);
+  return found;
+}
+
+export function signal(name: string, what: NodeJS.Signals): void {
+  process.kill(processOf(name).pid, what);
+}
+
+/** kill -9, and waits until it is gone. */
+export async function kill(name: string): Promise<void> {
+  const found = processOf(name);
+  process.kill(found.pid, 'SIGKILL');
+  while (isAlive(found)) await sleep(20);
+}
+
+/** Starts a service that does not run, with its own launch or another environment, and waits until it is ready. */
+export async function launch(name: string, env: Record<string, string> = {}): Promise<void> {
+  const one = service(name);
+  const launching = one.launch();
+  start(record(name), {
+    ...launching,
+    env: { ...launching.env, ...env },
+    log: join(where.logs, `${name}.log`),
+    fingerprint: 'faults',
+  });
+  const until = Date.now() + one.deadlineSeconds * 1000;
+  for (;;) {
+    try {
+      await one.ready();
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await sleep(150);
+    }
+  }
+}
+
+/** The worker under test: the product's, asking the proxy, with a token file and short intervals. */
+export async function startWorker(): Promise<void> {
+  if (existsSync(record('worker'))) await stop(record('worker'), 40_000);
+  const { argv, cwd } = service('worker').launch();
+  const { CRITIC_SLURM_TOKEN_COMMAND: _, ...environment } = localEnvironment(config);
+  rmSync(where.workerReady, { force: true });
+  start(record('worker'), {
+    argv,
+    cwd,
+    log: join(where.logs, 'worker.log'),
+    fingerprint: 'faults',
+    env: {
+      ...environment,
+      PATH: process.env['PATH'] ?? '',
+      HOME: where.local,
+      CRITIC_READY_FILE: where.workerReady,
+      CRITIC_SLURM_URL: `http://127.0.0.1:${proxyPort}`,
+      CRITIC_SLURM_TOKEN_FILE: tokenFile,
+      CRITIC_PYTHON: '/usr/bin/python3',
+      CRITIC_POLL_INTERVAL_MS: '1000',
+      CRITIC_FILE_INTERVAL_MS: '300',
+    },
+  });
+  const until = Date.now() + 120_000;
+  while (!existsSync(where.workerReady)) {
+    if (Date.now() > until || running(record('worker')) === undefined) {
+      throw new Error(`the worker does not get ready: see ${where.logs}/worker.log`);
+    }
+    await sleep(100);
+  }
+}
+
+export async function stopWorker(): Promise<void> {
+  await stop(record('worker'), 40_000);
+}
