@@ -30,8 +30,8 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
       const job = await findJob(deps, jobId, prepared.name).catch((error: unknown) => {
         throw toFailure(error, `look up job ${jobId} ("${prepared.name}")`);
       });
-      const outcome = await findOutcome(directory);
-      const result = await findResult(directory);
+      const outcome = ours(await findOutcome(directory), prepared.name);
+      const result = ours(await findResult(directory), prepared.name);
       const facts: JobFacts = {
         slurm: job === undefined ? undefined : slurmFacts(job),
         outcome: value(outcome),
@@ -69,8 +69,14 @@ async function findJob(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: s
 }
 
 function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {
-  const { state, flags, reason, exit, failedNode, nodes } = job;
-  return { state, flags, reason, exit, failedNode, nodes };
+  const { state, flags, reason, exit, failedNode, nodes, restartCount: restarts } = job;
+  return { state, flags, reason, exit, failedNode, nodes, restarts };
+}
+
+/** A file that names another attempt is evidence of a fault, not of how this one ended. */
+function ours<T extends { name: string }>(found: Found<T>, name: string): Found<T> {
+  if (found.kind !== 'read' || found.value.name === name) return found;
+  return { kind: 'unreadable', why: `a file of attempt "${found.value.name}" stands in the folder of "${name}"` };
 }
 
 function value<T>(found: Found<T>): T | undefined {

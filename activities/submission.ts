@@ -5,8 +5,10 @@
  *
  * kill -9 before the POST: `submission.json` says `intended`, the name is looked for, nothing is found for a healthy
  * minute, it is posted. Between POST and answer: the name is found and adopted. After the answer: the file has the id.
+ * Once it is certain that nothing was created, the file goes: the next attempt posts at once.
  * What slips through anyway meets `dependency: singleton` and the claim in the job script.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context, log } from '@temporalio/activity';
@@ -44,10 +46,16 @@ export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 's
         if (found !== undefined) return settle(record, found, true);
       }
       await writeSubmission(record, { state: 'intended', since: new Date().toISOString() });
-      const jobId = await post(deps, input, directory);
-      if (jobId !== undefined) return settle(record, jobId, false);
+      const sent = await post(deps, input, directory);
+      if (sent.kind === 'accepted') return settle(record, sent.jobId, false);
+      if (sent.kind !== 'unknown') {
+        await rm(record);
+        if (sent.kind === 'not-delivered') throw sent.error;
+        return { jobId: '', adopted: false, refused: sent.why };
+      }
       const found = await findForCertain(deps, name, denialMs);
       if (found !== undefined) return settle(record, found, true);
+      await rm(record);
       throw ApplicationFailure.retryable(
         `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
         'SlurmUnavailable',
@@ -56,8 +64,17 @@ export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 's
   };
 }
 
-/** One POST, never repeated here. The id; undefined if it is not known whether the job exists; throws if it was refused. */
-async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string) {
+type Sent =
+  | { kind: 'accepted'; jobId: string }
+  /** Slurm said no, and will again: a person must change something. */
+  | { kind: 'refused'; why: string }
+  /** There is certainly no job, and there may be one if it is sent again. */
+  | { kind: 'not-delivered'; error: Error }
+  /** There may be a job, now or soon. */
+  | { kind: 'unknown' };
+
+/** One POST, never repeated here. Throws only what is no answer of Slurm. */
+async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
   const { order, attempt, changes } = input;
   const request = renderJobRequest(order, attempt, changes, { python: deps.job.python, directory });
   try {
@@ -71,33 +88,41 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
     });
     for (const warning of answer.warnings)
       log.warn('slurmrestd warned about a submission', { name: request.name, warning });
-    return answer.jobId;
+    return { kind: 'accepted', jobId: answer.jobId };
   } catch (error) {
-    if (error instanceof SlurmError && error.delivery === 'unknown') {
+    if (!(error instanceof SlurmError)) throw toFailure(error, `submit job "${request.name}"`);
+    if (error.delivery === 'unknown') {
       log.warn('ambiguous answer to a submission, looking for the job by its name', {
         name: request.name,
         why: error.message,
       });
-      return undefined;
+      return { kind: 'unknown' };
     }
-    throw toFailure(error, `submit job "${request.name}"`);
+    const final = error.kind === 'refused' || error.kind === 'protocol';
+    return final ? { kind: 'refused', why: error.message } : { kind: 'not-delivered', error };
   }
 }
 
-/** Looks for a name until it is found or a healthy controller has denied it without a break for `patienceMs`. */
+/**
+ * Looks for a name until it is found or a healthy controller has denied it for `patienceMs` in all. Only time between two
+ * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
+ */
 async function findForCertain(deps: Pick<ActivityDeps, 'slurm'>, name: string, patienceMs: number) {
   const signal = Context.current().cancellationSignal;
-  let deniedSince: number | undefined;
+  let deniedMs = 0;
+  let lastDenial: number | undefined;
   for (;;) {
     Context.current().heartbeat({ state: 'looking', note: `looking for job "${name}" by its name` });
     try {
       const jobId = await findByName(deps, name);
       if (jobId !== undefined) return jobId;
-      deniedSince ??= Date.now();
-      if (Date.now() - deniedSince >= patienceMs) return undefined;
+      const now = performance.now();
+      deniedMs += lastDenial === undefined ? 0 : now - lastDenial;
+      lastDenial = now;
+      if (deniedMs >= patienceMs) return undefined;
     } catch (error) {
       if (!(error instanceof SlurmError)) throw error;
-      deniedSince = undefined;
+      lastDenial = undefined;
     }
     await sleep(lookIntervalMs);
     signal.throwIfAborted();

@@ -56,8 +56,11 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
 function observe(polled: PolledState, outcomeSince: number | undefined): JobObservation | undefined {
   const settled = outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs;
   switch (polled.kind) {
-    case 'known':
-      return { ...describe(polled.job), over: isTerminal(polled.job) || settled };
+    case 'known': {
+      // One id is one attempt: what Slurm puts back into its queue would only meet its own claim.
+      const over = isTerminal(polled.job) || settled || polled.job.restartCount > 0;
+      return { ...describe(polled.job), over };
+    }
     case 'absent': {
       const over = outcomeSince !== undefined || Date.now() - polled.healthySince >= absentMs;
       return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;

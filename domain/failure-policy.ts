@@ -47,6 +47,8 @@ export const defaultPolicy: FailurePolicy = {
   'node-failed': elsewhere,
   'launch-failed': { ...elsewhere, retries: 2 },
   preempted: { ...again, retries: 1000, counted: false },
+  requeued: { ...again, retries: 1000, counted: false },
+  refused: atOnce,
   'time-limit': onward,
   checkpointed: onward,
   'out-of-memory': { ...again, retries: 1, changes: { memoryFactor: 1.5 } },

@@ -22,6 +22,8 @@ export interface SubmittedJob {
   jobId: string;
   /** True if the job had been submitted before (found by its name) and this call sent nothing. */
   adopted: boolean;
+  /** Set if Slurm turned it down for good; then there is no job and `jobId` is empty. What it said. */
+  refused?: string;
 }
 
 /** What a watcher saw. It returns on a change of state and when the job is over. */

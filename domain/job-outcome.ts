@@ -9,6 +9,8 @@ export type JobClass =
   | 'checkpointed'
   | 'time-limit'
   | 'preempted'
+  | 'requeued'
+  | 'refused'
   | 'node-failed'
   | 'out-of-memory'
   | 'gpu-out-of-memory'
@@ -33,6 +35,8 @@ export interface JobFacts {
         exit: { kind: string; code: number | undefined; signal: number | undefined };
         failedNode: string | undefined;
         nodes: string[];
+        /** Times that Slurm put it back into its queue. */
+        restarts: number;
       }
     | undefined;
   outcome: Outcome | undefined;
@@ -68,7 +72,10 @@ export function classifyOutcome(facts: JobFacts): Classified {
 
 /** States that say more than an exit code does. */
 function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
-  const checkpointed = outcome?.exit_code === 85;
+  const after = outcome?.exit_code === 85 ? ' after it had checkpointed' : '';
+  if (slurm !== undefined && slurm.restarts > 0) {
+    return { jobClass: 'requeued', evidence: `Slurm put it back into its queue (${slurm.reason})` };
+  }
   switch (slurm?.state) {
     case 'TIMEOUT':
     case 'DEADLINE':
@@ -84,7 +91,7 @@ function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
     case 'OUT_OF_MEMORY':
       return { jobClass: 'out-of-memory', evidence: 'host memory ran out (OUT_OF_MEMORY)' };
     case 'CANCELLED':
-      return checkpointed ? undefined : { jobClass: 'cancelled-by-other', evidence: 'somebody cancelled the job' };
+      return { jobClass: 'cancelled-by-other', evidence: `somebody cancelled the job${after}` };
     default:
       break;
   }

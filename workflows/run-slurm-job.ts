@@ -76,6 +76,7 @@ async function runAttempt(
       { activityId: activityId(stage, attempt, 'submit'), summary: prepared.name },
       [{ order, attempt, changes }],
     );
+    if (job.refused !== undefined) return refusedAttempt(job.refused);
     desk.board.stage(stage, { jobId: job.jobId, ...(job.adopted ? { note: 'adopted a job found by its name' } : {}) });
     await watch(order, prepared, job, desk);
     const collected = await clusterActivities.collectAttempt.executeWithOptions(
@@ -85,6 +86,7 @@ async function runAttempt(
     const { slurmState: state, seconds, gpuHours } = collected;
     desk.board.stage(stage, { jobState: state });
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state, seconds, gpuHours });
+    if (collected.jobClass === 'requeued') await cancelForCertain(order, prepared);
     return collected;
   } catch (error) {
     if (isCancellation(error)) await cancelForCertain(order, prepared);
@@ -115,6 +117,12 @@ async function watch(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJ
     desk.board.stage(stage, { jobState: seen.state, note });
     if (seen.over) return;
   }
+}
+
+/** An attempt that Slurm turned down: there is no job to watch or collect. */
+function refusedAttempt(evidence: string): CollectedAttempt {
+  const nothing = { logTail: '', node: '', progress: null, checkpoint: null, gpuHours: 0, seconds: 0 };
+  return { jobClass: 'refused', evidence, slurmState: 'REFUSED', ...nothing };
 }
 
 /** Cancels whatever runs under the attempt's name, even if the submit's answer never came. Survives the cancellation. */

@@ -25,7 +25,7 @@ function outcome(exit_code: number, signal: string | null = null): Outcome {
 
 function slurm(state: string, more: Partial<Slurm> = {}): Slurm {
   const exit = { kind: 'success', code: 0, signal: undefined };
-  return { state, flags: [], reason: 'None', exit, failedNode: undefined, nodes: ['n1'], ...more };
+  return { state, flags: [], reason: 'None', exit, failedNode: undefined, nodes: ['n1'], restarts: 0, ...more };
 }
 
 /** A job that did everything; a test changes what matters to it. */
@@ -67,9 +67,15 @@ describe('by Slurm’s state, whatever the exit code', () => {
     ['host memory', cut('OUT_OF_MEMORY', { exit: signaled(125) }), 'out-of-memory'],
     ['cancelled by somebody', cut('CANCELLED'), 'cancelled-by-other'],
     [
-      'cancelled after the checkpoint that was asked for',
+      'cancelled by somebody, with a checkpoint on TERM: it must not just start again',
       { ...cut('CANCELLED'), outcome: outcome(85) },
-      'checkpointed',
+      'cancelled-by-other',
+    ],
+    ['put back into the queue', cut('PENDING', { restarts: 1 }), 'requeued'],
+    [
+      'put back into the queue with a checkpoint',
+      { ...cut('PENDING', { restarts: 1 }), outcome: outcome(85) },
+      'requeued',
     ],
     ['the launch failed, by flag', cut('FAILED', { flags: ['LAUNCH_FAILED'] }), 'launch-failed'],
     ['the launch failed, by reason', cut('FAILED', { reason: 'JobLaunchFailure' }), 'launch-failed'],
