@@ -8,6 +8,7 @@ import type { ActivityDeps } from './deps.ts';
 import { createEvaluationActivities } from './evaluation.ts';
 import { createImportActivities } from './imports.ts';
 import { createLookUpActivities } from './look-up.ts';
+import { createOrphanActivities } from './orphans.ts';
 import { createRecordActivities } from './records.ts';
 import { createReportActivities } from './report.ts';
 import { createSubmissionActivities } from './submission.ts';
@@ -26,6 +27,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createWatchActivities(deps),
     ...createCollectActivities(deps),
     ...createCancelActivities(deps),
+    ...createOrphanActivities(deps),
     ...createEvaluationActivities(deps),
     ...createGateActivities(deps),
     ...createReportActivities(deps),

@@ -32,6 +32,9 @@ export const taskQueues = {
   llm: 'critic-llm',
 } as const;
 
+/** The schedule that looks for jobs whose run is over, and its workflows. */
+export const reaper = { scheduleId: 'critic-reaper', workflowId: 'critic-reaper' } as const;
+
 /** Search attributes and their Temporal types; registered at every start of the local stack. Never a secret. */
 export const searchAttributes = {
   CriticRecipe: 'KEYWORD',

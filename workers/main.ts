@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import {
   DefaultLogger,
   makeTelemetryFilterString,
@@ -19,6 +20,7 @@ import { createActivities } from '../activities/index.ts';
 import { JobPoller } from '../activities/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
+import { ensureReaper } from './reaper-schedule.ts';
 
 async function main(): Promise<void> {
   const config = workerConfig(process.env);
@@ -29,6 +31,8 @@ async function main(): Promise<void> {
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
   });
   const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
+  const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
+  await ensureReaper(client, config.CRITIC_REAPER_INTERVAL_MS);
   const deps = buildDeps(config);
   const workers = await createWorkers(config, connection, deps);
   const running = workers.map((worker) => worker.run());

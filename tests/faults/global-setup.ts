@@ -1,6 +1,6 @@
 /** One stack for all fault tests, from nothing. `FAULTS_KEEP=1` leaves it up and takes up the one that stands. */
 import { rmSync } from 'node:fs';
-import { down, up } from '../../infra/local/stack.ts';
+import { down, status, up } from '../../infra/local/stack.ts';
 import { config, furnish, startWorker, stopWorker } from './stack.ts';
 
 export async function setup(): Promise<() => Promise<void>> {
@@ -10,7 +10,8 @@ export async function setup(): Promise<() => Promise<void>> {
     await down(config, quiet);
     rmSync(config.state, { recursive: true, force: true });
   }
-  await up(config, quiet);
+  const stands = status(config).every(({ name, state }) => name === 'worker' || state === 'running');
+  if (!keep || !stands) await up(config, quiet);
   await furnish();
   await startWorker();
   return async () => {

@@ -17,6 +17,8 @@ export interface Wish {
   deaf?: boolean;
   sabotage?: 'no-outcome' | 'truncated-outcome' | 'lying-outcome' | 'half-done' | 'hang';
   resources?: Partial<JobOrder['resources']>;
+  /** Counter file, if not the run's own. */
+  counter?: string;
 }
 
 let number = 0;
@@ -28,7 +30,7 @@ export function newRun(word: string): string {
 }
 
 export function order(run: string, wish: Wish = {}, stage: JobStage = 'sft'): JobOrder {
-  const { steps = 3, stepSeconds = 0.3, checkpoints, deaf, sabotage, resources } = wish;
+  const { steps = 3, stepSeconds = 0.3, checkpoints, deaf, sabotage, resources, counter = join(counters, run) } = wish;
   const ingredients = { run, stage };
   return {
     run,
@@ -37,7 +39,7 @@ export function order(run: string, wish: Wish = {}, stage: JobStage = 'sft'): Jo
     ingredients,
     model: '/nowhere',
     inputs: {},
-    params: { counter: join(counters, run), step_seconds: stepSeconds, checkpoints, deaf, sabotage },
+    params: { counter, step_seconds: stepSeconds, checkpoints, deaf, sabotage },
     seed: 1,
     threads: 1,
     planned: { steps, rows: null },

@@ -132,6 +132,7 @@ export async function startWorker(): Promise<void> {
       CRITIC_SLURM_TOKEN_FILE: tokenFile,
       CRITIC_PYTHON: '/usr/bin/python3',
       CRITIC_POLL_INTERVAL_MS: '1000',
+      CRITIC_REAPER_INTERVAL_MS: '5000',
       CRITIC_FILE_INTERVAL_MS: '300',
     },
   });

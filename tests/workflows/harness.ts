@@ -79,6 +79,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     watchJob: async () => ({ state: 'COMPLETED', reason: '', node: 'n1', over: true }),
     collectAttempt: async () => completed,
     cancelJob: async () => ({ jobId: '101' }),
+    findOrphans: async () => [],
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),
     judgeGate: async () => ({ passed: true, reasons: ['good'], mainScore: 0.5, champion: null }),
