@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { fixture } from './fixture.ts';
+import { accounted, counted, newRun, queued, runningJob, settled, starts, story, until } from './runs.ts';
+import { kill, launch, reconfigure, signal, slurm, startWorker, stopWorker, writeToken } from './stack.ts';
+
+const { proxy, runs } = ((stand) => ({ proxy: () => stand.proxy, runs: () => stand.runs }))(fixture());
+const once = ['start a1', 'step 1 a1', 'step 2 a1', 'step 3 a1', 'end a1'];
+const long = { steps: 30, stepSeconds: 0.5 };
+const longOnce = ['start a1', ...Array.from({ length: 30 }, (_, i) => `step ${i + 1} a1`), 'end a1'];
+
+/** What a run left: the jobs' own lines, what is queued, what slurmdbd has. */
+async function end(run: string) {
+  await runs().client.workflow.getHandle(run).result();
+  await until('slurmdbd has it', 30, async () => (await accounted(run)).every((state) => state === 'COMPLETED'));
+  return { story: story(run), queued: await queued(run), jobs: await accounted(run) };
+}
+
+const ran = (lines: string[]) => ({ story: lines, queued: [], jobs: ['COMPLETED'] });
+
+describe('a Slurm that fails', () => {
+  it('slurmctld stands still at the submission: the answer is 5004, the job appears later, is adopted and runs once', async () => {
+    const run = newRun('frozen');
+    signal('slurmctld', 'SIGSTOP');
+    await runs().start(run);
+    const post = await until('the answer to the submission', 60, () =>
+      proxy().seen.find((one) => one.method === 'POST' && one.answers.length > 0),
+    );
+    expect(post.answers[0]).toContain('5004');
+    expect(starts(run)).toEqual([]);
+    signal('slurmctld', 'SIGCONT');
+    expect(await end(run)).toEqual(ran(once));
+    expect(proxy().seen.filter((one) => one.method === 'POST')).toHaveLength(1);
+    expect((await runs().view(run)).stages.find((one) => one.stage === 'sft')?.note).not.toContain('attempt 2');
+  });
+
+  it('slurmctld is dead for 30 s while a job is watched and another submitted: both run once', async () => {
+    const [watched, submitted] = [newRun('ctld-watched'), newRun('ctld-submitted')];
+    await runs().start(watched, long);
+    await runningJob(watched);
+    await kill('slurmctld');
+    await runs().start(submitted);
+    await sleep(30_000);
+    await launch('slurmctld');
+    expect(await end(watched)).toEqual(ran(longOnce));
+    expect(await end(submitted)).toEqual(ran(once));
+  });
+
+  it('slurmrestd is dead for a while and started again: the job is watched on, a second one submitted once', async () => {
+    const [watched, submitted] = [newRun('rest-watched'), newRun('rest-submitted')];
+    await runs().start(watched, long);
+    await runningJob(watched);
+    await kill('slurmrestd');
+    await runs().start(submitted);
+    await sleep(10_000);
+    await launch('slurmrestd');
+    expect(await end(watched)).toEqual(ran(longOnce));
+    expect(await end(submitted)).toEqual(ran(once));
+  });
+
+  it('slurmdbd is dead: the job runs and is collected all the same', async () => {
+    const run = newRun('dbd');
+    await kill('slurmdbd');
+    await runs().start(run);
+    await runs().client.workflow.getHandle(run).result();
+    expect(story(run)).toEqual(once);
+    await launch('slurmdbd');
+  });
+
+  it('the token expires in mid-run: the job is unknown, not failed, and goes on with a new token', async () => {
+    const run = newRun('token');
+    await writeToken(10);
+    await runs().start(run, long);
+    await until('the job has ended', 90, () => story(run).at(-1) === 'end a1');
+    await sleep(3_000);
+    await writeToken(86_400);
+    expect(await end(run)).toEqual(ran(longOnce));
+  });
+
+  it('the job is purged from slurmctld before the first poll: slurmdbd and its own files tell how it ended', async () => {
+    const run = newRun('purged');
+    await reconfigure({ MinJobAge: '2' });
+    await runs().start(run, { steps: 10, stepSeconds: 0.5 });
+    const id = await runningJob(run);
+    await stopWorker();
+    await until('the job has ended', 60, () => story(run).at(-1) === 'end a1');
+    const gone = () =>
+      slurm('scontrol', 'show', 'job', id).then(
+        () => undefined,
+        () => true,
+      );
+    await until('slurmctld has forgotten the job', 180, gone);
+    await startWorker();
+    await runs().client.workflow.getHandle(run).result();
+    await reconfigure({ MinJobAge: '300' });
+    expect(starts(run)).toEqual(['start a1']);
+    await expect.poll(() => accounted(run), settled).toEqual(['COMPLETED']);
+  });
+});
+
+describe('a Temporal that fails', () => {
+  it('the Temporal server is killed and started again in mid-run: the run goes on, the job runs once', async () => {
+    const run = newRun('temporal');
+    await runs().start(run, long);
+    await runningJob(run);
+    await kill('temporal');
+    await sleep(5_000);
+    await launch('temporal');
+    await until('the run is there again', 60, () => runs().view(run));
+    expect(await end(run)).toEqual(ran(longOnce));
+    expect(counted(run)).toHaveLength(32);
+  });
+});
