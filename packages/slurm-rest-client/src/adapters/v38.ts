@@ -59,7 +59,8 @@ function submission(job: JobSubmission): Rendered {
       ...optional('exclude_nodes', job.excludedNodes.length === 0 ? undefined : job.excludedNodes.join(',')),
       ...optional('exclusive', job.exclusive === true ? 'exclusive' : undefined),
       ...optional('hold', job.hold === true ? true : undefined),
-      requeue: job.requeue,
+      // `requeue` with any value, false too, sets Requeue=1 [measured on 22.05.8]; this is how to say no.
+      ...(job.requeue ? { requeue: true } : { no_requeue: true }),
       comment: job.comment,
     },
   };

@@ -46,7 +46,7 @@ describe('the request body', () => {
         exclude_nodes: 'a100-7,a100-9',
         exclusive: 'exclusive',
         hold: true,
-        requeue: false,
+        no_requeue: true,
         comment: 'critic run 7',
       },
     });
@@ -109,13 +109,14 @@ describe('the request body', () => {
       'tasks',
       'cpus_per_task',
       'time_limit',
-      'requeue',
+      'no_requeue',
       'comment',
     ]);
     const modernJob = jobOf((await sent('v0.0.42', smallJob)).body);
     expect(modernJob).not.toHaveProperty('tres_per_node');
     expect(modernJob).not.toHaveProperty('excluded_nodes');
     expect(modernJob).toMatchObject({ requeue: false });
+    expect(jobOf((await sent('v0.0.38', { ...smallJob, requeue: true })).body)).toMatchObject({ requeue: true });
   });
 
   test('of GPUs without a type names just the count', async () => {
