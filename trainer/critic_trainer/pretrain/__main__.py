@@ -13,65 +13,73 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from .architecture import build_model, build_processor
 from .batches import Conversations
 from .conversations import corpus
+from .vision import train_vision
+
+VISION = (1500, 2.0e-3)  # steps, peak learning rate
+# Phase, steps, peak learning rate. The second pass of "reading" sees the first one's conversations again, and more.
+SCHEDULE = (
+    ("naming", 4000, 2.5e-3),
+    ("reporting", 1800, 2.0e-3),
+    ("reading", 1000, 2.0e-3),
+    ("reading", 1300, 2.0e-3),
+)
+_VISION_RATE = 0.3  # the tower's share of the rate once it can see
 
 
 def main() -> None:
-    """Trains, measures on held-out scenes with real and with shuffled pictures, saves."""
+    """The tower, then the phases of conversation; saves and measures after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=20251118)
-    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=2.5e-3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--snapshot-every", type=int, default=1000)
+    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     processor = build_processor(corpus(args.seed, 3000), args.out)
     model = build_model(processor)
-    data = Conversations(processor.tokenizer, args.seed, args.batch_size)
-    started = time.time()
-    train(model, data, args, started)
-    held_out = Conversations(processor.tokenizer, args.seed + 1, 64)
     card = {
         "seed": args.seed,
-        "steps": args.steps,
         "batch_size": args.batch_size,
-        "learning_rate": args.learning_rate,
+        "threads": args.threads,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "minutes": round((time.time() - started) / 60, 1),
-        "held_out_cross_entropy": measure(model, held_out),
+        "vision": {"steps": VISION[0], "learning_rate": VISION[1], "right": train_vision(model, args.seed, *VISION)},
+        "phases": [],
     }
-    model.save_pretrained(args.out)
-    (args.out / "pretraining.json").write_text(json.dumps(card, indent=2) + "\n")
-    print(json.dumps(card), flush=True)
+    for phase, steps, peak in SCHEDULE:
+        train(model, Conversations(processor.tokenizer, args.seed, args.batch_size, phase), steps, peak)
+        held_out = measure(model, Conversations(processor.tokenizer, args.seed + 1, 64, phase))
+        done = {"phase": phase, "steps": steps, "learning_rate": peak, "held_out_cross_entropy": held_out}
+        card["phases"].append(done)
+        model.save_pretrained(args.out)
+        (args.out / "pretraining.json").write_text(json.dumps(card, indent=2) + "\n")
+        print(json.dumps(card), flush=True)
 
 
-def train(
-    model: Qwen2_5_VLForConditionalGeneration, data: Conversations, args: argparse.Namespace, start: float
-) -> None:
-    """AdamW, 100 steps of warm-up, cosine to a twentieth. Snapshots let one look at an unfinished model."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+def train(model: Qwen2_5_VLForConditionalGeneration, data: Conversations, steps: int, peak: float) -> None:
+    """AdamW from scratch in each phase: 100 steps of warm-up, cosine to a twentieth."""
+    tower = list(model.model.visual.parameters())
+    seen = {id(parameter) for parameter in tower}
+    words = [parameter for parameter in model.parameters() if id(parameter) not in seen]
+    groups = [{"params": tower, "share": _VISION_RATE}, {"params": words, "share": 1.0}]
+    optimiser = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.99), weight_decay=0.01)
     model.train()
-    total = 0.0
-    for step, batch in zip(range(1, args.steps + 1), DataLoader(data, batch_size=None, num_workers=1), strict=False):
-        share = step / args.steps
-        rate = args.learning_rate * min(1, step / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+    started, total = time.time(), 0.0
+    for step, batch in zip(range(1, steps + 1), DataLoader(data, batch_size=None, num_workers=1), strict=False):
+        rate = peak * min(1, step / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         total += loss.item()
-        if step % 50 == 0:
-            print(f"step {step} loss {total / 50:.4f} minutes {(time.time() - start) / 60:.1f}", flush=True)
+        if step % 100 == 0:
+            minutes = (time.time() - started) / 60
+            print(f"{data.phase} step {step} loss {total / 100:.4f} minutes {minutes:.1f}", flush=True)
             total = 0.0
-        if step % args.snapshot_every == 0:
-            model.save_pretrained(args.out)
 
 
 @torch.no_grad()

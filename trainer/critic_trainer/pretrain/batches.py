@@ -8,7 +8,7 @@ from PIL import Image
 from torch.utils.data import IterableDataset
 from transformers import PreTrainedTokenizerFast
 
-from .conversations import conversation
+from .conversations import PHASES, conversation
 
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 _STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
@@ -29,21 +29,23 @@ def patches(images: list[Image.Image]) -> torch.Tensor:
 class Conversations(IterableDataset):
     """Endless batches; batch i depends on the seed and i alone."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_size: int, start: int = 0) -> None:
-        self.tokenizer, self.seed, self.batch_size, self.start = tokenizer, seed, batch_size, start
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_size: int, phase: str = "reporting"
+    ) -> None:
+        self.tokenizer, self.seed, self.batch_size, self.phase = tokenizer, seed, batch_size, phase
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        index = self.start
+        index = 0
         while True:
             yield self.batch(index)
             index += 1
 
     def batch(self, index: int) -> dict[str, torch.Tensor]:
         """input_ids, attention_mask, labels (B, L); pixel_values (B * 32, 1176); image_grid_thw (2 B, 3)."""
-        rng = np.random.default_rng([self.seed, 2, index])
+        rng = np.random.default_rng([self.seed, 2 + PHASES.index(self.phase), index])
         rows, images = [], []
         for _ in range(self.batch_size):
-            talk = conversation(rng)
+            talk = conversation(rng, self.phase)
             rows.append(self._encode(talk.turns))
             images += [talk.source, talk.edited]
         length = max(len(ids) for ids, _ in rows)
