@@ -73,6 +73,8 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
   derivedExit: JobExit;
   /** Times it was requeued; 0 where the API version does not say (slurmdbd before v0.0.42). */
   restartCount: number;
+  /** Whether Slurm may run it again by itself, after a node failure or a preemption. Undefined: not said (slurmdbd rows). */
+  requeue: boolean | undefined;
   /** Allocated nodes, expanded: `a[1-2]` is ['a1', 'a2']. Empty while pending. */
   nodes: string[];
   /** Node that failed the job, where Slurm names one (v0.0.40+). */

@@ -72,6 +72,7 @@ export const currentJob = z.object({
   exit_code: exit,
   derived_exit_code: exit,
   restart_cnt: number,
+  requeue: z.boolean().nullish(),
   nodes: text,
   failed_node: text,
   current_working_directory: text,

@@ -79,6 +79,13 @@ describe.each(servers())('on $name', (row) => {
     expect(await client.accountingJobsByName(job.name, { since: tomorrow })).toEqual([]);
   });
 
+  test('a job may be requeued if and only if it was submitted so', async () => {
+    for (const requeue of [true, false]) {
+      const { jobId } = await client.submit(testJob(row, 'true', { requeue }));
+      expect(await ended(jobId)).toMatchObject({ state: 'COMPLETED', requeue });
+    }
+  });
+
   test('an exit code is told by slurmctld, and by slurmdbd except on 22.05', async () => {
     const job = testJob(row, 'exit 85');
     const { jobId } = await client.submit(job);
