@@ -28,6 +28,11 @@ export class MetricsTail {
     this.#rows.push(...lines.flatMap(parseRow));
   }
 
+  /** What was read so far, oldest first. */
+  get rows(): readonly MetricsRow[] {
+    return this.#rows;
+  }
+
   get newest(): MetricsRow | undefined {
     return this.#rows.at(-1);
   }

@@ -11,6 +11,7 @@ import { createLookUpActivities } from './look-up.ts';
 import { createOrphanActivities } from './orphans.ts';
 import { createRecordActivities } from './records.ts';
 import { createReportActivities } from './report.ts';
+import { createStackActivities } from './stacks.ts';
 import { createSubmissionActivities } from './submission.ts';
 import { createSynthesisActivities } from './synthesis.ts';
 import { createWatchActivities } from './watching.ts';
@@ -25,6 +26,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createAttemptActivities(deps),
     ...createSubmissionActivities(deps),
     ...createWatchActivities(deps),
+    ...createStackActivities(deps),
     ...createCollectActivities(deps),
     ...createCancelActivities(deps),
     ...createOrphanActivities(deps),

@@ -1,7 +1,7 @@
 /**
  * Watching a job: a heartbeating activity that returns when the state changes and when the job is over. It asks the shared
  * poller, never Slurm itself, and reads the attempt's own files each second: a finished job is noticed by its outcome
- * file. It has no side effect, so a kill -9 costs nothing: the next attempt goes on watching.
+ * file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next attempt goes on watching.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,10 +11,12 @@ import type { JobObservation, WatchInput } from '../domain/job-life.ts';
 import { attemptFiles } from '../domain/names.ts';
 import { judgePendingReason } from '../domain/pending-reason.ts';
 import type { StageProgress } from '../domain/progress.ts';
+import { judgeSilence } from '../domain/stall.ts';
 import { findOutcome } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { PolledState } from './job-poller.ts';
+import { Silence } from './silence.ts';
 
 /** A job unknown to a healthy controller for this long, with no outcome file, is over (contracts.md §4). */
 const absentMs = 5 * 60_000;
@@ -27,6 +29,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       const watch = deps.poller.watch(input.jobId);
       const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
       const signal = Context.current().cancellationSignal;
+      const silence = new Silence();
       let outcomeSince: number | undefined;
       try {
         for (;;) {
@@ -41,6 +44,9 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           const seen = observe(polled, outcomeSince);
           if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState))
             return seen;
+          const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
+          const stalled = judgeSilence(silence.look(running, tail.rows.length), tail.rows, input.watch);
+          if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await sleep(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
           signal.throwIfAborted();

@@ -3,6 +3,8 @@
  * knows Slurm or Temporal.
  */
 import type { JobClass } from './job-outcome.ts';
+import { type FailureClass, failureClasses } from './names.ts';
+import type { PolicyOverrides } from './recipe.ts';
 
 /** One failed attempt, oldest first in a list. */
 export interface PastAttempt {
@@ -36,7 +38,7 @@ interface Rule {
   changes?: Decision['changes'];
 }
 
-export type FailurePolicy = Record<Exclude<JobClass, 'completed'>, Rule>;
+export type FailurePolicy = Record<FailureClass, Rule>;
 
 const elsewhere: Rule = { retries: 5, resume: true, excludeNode: true, counted: true, needsProgress: false };
 const atOnce: Rule = { retries: 0, resume: false, excludeNode: false, counted: true, needsProgress: false };
@@ -46,6 +48,7 @@ const onward: Rule = { retries: 50, resume: true, excludeNode: false, counted: t
 export const defaultPolicy: FailurePolicy = {
   'node-failed': elsewhere,
   'launch-failed': { ...elsewhere, retries: 2 },
+  stalled: { ...elsewhere, retries: 2 },
   preempted: { ...again, retries: 1000, counted: false },
   requeued: { ...again, retries: 1000, counted: false },
   refused: atOnce,
@@ -63,6 +66,19 @@ export const defaultPolicy: FailurePolicy = {
   lost: again,
   unknown: again,
 };
+
+/** The default policy with what a recipe says otherwise, class by class and field by field. */
+export function policyWith(overrides: PolicyOverrides): FailurePolicy {
+  const policy = { ...defaultPolicy };
+  for (const [name, rule] of Object.entries(overrides)) {
+    const jobClass = failureClasses.find((one) => one === name);
+    if (jobClass === undefined || rule === undefined) continue;
+    const { retries, resume, exclude_node: excludeNode, counted, needs_progress: needsProgress } = rule;
+    const said = Object.entries({ retries, resume, excludeNode, counted, needsProgress });
+    policy[jobClass] = { ...policy[jobClass], ...Object.fromEntries(said.filter(([, value]) => value !== undefined)) };
+  }
+  return policy;
+}
 
 /** What to do after the last of these attempts. `past` must not be empty. */
 export function decide(

@@ -36,6 +36,8 @@ export interface JobObservation {
   over: boolean;
   /** Set when a human must act for the job to start, e.g. a bad QOS: the sentence to show. */
   stuck?: string;
+  /** Set when it runs and gets no further: the sentence to show. Then it is not over. */
+  stalled?: string;
 }
 
 export interface WatchInput {
@@ -43,8 +45,17 @@ export interface WatchInput {
   jobId: string;
   stage: JobOrder['stage'];
   totalSteps: number | null;
+  watch: JobOrder['watch'];
   /** State the workflow knows already: the watcher returns when it changes. */
   lastState: string;
+}
+
+/** What a stalled job was doing. */
+export interface CapturedStacks {
+  /** File with the stacks of all threads. */
+  path: string;
+  /** Its last 2,000 characters; empty if the job did not answer. */
+  tail: string;
 }
 
 /** A finished attempt, classified. */

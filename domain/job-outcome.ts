@@ -3,27 +3,9 @@
  * Slurm prints exit code 0 for jobs that timed out; and completed only if the postcondition holds, whatever Slurm says.
  */
 import type { Outcome, TrainerResult } from './manifest.ts';
+import type { FailureClass } from './names.ts';
 
-export type JobClass =
-  | 'completed'
-  | 'checkpointed'
-  | 'time-limit'
-  | 'preempted'
-  | 'requeued'
-  | 'refused'
-  | 'node-failed'
-  | 'out-of-memory'
-  | 'gpu-out-of-memory'
-  | 'bad-data'
-  | 'bad-config'
-  | 'try-again'
-  | 'bug'
-  | 'killed'
-  | 'cancelled-by-other'
-  | 'launch-failed'
-  | 'lost'
-  | 'postcondition-failed'
-  | 'unknown';
+export type JobClass = 'completed' | FailureClass;
 
 export interface JobFacts {
   /** As slurmctld or slurmdb knows the job; undefined if neither does. */

@@ -4,7 +4,7 @@
  * environment holds paths only, never a secret.
  */
 import { attemptFiles, attemptName, type JobStage } from './names.ts';
-import type { Resources } from './recipe.ts';
+import type { Resources, WatchSettings } from './recipe.ts';
 
 /** One job of a run, as the workflow orders it. Paths are absolute. */
 export interface JobOrder {
@@ -20,6 +20,7 @@ export interface JobOrder {
   threads: number;
   planned: { steps: number | null; rows: number | null };
   resources: Resources;
+  watch: WatchSettings;
   /** Folder of the trainer's code, a content-addressed copy below the store. */
   trainer: string;
 }
@@ -84,7 +85,7 @@ export interface JobRequest {
   comment: string;
 }
 
-/** What the job's environment needs to know: all paths. */
+/** What the job's environment needs to know. */
 export interface JobSurroundings {
   python: string;
   directory: string;
@@ -99,6 +100,7 @@ export function renderJobRequest(
 ): JobRequest {
   const { resources } = order;
   const memory = resources.memory_mib;
+  const timeLimitMinutes = changes.timeLimitMinutes ?? resources.time_limit_minutes;
   return {
     name: attemptName(order.run, order.stage, attempt),
     environment: {
@@ -109,6 +111,7 @@ export function renderJobRequest(
       CRITIC_ATTEMPT_DIR: around.directory,
       CRITIC_PYTHON: around.python,
       CRITIC_TRAINER: order.trainer,
+      CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, order.watch.checkpoint_seconds)),
     },
     currentWorkingDirectory: around.directory,
     standardOutput: `${around.directory}/${attemptFiles.log}`,
@@ -120,10 +123,15 @@ export function renderJobRequest(
     memoryPerNodeMiB: memory === undefined ? undefined : Math.ceil(memory * changes.memoryFactor),
     gpus:
       resources.gpus_per_node === 0 ? undefined : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
-    timeLimitMinutes: changes.timeLimitMinutes ?? resources.time_limit_minutes,
+    timeLimitMinutes,
     excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
     comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,
   };
+}
+
+/** Seconds from a job's start to the request for a checkpoint: `margin` before the limit, never before its half. */
+function checkpointAfterSeconds(limitMinutes: number, margin: number): number {
+  return Math.max(limitMinutes * 60 - margin, limitMinutes * 30);
 }
 
 /**

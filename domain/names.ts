@@ -24,6 +24,30 @@ export type Stage = (typeof stages)[number];
 export const jobStages = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
 export type JobStage = (typeof jobStages)[number];
 
+/** How an attempt can fail; what follows is the failure policy's word (`domain/failure-policy.ts`). Keys of recipes. */
+export const failureClasses = [
+  'checkpointed',
+  'time-limit',
+  'preempted',
+  'requeued',
+  'refused',
+  'node-failed',
+  'launch-failed',
+  'stalled',
+  'out-of-memory',
+  'gpu-out-of-memory',
+  'bad-data',
+  'bad-config',
+  'try-again',
+  'bug',
+  'killed',
+  'cancelled-by-other',
+  'postcondition-failed',
+  'lost',
+  'unknown',
+] as const;
+export type FailureClass = (typeof failureClasses)[number];
+
 /** Temporal task queues: workflows · submit, cancel, collect · watchers (many slots) · calls to the LLM. */
 export const taskQueues = {
   workflows: 'critic',
@@ -113,5 +137,6 @@ export const attemptFiles = {
   metrics: 'metrics.jsonl',
   log: 'job.log',
   checkpointRequest: 'checkpoint-requested',
+  stacks: 'stacks.txt',
   output: 'output',
 } as const;

@@ -3,7 +3,7 @@
  * Workflows import the types only. It does not read files and does not resolve paths: that is the CLI's work.
  */
 import * as z from 'zod';
-import { isSafeName } from './names.ts';
+import { failureClasses, isSafeName } from './names.ts';
 
 const name = z
   .string()
@@ -105,8 +105,36 @@ const gate = z.strictObject({
   tolerance: fraction.default(0),
 });
 
-/** Overrides of the failure policy: class → what to do. See `domain/failure-policy.ts`. */
-const retries = z.strictObject({ max_attempts: positiveInt.max(50).default(6) });
+/** What to do after one class of failure; what is left out stays as `domain/failure-policy.ts` has it. */
+const rule = z
+  .strictObject({
+    /** Times this class may be retried; 0 asks the operator at once. */
+    retries: z.int().min(0).max(1000),
+    resume: z.boolean(),
+    exclude_node: z.boolean(),
+    /** Whether such an attempt counts against `max_attempts`. */
+    counted: z.boolean(),
+    /** Two such attempts without progress ask the operator. */
+    needs_progress: z.boolean(),
+  })
+  .partial();
+
+const retries = z.strictObject({
+  max_attempts: positiveInt.max(50).default(6),
+  policy: z.partialRecord(z.enum(failureClasses), rule).default({}),
+});
+
+/** When a running job counts as stalled, and when it is asked to checkpoint. Seconds. */
+const watch = z.strictObject({
+  /** No new metrics row for this many times the job's own median row … */
+  stall_factor: z.number().min(2).max(1000).default(10),
+  /** … but at least this long: evaluations and checkpoints write no rows. */
+  stall_seconds: positiveInt.default(600),
+  /** Before there are two rows: loading a 7B model and its dataset takes many minutes. */
+  first_row_seconds: positiveInt.default(3600),
+  /** This long before its time limit a job is asked to checkpoint: one step and one checkpoint must fit. */
+  checkpoint_seconds: positiveInt.default(180),
+});
 
 export const recipeSchema = z.strictObject({
   name,
@@ -124,12 +152,15 @@ export const recipeSchema = z.strictObject({
   predict,
   gate,
   retries: retries.prefault({}),
+  watch: watch.prefault({}),
 });
 
 /** A checked recipe, defaults filled in. `dataset` and `base_model` are absolute paths once the CLI has read it. */
 export type Recipe = z.output<typeof recipeSchema>;
 export type Resources = z.output<typeof resources>;
 export type SynthesisSettings = z.output<typeof synthesis>;
+export type WatchSettings = z.output<typeof watch>;
+export type PolicyOverrides = Recipe['retries']['policy'];
 export type RewardSettings = z.output<typeof reward>;
 
 /** Faults of an unknown value as a recipe, each `field: message`; empty when it is a recipe. */

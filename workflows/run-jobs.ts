@@ -8,6 +8,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { JobOrder } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
+import type { Recipe } from '../domain/recipe.ts';
 import { OperatorDesk } from './operator.ts';
 import { RunBoard } from './run-board.ts';
 import { type JobDesk, type JobRecord, runSlurmJob } from './run-slurm-job.ts';
@@ -16,13 +17,13 @@ export interface JobChain {
   /** Run id; must be the workflow's id. */
   run: string;
   orders: JobOrder[];
-  maxAttempts: number;
+  retries: Recipe['retries'];
 }
 
 export async function runJobs(chain: JobChain): Promise<{ artifacts: ArtifactRef[]; jobs: JobRecord[] }> {
   const board = new RunBoard({ run: chain.run, recipe: { name: 'jobs' } });
   const operator = new OperatorDesk(board, chain.run);
-  const desk: JobDesk = { board, operator, maxAttempts: chain.maxAttempts, ledger: [] };
+  const desk: JobDesk = { board, operator, retries: chain.retries, ledger: [] };
   const artifacts: ArtifactRef[] = [];
   try {
     for (const order of chain.orders) {

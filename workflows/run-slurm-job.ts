@@ -3,7 +3,7 @@
  *
  *   1. prepare the attempt's folder: the intent is on disk before anything is sent
  *   2. submit once, or adopt what stands under the attempt's name
- *   3. watch until it is over; show each change of state
+ *   3. watch until it is over; show each change of state. Stuck: keep its stacks, cancel it
  *   4. collect: outcome file, result, Slurm's word → class
  *   5. completed → publish the artifact
  *      else the failure policy: a new attempt (resumed, elsewhere, larger), or ask the operator
@@ -11,11 +11,12 @@
  * Cancelled at any point: the job is cancelled by name in a scope that cannot be cancelled, then the cancellation goes on.
  */
 import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
-import { type Decision, decide, type PastAttempt } from '../domain/failure-policy.ts';
-import type { CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/job-life.ts';
+import { type Decision, decide, type PastAttempt, policyWith } from '../domain/failure-policy.ts';
+import type { CapturedStacks, CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/job-life.ts';
 import { type AttemptChanges, firstAttempt, type JobOrder } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, attemptName } from '../domain/names.ts';
+import type { Recipe } from '../domain/recipe.ts';
 import { clusterActivities, storeActivities, watchActivities } from './activity-options.ts';
 import type { OperatorDesk } from './operator.ts';
 import type { RunBoard } from './run-board.ts';
@@ -23,7 +24,8 @@ import type { RunBoard } from './run-board.ts';
 export interface JobDesk {
   board: RunBoard;
   operator: OperatorDesk;
-  maxAttempts: number;
+  /** The recipe's word on failures. */
+  retries: Recipe['retries'];
   /** Jobs as they ended, for the report. */
   ledger: JobRecord[];
 }
@@ -40,6 +42,7 @@ export interface JobRecord {
 
 /** Runs a job to its artifact; undefined if the operator skipped it. Throws only if the operator aborts or on cancellation. */
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
+  const limits = { maxAttempts: desk.retries.max_attempts, policy: policyWith(desk.retries.policy) };
   const past: PastAttempt[] = [];
   const names: string[] = [];
   let changes = firstAttempt;
@@ -49,7 +52,7 @@ export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boole
     if (collected.jobClass === 'completed') return publish(order, attempt, names, collected, past);
     past.push(pastAttempt(collected));
     desk.board.stage(order.stage, { note: `attempt ${attempt}: ${collected.jobClass}, ${collected.evidence}` });
-    const decision = decide(past, { maxAttempts: desk.maxAttempts });
+    const decision = decide(past, limits);
     const next =
       decision.action === 'retry'
         ? applyDecision(changes, decision, collected)
@@ -78,11 +81,13 @@ async function runAttempt(
     );
     if (job.refused !== undefined) return refusedAttempt(job.refused);
     desk.board.stage(stage, { jobId: job.jobId, ...(job.adopted ? { note: 'adopted a job found by its name' } : {}) });
-    await watch(order, prepared, job, desk);
-    const collected = await clusterActivities.collectAttempt.executeWithOptions(
+    const stalled = await watch(order, prepared, job, desk);
+    const stacks = stalled === undefined ? undefined : await endStalled(order, prepared, job);
+    const found = await clusterActivities.collectAttempt.executeWithOptions(
       { activityId: activityId(stage, attempt, 'collect'), summary: `job ${job.jobId}: outcome and postcondition` },
       [{ order, prepared, jobId: job.jobId }],
     );
+    const collected = stalled === undefined ? found : stalledAttempt(found, stalled, stacks);
     const { slurmState: state, seconds, gpuHours } = collected;
     desk.board.stage(stage, { jobState: state });
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state, seconds, gpuHours });
@@ -94,7 +99,13 @@ async function runAttempt(
   }
 }
 
-async function watch(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJob, desk: JobDesk): Promise<void> {
+/** Returns when the job is over, or with a clause when it is stuck. */
+async function watch(
+  order: JobOrder,
+  prepared: PreparedAttempt,
+  job: SubmittedJob,
+  desk: JobDesk,
+): Promise<string | undefined> {
   const { stage } = order;
   const id = activityId(stage, prepared.attempt, 'watch');
   desk.board.stage(stage, { activityId: id });
@@ -108,6 +119,7 @@ async function watch(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJ
           jobId: job.jobId,
           stage,
           totalSteps: order.planned.steps ?? order.planned.rows,
+          watch: order.watch,
           lastState,
         },
       ],
@@ -115,8 +127,27 @@ async function watch(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJ
     lastState = `${seen.state} ${seen.reason}`.trim();
     const note = seen.stuck ?? (seen.node === '' ? seen.reason : `on ${seen.node}`);
     desk.board.stage(stage, { jobState: seen.state, note });
-    if (seen.over) return;
+    if (seen.over) return undefined;
+    if (seen.stalled !== undefined) return seen.stalled;
   }
+}
+
+/** Keeps what a stuck job was doing, then ends it: its GPUs are worth more elsewhere. */
+async function endStalled(order: JobOrder, prepared: PreparedAttempt, job: SubmittedJob): Promise<CapturedStacks> {
+  const stacks = await clusterActivities.captureStacks.executeWithOptions(
+    { activityId: activityId(order.stage, prepared.attempt, 'stacks'), summary: `job ${job.jobId} is stuck: where?` },
+    [{ prepared, jobId: job.jobId }],
+  );
+  await cancelForCertain(order, prepared);
+  return stacks;
+}
+
+/** A stuck attempt, unless it had finished its work after all. */
+function stalledAttempt(found: CollectedAttempt, why: string, stacks: CapturedStacks | undefined): CollectedAttempt {
+  if (found.jobClass === 'completed') return found;
+  const where = stacks === undefined || stacks.tail === '' ? 'it left no stacks' : `stacks in ${stacks.path}`;
+  const logTail = stacks === undefined || stacks.tail === '' ? found.logTail : stacks.tail;
+  return { ...found, jobClass: 'stalled', evidence: `${why}; ${where}`, logTail };
 }
 
 /** An attempt that Slurm turned down: there is no job to watch or collect. */

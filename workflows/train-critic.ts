@@ -40,7 +40,7 @@ interface Run {
 export async function trainCritic(plan: RunPlan): Promise<RunResult> {
   const board = new RunBoard(plan);
   const operator = new OperatorDesk(board, plan.run);
-  const desk: JobDesk = { board, operator, maxAttempts: plan.recipe.retries.max_attempts, ledger: [] };
+  const desk: JobDesk = { board, operator, retries: plan.recipe.retries, ledger: [] };
   try {
     return await walkStages(plan, desk);
   } catch (error) {
@@ -149,6 +149,7 @@ async function job(
     threads: jobThreads(jobStage, recipe),
     planned,
     resources: jobResources(jobStage, recipe),
+    watch: recipe.watch,
     trainer: run.trainer,
   };
   const made = await runSlurmJob(order, run.desk, jobStage === 'predict-base' || jobStage === 'predict-sft');

@@ -2,8 +2,11 @@
 # The one job script: claim the attempt, run the trainer, write down how it ended. Static: nothing is interpolated into it
 # and nothing it reads is evaluated. What to do stands in attempt.json, which the trainer reads; this script never does.
 #
-# Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME; SLURM_JOB_NAME and
-# SLURM_JOB_ID from Slurm. slurmrestd ignores #SBATCH lines, so there are none.
+# Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME, CRITIC_CHECKPOINT_AFTER
+# (seconds, optional); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores #SBATCH lines, so there are none.
+#
+# Signals: USR2 and TERM ask for a checkpoint, and so does the script itself after CRITIC_CHECKPOINT_AFTER seconds. USR1
+# asks for the stacks of a trainer that is stuck; they go to stacks.txt.
 #
 # Exit code: the trainer's (128 + n if signal n ended it) · 0 if another job owns the attempt · 75 if the folder cannot be
 # written · 78 if the environment is wrong. A requeued job (SLURM_RESTART_COUNT) counts as a second job: one id an attempt.
@@ -36,6 +39,7 @@ if ! mkdir -- "$directory/claim" 2>/dev/null; then
   exit 75
 fi
 
+alarm=''
 name="$(safe_word "${SLURM_JOB_NAME:-}" unnamed)"
 host="$(safe_word "${SLURMD_NODENAME:-${HOSTNAME:-}}" unknown)"
 started_at="$(now)"
@@ -53,7 +57,8 @@ write_outcome() { # exit code, signal name or nothing
 
 end() { # exit code, signal name or nothing
   # Slurm may signal every process of the job: date, sync and mv must not die of it.
-  trap '' USR2 TERM
+  trap '' USR1 USR2 TERM
+  if [[ -n "$alarm" ]]; then kill -KILL "$alarm" 2>/dev/null || true; fi
   write_outcome "$1" "$2"
   exit "$1"
 }
@@ -67,22 +72,44 @@ if [[ "$code" != /* || ! -f "$code/critic_trainer/__main__.py" ]]; then
   end 78 ''
 fi
 
-request_checkpoint() { # signal name
+forward() { # signal name
   local pid=''
-  say "got $1: asking for a checkpoint"
-  : >"$directory/checkpoint-requested" || say "checkpoint-requested could not be written"
   read -r pid 2>/dev/null <"$directory/claim/pid" || true
   if [[ "$pid" =~ ^[0-9]+$ ]]; then kill -s "$1" "$pid" 2>/dev/null || true; fi
 }
+
+request_checkpoint() { # signal name
+  say "got $1: asking for a checkpoint"
+  : >"$directory/checkpoint-requested" || say "checkpoint-requested could not be written"
+  forward "$1"
+}
 trap 'request_checkpoint USR2' USR2
 trap 'request_checkpoint TERM' TERM
+trap 'say "got USR1: asking for the stacks"; forward USR1' USR1
 
-# Both signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a signal
+# The time limit is ahead: the script tells itself, since slurmrestd of 22.05 cannot have a batch shell signalled and whoever
+# submitted the job may be dead by then. In short sleeps, so that nothing is left for long when the script is killed.
+ring_after() { # seconds
+  trap '' USR1 USR2 TERM
+  while kill -0 "$$" 2>/dev/null; do
+    if ((SECONDS >= $1)); then
+      kill -s USR2 "$$"
+      break
+    fi
+    sleep 2
+  done
+}
+if [[ "${CRITIC_CHECKPOINT_AFTER:-}" =~ ^[1-9][0-9]{0,6}$ ]]; then
+  ring_after "$CRITIC_CHECKPOINT_AFTER" >/dev/null 2>&1 &
+  alarm=$!
+fi
+
+# All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a signal
 # that comes while it starts must not kill it, and the file checkpoint-requested is there by then. And a `wait` that a trap
 # interrupts at the moment its child ends forgets the status (bash 5.2 gives -1): only a wait without traps is believed.
 # -P: the attempt's folder is not searched for modules.
 run_trainer() {
-  trap '' USR2 TERM
+  trap '' USR1 USR2 TERM
   local status=0
   "$python" -P -m critic_trainer &
   printf '%d\n' "$!" >"$directory/claim/pid" || true

@@ -1,7 +1,8 @@
 /** Failed attempts → what to do. */
 import { describe, expect, it } from 'vitest';
-import { type Decision, decide, defaultPolicy, type PastAttempt } from '../../domain/failure-policy.ts';
+import { type Decision, decide, defaultPolicy, type PastAttempt, policyWith } from '../../domain/failure-policy.ts';
 import type { JobClass } from '../../domain/job-outcome.ts';
+import { checkRecipe } from '../../domain/recipe.ts';
 
 function attempt(jobClass: JobClass, progress: number | null = 0, node = 'n1'): PastAttempt {
   return { jobClass, evidence: 'why', node, progress, gpuHours: 1 };
@@ -27,6 +28,12 @@ describe('decide', () => {
     ],
     ['a launch that failed is tried elsewhere', [attempt('launch-failed')], { action: 'retry', excludeNodes: ['n1'] }],
     ['and twice more, then a person looks', attempts(3, 'launch-failed'), { action: 'operator' }],
+    [
+      'a stuck job is tried elsewhere',
+      [attempt('stalled', 9)],
+      { action: 'retry', resume: true, excludeNodes: ['n1'] },
+    ],
+    ['and once more, then a person looks', attempts(3, 'stalled'), { action: 'operator' }],
     ['preempted: again, on any node', [attempt('preempted')], { action: 'retry', resume: true, excludeNodes: [] }],
     ['preempted forty times is no failure', attempts(40, 'preempted'), { action: 'retry' }],
     ['the time limit with progress: resume', [attempt('time-limit', 50)], { action: 'retry', resume: true }],
@@ -98,5 +105,23 @@ describe('decide', () => {
   it('is not asked about success, nor about nothing', () => {
     expect(() => decide([], limits)).toThrow('decide() is for failed attempts');
     expect(() => decide([attempt('completed')], limits)).toThrow('decide() is for failed attempts');
+  });
+});
+
+describe('policyWith', () => {
+  it('changes what the recipe says, field by field, and nothing else', () => {
+    const policy = policyWith({ 'node-failed': { exclude_node: false }, bug: { retries: 0 } });
+    expect(policy['node-failed']).toEqual({ ...defaultPolicy['node-failed'], excludeNode: false });
+    expect(policy.bug).toEqual({ ...defaultPolicy.bug, retries: 0 });
+    expect({ ...policy, 'node-failed': 0, bug: 0 }).toEqual({ ...defaultPolicy, 'node-failed': 0, bug: 0 });
+    expect(decide([attempt('bug')], { ...limits, policy }).action).toBe('operator');
+    expect(decide([attempt('bug')], limits).action).toBe('retry');
+  });
+
+  it('is checked in the recipe: a class that does not exist is named', () => {
+    const checked = checkRecipe({ retries: { policy: { 'node-faild': { retries: 1 } } } });
+    expect(checked).toMatchObject({
+      faults: expect.arrayContaining(['recipe.retries.policy.node-faild: unknown key']),
+    });
   });
 });

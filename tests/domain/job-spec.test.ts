@@ -21,6 +21,7 @@ const order: JobOrder = {
     time_limit_minutes: 60,
     exclude_nodes: ['a'],
   },
+  watch: { stall_factor: 10, stall_seconds: 600, first_row_seconds: 3600, checkpoint_seconds: 180 },
   trainer: '/store/code/abc',
 };
 
@@ -40,6 +41,7 @@ describe('the job request', () => {
         CRITIC_ATTEMPT_DIR: '/store/runs/r/a2',
         CRITIC_PYTHON: '/env/bin/python',
         CRITIC_TRAINER: '/store/code/abc',
+        CRITIC_CHECKPOINT_AFTER: '3420',
       },
       currentWorkingDirectory: '/store/runs/r/a2',
       standardOutput: '/store/runs/r/a2/job.log',
@@ -60,6 +62,13 @@ describe('the job request', () => {
     const changes = { ...firstAttempt, memoryFactor: 1.5, timeLimitMinutes: 90, excludeNodes: ['b', 'a'] };
     const request = renderJobRequest(order, 1, changes, { python: '/p', directory: '/d' });
     expect(request).toMatchObject({ memoryPerNodeMiB: 1500, timeLimitMinutes: 90, excludedNodes: ['a', 'b'] });
+    expect(request.environment['CRITIC_CHECKPOINT_AFTER']).toBe('5220');
+  });
+
+  it('has a job checkpoint at half of a limit that is shorter than twice the margin', () => {
+    const changes = { ...firstAttempt, timeLimitMinutes: 5 };
+    const request = renderJobRequest(order, 1, changes, { python: '/p', directory: '/d' });
+    expect(request.environment['CRITIC_CHECKPOINT_AFTER']).toBe('150');
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fixture } from './fixture.ts';
@@ -80,13 +80,54 @@ describe('jobs that end badly', () => {
     expect(steps(run)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].filter((step) => steps(run).includes(step)));
   });
 
-  it('runs into its time limit: the next attempt resumes from the checkpoint, each step is done once', async () => {
+  it('runs into its time limit all the same: the next attempt resumes from the checkpoint, each step is done once', async () => {
     const run = newRun('time-limit');
     const resources = { time_limit_minutes: 1 };
-    await stand.runs.start(run, { steps: 100, stepSeconds: 1, checkpoints: true, resources });
+    await stand.runs.start(run, { steps: 100, stepSeconds: 1, checkpoints: true, deaf: true, resources });
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
     expect(steps(run)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+  });
+
+  it('its time limit is ahead: it checkpoints in time, and the next attempt goes on from there, no step lost', async () => {
+    const run = newRun('limit-ahead');
+    const resources = { time_limit_minutes: 1 };
+    await stand.runs.start(run, { steps: 45, stepSeconds: 1, watch: { checkpoint_seconds: 25 }, resources });
+    await result(run);
+    expect(starts(run)).toEqual(['start a1', 'start a2']);
+    expect(story(run)).toContain('checkpointed a1');
+    expect(steps(run)).toEqual(Array.from({ length: 45 }, (_, i) => i + 1));
+    await expect.poll(async () => (await accounted(run)).toSorted(), settled).toEqual(['COMPLETED', 'FAILED']);
+  });
+
+  it('gets stuck: its stacks are kept, it is ended, and it goes on on another node from its checkpoint', async () => {
+    const run = newRun('stuck');
+    await stand.runs.start(run, {
+      steps: 6,
+      stepSeconds: 0.5,
+      checkpoints: true,
+      sabotage: 'stall',
+      watch: { stall_factor: 3, stall_seconds: 5 },
+    });
+    const id = await runningJob(run);
+    const node = await slurm('squeue', '-h', '-j', id, '-o', '%N');
+    await result(run);
+    expect(readFileSync(join(attemptFolder(run), 'stacks.txt'), 'utf8')).toContain('in get_stuck');
+    expect(starts(run)).toEqual(['start a1', 'start a2']);
+    expect(steps(run)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await queued(run)).toEqual([]);
+    const next = await slurm(
+      'sacct',
+      '-X',
+      '-n',
+      '-P',
+      '-S',
+      'now-1hours',
+      `--name=critic-${run}-sft-a2`,
+      '-o',
+      'NodeList',
+    );
+    expect(next).not.toBe(node);
   });
 
   it('is held: the run says that it is held and how to release it, and goes on once it is released', async () => {

@@ -15,7 +15,8 @@ export interface Wish {
   stepSeconds?: number;
   checkpoints?: boolean;
   deaf?: boolean;
-  sabotage?: 'no-outcome' | 'truncated-outcome' | 'lying-outcome' | 'half-done' | 'hang';
+  sabotage?: 'no-outcome' | 'truncated-outcome' | 'lying-outcome' | 'half-done' | 'hang' | 'stall';
+  watch?: Partial<JobOrder['watch']>;
   resources?: Partial<JobOrder['resources']>;
   /** Counter file, if not the run's own. */
   counter?: string;
@@ -31,6 +32,13 @@ export function newRun(word: string): string {
 
 export function order(run: string, wish: Wish = {}, stage: JobStage = 'sft'): JobOrder {
   const { steps = 3, stepSeconds = 0.3, checkpoints, deaf, sabotage, resources, counter = join(counters, run) } = wish;
+  const watch = {
+    stall_factor: 10,
+    stall_seconds: 600,
+    first_row_seconds: 3600,
+    checkpoint_seconds: 180,
+    ...wish.watch,
+  };
   const ingredients = { run, stage };
   return {
     run,
@@ -44,6 +52,7 @@ export function order(run: string, wish: Wish = {}, stage: JobStage = 'sft'): Jo
     threads: 1,
     planned: { steps, rows: null },
     resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [], ...resources },
+    watch,
     trainer,
   };
 }
@@ -70,7 +79,7 @@ export class Runs {
     return this.client.workflow.start<typeof runJobs>('runJobs', {
       workflowId: run,
       taskQueue: taskQueues.workflows,
-      args: [{ run, orders, maxAttempts: 5 }],
+      args: [{ run, orders, retries: { max_attempts: 5, policy: {} } }],
     });
   }
 

@@ -12,7 +12,11 @@ const longOnce = ['start a1', ...Array.from({ length: 30 }, (_, i) => `step ${i 
 /** What a run left: the jobs' own lines, what is queued, what slurmdbd has. */
 async function end(run: string) {
   await runs().client.workflow.getHandle(run).result();
-  await until('slurmdbd has it', 30, async () => (await accounted(run)).every((state) => state === 'COMPLETED'));
+  // slurmctld buffers what it tells slurmdbd: an empty list is no answer.
+  await until('slurmdbd has it', 60, async () => {
+    const states = await accounted(run);
+    return states.length > 0 && states.every((state) => state === 'COMPLETED');
+  });
   return { story: story(run), queued: await queued(run), jobs: await accounted(run) };
 }
 

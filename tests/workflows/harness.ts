@@ -77,6 +77,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     }),
     submitJob: async () => ({ jobId: String((jobs += 1)), adopted: false }),
     watchJob: async () => ({ state: 'COMPLETED', reason: '', node: 'n1', over: true }),
+    captureStacks: async () => ({ path: '/a/stacks.txt', tail: 'File "train.py", line 7 in step' }),
     collectAttempt: async () => completed,
     cancelJob: async () => ({ jobId: '101' }),
     findOrphans: async () => [],

@@ -6,15 +6,17 @@ import type { Activities } from '../../activities/index.ts';
 import type { CollectedAttempt } from '../../domain/job-life.ts';
 import type { AttemptChanges } from '../../domain/job-spec.ts';
 import { taskQueues } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
 import type { RunView } from '../../domain/progress.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { artifact, completed, plan, stubs, withWorkers } from './harness.ts';
 
-async function start(client: Client, run: string) {
+async function start(client: Client, run: string, retries: Partial<RunPlan['recipe']['retries']> = {}) {
+  const { recipe, ...rest } = plan(run);
   return client.workflow.start<typeof trainCritic>('trainCritic', {
     workflowId: run,
     taskQueue: taskQueues.workflows,
-    args: [plan(run)],
+    args: [{ ...rest, recipe: { ...recipe, retries: { ...recipe.retries, ...retries } } }],
   });
 }
 
@@ -97,6 +99,52 @@ describe('trainCritic', () => {
     });
     expect(changes[1]).toMatchObject({ resumeFrom: '/a/checkpoints/checkpoint-20', excludeNodes: ['bad-1'] });
     expect(changes).toHaveLength(2);
+  });
+
+  it('keeps the stacks of a stuck job, ends it for certain, and goes on elsewhere from its checkpoint', async () => {
+    const { overrides, changes } = recordChanges([
+      { jobClass: 'killed', node: 'bad-1', checkpoint: '/a/checkpoints/checkpoint-20', progress: 20 },
+    ]);
+    const { activities, calls } = stubs({
+      ...overrides,
+      watchJob: async ({ stage, attempt }) => {
+        const seen = { state: 'RUNNING', reason: '', node: 'bad-1', over: false };
+        if (stage === 'sft' && attempt.attempt === 1) return { ...seen, stalled: 'no step for 600 s' };
+        return { ...seen, state: 'COMPLETED', over: true };
+      },
+    });
+    await withWorkers(activities, 'wf-stalled', async (client) => {
+      expect((await (await start(client, 'wf-stalled')).result()).passed).toBe(true);
+    });
+    expect(changes[1]).toMatchObject({ resumeFrom: '/a/checkpoints/checkpoint-20', excludeNodes: ['bad-1'] });
+    const order = calls.filter((call) => /captureStacks|cancelJob|collectAttempt sft/.test(call));
+    expect(order).toEqual([
+      'captureStacks',
+      'cancelJob critic-wf-stalled-sft-a1',
+      'collectAttempt sft',
+      'collectAttempt sft',
+    ]);
+  });
+
+  it('believes a stuck job that finished after all, and shows the stacks when the operator is asked', async () => {
+    const { overrides } = recordChanges([{ jobClass: 'bug' }, completed]);
+    const stuck = { state: 'RUNNING', reason: '', node: 'n1', over: false, stalled: 'no step for 600 s' };
+    const { activities } = stubs({
+      ...overrides,
+      watchJob: async ({ stage }) => (stage === 'sft' ? stuck : { ...stuck, stalled: undefined, over: true }),
+    });
+    const policy = { stalled: { retries: 0 } };
+    await withWorkers(activities, 'wf-stalled-asks', async (client) => {
+      const handle = await start(client, 'wf-stalled-asks', { policy });
+      const view = await until(
+        () => handle.query<RunView>('view'),
+        (seen) => seen.status === 'waiting',
+      );
+      expect(view.question).toMatchObject({ stage: 'sft', logTail: 'File "train.py", line 7 in step' });
+      expect(view.question?.sentence).toContain('no step for 600 s; stacks in /a/stacks.txt');
+      await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry' }] });
+      expect((await handle.result()).passed).toBe(true);
+    });
   });
 
   it('halves the micro-batch after the GPU ran out of memory', async () => {

@@ -14,7 +14,7 @@ from critic_trainer.attempt import Attempt, read_attempt
 from critic_trainer.device import prepare_environment, prepare_torch, quick_imports, require_one_node
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
 from critic_trainer.metrics import Metrics
-from critic_trainer.stop_request import StopRequest, ignore_requests
+from critic_trainer.stop_request import StopRequest, ignore_requests, show_stacks_on_request
 from critic_trainer.work_done import WorkDone, check_work, write_result
 
 log = logging.getLogger("critic_trainer")
@@ -35,6 +35,7 @@ def run_attempt(directory: Path) -> int:
     """Runs the attempt in `directory`; returns its exit code, raises nothing. A finished one is left alone."""
     stop = StopRequest(directory)
     stop.listen()
+    show_stacks_on_request(directory)
     try:
         attempt = read_attempt(directory)
         if attempt.result.exists():

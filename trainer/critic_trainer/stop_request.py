@@ -1,5 +1,6 @@
 """The wish to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. Acted on between steps, never within one."""
 
+import faulthandler
 import signal
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,13 @@ class StopRequest:
 
 
 def ignore_requests() -> None:
-    """Ignores both signals for the rest of this process: as it ends, Python puts the default back, which kills."""
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Ignores the signals for the rest of this process: as it ends, Python puts the default back, which kills."""
+    faulthandler.unregister(signal.SIGUSR1)
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def show_stacks_on_request(directory: Path) -> None:
+    """From now on SIGUSR1 appends the stacks of all threads to stacks.txt, even while Python itself is stuck."""
+    file = (directory / "stacks.txt").open("a", encoding="utf-8")
+    faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)

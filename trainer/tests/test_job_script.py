@@ -202,3 +202,51 @@ def test_home_falls_back_to_the_attempt_and_nothing_else_is_needed(tmp_path: Pat
     assert "HOME" not in job.environment
     assert job.run()[0] == 0
     assert (job.directory / "home").read_text() == str(job.directory)
+
+
+def test_before_its_time_limit_it_asks_for_a_checkpoint_by_itself(tmp_path: Path) -> None:
+    job = Job(tmp_path, WAITS_FOR_CHECKPOINT)
+    process = job.start(CRITIC_CHECKPOINT_AFTER="2")
+    job.wait_for("ready")
+    assert process.poll() is None
+    assert process.wait(timeout=20) == 85
+    assert job.outcome["exit_code"] == 85
+
+
+def test_a_job_that_ends_before_leaves_nothing_that_would_ring(tmp_path: Path) -> None:
+    job = Job(tmp_path, "")
+    # communicate() waits until every process has closed stderr.
+    assert job.run(CRITIC_CHECKPOINT_AFTER="3600")[0] == 0
+
+
+@pytest.mark.parametrize("value", ["0", "-5", "1; touch /tmp/pwned", "soon"])
+def test_a_time_that_is_none_is_left_alone(tmp_path: Path, value: str) -> None:
+    assert Job(tmp_path, "").run(CRITIC_CHECKPOINT_AFTER=value)[0] == 0
+
+
+STUCK = """
+import pathlib, threading, time
+from critic_trainer.stop_request import show_stacks_on_request
+def get_stuck(): time.sleep(60)
+show_stacks_on_request(pathlib.Path.cwd())
+threading.Thread(target=get_stuck, name="loader", daemon=True).start()
+pathlib.Path("ready").touch()
+get_stuck()
+"""
+
+
+def test_usr1_writes_the_stacks_of_all_threads_and_the_job_goes_on(tmp_path: Path) -> None:
+    job = Job(tmp_path, STUCK)
+    source = Path(__file__).parents[1] / "critic_trainer" / "stop_request.py"
+    (tmp_path / "trainer" / "critic_trainer" / "stop_request.py").write_text(source.read_text())
+    process = job.start()
+    job.wait_for("ready")
+    process.send_signal(signal.SIGUSR1)
+    deadline = time.monotonic() + 10
+    while (job.directory / "stacks.txt").read_text().count("in get_stuck") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    subprocess.run(["/bin/kill", "-9", (job.directory / "claim" / "pid").read_text().strip()], check=True)

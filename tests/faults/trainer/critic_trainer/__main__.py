@@ -4,6 +4,7 @@ It runs under the real job script and reads the real attempt.json. The counter f
 tests know that something ran, and how often. Lines: `start|step N|end <attempt's name> <job id>`.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -38,6 +39,10 @@ def kill_script() -> None:
     sys.exit(0)
 
 
+def get_stuck() -> None:
+    time.sleep(600)
+
+
 def finish(first: int, resumed: int | None, done: int) -> None:
     (here / "output").mkdir()
     (here / "output" / "config.json").write_text("{}")
@@ -67,15 +72,18 @@ def sabotage(kind: str) -> None:
 
 
 def main() -> None:
+    faulthandler.register(signal.SIGUSR1, file=(here / "stacks.txt").open("a"))
     for number in (signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda got, _frame: asked.append(got))
     resume = attempt["resume_from"]
     resumed = json.loads((Path(resume) / "state.json").read_text())["step"] if resume else None
     count("start")
     for step in range((resumed or 0) + 1, steps + 1):
+        if params.get("sabotage") == "stall" and attempt["attempt"] == 1 and step == steps:
+            get_stuck()
         time.sleep(params["step_seconds"])
         with (here / "metrics.jsonl").open("a") as metrics:
-            metrics.write(json.dumps({"step": step, "attempt": attempt["attempt"], "total_steps": steps}) + "\n")
+            metrics.write(json.dumps({"step": step, "attempt": attempt["attempt"], "time": time.time(), "total_steps": steps}) + "\n")
         count(f"step {step}")
         wanted = bool(asked) or (here / "checkpoint-requested").exists()
         if wanted or params.get("checkpoints"):
