@@ -18,6 +18,11 @@ export function findOutcome(directory: string): Promise<Found<Outcome>> {
   return findJson(join(directory, attemptFiles.outcome), outcomeSchema);
 }
 
+/** Exit 0 and the attempt's own name: nothing that Slurm could say would change what becomes of the attempt. */
+export function saysDone(found: Found<Outcome>, name: string): boolean {
+  return found.kind === 'read' && found.value.name === name && found.value.exit_code === 0;
+}
+
 export function findResult(directory: string): Promise<Found<TrainerResult>> {
   return findJson(join(directory, attemptFiles.result), resultSchema);
 }

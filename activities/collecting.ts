@@ -1,6 +1,7 @@
 /**
- * Collecting an attempt: everything that is known of how it ended, classified. Slurm's word first (slurmctld, then slurmdb),
- * the job's own outcome file, the trainer's result, and the postcondition (contracts.md §2.4). Reads only.
+ * Collecting an attempt: everything that is known of how it ended, classified. The job's own outcome file; Slurm's word
+ * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (contracts.md §2.4).
+ * Reads only.
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import type { CollectedAttempt, PreparedAttempt } from '../domain/job-life.ts';
 import type { JobOrder } from '../domain/job-spec.ts';
 import { attemptFiles } from '../domain/names.ts';
 import { jobKind } from '../domain/plan.ts';
-import { findOutcome, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
+import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
 import { readMetrics } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failure.ts';
@@ -27,10 +28,10 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
   return {
     async collectAttempt({ order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
       const { directory } = prepared;
-      const job = await findJob(deps, jobId, prepared.name).catch((error: unknown) => {
-        throw toFailure(error, `look up job ${jobId} ("${prepared.name}")`);
-      });
       const outcome = ours(await findOutcome(directory), prepared.name);
+      // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
+      const done = saysDone(outcome, prepared.name);
+      const job = done ? undefined : await lookUp(deps, jobId, prepared.name);
       const result = ours(await findResult(directory), prepared.name);
       const facts: JobFacts = {
         slurm: job === undefined ? undefined : slurmFacts(job),
@@ -53,10 +54,16 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
         checkpoint: checkpoints.at(-1) ?? null,
         gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
         seconds,
-        slurmState: job?.state ?? 'VANISHED',
+        slurmState: job?.state ?? (done ? 'COMPLETED' : 'VANISHED'),
       };
     },
   };
+}
+
+async function lookUp(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
+  return findJob(deps, jobId, name).catch((error: unknown) => {
+    throw toFailure(error, `look up job ${jobId} ("${name}")`);
+  });
 }
 
 /** The job as slurmctld knows it, else the last row of slurmdb under this id *and* name (ids are reused). */

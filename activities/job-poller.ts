@@ -1,18 +1,27 @@
 /**
  * The job poller: one per cluster and process (contracts.md §4). All watchers ask it; it asks Slurm once for all of them,
  * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
+ *
+ * What a poll costs does not grow with the number of jobs: one request for all states, and at most one more for what the
+ * states leave open. A job of another name under a watched id is not ours: a controller that lost its state gives ids anew.
  */
 import type { JobStatus, SlurmClient, SlurmJob } from 'slurm-rest-client';
 
 /** What the newest poll says about one job. */
 export type PolledState =
   | { kind: 'known'; job: SlurmJob }
-  /** The controller answered and does not know the id. `healthySince`: since when it has said so without a break, ms epoch. */
+  /** The controller answered and does not know the job. `healthySince`: since when it has said so without a break, ms epoch. */
   | { kind: 'absent'; healthySince: number }
   /** No answer since `since` (ms epoch): unknown is not failed. */
   | { kind: 'unknown'; since: number; why: string };
 
-type Poll = Pick<SlurmClient, 'jobStates' | 'getJob'>;
+type Poll = Pick<SlurmClient, 'jobStates' | 'getJob' | 'listJobs'>;
+
+/** A job that was just submitted starts within a second or so: the first look, this late, mostly finds it running. */
+const firstLookMs = 1_500;
+const hurryMs = 1_000;
+/** What states do not say (a pending job's reason, whose job an id is) is asked again when it is this old. */
+const detailsMs = 60_000;
 
 export interface PollerOptions {
   intervalMs: number;
@@ -23,53 +32,51 @@ export interface PollerOptions {
 }
 
 interface Watched {
+  id: string;
+  name: string;
   watchers: number;
   state: PolledState;
-  listeners: Set<() => void>;
+  /** When more than its state was last asked for, ms epoch. */
+  detailsAt: number;
 }
 
 export class JobPoller {
   readonly #slurm: Poll;
   readonly #options: Required<PollerOptions>;
+  /** By id and name. */
   readonly #watched = new Map<string, Watched>();
   #timer: NodeJS.Timeout | undefined;
-  #polling: Promise<void> | undefined;
+  #dueAt = Infinity;
+  #polling = false;
   #failures = 0;
-  /** Polls sent, for the bench. */
-  polls = 0;
 
   constructor(slurm: Poll, options: PollerOptions) {
     this.#slurm = slurm;
     this.#options = { now: Date.now, random: Math.random, ...options };
   }
 
-  /** Registers interest in a job. The first answer comes with the next poll, which is brought forward. */
-  watch(jobId: string): JobWatch {
-    const watched: Watched = this.#watched.get(jobId) ?? {
-      watchers: 0,
-      state: { kind: 'unknown', since: this.#options.now(), why: 'not asked yet' },
-      listeners: new Set(),
-    };
+  /**
+   * Registers interest in the job of this id *and* name. The first answer comes with the next poll, which is brought forward. One
+   * who comes back before the next poll finds what was known.
+   */
+  watch(id: string, name: string): JobWatch {
+    const key = `${id} ${name}`;
+    const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'not asked yet' };
+    const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, detailsAt: 0 };
     watched.watchers += 1;
-    this.#watched.set(jobId, watched);
-    this.hurry();
+    this.#watched.set(key, watched);
+    if (watched.state.kind !== 'known') this.#bringForward(firstLookMs);
     return {
       state: () => watched.state,
-      onChange: (listener) => {
-        watched.listeners.add(listener);
-        return () => watched.listeners.delete(listener);
-      },
       close: () => {
         watched.watchers -= 1;
-        if (watched.watchers === 0) this.#watched.delete(jobId);
       },
     };
   }
 
-  /** Polls soon, e.g. because an outcome file appeared. Cheap to call: a poll under way or due within 250 ms serves all. */
+  /** Polls within a second, e.g. because an outcome file appeared. Cheap to call, and never faster than once a second. */
   hurry(): void {
-    if (this.#polling !== undefined || this.#failures > 0) return;
-    this.#schedule(250);
+    this.#bringForward(hurryMs);
   }
 
   close(): void {
@@ -77,73 +84,89 @@ export class JobPoller {
     this.#watched.clear();
   }
 
-  #schedule(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#polling = this.#poll().finally(() => {
-        this.#polling = undefined;
-        if (this.#watched.size > 0) this.#schedule(this.#nextDelay());
-      });
-    }, delayMs);
+  /** A poll that is due earlier stays; so does a pause because the controller does not answer. */
+  #bringForward(delayMs: number): void {
+    if (this.#failures > 0 && this.#dueAt !== Infinity) return;
+    const at = this.#options.now() + delayMs;
+    if (this.#dueAt <= at) return;
+    this.#dueAt = at;
+    if (!this.#polling) this.#schedule(delayMs);
   }
 
-  #nextDelay(): number {
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#turn(), delayMs);
+  }
+
+  async #turn(): Promise<void> {
+    this.#dueAt = Infinity;
+    this.#polling = true;
+    await this.#poll();
+    this.#polling = false;
+    if (this.#watched.size === 0) return;
+    const now = this.#options.now();
+    // Someone may have asked for an earlier poll while this one was under way.
+    this.#dueAt = this.#failures > 0 ? now + this.#pause() : Math.min(this.#dueAt, now + this.#pause());
+    this.#schedule(this.#dueAt - now);
+  }
+
+  /** Until the next poll, ms. */
+  #pause(): number {
     const { intervalMs, maxBackoffMs, random } = this.#options;
     const base = Math.min(maxBackoffMs, intervalMs * 2 ** Math.min(this.#failures, 6));
     return base * (0.8 + 0.4 * random());
   }
 
   async #poll(): Promise<void> {
-    const ids = [...this.#watched.keys()];
-    if (ids.length === 0) return;
-    this.polls += 1;
+    for (const [key, { watchers }] of this.#watched) if (watchers === 0) this.#watched.delete(key);
+    const asked = [...this.#watched.values()];
+    if (asked.length === 0) return;
     try {
-      const states = await this.#slurm.jobStates(ids);
+      const found = await this.#ask(asked);
       this.#failures = 0;
-      for (const id of ids)
-        this.#settle(
-          id,
-          await this.#details(
-            id,
-            states.find((status) => status.id === id),
-          ),
-        );
+      for (const watched of asked) this.#settle(watched, found.get(watched.id));
     } catch (error) {
       this.#failures += 1;
       const why = error instanceof Error ? error.message : String(error);
-      for (const id of ids) this.#unknown(id, why);
+      for (const watched of asked) {
+        if (watched.state.kind !== 'unknown') watched.state = { kind: 'unknown', since: this.#options.now(), why };
+      }
     }
   }
 
-  /** One more request for a job whose state changed, and for a pending one (its reason may); none for the others. */
-  async #details(id: string, status: JobStatus | undefined): Promise<SlurmJob | undefined> {
-    if (status === undefined) return undefined;
-    const before = this.#watched.get(id)?.state;
-    const same = (job: SlurmJob) =>
-      job.state === status.state && job.state !== 'PENDING' && job.flags.join() === status.flags.join();
-    if (before?.kind === 'known' && same(before.job)) return before.job;
-    return this.#slurm.getJob(id);
+  /** Jobs that the controller knows, by id. States that came without details and are new cost one more request in all. */
+  async #ask(asked: readonly Watched[]): Promise<Map<string, SlurmJob>> {
+    const states = await this.#slurm.jobStates([...new Set(asked.map(({ id }) => id))]);
+    const found = new Map<string, SlurmJob>();
+    const open = new Set<string>();
+    for (const status of states) {
+      const same = asked.filter(({ id }) => id === status.id).map((watched) => this.#unchanged(watched, status));
+      const job = status.details ?? same.find((known) => known !== undefined);
+      if (job === undefined) open.add(status.id);
+      else found.set(status.id, job);
+    }
+    if (open.size === 0) return found;
+    const [first = ''] = open;
+    const jobs = open.size === 1 ? [await this.#slurm.getJob(first)] : await this.#slurm.listJobs();
+    for (const job of jobs) if (job !== undefined && open.has(job.id)) found.set(job.id, job);
+    for (const watched of asked) if (open.has(watched.id)) watched.detailsAt = this.#options.now();
+    return found;
   }
 
-  #settle(id: string, job: SlurmJob | undefined): void {
-    const watched = this.#watched.get(id);
-    if (watched === undefined) return;
-    const before = watched.state;
-    if (job !== undefined) watched.state = { kind: 'known', job };
-    else if (before.kind !== 'absent') watched.state = { kind: 'absent', healthySince: this.#options.now() };
-    for (const listener of watched.listeners) listener();
+  /** What was known before, if it still holds. */
+  #unchanged(watched: Watched, status: JobStatus): SlurmJob | undefined {
+    if (watched.state.kind !== 'known' || this.#options.now() - watched.detailsAt >= detailsMs) return undefined;
+    const { job } = watched.state;
+    return job.state === status.state && job.flags.join() === status.flags.join() ? job : undefined;
   }
 
-  #unknown(id: string, why: string): void {
-    const watched = this.#watched.get(id);
-    if (watched === undefined || watched.state.kind === 'unknown') return;
-    watched.state = { kind: 'unknown', since: this.#options.now(), why };
-    for (const listener of watched.listeners) listener();
+  #settle(watched: Watched, job: SlurmJob | undefined): void {
+    if (job?.name === watched.name) watched.state = { kind: 'known', job };
+    else if (watched.state.kind !== 'absent') watched.state = { kind: 'absent', healthySince: this.#options.now() };
   }
 }
 
 export interface JobWatch {
   state(): PolledState;
-  onChange(listener: () => void): () => void;
   close(): void;
 }

@@ -1,6 +1,6 @@
 /**
  * Watching a job: a heartbeating activity that returns when the state changes and when the job is over. It asks the shared
- * poller, never Slurm itself, and reads the attempt's own files each second: a finished job is noticed by its outcome
+ * poller, never Slurm itself, and reads the attempt's own files twice a second: a finished job is noticed by its outcome
  * file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next attempt goes on watching.
  */
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { attemptFiles } from '../domain/names.ts';
 import { judgePendingReason } from '../domain/pending-reason.ts';
 import type { StageProgress } from '../domain/progress.ts';
 import { judgeSilence } from '../domain/stall.ts';
-import { findOutcome } from './attempt-files.ts';
+import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { PolledState } from './job-poller.ts';
@@ -20,13 +20,13 @@ import { Silence } from './silence.ts';
 
 /** A job unknown to a healthy controller for this long, with no outcome file, is over (contracts.md §4). */
 const absentMs = 5 * 60_000;
-/** After the outcome file appeared, Slurm gets this long to say the same; the file is what counts. */
+/** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
 const settleMs = 15_000;
 
 export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>) {
   return {
     async watchJob(input: WatchInput): Promise<JobObservation> {
-      const watch = deps.poller.watch(input.jobId);
+      const watch = deps.poller.watch(input.jobId, input.attempt.name);
       const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
       const signal = Context.current().cancellationSignal;
       const silence = new Silence();
@@ -37,11 +37,13 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           await tail.read();
           Context.current().heartbeat(progress(input, polled, tail));
           const outcome = await findOutcome(input.attempt.directory);
-          if (outcome.kind !== 'absent') {
+          const done = saysDone(outcome, input.attempt.name);
+          if (outcome.kind !== 'absent' && !done) {
             outcomeSince ??= Date.now();
             deps.poller.hurry();
           }
-          const seen = observe(polled, outcomeSince);
+          const settled = done || (outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs);
+          const seen = observe(polled, outcomeSince, settled);
           if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState))
             return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
@@ -59,8 +61,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
 }
 
 /** What the workflow should know, or undefined while nothing is known. */
-function observe(polled: PolledState, outcomeSince: number | undefined): JobObservation | undefined {
-  const settled = outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs;
+function observe(polled: PolledState, outcomeSince: number | undefined, settled: boolean): JobObservation | undefined {
   switch (polled.kind) {
     case 'known': {
       // One id is one attempt: what Slurm puts back into its queue would only meet its own claim.
@@ -68,7 +69,7 @@ function observe(polled: PolledState, outcomeSince: number | undefined): JobObse
       return { ...describe(polled.job), over };
     }
     case 'absent': {
-      const over = outcomeSince !== undefined || Date.now() - polled.healthySince >= absentMs;
+      const over = settled || outcomeSince !== undefined || Date.now() - polled.healthySince >= absentMs;
       return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;
     }
     case 'unknown':

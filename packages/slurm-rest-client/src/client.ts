@@ -125,8 +125,9 @@ export class SlurmClient {
   }
 
   /**
-   * States of the given jobs, one request for up to 200; an id that slurmctld does not know is not in the list. v0.0.38 has no
-   * such call: there it is one list of all jobs, and each state comes with its `details`.
+   * States of the given jobs, in one request; an id that slurmctld does not know is not in the list. More than 200 ids do not fit
+   * a URL: then it asks for the states of all jobs. v0.0.38 has no such call: there it is one list of all jobs, and each state
+   * comes with its `details`.
    */
   async jobStates(ids: readonly string[]): Promise<t.JobStatus[]> {
     const wanted = new Set(ids.map(checkJobId));
@@ -135,9 +136,8 @@ export class SlurmClient {
       const jobs = (await this.listJobs()).filter((job) => wanted.has(job.id));
       return jobs.map((job) => ({ id: job.id, state: job.state, flags: job.flags, details: job }));
     }
-    const states: t.JobStatus[] = [];
-    for (const chunk of chunks([...wanted], idsPerCall)) states.push(...(await this.#someStates(chunk)));
-    return states;
+    if (wanted.size <= idsPerCall) return this.#someStates([...wanted]);
+    return (await this.#someStates([])).filter((status) => wanted.has(status.id));
   }
 
   /**
@@ -239,9 +239,11 @@ export class SlurmClient {
     return rows.toSorted((a, b) => order(a) - order(b));
   }
 
+  /** No ids: of all jobs. */
   async #someStates(ids: string[]): Promise<t.JobStatus[]> {
     const query = ids.map((id): [string, string] => ['job_id', id]);
-    const call: Call = { ...get('slurm', 'jobs/state/', `get the states of ${ids.length} jobs`), query };
+    const whose = ids.length === 0 ? 'all' : String(ids.length);
+    const call: Call = { ...get('slurm', 'jobs/state/', `get the states of ${whose} jobs`), query };
     try {
       const answer = await this.#session.call(call);
       const rows = parse(call, answer, () => z.array(wire.jobStatus).parse(answer.body['jobs'] ?? undefined));
@@ -284,10 +286,4 @@ function nothingFound(error: unknown): undefined {
 
 function order(job: t.SlurmJob): number {
   return (job.startTime ?? job.submitTime)?.getTime() ?? 0;
-}
-
-function chunks<T>(list: T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>
-    list.slice(index * size, (index + 1) * size),
-  );
 }

@@ -18,13 +18,25 @@ const life = (start: number, current: string) => ({
 });
 
 describe('states', () => {
-  test('are asked for with repeated ids, 200 at a time, never with a comma', async () => {
-    const ids = Array.from({ length: 450 }, (_, index) => String(index + 1));
+  test('are asked for with repeated ids, never with a comma', async () => {
+    const ids = Array.from({ length: 200 }, (_, index) => String(index + 1));
     await withClient(allRunning, async (client, received) => {
-      expect(await client.jobStates(ids)).toHaveLength(450);
-      expect(received).toHaveLength(3);
+      expect(await client.jobStates(ids)).toHaveLength(200);
+      expect(received).toHaveLength(1);
       for (const request of received) expect(request.url).not.toMatch(/,|%2C/i);
     });
+  });
+
+  test('of more than fit a URL are those of all jobs, in one request, of which the others are left out', async () => {
+    const ids = Array.from({ length: 450 }, (_, index) => String(index + 1));
+    const jobs = [...ids, '999'].map((id) => ({ job_id: Number(id), state: ['RUNNING'] }));
+    await withClient(
+      (_, r) => json(r, 200, { jobs, errors: [] }),
+      async (client, received) => {
+        expect((await client.jobStates(ids)).map(({ id }) => id)).toEqual(ids);
+        expect(urls(received)).toEqual(['GET /slurm/v0.0.42/jobs/state/']);
+      },
+    );
   });
 
   test('of nobody are not asked for', async () => {
