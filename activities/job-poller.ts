@@ -10,8 +10,11 @@ import type { JobStatus, SlurmClient, SlurmJob } from 'slurm-rest-client';
 /** What the newest poll says about one job. */
 export type PolledState =
   | { kind: 'known'; job: SlurmJob }
-  /** The controller answered and does not know the job. `healthySince`: since when it has said so without a break, ms epoch. */
-  | { kind: 'absent'; healthySince: number }
+  /**
+   * The controller answered and does not know the job. `healthySince`: since when it has said so without a break, ms epoch.
+   * `replaced`: it knows another job under the id, so this one is certainly gone.
+   */
+  | { kind: 'absent'; healthySince: number; replaced: boolean }
   /** No answer since `since` (ms epoch): unknown is not failed. */
   | { kind: 'unknown'; since: number; why: string };
 
@@ -161,8 +164,12 @@ export class JobPoller {
   }
 
   #settle(watched: Watched, job: SlurmJob | undefined): void {
-    if (job?.name === watched.name) watched.state = { kind: 'known', job };
-    else if (watched.state.kind !== 'absent') watched.state = { kind: 'absent', healthySince: this.#options.now() };
+    if (job?.name === watched.name) {
+      watched.state = { kind: 'known', job };
+      return;
+    }
+    const healthySince = watched.state.kind === 'absent' ? watched.state.healthySince : this.#options.now();
+    watched.state = { kind: 'absent', healthySince, replaced: job !== undefined };
   }
 }
 

@@ -69,7 +69,8 @@ function observe(polled: PolledState, outcomeSince: number | undefined, settled:
       return { ...describe(polled.job), over };
     }
     case 'absent': {
-      const over = settled || outcomeSince !== undefined || Date.now() - polled.healthySince >= absentMs;
+      const gone = polled.replaced || Date.now() - polled.healthySince >= absentMs;
+      const over = settled || outcomeSince !== undefined || gone;
       return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;
     }
     case 'unknown':

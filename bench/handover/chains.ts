@@ -32,7 +32,7 @@ export async function ours(client: Client, trainer: string, run: string, seconds
   await client.workflow.execute<typeof runJobs>('runJobs', {
     workflowId: run,
     taskQueue: taskQueues.workflows,
-    args: [{ run, orders, maxAttempts: 1 }],
+    args: [{ run, orders, retries: { max_attempts: 1, policy: {} } }],
   });
   return (performance.now() - startedAt) / 1000;
 }
@@ -51,6 +51,7 @@ function order(run: string, stage: JobStage, trainer: string, seconds: number): 
     threads: 1,
     planned: { steps: 1, rows: null },
     resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [] },
+    watch: { stall_factor: 10, stall_seconds: 600, first_row_seconds: 3600, checkpoint_seconds: 180 },
     trainer,
   };
 }

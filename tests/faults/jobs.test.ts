@@ -5,6 +5,7 @@ import { fixture } from './fixture.ts';
 import {
   accounted,
   attemptFolder,
+  doneSteps,
   newRun,
   queued,
   runningJob,
@@ -24,16 +25,8 @@ async function result(run: string): Promise<void> {
   await stand.runs.client.workflow.getHandle(run).result();
 }
 
-/** Steps that were done, oldest first, of all attempts. */
-function steps(run: string): number[] {
-  return story(run).flatMap((line) => {
-    const found = /^step (\d+)/.exec(line);
-    return found === null ? [] : [Number(found[1])];
-  });
-}
-
 async function reaches(run: string, step: number): Promise<string> {
-  await until(`step ${step} of ${run}`, 90, () => steps(run).includes(step));
+  await until(`step ${step} of ${run}`, 90, () => doneSteps(run).includes(step));
   return runningJob(run);
 }
 
@@ -48,11 +41,11 @@ describe('jobs that end badly', () => {
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
     expect(
-      steps(run)
+      doneSteps(run)
         .toSorted((a, b) => a - b)
         .filter((step, i, all) => step !== all[i - 1]),
     ).toHaveLength(12);
-    expect(steps(run).length).toBeLessThanOrEqual(13);
+    expect(doneSteps(run).length).toBeLessThanOrEqual(13);
     expect(await queued(run)).toEqual([]);
   });
 
@@ -64,7 +57,7 @@ describe('jobs that end badly', () => {
     await slurm('scontrol', 'requeue', id);
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
-    expect(steps(run).length).toBeLessThanOrEqual(13);
+    expect(doneSteps(run).length).toBeLessThanOrEqual(13);
     expect(await queued(run)).toEqual([]);
   });
 
@@ -77,7 +70,9 @@ describe('jobs that end badly', () => {
     await stand.runs.answer(run, 'retry');
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
-    expect(steps(run)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].filter((step) => steps(run).includes(step)));
+    expect(doneSteps(run)).toEqual(
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].filter((step) => doneSteps(run).includes(step)),
+    );
   });
 
   it('runs into its time limit all the same: the next attempt resumes from the checkpoint, each step is done once', async () => {
@@ -86,7 +81,7 @@ describe('jobs that end badly', () => {
     await stand.runs.start(run, { steps: 100, stepSeconds: 1, checkpoints: true, deaf: true, resources });
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
-    expect(steps(run)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    expect(doneSteps(run)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   });
 
   it('its time limit is ahead: it checkpoints in time, and the next attempt goes on from there, no step lost', async () => {
@@ -96,7 +91,7 @@ describe('jobs that end badly', () => {
     await result(run);
     expect(starts(run)).toEqual(['start a1', 'start a2']);
     expect(story(run)).toContain('checkpointed a1');
-    expect(steps(run)).toEqual(Array.from({ length: 45 }, (_, i) => i + 1));
+    expect(doneSteps(run)).toEqual(Array.from({ length: 45 }, (_, i) => i + 1));
     await expect.poll(async () => (await accounted(run)).toSorted(), settled).toEqual(['COMPLETED', 'FAILED']);
   });
 
@@ -114,7 +109,7 @@ describe('jobs that end badly', () => {
     await result(run);
     expect(readFileSync(join(attemptFolder(run), 'stacks.txt'), 'utf8')).toContain('in get_stuck');
     expect(starts(run)).toEqual(['start a1', 'start a2']);
-    expect(steps(run)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(doneSteps(run)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await queued(run)).toEqual([]);
     const next = await slurm(
       'sacct',
@@ -208,7 +203,7 @@ describe('runs that end early', () => {
     await handle.terminate('fault test');
     await until('no job is left', 60, async () => (await queued(run)).length === 0);
     expect(starts(run)).toEqual(['start a1']);
-    expect(steps(run).length).toBeLessThan(60);
+    expect(doneSteps(run).length).toBeLessThan(60);
     await result(other);
     expect(starts(other)).toEqual(['start a1']);
   });
@@ -220,7 +215,7 @@ describe('runs that end early', () => {
     await resetBefore(stand.runs, run, 'submitJob');
     await result(run);
     expect(starts(run)).toEqual(['start a1']);
-    expect(steps(run)).toHaveLength(12);
+    expect(doneSteps(run)).toHaveLength(12);
     await expect.poll(() => accounted(run), settled).toEqual(['COMPLETED']);
     expect(handle.workflowId).toBe(run);
   });

@@ -93,6 +93,15 @@ export class Runs {
     return (raw.pendingActivities ?? []).map((activity) => activity.activityId ?? '');
   }
 
+  /** What the last try of each activity under way said, if it failed. */
+  async troubles(run: string): Promise<string[]> {
+    const { raw } = await this.client.workflow.getHandle(run).describe();
+    return (raw.pendingActivities ?? []).flatMap(({ lastFailure }) => [
+      lastFailure?.message ?? '',
+      lastFailure?.cause?.message ?? '',
+    ]);
+  }
+
   /** Waits until the operator is asked; the sentence. */
   async question(run: string, seconds = 180): Promise<string> {
     return until(`run ${run} asks the operator`, seconds, async () => (await this.view(run)).question?.sentence);
@@ -135,6 +144,14 @@ export function counted(run: string): string[] {
 /** `start a1`, `step 1 a1`, …: the counter without names and job ids. */
 export function story(run: string): string[] {
   return counted(run).map((line) => line.replace(/ critic-\S+-(a\d+) \d+$/, ' $1'));
+}
+
+/** Steps that were done, oldest first, of all attempts. */
+export function doneSteps(run: string): number[] {
+  return story(run).flatMap((line) => {
+    const found = /^step (\d+)/.exec(line);
+    return found === null ? [] : [Number(found[1])];
+  });
 }
 
 export function starts(run: string): string[] {

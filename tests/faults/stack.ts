@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { isAlive, type ProcessRecord, running, start, stop } from '../../infra/local/processes.ts';
 import type { Service } from '../../infra/local/service.ts';
 import { services } from '../../infra/local/services.ts';
+import { slurmConf } from '../../infra/local/slurm-files.ts';
 import { slurmEnv } from '../../infra/local/slurm-services.ts';
 import {
   folders,
@@ -41,8 +42,8 @@ export async function furnish(): Promise<void> {
 }
 
 /** A token for this many seconds, in the file that the worker reads. */
-export async function writeToken(seconds: number): Promise<void> {
-  const token = await slurm('scontrol', 'token', `username=${users.job}`, `lifespan=${seconds}`);
+export async function writeToken(seconds: number, user: string = users.job): Promise<void> {
+  const token = await slurm('scontrol', 'token', `username=${user}`, `lifespan=${seconds}`);
   writeFileSync(tokenFile, token, { mode: 0o600 });
 }
 
@@ -60,6 +61,16 @@ export async function reconfigure(changes: Record<string, string>): Promise<void
   }
   writeFileSync(path, text);
   await slurm('scontrol', 'reconfigure');
+}
+
+/** What slurmctld knows, on disk. */
+export const stateFolder = join(where.slurm, 'ctld');
+
+/** Starts slurmctld anew with the stack's slurm.conf and these lines below it. */
+export async function appendToSlurmConf(lines: string[]): Promise<void> {
+  if (existsSync(record('slurmctld')) && running(record('slurmctld')) !== undefined) await kill('slurmctld');
+  writeFileSync(join(where.slurm, 'slurm.conf'), `${slurmConf(config)}${lines.map((line) => `${line}\n`).join('')}`);
+  await launch('slurmctld');
 }
 
 function record(name: string): string {
