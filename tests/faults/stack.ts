@@ -22,7 +22,8 @@ import {
 const run = promisify(execFile);
 const base = stackConfig();
 
-export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 20_000 };
+/** Ports stay below the ephemeral range (32768), where any outgoing connection may sit. */
+export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 10_000 };
 export const where = folders(config);
 export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
 /** Between worker and slurmrestd stands the tests' proxy. */
