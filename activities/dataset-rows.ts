@@ -1,82 +1,145 @@
 /**
- * Dataset rows: the text of `pairs.jsonl` → checked pairs and every fault in them. No I/O. Our own form only: the two
- * published forms of IE-Bench (issue 5) become readers beside `readPairs` that give the same `PairLine`s.
+ * Dataset rows: the text of `pairs.jsonl` → checked pairs and every fault in them, and the faults that only all rows
+ * together show, whatever form they were published in. No I/O.
  */
 import { type Pair, pairSchema } from '../domain/manifest.ts';
 
 export const splits = ['train', 'dev', 'test'] as const;
+export type Split = (typeof splits)[number];
+/** Nothing reads `dev` yet, and IE-Bench has none. */
+const neededSplits = ['train', 'test'] as const;
 
-/** A pair and the line it stands on, counted from 1. */
+/** A pair and where it stands, e.g. `pairs.jsonl line 7`. */
 export interface PairLine {
-  line: number;
+  where: string;
   pair: Pair;
 }
 
-/** The readable pairs of the text, and a sentence for each fault: line, field, what was expected, what was found. */
-export function readPairs(text: string): { pairs: PairLine[]; faults: string[] } {
+/** What a form calls the fields that faults of several rows are about. */
+export interface FieldNames {
+  id: string;
+  split: string;
+  source_image: string;
+  edited_image: string;
+}
+
+export interface ReadRows {
+  pairs: PairLine[];
+  /** A sentence each: row, field, what was expected, what was found. */
+  faults: string[];
+}
+
+/** Bytes of an image file, or a fragment on why there are none: `expected …, got …`. */
+export type ImageBytes = { bytes: Buffer } | { fault: string };
+/** Called once for each image. `path` is the one in the pair; `total` is how many images there are. */
+export type OnImage = (path: string, image: ImageBytes, total: number) => Promise<void>;
+
+/** A dataset in some form, read as pairs of ours and the bytes of their images. */
+export interface DatasetSource {
+  readonly fields: FieldNames;
+  /** Reads all rows and images once. The same folder gives the same pairs in the same order. */
+  scan(onImage: OnImage): Promise<ReadRows>;
+  /** `pairs.jsonl` as it is published: the operator's own file as it is, or one written from the pairs. */
+  pairsText(pairs: readonly PairLine[]): Promise<string>;
+}
+
+export const pairsName = 'pairs.jsonl';
+export const pairsFields: FieldNames = {
+  id: 'id',
+  split: 'split',
+  source_image: 'source_image',
+  edited_image: 'edited_image',
+};
+
+/** The readable pairs of our own form, and a fault for each thing that is wrong with a line by itself. */
+export function readPairs(text: string): ReadRows {
   const pairs: PairLine[] = [];
   const faults: string[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
-    const read = readPair(line);
-    if ('pair' in read) pairs.push({ line: index + 1, pair: read.pair });
-    else faults.push(...read.faults.map((fault) => `${at(index + 1)}${fault}`));
+    const where = `${pairsName} line ${index + 1}`;
+    const read = parseLine(line);
+    const checked = 'value' in read ? checkPair(read.value) : { faults: [read.fault] };
+    if ('pair' in checked) pairs.push({ where, pair: checked.pair });
+    else faults.push(...checked.faults.map((fault) => `${where}${fault}`));
   }
-  return { pairs, faults: [...faults, ...findSetFaults(pairs)] };
+  return { pairs, faults };
+}
+
+/** Pairs as the text of a `pairs.jsonl`. */
+export function writtenPairs(pairs: readonly PairLine[]): string {
+  return pairs.map(({ pair }) => `${JSON.stringify(pair)}\n`).join('');
 }
 
 /** Prefix of a fault's sentence. */
-export function at(line: number, field?: string): string {
-  return `pairs.jsonl line ${line}${field === undefined ? '' : `, ${field}: `}`;
+export function at(where: string, field: string): string {
+  return `${where}, ${field}: `;
 }
 
-function readPair(line: string): { pair: Pair } | { faults: string[] } {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { faults: [`: expected a JSON object, got ${shown(line)} (${error.message})`] };
-  }
+/**
+ * A value as a pair, or its faults as `, field: expected …, got …`. `names` says what the form calls a field of ours
+ * (`mos.overall` → `label`).
+ */
+export function checkPair(
+  value: unknown,
+  names: Readonly<Record<string, string>> = {},
+): { pair: Pair } | { faults: string[] } {
   const result = pairSchema.safeParse(value, { reportInput: true });
   if (result.success) return { pair: result.data };
   return {
     faults: result.error.issues.map((issue) => {
-      const field = issue.path.length === 0 ? '' : `, ${issue.path.join('.')}`;
+      const path = issue.path.join('.');
+      const field = path === '' ? '' : `, ${names[path] ?? path}`;
       const got = issue.input === undefined ? 'nothing' : shown(JSON.stringify(issue.input));
       return `${field}: ${issue.message.replace(/^(?:Invalid input|Too big|Too small): /, '')}, got ${got}`;
     }),
   };
 }
 
-/** What no single row can show: repeated ids, sources that leak between splits, empty splits. */
-function findSetFaults(pairs: PairLine[]): string[] {
-  const faults: string[] = [];
-  const ids = new Map<string, number>();
-  const sources = new Map<string, PairLine>();
-  const leaking = new Set<string>();
-  for (const { line, pair } of pairs) {
-    const first = ids.get(pair.id);
-    if (first === undefined) ids.set(pair.id, line);
-    else faults.push(`${at(line, 'id')}expected an id of its own, got "${pair.id}", which line ${first} has`);
-    const known = sources.get(pair.source_id);
-    if (known === undefined) {
-      sources.set(pair.source_id, { line, pair });
-    } else if (known.pair.split !== pair.split && !leaking.has(pair.source_id)) {
-      leaking.add(pair.source_id);
-      faults.push(
-        `${at(line, 'split')}expected "${known.pair.split}", got "${pair.split}": source_id "${pair.source_id}" is in ` +
-          `"${known.pair.split}" on line ${known.line}, and a source belongs to one split`,
-      );
-    }
+function parseLine(line: string): { value: unknown } | { fault: string } {
+  try {
+    return { value: JSON.parse(line) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { fault: `: expected a JSON object, got ${shown(line)} (${error.message})` };
   }
-  for (const split of splits) {
-    if (!pairs.some(({ pair }) => pair.split === split))
-      faults.push(`pairs.jsonl: expected rows in split "${split}", got none`);
+}
+
+/** What no single row can show: repeated ids, needed splits without rows. */
+export function findSetFaults(pairs: readonly PairLine[], names: FieldNames): string[] {
+  const faults: string[] = [];
+  const ids = new Map<string, string>();
+  for (const { where, pair } of pairs) {
+    const first = ids.get(pair.id);
+    if (first === undefined) ids.set(pair.id, where);
+    else faults.push(`${at(where, names.id)}expected one of its own, got "${pair.id}", which ${first} has`);
+  }
+  for (const split of neededSplits) {
+    if (!pairs.some(({ pair }) => pair.split === split)) faults.push(`expected rows in split "${split}", got none`);
   }
   return faults;
 }
 
-function shown(text: string): string {
+/** One sentence for each source whose rows are in more than one split, at the first row that shows it. */
+export function findSharedSources(pairs: readonly PairLine[], names: FieldNames): string[] {
+  const sources = new Map<string, PairLine>();
+  const shared = new Map<string, string>();
+  for (const line of pairs) {
+    const { source_id: source, split } = line.pair;
+    const first = sources.get(source);
+    if (first === undefined) {
+      sources.set(source, line);
+    } else if (first.pair.split !== split && !shared.has(source)) {
+      shared.set(
+        source,
+        `${at(line.where, names.split)}expected "${first.pair.split}", got "${split}": source "${source}" is in ` +
+          `"${first.pair.split}" at ${first.where}, and a source belongs to one split`,
+      );
+    }
+  }
+  return [...shared.values()];
+}
+
+export function shown(text: string): string {
   return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
 }

@@ -6,10 +6,8 @@
  * the two marks around it. Chat template with its default system message: 40 tokens. An estimate, for refusing gross
  * misfits; the trainer's own tokenizer has the last word.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { textTokens } from '../domain/tokens.ts';
-import { readImage } from './image-header.ts';
+import type { ImageSizes } from './dataset-inspection.ts';
 
 const templateTokens = 40;
 const marksPerImage = 2;
@@ -17,32 +15,26 @@ const side = 28;
 const defaultMaxPixels = 768 * 768;
 
 export class RecordLengths {
-  readonly #folder: string;
+  readonly #sizes: ImageSizes;
   readonly #maxPixels: number;
-  readonly #images = new Map<string, number>();
 
   /** `settings`: the recipe's further LLaMA-Factory keys; only `image_max_pixels` matters here. */
-  constructor(datasetFolder: string, settings: Record<string, string | number | boolean>) {
-    this.#folder = datasetFolder;
+  constructor(sizes: ImageSizes, settings: Record<string, string | number | boolean>) {
+    this.#sizes = sizes;
     const maxPixels = Number(settings['image_max_pixels'] ?? defaultMaxPixels);
     this.#maxPixels = Number.isFinite(maxPixels) && maxPixels > 0 ? maxPixels : defaultMaxPixels;
   }
 
-  async estimate(record: { messages: readonly { content: string }[]; images: readonly string[] }): Promise<number> {
-    let tokens = templateTokens;
-    for (const { content } of record.messages) tokens += textTokens(content.replaceAll('<image>', ''));
-    for (const path of record.images) tokens += await this.#image(path);
-    return tokens;
+  estimate(record: { messages: readonly { content: string }[]; images: readonly string[] }): number {
+    const texts = record.messages.map(({ content }) => textTokens(content.replaceAll('<image>', '')));
+    const images = record.images.map((path) => this.#image(path));
+    return [...texts, ...images].reduce((sum, tokens) => sum + tokens, templateTokens);
   }
 
-  async #image(path: string): Promise<number> {
-    const known = this.#images.get(path);
-    if (known !== undefined) return known;
-    const facts = readImage(await readFile(join(this.#folder, path)));
-    if ('fault' in facts) throw new Error(`image "${path}" of the dataset artifact is damaged: ${facts.fault}`);
-    const tokens = qwenImageTokens(facts.width, facts.height, this.#maxPixels) + marksPerImage;
-    this.#images.set(path, tokens);
-    return tokens;
+  #image(path: string): number {
+    const size = this.#sizes[path];
+    if (size === undefined) throw new Error(`image "${path}" is in no list of the dataset artifact`);
+    return qwenImageTokens(size[0], size[1], this.#maxPixels) + marksPerImage;
   }
 }
 

@@ -14,7 +14,7 @@ import type { RunPlan } from '../domain/plan.ts';
 import { type Critique, type CriticPrompt, criticPrompt, directAnswer, reasoningAnswer } from '../domain/prompt.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import type { ArtifactStore } from './artifact-store.ts';
-import { readDatasetPairs } from './dataset.ts';
+import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import { splits } from './dataset-rows.ts';
 import { translated } from './failure.ts';
 import { RecordLengths } from './record-lengths.ts';
@@ -103,14 +103,14 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
 async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef) {
   const pairs = new Map((await readDatasetPairs(dataset)).map((pair) => [pair.id, pair]));
   const critiques = await readCritiques(synthesis);
-  const lengths = new RecordLengths(dataset.path, recipe.sft.llamafactory);
+  const lengths = new RecordLengths(await readImageSizes(dataset.path), recipe.sft.llamafactory);
   const records: SharegptRecord[] = [];
   let longest = { tokens: 0, id: '' };
   let total = 0;
   let reasoning = 0;
   for (const item of mixOrder([...critiques.keys()], recipe.mix.direct_per_reasoning, recipe.seed)) {
     const record = makeRecord(recipe.prompt, item, pairs.get(item.pairId), critiques.get(item.pairId));
-    const tokens = await lengths.estimate(record);
+    const tokens = lengths.estimate(record);
     records.push(record);
     total += tokens;
     if (item.form === 'reasoning') reasoning += 1;

@@ -17,20 +17,30 @@ export function readRecipe(path: string, overrides: RecipeOverrides = {}): Recip
   const [syntax] = document.errors;
   if (syntax !== undefined) throw new CliError(`recipe "${path}" is not YAML: ${syntax.message}`);
   const value: unknown = document.toJS();
-  const given = typeof value === 'object' && value !== null ? { ...value, ...defined(overrides) } : value;
+  const given = typeof value === 'object' && value !== null ? overridden(value, overrides) : value;
   const checked = checkRecipe(given);
   if ('faults' in checked) throw new CliError(describeFaults(`recipe "${path}"`, checked.faults));
   const base = dirname(resolve(path));
-  const recipe = { ...checked.recipe };
-  for (const field of ['dataset', 'base_model'] as const) {
-    recipe[field] = resolve(base, recipe[field]);
-    if (!existsSync(recipe[field]) || !statSync(recipe[field]).isDirectory()) {
-      throw new CliError(`recipe.${field}: expected an existing folder, got "${recipe[field]}"`);
-    }
-  }
-  return recipe;
+  const { dataset, base_model: baseModel } = checked.recipe;
+  return {
+    ...checked.recipe,
+    dataset: { ...dataset, path: folder('dataset', resolve(base, dataset.path)) },
+    base_model: folder('base_model', resolve(base, baseModel)),
+  };
 }
 
-function defined(overrides: RecipeOverrides): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+function folder(field: string, path: string): string {
+  if (existsSync(path) && statSync(path).isDirectory()) return path;
+  throw new CliError(`recipe.${field}: expected an existing folder, got "${path}"`);
+}
+
+/** The recipe's value with another dataset folder or seed; how the dataset is to be read stays the recipe's word. */
+function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...value };
+  const own = given['dataset'];
+  if (dataset !== undefined) {
+    given['dataset'] = { ...(typeof own === 'object' && own !== null ? own : {}), path: dataset };
+  }
+  if (seed !== undefined) given['seed'] = seed;
+  return given;
 }

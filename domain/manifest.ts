@@ -103,7 +103,10 @@ export const metricsRowSchema = z.looseObject({
 });
 export type MetricsRow = z.output<typeof metricsRowSchema>;
 
-/** One pair of the dataset: a line of `pairs.jsonl`. Image paths are relative to the dataset's folder. */
+/**
+ * One pair of the dataset: a line of `pairs.jsonl`. Image paths are relative to the dataset's folder. The published forms
+ * of IE-Bench have the overall MOS alone, so the three sub-scores may be absent.
+ */
 const score = z.number().min(1).max(5);
 export const pairSchema = z.object({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
@@ -112,7 +115,12 @@ export const pairSchema = z.object({
   instruction: z.string().min(1).max(2000),
   source_image: z.string().min(1),
   edited_image: z.string().min(1),
-  mos: z.object({ overall: score, alignment: score, fidelity: score, quality: score }),
+  mos: z.object({
+    overall: score,
+    alignment: score.optional(),
+    fidelity: score.optional(),
+    quality: score.optional(),
+  }),
   method: z.string().min(1),
 });
 export type Pair = z.output<typeof pairSchema>;

@@ -12,6 +12,20 @@ const positiveInt = z.int().positive();
 const fraction = z.number().min(0).max(1);
 const usd = z.number().min(0);
 
+/**
+ * Where the dataset is and how to read it; a bare string is its `path`. `form`: our own `pairs.jsonl`, IE-Bench's text files
+ * (`train.txt`, `val.txt`, `src/`, `dst/`) or its parquet files; `auto` looks which one is there. `shared_sources`: what
+ * a source image in two splits is: a fault, or something to report. IE-Bench's published splits share most of theirs.
+ */
+const dataset = z.preprocess(
+  (value) => (typeof value === 'string' ? { path: value } : value),
+  z.strictObject({
+    path: z.string().min(1),
+    form: z.enum(['auto', 'pairs', 'text', 'parquet']).default('auto'),
+    shared_sources: z.enum(['refuse', 'report']).default('refuse'),
+  }),
+);
+
 /** Resources of a job. `memory_mib` and `time_limit_minutes` are per node and per attempt. */
 const resources = z.strictObject({
   partition: z.string().min(1).optional(),
@@ -142,7 +156,7 @@ export const recipeSchema = z.strictObject({
     .int()
     .min(0)
     .max(2 ** 31 - 1),
-  dataset: z.string().min(1),
+  dataset,
   base_model: z.string().min(1),
   prompt: z.enum(['compact-v1', 'paper-v1']),
   synthesis,
@@ -155,9 +169,10 @@ export const recipeSchema = z.strictObject({
   watch: watch.prefault({}),
 });
 
-/** A checked recipe, defaults filled in. `dataset` and `base_model` are absolute paths once the CLI has read it. */
+/** A checked recipe, defaults filled in. `dataset.path` and `base_model` are absolute once the CLI has read it. */
 export type Recipe = z.output<typeof recipeSchema>;
 export type Resources = z.output<typeof resources>;
+export type DatasetSettings = z.output<typeof dataset>;
 export type SynthesisSettings = z.output<typeof synthesis>;
 export type WatchSettings = z.output<typeof watch>;
 export type PolicyOverrides = Recipe['retries']['policy'];

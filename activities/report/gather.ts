@@ -120,7 +120,7 @@ function recipeFacts({ plan, artifacts }: ReportInput): Fact[] {
   const weight = `format weight ${grpo.reward.format_weight}, floor ${grpo.reward.floor}`;
   return [
     ['Recipe', `${recipe.name}, seed ${recipe.seed}`],
-    ['Dataset', [recipe.dataset, ...counts].join(' · ')],
+    ['Dataset', [recipe.dataset.path, ...counts].join(' · ')],
     ['Base model', recipe.base_model],
     ['Critic prompt', recipe.prompt],
     [

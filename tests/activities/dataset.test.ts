@@ -4,7 +4,6 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactStore } from '../../activities/artifact-store.ts';
 import { createDatasetActivities } from '../../activities/dataset.ts';
-import { readImage } from '../../activities/image-header.ts';
 import {
   activityEnvironment,
   inActivity,
@@ -40,7 +39,7 @@ describe('a good dataset', () => {
   it('becomes an artifact with its rows and images, and its counts', async () => {
     const folder = await writeDataset(makePairs(3));
     const artifact = await check(folder);
-    expect(artifact.counts).toEqual({ pairs: 5, train: 3, dev: 1, test: 1, sources: 5, images: 10 });
+    expect(artifact.counts).toEqual({ pairs: 5, train: 3, dev: 1, test: 1, sources: 5, shared_sources: 0, images: 10 });
     expect(await readFile(join(artifact.path, 'pairs.jsonl'))).toEqual(await readFile(join(folder, 'pairs.jsonl')));
     expect(await readFile(join(artifact.path, 'images/edited/p2.png'))).toEqual(png(8, 8));
     expect(await readdir(await store.partial('dataset', artifact.key))).toEqual([]);
@@ -72,7 +71,9 @@ describe('a bad dataset is refused and nothing is written', () => {
     expect(message).toContain('4 faults');
     expect(message).toContain('pairs.jsonl line 1, mos.overall: expected number to be <=5, got 6');
     expect(message).toContain('pairs.jsonl line 3, instruction: expected string, received undefined, got nothing');
-    expect(message).toContain('pairs.jsonl line 7, id: expected an id of its own, got "p3", which line 4 has');
+    expect(message).toContain(
+      'pairs.jsonl line 7, id: expected one of its own, got "p3", which pairs.jsonl line 4 has',
+    );
     expect(message).toContain(
       'pairs.jsonl line 4, edited_image: expected a file, got "images/edited/p3.png", which does not exist',
     );
@@ -85,7 +86,7 @@ describe('a bad dataset is refused and nothing is written', () => {
     const message = await refusal(await writeDataset(pairs));
     expect(message).toContain('1 fault');
     expect(message).toContain(
-      'line 4, split: expected "train", got "dev": source_id "shared" is in "train" on line 1, and a source belongs to one split',
+      'line 4, split: expected "train", got "dev": source "shared" is in "train" at pairs.jsonl line 1, and a source belongs to one split',
     );
   });
 
@@ -94,12 +95,19 @@ describe('a bad dataset is refused and nothing is written', () => {
     expect(message).toContain('expected rows in split "test", got none');
   });
 
-  it('shows twenty faults and counts the rest', async () => {
+  it('shows twenty faults, counts the rest and writes them all beside the run', async () => {
     const pairs = makePairs(30);
-    const message = await refusal(await writeDataset(pairs, [...pairs, ...pairs.slice(0, 27)]));
-    expect(message.split('\n')).toHaveLength(22);
+    const error = await rejection(check(await writeDataset(pairs, [...pairs, ...pairs.slice(0, 27)])));
+    const message = error instanceof Error ? error.message : '';
+    expect(message.split('\n')).toHaveLength(23);
     expect(message).toContain('27 faults');
     expect(message).toContain('… and 7 more');
+    const [, path = ''] = /all of them: (.*)$/.exec(message) ?? [];
+    const listed = (await readFile(path, 'utf8')).trimEnd().split('\n');
+    expect(listed).toHaveLength(27);
+    expect(listed[26]).toBe(
+      'pairs.jsonl line 59, id: expected one of its own, got "p26", which pairs.jsonl line 27 has',
+    );
   });
 
   it.each([
@@ -127,43 +135,8 @@ describe('a bad dataset is refused and nothing is written', () => {
   });
 
   it('says what is missing when the folder is no dataset', async () => {
-    expect(await refusal('/nonexistent')).toBe(
-      'recipe.dataset: expected a folder with pairs.jsonl, got "/nonexistent", which has none',
+    expect(await refusal('/nonexistent')).toContain(
+      'recipe.dataset: expected a folder with pairs.jsonl, train.txt or *.parquet files, got "/nonexistent", which has none',
     );
-  });
-});
-
-const webp = (coding: string, rest: string) => {
-  const body = Buffer.from(`${Buffer.from(`WEBP${coding}`, 'latin1').toString('hex')}${rest}`, 'hex');
-  const head = Buffer.from('RIFF\0\0\0\0', 'latin1');
-  head.writeUInt32LE(body.length, 4);
-  return Buffer.concat([head, body]);
-};
-
-describe('image headers', () => {
-  const jpeg = Buffer.from(
-    'ffd8ffe000104a46494600010100000100010000ffc0000b080010002001011100ffda0008010100003f00aaffd9',
-    'hex',
-  );
-  it.each([
-    ['a PNG', png(3, 5), { kind: 'png', width: 3, height: 5 }],
-    [
-      'a PNG with a flipped bit',
-      Buffer.from(png(3, 5)).fill(1, 45, 46),
-      { fault: 'a PNG whose IDAT chunk is damaged' },
-    ],
-    ['a JPEG', jpeg, { kind: 'jpeg', width: 32, height: 16 }],
-    ['a JPEG without its end', jpeg.subarray(0, -2), { fault: 'a JPEG that is cut off' }],
-    [
-      'a lossy WebP',
-      webp('VP8 ', '0e000000300100 9d012a 2000 1000 0000'.replaceAll(' ', '')),
-      { kind: 'webp', width: 32, height: 16 },
-    ],
-    ['a lossless WebP', webp('VP8L', '0a0000002f1fc00300000000000000'), { kind: 'webp', width: 32, height: 16 }],
-    ['an extended WebP', webp('VP8X', '0a000000000000001f00000f0000'), { kind: 'webp', width: 32, height: 16 }],
-    ['an empty file', Buffer.alloc(0), { fault: 'an empty file' }],
-    ['text', Buffer.from('hello, I am not an image'), { fault: 'no PNG, JPEG or WebP signature' }],
-  ])('reads %s', (_name, bytes, expected) => {
-    expect(readImage(bytes)).toEqual(expected);
   });
 });

@@ -1,0 +1,88 @@
+/**
+ * Dataset inspection: reads a dataset once, whatever its form, and says all that is wrong with it, or what it holds. It
+ * writes nothing: a plan is made from it before anything runs, and the dataset stage publishes what it found.
+ */
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import type { StageProgress } from '../domain/progress.ts';
+import type { DatasetSettings } from '../domain/recipe.ts';
+import { at, type DatasetSource, findSetFaults, findSharedSources, type PairLine, pairsName } from './dataset-rows.ts';
+import { openDataset } from './dataset-source.ts';
+import { readImage } from './image-header.ts';
+
+/** Width and height in pixels by image path: `images.json` of a dataset artifact. */
+export type ImageSizes = Record<string, readonly [width: number, height: number]>;
+
+export interface InspectedDataset {
+  source: DatasetSource;
+  pairs: PairLine[];
+  /** Text of `pairs.jsonl`. */
+  text: string;
+  /** Relative path → sha256, `pairs.jsonl` included. */
+  contents: Map<string, string>;
+  sizes: ImageSizes;
+  /** Sources that are in more than one split; 0 unless the recipe says to report them only. */
+  sharedSources: number;
+}
+
+export async function inspectDataset(settings: DatasetSettings): Promise<InspectedDataset | { faults: string[] }> {
+  const source = await openDataset(settings);
+  if ('fault' in source) return { faults: [source.fault] };
+  const images = new ImageCheck();
+  const { pairs, faults } = await source.scan((path, image, total) => images.take(path, image, total));
+  const shared = findSharedSources(pairs, source.fields);
+  const refused = settings.shared_sources === 'refuse' ? shared : [];
+  const all = [...faults, ...findSetFaults(pairs, source.fields), ...refused, ...images.faults(pairs, source)];
+  if (all.length > 0) return { faults: all };
+  const text = await source.pairsText(pairs);
+  const contents = new Map([[pairsName, sha256(text)], ...images.sums]);
+  return { source, pairs, text, contents, sizes: images.sizes, sharedSources: shared.length };
+}
+
+/** sha256 over the sorted listing: the same content gives the same hash, wherever it lies. */
+export function listingHash(contents: ReadonlyMap<string, string>): string {
+  const lines = [...contents].map(([path, sum]) => `${path}\0${sum}\n`).toSorted();
+  return sha256(lines.join(''));
+}
+
+export function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Looks at each image as it comes by; keeps its sum and size or its fault, never its bytes. */
+class ImageCheck {
+  readonly sums = new Map<string, string>();
+  readonly sizes: Record<string, readonly [number, number]> = {};
+  readonly #faults = new Map<string, string>();
+  #done = 0;
+
+  async take(path: string, image: { bytes: Buffer } | { fault: string }, total: number): Promise<void> {
+    const { heartbeat, cancellationSignal } = Context.current();
+    cancellationSignal.throwIfAborted();
+    if ('fault' in image) {
+      this.#faults.set(path, image.fault);
+    } else {
+      const facts = readImage(image.bytes);
+      if ('fault' in facts) this.#faults.set(path, `expected an image, got "${path}", ${facts.fault}`);
+      else {
+        this.sums.set(path, sha256(image.bytes));
+        this.sizes[path] = [facts.width, facts.height];
+      }
+    }
+    this.#done += 1;
+    const failed = this.#faults.size;
+    heartbeat({ state: 'checking', done: this.#done, total, unit: 'files', failed } satisfies StageProgress);
+  }
+
+  /** Each bad image once, named by the first row and field that use it. */
+  faults(pairs: readonly PairLine[], { fields }: DatasetSource): string[] {
+    const left = new Map(this.#faults);
+    return pairs.flatMap(({ where, pair }) =>
+      (['source_image', 'edited_image'] as const).flatMap((field) => {
+        const fault = left.get(pair[field]);
+        left.delete(pair[field]);
+        return fault === undefined ? [] : [`${at(where, fields[field])}${fault}`];
+      }),
+    );
+  }
+}
