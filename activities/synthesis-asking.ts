@@ -191,7 +191,7 @@ function budgetExceeded(deps: AskingDeps, usd: number): ApplicationFailure {
   return ApplicationFailure.nonRetryable(
     `synthesis stopped at its cap: ${dollars(till.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
       `${uncertain}, and the next request may cost ${dollars(usd)}. ${log.counts.answered} answers are kept. ` +
-      'Raise budget_usd in the recipe and start it again: only what is missing is asked',
+      'To go on, answer "retry" with a higher cap (--budget USD): only what is missing is asked',
     'BudgetExceeded',
   );
 }

@@ -60,14 +60,15 @@ program
   .argument('<action>', 'retry, skip or abort')
   .option('--exclude <nodes>', 'nodes not to use, comma-separated', (text: string) => text.split(','))
   .option('--minutes <n>', 'another time limit', wholeNumber)
-  .option('--memory-factor <x>', 'times the memory', Number)
+  .option('--memory-factor <x>', 'times the memory', positiveNumber)
+  .option('--budget <usd>', 'another cap for synthesis, USD', positiveNumber)
   .description('answer a run that waits')
   .action(
     async (
       run: string,
       stage: Stage,
       action: string,
-      options: { exclude?: string[]; minutes?: number; memoryFactor?: number },
+      options: { exclude?: string[]; minutes?: number; memoryFactor?: number; budget?: number },
     ) => {
       if (action !== 'retry' && action !== 'skip' && action !== 'abort') {
         throw new CliError(`action: expected retry, skip or abort, got "${action}"`);
@@ -78,6 +79,7 @@ program
         ...(options.exclude === undefined ? {} : { excludeNodes: options.exclude }),
         ...(options.minutes === undefined ? {} : { timeLimitMinutes: options.minutes }),
         ...(options.memoryFactor === undefined ? {} : { memoryFactor: options.memoryFactor }),
+        ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
       };
       await withClient(async (client) => console.log(await answerRun(client, run, answer)));
     },
@@ -182,6 +184,13 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got "${text}"`);
   return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError(`expected a number above 0, got "${text}"`);
+  return value;
 }
 
 function aStage(text: string): Stage {

@@ -13,6 +13,8 @@ export interface OperatorAnswer {
   excludeNodes?: string[];
   timeLimitMinutes?: number;
   memoryFactor?: number;
+  /** Only with `retry` of synthesis: the new cap, USD. */
+  budgetUsd?: number;
   /** Who answered, for the history. */
   by?: string;
 }

@@ -66,6 +66,12 @@ export class OperatorDesk {
     if (!['retry', 'skip', 'abort'].includes(answer.action)) {
       throw new Error(`answer.action: expected retry, skip or abort, got "${answer.action}"`);
     }
+    const { budgetUsd } = answer;
+    if (budgetUsd !== undefined && (stage !== 'synthesis' || !Number.isFinite(budgetUsd) || budgetUsd <= 0)) {
+      throw new Error(
+        `answer.budgetUsd: expected an amount above 0, for stage synthesis, got ${budgetUsd} for "${stage}"`,
+      );
+    }
     if (answer.action === 'skip' && !canSkip) {
       throw new Error(`stage "${stage}" cannot be skipped: what follows needs its artifact`);
     }

@@ -74,7 +74,7 @@ async function walkStages(plan: RunPlan, desk: JobDesk): Promise<RunResult> {
 async function train(run: Run, dataset: ArtifactRef, prompts: ArtifactRef): Promise<TrainedModel> {
   const { plan } = run;
   const synthesis = await stage(run, 'synthesis', `critiques by ${plan.recipe.synthesis.model}`, (options) =>
-    llmActivities.synthesizeCritiques.executeWithOptions(options, [{ plan, dataset }]),
+    llmActivities.synthesizeCritiques.executeWithOptions(options, [{ plan: run.plan, dataset }]),
   );
   const mix = await stage(run, 'mix', 'reasoning and direct records', (options) =>
     storeActivities.mixRecords.executeWithOptions(options, [{ plan, dataset, synthesis }]),
@@ -243,8 +243,15 @@ async function asked<T>(run: Run, name: Stage, work: (attempt: number) => Promis
       if (answer.action === 'abort') {
         throw ApplicationFailure.nonRetryable(`stage ${name} aborted by the operator: ${sentence}`, 'Aborted');
       }
+      if (answer.budgetUsd !== undefined) run.plan = withBudget(run.plan, answer.budgetUsd);
     }
   }
+}
+
+/** The plan with another cap for synthesis. The cap is in no artifact's key: what is paid for stays. */
+function withBudget(plan: RunPlan, usd: number): RunPlan {
+  const { recipe } = plan;
+  return { ...plan, recipe: { ...recipe, synthesis: { ...recipe.synthesis, budget_usd: usd } } };
 }
 
 /** Runs branches side by side; if one fails, the others are cancelled and awaited before its error goes on. */

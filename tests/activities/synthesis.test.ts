@@ -143,7 +143,7 @@ describe('money', () => {
     expect(failure).toMatchObject({ type: 'BudgetExceeded', nonRetryable: true });
     const message = failure instanceof Error ? failure.message : '';
     expect(message).toMatch(
-      /\$0\.0\d+ of recipe\.synthesis\.budget_usd \$0\.0500 is spent.*Raise budget_usd in the recipe/,
+      /\$0\.0\d+ of recipe\.synthesis\.budget_usd \$0\.0500 is spent.*answer "retry" with a higher cap/,
     );
     const asked = bench.teacher.requests.length;
     expect(asked).toBeGreaterThan(5);

@@ -179,6 +179,32 @@ describe('trainCritic', () => {
     expect(changes[1]?.timeLimitMinutes).toBe(9);
   });
 
+  it('waits at the cap of synthesis, and goes on after a raise with the new cap', async () => {
+    const caps: number[] = [];
+    const { activities } = stubs({
+      synthesizeCritiques: async ({ plan: { recipe } }) => {
+        caps.push(recipe.synthesis.budget_usd);
+        if (caps.length === 1) throw ApplicationFailure.nonRetryable('stopped at its cap', 'BudgetExceeded');
+        return artifact('synthesis');
+      },
+    });
+    await withWorkers(activities, 'wf-budget', async (client) => {
+      const handle = await start(client, 'wf-budget');
+      const view = await until(
+        () => handle.query<RunView>('view'),
+        (seen) => seen.status === 'waiting',
+      );
+      expect(view.question).toMatchObject({ stage: 'synthesis', sentence: 'stopped at its cap' });
+      const answer = { stage: 'synthesis', action: 'retry' };
+      await expect(handle.executeUpdate('answer', { args: [{ ...answer, budgetUsd: -1 }] })).rejects.toThrow(
+        'Update failed',
+      );
+      await handle.executeUpdate('answer', { args: [{ ...answer, budgetUsd: 2.5 }] });
+      expect((await handle.result()).passed).toBe(true);
+    });
+    expect(caps).toEqual([1, 2.5]);
+  });
+
   it('ends when the operator aborts, with the sentence of what happened, and cancels what ran beside it', async () => {
     const { overrides } = recordChanges([{ jobClass: 'bad-data', evidence: 'row 7 has no image' }]);
     const { activities, calls } = stubs({ ...overrides, watchJob: watchForever('predict-base') });
