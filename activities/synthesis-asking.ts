@@ -13,7 +13,7 @@ import type { Pair } from '../domain/manifest.ts';
 import { teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { textHash } from '../domain/seeded-random.ts';
-import { imageTokens, textTokens } from '../domain/tokens.ts';
+import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
 import { mimeType, readImage } from './image-header.ts';
 import type { Permit, RateLimiter } from './limiter.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
@@ -23,8 +23,6 @@ import type { Till } from './till.ts';
 
 const maxUnavailable = 8;
 const longestBackoffMs = 60_000;
-/** Tokens of the JSON schema and the message frames, which the API counts as prompt. An estimate, on the high side. */
-const frameTokens = 120;
 
 export interface AskingDeps {
   settings: SynthesisSettings;

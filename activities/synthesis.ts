@@ -9,13 +9,11 @@
  * kill -9 at any point: answers in the log are kept, requests in flight are asked again (synthesis-log.ts). After the
  * store's rename the artifact stands. The log stays: a changed filter or a lost artifact costs no request.
  */
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { ApplicationFailure, Context, log as activityLog } from '@temporalio/activity';
 import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import type { RunPlan } from '../domain/plan.ts';
-import { teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
 import { forEachConcurrently } from './concurrently.ts';
@@ -25,18 +23,22 @@ import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { type AskingDeps, askRow } from './synthesis-asking.ts';
+import {
+  answersIngredients,
+  promptHash,
+  synthesisIngredients,
+  type TeacherIdentity,
+  teacherUrl,
+} from './synthesis-keys.ts';
 import { SynthesisLog } from './synthesis-log.ts';
 import { writeOutput } from './synthesis-output.ts';
 import { SynthesisMeter } from './synthesis-meter.ts';
 import { AskingTools, type Tools } from './synthesis-tools.ts';
 import { countReasons, judgeAlone, judgeRow, judgeTogether, type RowVerdict } from './synthesis-verdicts.ts';
-import { openAiUrl } from './teacher-client.ts';
 import { tryFolder } from './try-folder.ts';
 
 /** Of this process: one writer per log, however many runs need its answers. */
 const writers = new KeyedLock();
-/** Rises when the filter's rules change what they keep. */
-const filterVersion = 1;
 
 export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = { retryBaseMs: 1000 }) {
   return {
@@ -67,7 +69,6 @@ class Synthesis {
   readonly #retryBaseMs: number;
   readonly #signal: AbortSignal;
   readonly #baseUrl: string;
-  readonly #promptSha256 = promptHash();
 
   constructor(
     deps: Pick<ActivityDeps, 'store' | 'llm'>,
@@ -83,7 +84,7 @@ class Synthesis {
     this.#dataset = dataset;
     this.#retryBaseMs = retryBaseMs;
     this.#signal = signal;
-    this.#baseUrl = (deps.llm.baseUrl ?? openAiUrl).replace(/\/+$/, '');
+    this.#baseUrl = teacherUrl(deps.llm.baseUrl);
   }
 
   /** The artifact, if it was made before. It must meet this recipe's minimum yield, whoever made it. */
@@ -182,7 +183,7 @@ class Synthesis {
     const provenance = {
       settings: this.#settings,
       baseUrl: this.#baseUrl,
-      promptSha256: this.#promptSha256,
+      promptSha256: promptHash(this.#settings.prompt),
       datasetKey: this.#dataset.key,
     };
     await writeOutput(from, verdicts, log, provenance);
@@ -216,20 +217,16 @@ class Synthesis {
     );
   }
 
-  /** What determines an answer. Base URL included: a stand-in must never pass for the model whose name it was asked by. */
-  #answersIngredients(): Record<string, unknown> {
-    const { model, prompt, detail, temperature, max_tokens } = this.#settings;
-    const teacher = { base_url: this.#baseUrl, model, prompt, prompt_sha256: this.#promptSha256 };
-    return { dataset: this.#dataset.key, teacher, sampling: { detail, temperature, max_tokens } };
-  }
-
   #answersKey(): string {
-    return artifactKey('synthesis', this.#answersIngredients());
+    return artifactKey('synthesis', answersIngredients(this.#teacher()));
   }
 
-  /** What determines the artifact: the answers' ingredients and the filter. Effort (tries, yield, money, speed) does not. */
   #ingredients(): Record<string, unknown> {
-    return { ...this.#answersIngredients(), filter: { ...this.#settings.filter, version: filterVersion } };
+    return synthesisIngredients(this.#teacher());
+  }
+
+  #teacher(): TeacherIdentity {
+    return { datasetKey: this.#dataset.key, baseUrl: this.#baseUrl, settings: this.#settings };
   }
 }
 
@@ -241,11 +238,4 @@ async function askUntilKept(asking: AskingDeps, pair: Pair): Promise<'kept' | 's
     if (judgeRow(pair, log.answers(pair.id).slice(-1), settings.filter).kept !== undefined) return 'kept';
   } while (log.answers(pair.id).length < settings.tries_per_row);
   return 'set-aside';
-}
-
-/** sha256 of the teacher prompt's text, by a fixed pair: an edit that forgot to raise the version changes the key. */
-function promptHash(): string {
-  const mos = { overall: 3, alignment: 3, fidelity: 3, quality: 3 };
-  const { system, user } = teacherPrompt('teacher-v1', { instruction: 'sample', mos });
-  return createHash('sha256').update(`${system}\0${user}`).digest('hex');
 }

@@ -17,3 +17,6 @@ export function imageTokens(width: number, height: number, detail: 'low' | 'high
 export function textTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
+
+/** Tokens of the JSON schema and the message frames, which the API counts as prompt. An estimate, on the high side. */
+export const frameTokens = 120;
