@@ -76,8 +76,8 @@ async function findJob(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: s
 }
 
 function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {
-  const { state, flags, reason, exit, failedNode, nodes, restartCount: restarts } = job;
-  return { state, flags, reason, exit, failedNode, nodes, restarts };
+  const { source, state, flags, reason, exit, failedNode, cancelledBy, nodes, restartCount: restarts } = job;
+  return { source, state, flags, reason, exit, failedNode, cancelledBy, nodes, restarts };
 }
 
 /** A file that names another attempt is evidence of a fault, not of how this one ended. */

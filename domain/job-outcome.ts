@@ -11,11 +11,14 @@ export interface JobFacts {
   /** As slurmctld or slurmdb knows the job; undefined if neither does. */
   slurm:
     | {
+        source: 'slurmctld' | 'slurmdbd';
         state: string;
         flags: string[];
         reason: string;
         exit: { kind: string; code: number | undefined; signal: number | undefined };
         failedNode: string | undefined;
+        /** Told by slurmdbd alone. */
+        cancelledBy: string | undefined;
         nodes: string[];
         /** Times that Slurm put it back into its queue. */
         restarts: number;
@@ -73,6 +76,9 @@ function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
     case 'OUT_OF_MEMORY':
       return { jobClass: 'out-of-memory', evidence: 'host memory ran out (OUT_OF_MEMORY)' };
     case 'CANCELLED':
+      if (slurm.source === 'slurmdbd' && slurm.cancelledBy === undefined) {
+        return { jobClass: 'lost', evidence: 'slurmctld lost its state and with it the job; nobody cancelled it' };
+      }
       return { jobClass: 'cancelled-by-other', evidence: `somebody cancelled the job${after}` };
     default:
       break;

@@ -21,6 +21,7 @@ const job = (id: string, rest: Partial<SlurmJob> = {}): SlurmJob => ({
   requeue: false,
   nodes: [],
   failedNode: undefined,
+  cancelledBy: undefined,
   workDirectory: undefined,
   standardOutput: undefined,
   standardError: undefined,

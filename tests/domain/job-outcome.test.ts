@@ -25,7 +25,18 @@ function outcome(exit_code: number, signal: string | null = null): Outcome {
 
 function slurm(state: string, more: Partial<Slurm> = {}): Slurm {
   const exit = { kind: 'success', code: 0, signal: undefined };
-  return { state, flags: [], reason: 'None', exit, failedNode: undefined, nodes: ['n1'], restarts: 0, ...more };
+  const unsaid = { failedNode: undefined, cancelledBy: undefined };
+  return {
+    source: 'slurmctld',
+    state,
+    flags: [],
+    reason: 'None',
+    exit,
+    ...unsaid,
+    nodes: ['n1'],
+    restarts: 0,
+    ...more,
+  };
 }
 
 /** A job that did everything; a test changes what matters to it. */
@@ -66,6 +77,12 @@ describe('by Slurm’s state, whatever the exit code', () => {
     ['BOOT_FAIL', cut('BOOT_FAIL'), 'node-failed'],
     ['host memory', cut('OUT_OF_MEMORY', { exit: signaled(125) }), 'out-of-memory'],
     ['cancelled by somebody', cut('CANCELLED'), 'cancelled-by-other'],
+    [
+      'cancelled by somebody whom slurmdbd names',
+      cut('CANCELLED', { source: 'slurmdbd', cancelledBy: 'root' }),
+      'cancelled-by-other',
+    ],
+    ['cancelled in the books alone, by nobody', cut('CANCELLED', { source: 'slurmdbd' }), 'lost'],
     [
       'cancelled by somebody, with a checkpoint on TERM: it must not just start again',
       { ...cut('CANCELLED'), outcome: outcome(85) },

@@ -79,6 +79,11 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
   nodes: string[];
   /** Node that failed the job, where Slurm names one (v0.0.40+). */
   failedNode: string | undefined;
+  /**
+   * Who asked for its end by scancel or the API; slurmdbd rows only. A CANCELLED row without one was ended in the books alone:
+   * its slurmctld came up without its state and no longer knew the job.
+   */
+  cancelledBy: string | undefined;
   workDirectory: string | undefined;
   /** Where stdout goes; expanded where the API version offers it, else as submitted (`%j` and all). */
   standardOutput: string | undefined;

@@ -98,6 +98,7 @@ export const accountingJob = z.object({
   restart_cnt: number,
   nodes: text,
   failed_node: text,
+  kill_request_user: text,
   working_directory: text,
   stdout_expanded: text,
   stderr_expanded: text,

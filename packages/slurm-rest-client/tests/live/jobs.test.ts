@@ -66,6 +66,7 @@ describe.each(servers())('on $name', (row) => {
 
     const [record] = await recorded(jobId, job.name);
     expect(record).toMatchObject({
+      cancelledBy: undefined,
       source: 'slurmdbd',
       id: jobId,
       name: job.name,
@@ -114,13 +115,15 @@ describe.each(servers())('on $name', (row) => {
   });
 
   test('a running job is cancelled, and cancelling it again does no harm', async () => {
-    const { jobId } = await client.submit(testJob(row, 'sleep 300'));
+    const job = testJob(row, 'sleep 300');
+    const { jobId } = await client.submit(job);
     expect(await running(jobId)).toMatchObject({ endTime: undefined, exit: { kind: 'none' } });
     expect(await client.cancel(jobId)).toMatchObject({ outcome: 'accepted' });
     const end = await ended(jobId);
     expect(end).toMatchObject({ state: 'CANCELLED' });
     expect(end.endTime).toBeInstanceOf(Date);
     expect(['accepted', 'already-done']).toContain((await client.cancel(jobId)).outcome);
+    expect((await recorded(jobId, job.name)).at(-1)).toMatchObject({ state: 'CANCELLED', cancelledBy: row.user });
   });
 
   test('USR2 reaches the batch shell', async () => {

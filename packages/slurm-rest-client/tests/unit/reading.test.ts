@@ -215,15 +215,22 @@ describe('a row of slurmdbd', () => {
       time: { ...row38.time, limit: set(60) },
       exit_code: { status: ['SUCCESS'], return_code: set(0), signal: { id: unset, name: '' } },
       failed_node: 'a100-0',
+      kill_request_user: '',
       restart_cnt: 2,
     };
     expect(readAccountingJob(row42)).toMatchObject({
       state: 'NODE_FAIL',
       exit: { kind: 'none' },
       failedNode: 'a100-0',
+      cancelledBy: undefined,
       restartCount: 2,
       timeLimitMinutes: 60,
     });
+  });
+
+  test('names who cancelled the job', () => {
+    const cancelled = { ...row38, state: { current: 'CANCELLED', reason: 'None' }, kill_request_user: 'root' };
+    expect(v38.accountingJob(cancelled).cancelledBy).toBe('root');
   });
 
   test('of v0.0.38 tells a signal', () => {
