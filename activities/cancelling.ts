@@ -15,14 +15,14 @@ import { findByName } from './submission.ts';
 const termMs = 45_000;
 const killMs = 120_000;
 
-export function createCancelActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+export function createCancelActivities(deps: Pick<ActivityDeps, 'slurm' | 'job'>) {
   return {
     /** Returns the id of the job that is gone now, or null if there was none under this name. */
     async cancelJob({ name }: { name: string }): Promise<{ jobId: string | null }> {
       try {
         const jobId = await findByName(deps, name);
         if (jobId === undefined) return { jobId: null };
-        await cancelForCertain(deps, jobId);
+        await cancelForCertain(deps, jobId, name);
         return { jobId };
       } catch (error) {
         throw toFailure(error, `cancel job "${name}"`);
@@ -31,29 +31,35 @@ export function createCancelActivities(deps: Pick<ActivityDeps, 'slurm'>) {
   };
 }
 
-async function cancelForCertain(deps: Pick<ActivityDeps, 'slurm'>, jobId: string): Promise<void> {
-  if (await isOver(deps, jobId)) return;
+async function cancelForCertain(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<void> {
+  if (await isOver(deps, jobId, name)) return;
   await deps.slurm.cancel(jobId);
-  if (await waitUntilOver(deps, jobId, termMs)) return;
+  if (await isOverWithin(termMs, deps, jobId, name)) return;
   await deps.slurm.signal(jobId, 'KILL');
-  if (await waitUntilOver(deps, jobId, killMs)) return;
+  if (await isOverWithin(killMs, deps, jobId, name)) return;
   throw ApplicationFailure.retryable(
     `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL`,
     'SlurmUnavailable',
   );
 }
 
-async function waitUntilOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, patienceMs: number): Promise<boolean> {
+async function isOverWithin(
+  patienceMs: number,
+  deps: Pick<ActivityDeps, 'slurm'>,
+  jobId: string,
+  name: string,
+): Promise<boolean> {
   const until = Date.now() + patienceMs;
   while (Date.now() < until) {
-    if (await isOver(deps, jobId)) return true;
+    if (await isOver(deps, jobId, name)) return true;
     Context.current().heartbeat({ state: 'cancelling', jobId });
     await sleep(1000);
   }
   return false;
 }
 
-async function isOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string): Promise<boolean> {
+/** A job of another name under the id is somebody else's: the controller lost its state, with our job, and gave the id anew. */
+async function isOver(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<boolean> {
   const job = await deps.slurm.getJob(jobId);
-  return job === undefined || isTerminal(job);
+  return job === undefined || job.name !== name || isTerminal(job);
 }

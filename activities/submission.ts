@@ -107,22 +107,25 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
  * Looks for a name until it is found or a healthy controller has denied it for `patienceMs` in all. Only time between two
  * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
  */
-async function findForCertain(deps: Pick<ActivityDeps, 'slurm'>, name: string, patienceMs: number) {
+async function findForCertain(deps: Pick<ActivityDeps, 'slurm' | 'job'>, name: string, patienceMs: number) {
   const signal = Context.current().cancellationSignal;
   let deniedMs = 0;
   let lastDenial: number | undefined;
+  let trouble = '';
   for (;;) {
-    Context.current().heartbeat({ state: 'looking', note: `looking for job "${name}" by its name` });
+    Context.current().heartbeat({ state: 'looking', note: `looking for job "${name}" by its name${trouble}` });
     try {
       const jobId = await findByName(deps, name);
       if (jobId !== undefined) return jobId;
       const now = performance.now();
       deniedMs += lastDenial === undefined ? 0 : now - lastDenial;
       lastDenial = now;
+      trouble = '';
       if (deniedMs >= patienceMs) return undefined;
     } catch (error) {
       if (!(error instanceof SlurmError)) throw error;
       lastDenial = undefined;
+      trouble = `; no answer that counts: ${error.message}`;
     }
     await sleep(lookIntervalMs);
     signal.throwIfAborted();
@@ -133,16 +136,21 @@ async function findForCertain(deps: Pick<ActivityDeps, 'slurm'>, name: string, p
  * Lowest job id under this name in slurmctld and slurmdb, of our own user. Extra ones are cancelled: two jobs of one
  * attempt must never both run.
  */
-export async function findByName(deps: Pick<ActivityDeps, 'slurm'>, name: string): Promise<string | undefined> {
-  const current = (await deps.slurm.listJobs()).filter((job) => job.name === name);
-  const past = current.length > 0 ? [] : await deps.slurm.accountingJobsByName(name);
+export async function findByName(
+  { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
+  name: string,
+): Promise<string | undefined> {
+  // Anybody may give a job any name; a row that does not say whose it is (slurmdbd) counts as ours.
+  const isOurs = (job: SlurmJob) => job.name === name && (job.userName ?? userName) === userName;
+  const current = (await slurm.listJobs()).filter(isOurs);
+  const past = current.length > 0 ? [] : (await slurm.accountingJobsByName(name)).filter(isOurs);
   const ids = [...new Set([...current, ...past].filter(wasAccepted).map((job) => job.id))].toSorted(
     (a, b) => Number(a) - Number(b),
   );
   const [first, ...extra] = ids;
   for (const id of extra) {
     log.error('two jobs stand under one name, cancelling the later one', { name, id });
-    await deps.slurm.cancel(id);
+    await slurm.cancel(id);
   }
   return first;
 }
