@@ -9,7 +9,7 @@ import { folders, port, type StackConfig, stackConfig } from '../infra/local/sta
 const run = promisify(execFile);
 const base = stackConfig();
 
-export const config: StackConfig = { ...base, state: `${base.state}-bench`, portBase: base.portBase + 25_000 };
+export const config: StackConfig = { ...base, state: `${base.state}-bench`, portBase: base.portBase + 3_000 };
 export const where = folders(config);
 export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
 export const restAddress = `127.0.0.1:${port(config, 'slurmrestd')}`;

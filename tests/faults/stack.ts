@@ -1,6 +1,16 @@
 /** The stack that the fault tests break: its own state and ports, real Temporal, real Slurm, a worker of its own. */
-import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +19,7 @@ import { isAlive, type ProcessRecord, running, start, stop } from '../../infra/l
 import type { Service } from '../../infra/local/service.ts';
 import { services } from '../../infra/local/services.ts';
 import { slurmConf } from '../../infra/local/slurm-files.ts';
+import { identity } from '../../infra/local/slurm-root.ts';
 import { slurmEnv } from '../../infra/local/slurm-services.ts';
 import {
   folders,
@@ -64,8 +75,24 @@ export async function reconfigure(changes: Record<string, string>): Promise<void
   await slurm('scontrol', 'reconfigure');
 }
 
-/** What slurmctld knows, on disk. */
-export const stateFolder = join(where.slurm, 'ctld');
+/** An empty store of 4 MiB over the store, with its owner and mode, until the returned function is called. */
+export function mountSmallStore(): () => void {
+  const { uid, gid, mode } = statSync(where.store);
+  const options = `size=4m,uid=${uid},gid=${gid},mode=${(mode & 0o7777).toString(8)}`;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'critic-faults', where.store]);
+  return () => execFileSync('umount', ['-l', where.store]);
+}
+
+/** slurmctld dies, loses what it knew and gives ids anew, from this one on. */
+export async function loseState(firstJobId: number): Promise<void> {
+  const folder = join(where.slurm, 'ctld');
+  const { uid, gid } = identity(config, users.slurm);
+  await kill('slurmctld');
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder, { mode: 0o700 });
+  chownSync(folder, uid, gid);
+  await appendToSlurmConf([`FirstJobId=${firstJobId}`]);
+}
 
 /** Starts slurmctld anew with the stack's slurm.conf and these lines below it. */
 export async function appendToSlurmConf(lines: string[]): Promise<void> {
@@ -124,22 +151,23 @@ export async function launch(name: string, env: Record<string, string> = {}): Pr
   }
 }
 
-/** The worker under test: the product's, asking the proxy, with a token file and short intervals. */
-export async function startWorker(): Promise<void> {
-  if (existsSync(record('worker'))) await stop(record('worker'), 40_000);
+/** The worker under test: the product's, asking the proxy, with a token file and short intervals. A second one by another name. */
+export async function startWorker(name = 'worker'): Promise<void> {
+  if (existsSync(record(name))) await stop(record(name), 40_000);
   const { argv, cwd } = service('worker').launch();
   const { CRITIC_SLURM_TOKEN_COMMAND: _, ...environment } = localEnvironment(config);
-  rmSync(where.workerReady, { force: true });
-  start(record('worker'), {
+  const ready = join(where.local, `${name}.ready`);
+  rmSync(ready, { force: true });
+  start(record(name), {
     argv,
     cwd,
-    log: join(where.logs, 'worker.log'),
+    log: join(where.logs, `${name}.log`),
     fingerprint: 'faults',
     env: {
       ...environment,
       PATH: process.env['PATH'] ?? '',
       HOME: where.local,
-      CRITIC_READY_FILE: where.workerReady,
+      CRITIC_READY_FILE: ready,
       CRITIC_SLURM_URL: `http://127.0.0.1:${proxyPort}`,
       CRITIC_SLURM_TOKEN_FILE: tokenFile,
       CRITIC_PYTHON: '/usr/bin/python3',
@@ -149,14 +177,14 @@ export async function startWorker(): Promise<void> {
     },
   });
   const until = Date.now() + 120_000;
-  while (!existsSync(where.workerReady)) {
-    if (Date.now() > until || running(record('worker')) === undefined) {
-      throw new Error(`the worker does not get ready: see ${where.logs}/worker.log`);
+  while (!existsSync(ready)) {
+    if (Date.now() > until || running(record(name)) === undefined) {
+      throw new Error(`the worker does not get ready: see ${where.logs}/${name}.log`);
     }
     await sleep(100);
   }
 }
 
-export async function stopWorker(): Promise<void> {
-  await stop(record('worker'), 40_000);
+export async function stopWorker(name = 'worker'): Promise<void> {
+  await stop(record(name), 40_000);
 }

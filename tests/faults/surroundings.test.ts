@@ -1,6 +1,5 @@
 /** Faults of what stands around: files, disks, clocks, users, other people's jobs, operators who press buttons. */
-import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +18,18 @@ import {
   until,
   type Wish,
 } from './runs.ts';
-import { appendToSlurmConf, kill, launch, restPort, signal, slurm, stateFolder, where, writeToken } from './stack.ts';
+import {
+  appendToSlurmConf,
+  kill,
+  launch,
+  loseState,
+  mountSmallStore,
+  restPort,
+  signal,
+  slurm,
+  where,
+  writeToken,
+} from './stack.ts';
 
 const stand = fixture();
 const once = ['start a1', 'step 1 a1', 'step 2 a1', 'step 3 a1', 'end a1'];
@@ -104,8 +114,7 @@ describe('files and disks', () => {
 
   it('the disk of the store is full in mid-job: the run waits for room and is done once there is some', async () => {
     const run = newRun('disk-full');
-    mkdirSync(where.store, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=755', 'critic-faults', where.store]);
+    const unmount = mountSmallStore();
     const filler = join(where.store, 'filler');
     try {
       await stand.runs.start(run, { steps: 6, stepSeconds: 0.5, checkpoints: true });
@@ -120,7 +129,7 @@ describe('files and disks', () => {
       expect(story(run).filter((line) => line.startsWith('end'))).toHaveLength(1);
       expect([...new Set(doneSteps(run))]).toEqual([1, 2, 3, 4, 5, 6]);
     } finally {
-      execFileSync('umount', ['-l', where.store]);
+      unmount();
     }
   });
 });
@@ -182,11 +191,7 @@ describe('time and other people', () => {
     const run = newRun('reused-id');
     await stand.runs.start(run, long);
     const id = await reaches(run, 3);
-    await kill('slurmctld');
-    rmSync(stateFolder, { recursive: true });
-    mkdirSync(stateFolder, { mode: 0o700 });
-    execFileSync('chown', ['slurm:', stateFolder]);
-    await appendToSlurmConf([`FirstJobId=${id}`]);
+    await loseState(Number(id));
     const foreign = await slurm(
       'sbatch',
       '--parsable',
