@@ -55,9 +55,29 @@ export class ArtifactStore {
     return { key, path, artifact: manifest && { ...reference(manifest, path), reused: true } };
   }
 
+  /** The artifact with this key as its manifest tells it, files unread: enough for a plan, never for a stage. */
+  async peek(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
+    const text = await readIfPresent(paths.artifactManifest(this.root, stage, key));
+    return text === undefined ? undefined : parseManifest(text);
+  }
+
+  /** Keys of all artifacts of a stage. */
+  async keys(stage: Stage): Promise<string[]> {
+    const names = await readdir(dirname(paths.artifact(this.root, stage, 'key'))).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return [];
+      throw error;
+    });
+    return names.filter((name) => /^[0-9a-f]{32}$/.test(name));
+  }
+
+  /** Where `partial` is or would be. */
+  partialPath(stage: Stage, key: string): string {
+    return join(this.root, 'partial', stage, key);
+  }
+
   /** Durable working folder of an unfinished artifact, the same for every run that needs this key. */
   async partial(stage: Stage, key: string): Promise<string> {
-    const path = join(this.root, 'partial', stage, key);
+    const path = this.partialPath(stage, key);
     await mkdir(path, { recursive: true });
     return path;
   }

@@ -42,7 +42,28 @@ export function createImportActivities(deps: Pick<ActivityDeps, 'store' | 'job'>
   };
 }
 
+/** Key of a base model and hash of the trainer's code, without importing either. */
+export async function hashImports(
+  baseModel: string,
+  trainerSource: string,
+): Promise<{ baseModel: string; trainer: string }> {
+  await refuseNoModel(baseModel);
+  const model = await listing(baseModel, await listFiles(baseModel));
+  const code = await listing(trainerSource, (await listFiles(trainerSource)).filter(isTrainerCode));
+  return { baseModel: model.hash, trainer: code.hash };
+}
+
 async function importModel(source: string, root: string): Promise<{ key: string; path: string }> {
+  await refuseNoModel(source);
+  const imported = await importFolder(
+    source,
+    (hash) => join(root, 'models', hash),
+    () => true,
+  );
+  return { key: imported.hash, path: imported.path };
+}
+
+async function refuseNoModel(source: string): Promise<void> {
   const config = await stat(join(source, 'config.json')).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
     throw error;
@@ -53,12 +74,6 @@ async function importModel(source: string, root: string): Promise<{ key: string;
       'DataInvalid',
     );
   }
-  const imported = await importFolder(
-    source,
-    (hash) => join(root, 'models', hash),
-    () => true,
-  );
-  return { key: imported.hash, path: imported.path };
 }
 
 /** The package's code only: no tests, caches or pre-training, which do not run inside jobs. */
@@ -73,9 +88,7 @@ async function importFolder(
   wanted: (file: string) => boolean,
 ): Promise<{ hash: string; path: string }> {
   const files = (await listFiles(source)).filter(wanted);
-  const sums = await Promise.all(files.map(async (file) => `${await fileSha256(join(source, file))}  ${file}\n`));
-  const listing = sums.join('');
-  const hash = createHash('sha256').update(listing).digest('hex').slice(0, 32);
+  const { hash, text } = await listing(source, files);
   const path = destination(hash);
   if (await isThere(join(path, 'SHA256SUMS'))) return { hash, path };
   const temporary = `${path}.tmp-${randomUUID()}`;
@@ -84,9 +97,16 @@ async function importFolder(
     // Not copyFile: it keeps owner and mode of the source, and jobs read by the store's group.
     await pipeline(createReadStream(join(source, file)), createWriteStream(join(temporary, file), { mode: 0o640 }));
   }
-  await writeFile(join(temporary, 'SHA256SUMS'), listing);
+  await writeFile(join(temporary, 'SHA256SUMS'), text);
   await moveInto(temporary, path);
   return { hash, path };
+}
+
+/** SHA256SUMS of these files, and the hash that names them together. */
+async function listing(source: string, files: readonly string[]): Promise<{ hash: string; text: string }> {
+  const sums = await Promise.all(files.map(async (file) => `${await fileSha256(join(source, file))}  ${file}\n`));
+  const text = sums.join('');
+  return { hash: createHash('sha256').update(text).digest('hex').slice(0, 32), text };
 }
 
 /** Renames; if another import was first, that one stands. */

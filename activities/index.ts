@@ -5,6 +5,7 @@ import { createGateActivities } from './champion.ts';
 import { createCollectActivities } from './collecting.ts';
 import { createDatasetActivities } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createEstimateActivities } from './estimating.ts';
 import { createEvaluationActivities } from './evaluation.ts';
 import { createImportActivities } from './imports.ts';
 import { createLookUpActivities } from './look-up.ts';
@@ -20,6 +21,7 @@ export function createActivities(deps: ActivityDeps) {
   return {
     ...createDatasetActivities(deps),
     ...createImportActivities(deps),
+    ...createEstimateActivities(deps),
     ...createLookUpActivities(deps),
     ...createSynthesisActivities(deps),
     ...createRecordActivities(deps),

@@ -52,7 +52,7 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
     async writePrompts({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
       return translated(`write prompts for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
         const { prompt } = plan.recipe;
-        const ingredients = { dataset: dataset.key, prompt: promptIngredients(prompt) };
+        const ingredients = promptsIngredients(plan.recipe, dataset.key);
         const { key, artifact } = await store.find('prompts', ingredients);
         if (artifact !== undefined) return artifact;
         const pairs = await readDatasetPairs(dataset);
@@ -80,7 +80,7 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
     async mixRecords(input: { plan: RunPlan; dataset: ArtifactRef; synthesis: ArtifactRef }): Promise<ArtifactRef> {
       const { plan, dataset, synthesis } = input;
       return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
-        const ingredients = mixIngredients(plan.recipe, dataset, synthesis);
+        const ingredients = mixIngredients(plan.recipe, dataset.key, synthesis.key);
         const { key, artifact } = await store.find('mix', ingredients);
         if (artifact !== undefined) {
           refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');
@@ -165,9 +165,14 @@ async function readCritiques(synthesis: ArtifactRef): Promise<Map<string, Critiq
 }
 
 /** What determines the mix. `cutoff_len` does not: it only refuses. */
-function mixIngredients(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef): Record<string, unknown> {
+export function mixIngredients(recipe: Recipe, dataset: string, synthesis: string): Record<string, unknown> {
   const { seed, mix, prompt } = recipe;
-  return { dataset: dataset.key, synthesis: synthesis.key, prompt: promptIngredients(prompt), mix, seed };
+  return { dataset, synthesis, prompt: promptIngredients(prompt), mix, seed };
+}
+
+/** What determines the prompts. */
+export function promptsIngredients({ prompt }: Recipe, dataset: string): Record<string, unknown> {
+  return { dataset, prompt: promptIngredients(prompt) };
 }
 
 /** Version and text hash: an edit that forgot to raise the version changes the key. */

@@ -11,6 +11,7 @@ import type { RunPlan } from '../domain/plan.ts';
 import type { GateDecision } from './champion.ts';
 import type { ActivityDeps } from './deps.ts';
 import { writeFileAtomic } from './durable-file.ts';
+import { readEstimate } from './estimating.ts';
 import { translated } from './failure.ts';
 import type { ReportJob } from './report/data.ts';
 import { gatherReport } from './report/gather.ts';
@@ -36,7 +37,7 @@ export function createReportActivities(deps: Pick<ActivityDeps, 'store'>) {
     async writeReport(input: ReportInput): Promise<WrittenReport> {
       const { run } = input.plan;
       return translated(`write the report of run "${run}"`, Context.current().cancellationSignal, async () => {
-        const data = await gatherReport(input, new Date());
+        const data = await gatherReport(input, await readEstimate(deps.store.root, run), new Date());
         const folder = paths.run(deps.store.root, run);
         await mkdir(folder, { recursive: true });
         await writeFileAtomic(join(folder, 'summary.txt'), renderSummary(data.evaluation));

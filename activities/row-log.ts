@@ -6,10 +6,10 @@
  * cuts it off (or ends it, if only its newline is missing). Power cut: the same, for fdatasync is awaited.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type * as z from 'zod';
-import { syncFolder } from './durable-file.ts';
+import { hasCode, syncFolder } from './durable-file.ts';
 
 interface Pending {
   line: string;
@@ -42,14 +42,7 @@ export class RowLog<T> {
     try {
       await syncFolder(dirname(path));
       const content = await file.readFile();
-      const end = content.lastIndexOf(0x0a) + 1;
-      const rows: T[] = [];
-      let unreadable = 0;
-      for (const line of content.toString('utf8', 0, end).split('\n')) {
-        const row = line === '' ? undefined : readRow(line, schema);
-        if (row !== undefined) rows.push(row);
-        else if (line !== '') unreadable += 1;
-      }
+      const { rows, unreadable, end } = readRows(content, schema);
       const last = end === content.length ? undefined : readRow(content.toString('utf8', end), schema);
       if (last !== undefined) {
         await file.appendFile('\n');
@@ -64,6 +57,15 @@ export class RowLog<T> {
       await file.close();
       throw error;
     }
+  }
+
+  /** Rows of a log that somebody else may be writing; the file is left alone. None if there is no such file. */
+  static async read<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
+    const content = await readFile(path).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return Buffer.alloc(0);
+      throw error;
+    });
+    return readRows(content, schema).rows;
   }
 
   /** Resolves once the row is on disk. After a failed write every further append fails: the end may be torn. */
@@ -98,6 +100,17 @@ export class RowLog<T> {
     }
     this.#writing = undefined;
   }
+}
+
+/** Rows of all whole lines, and where the last of them ends. */
+function readRows<T>(content: Buffer, schema: z.ZodType<T>): { rows: T[]; unreadable: number; end: number } {
+  const end = content.lastIndexOf(0x0a) + 1;
+  const lines = content
+    .toString('utf8', 0, end)
+    .split('\n')
+    .filter((line) => line !== '');
+  const rows = lines.flatMap((line) => readRow(line, schema) ?? []);
+  return { rows, unreadable: lines.length - rows.length, end };
 }
 
 function readRow<T>(line: string, schema: z.ZodType<T>): T | undefined {

@@ -48,7 +48,7 @@ export interface UncertainRequest {
 }
 
 export class SynthesisLog {
-  readonly #log: RowLog<SynthesisEvent>;
+  readonly #log: RowLog<SynthesisEvent> | undefined;
   readonly #answers = new Map<string, Answer[]>();
   readonly #open = new Map<string, UncertainRequest>();
   readonly uncertain: UncertainRequest[] = [];
@@ -56,22 +56,27 @@ export class SynthesisLog {
   usage = noUsage;
   #settled = 0;
 
-  private constructor(log: RowLog<SynthesisEvent>) {
+  private constructor(log?: RowLog<SynthesisEvent>) {
     this.#log = log;
   }
 
   static async open(path: string): Promise<{ log: SynthesisLog; unreadable: number; tornBytes: number }> {
     const { log: rows, rows: events, unreadable, tornBytes } = await RowLog.open(path, eventSchema);
     const log = new SynthesisLog(rows);
-    for (const event of events) log.#apply(event);
-    // Asked by a process that is gone: no outcome will come.
-    for (const request of log.#open.values()) log.#doubt(request);
-    log.#open.clear();
+    log.#replay(events);
     return { log, unreadable, tornBytes };
+  }
+
+  /** What a log says at this moment, for reading alone: somebody may be writing it. Empty if there is none. */
+  static async read(path: string): Promise<SynthesisLog> {
+    const log = new SynthesisLog();
+    log.#replay(await RowLog.read(path, eventSchema));
+    return log;
   }
 
   /** Resolves once the event is on disk; only then does it count. */
   async record(event: SynthesisEvent): Promise<void> {
+    if (this.#log === undefined) throw new Error('this log was opened for reading alone');
     await this.#log.append(event);
     this.#apply(event);
   }
@@ -86,8 +91,15 @@ export class SynthesisLog {
     return this.#settled + this.uncertain.reduce((sum, { usd }) => sum + usd, 0);
   }
 
-  close(): Promise<void> {
-    return this.#log.close();
+  async close(): Promise<void> {
+    await this.#log?.close();
+  }
+
+  #replay(events: readonly SynthesisEvent[]): void {
+    for (const event of events) this.#apply(event);
+    // Asked by a process that is gone: no outcome will come.
+    for (const request of this.#open.values()) this.#doubt(request);
+    this.#open.clear();
   }
 
   #apply(event: SynthesisEvent): void {

@@ -10,8 +10,9 @@ import { up } from '../infra/local/stack.ts';
 import type { OperatorAnswer } from '../workflows/messages.ts';
 import { CliError, cliConfig, connect } from './config.ts';
 import { registerLocal } from './local.ts';
+import { renderPlan } from './plan-view.ts';
 import { readRecipe } from './recipe-file.ts';
-import { answerRun, readSummary, startRun, watchRun } from './runs.ts';
+import { answerRun, planRecipe, readSummary, startRun, watchRun } from './runs.ts';
 import { renderEnding } from './tables.ts';
 
 interface RunOptions {
@@ -32,6 +33,17 @@ program
   .option('--fail-on-question', 'end with exit code 3 when the run waits for an operator')
   .description('start a run and watch it')
   .action((recipe: string, options: RunOptions) => runRecipe(recipe, options));
+
+program
+  .command('plan')
+  .argument('<recipe>', 'YAML file')
+  .option('--dataset <folder>', 'instead of the recipe’s')
+  .option('--seed <n>', 'instead of the recipe’s', wholeNumber)
+  .description('say what a run would reuse, ask, cost and take; nothing is spent')
+  .action(async (path: string, options: RunOptions) => {
+    const recipe = readRecipe(path, { dataset: options.dataset, seed: options.seed });
+    await withClient(async (client) => console.log(renderPlan(await planRecipe(client, recipe)).join('\n')));
+  });
 
 program
   .command('demo')

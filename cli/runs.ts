@@ -6,12 +6,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Workflow, type WorkflowResultType } from '@temporalio/common';
+import type { RunEstimate } from '../domain/estimate.ts';
 import { runId, taskQueues } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { RunView, StageProgress } from '../domain/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import type { OperatorAnswer } from '../workflows/messages.ts';
+import type { planRun } from '../workflows/plan-run.ts';
 import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './config.ts';
 import type { ProgressByActivity } from './run-view.ts';
@@ -29,6 +31,19 @@ export async function startRun(client: Client, recipe: Recipe): Promise<string> 
     searchAttributes: { CriticRecipe: [recipe.name] },
   });
   return plan.run;
+}
+
+/** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
+export async function planRecipe(client: Client, recipe: Recipe): Promise<RunEstimate> {
+  const plan: RunPlan = { schema: 1, run: runId(recipe.name, new Date()), recipe };
+  const handle = await client.workflow.start<typeof planRun>('planRun', {
+    workflowId: `plan-${plan.run}`,
+    taskQueue: taskQueues.workflows,
+    args: [plan],
+    staticSummary: `estimate of recipe ${recipe.name}`,
+    searchAttributes: { CriticRecipe: [recipe.name] },
+  });
+  return result(handle);
 }
 
 export interface WatchOptions {
@@ -68,14 +83,14 @@ export async function answerRun(client: Client, run: string, answer: OperatorAns
   }
 }
 
-async function result(handle: WorkflowHandle<typeof trainCritic>): Promise<RunResult> {
+async function result<T extends Workflow>(handle: WorkflowHandle<T>): Promise<WorkflowResultType<T>> {
   try {
     return await handle.result();
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
     let cause: Error = error.cause ?? error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    throw new CliError(`run ${handle.workflowId} ended: ${cause.message}`);
+    throw new CliError(`${handle.workflowId} ended: ${cause.message}`);
   }
 }
 

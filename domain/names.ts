@@ -92,6 +92,11 @@ export function runId(recipeName: string, startedAt: Date): string {
   return `${recipeName.slice(0, 24)}-${stamp}`;
 }
 
+/** Name of the recipe that a run was started from, read back from its id; undefined for an id that is not of that form. */
+export function recipeOfRun(run: string): string | undefined {
+  return /^(.+)-\d{8}-\d{6}$/.exec(run)?.[1];
+}
+
 /**
  * Name of one attempt of one job: the Slurm job name and the key of exactly-once submission. Unique per run, stage and
  * attempt; it does not change when Temporal resets the workflow.

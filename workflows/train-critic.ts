@@ -12,6 +12,7 @@
  */
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
+import type { PreparedRun } from '../activities/imports.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import { jobParams, jobResources, jobThreads, type RunPlan, sftSteps } from '../domain/plan.ts';
@@ -57,6 +58,7 @@ async function walkStages(plan: RunPlan, desk: JobDesk): Promise<RunResult> {
     [{ plan }],
   );
   const run: Run = { plan, desk, artifacts: { dataset }, trainer: imported.trainer, baseModel: imported.baseModel };
+  await keepEstimate(plan, dataset, imported);
   const prompts = await stage(run, 'prompts', 'render prompts', (options) =>
     storeActivities.writePrompts.executeWithOptions(options, [{ plan, dataset }]),
   );
@@ -68,6 +70,19 @@ async function walkStages(plan: RunPlan, desk: JobDesk): Promise<RunResult> {
   const predictions = await predict(run, 'predict-grpo', model, prompts);
   if (predictions === undefined) throw new Error('the final predictions were skipped, and cannot be');
   return conclude(run, startedAt, model.artifact, predictions);
+}
+
+/** For the report: what was expected, before it is spent. A night must not fail because nobody could foretell it. */
+async function keepEstimate(plan: RunPlan, dataset: ArtifactRef, imported: PreparedRun): Promise<void> {
+  try {
+    await storeActivities.estimateRun.executeWithOptions(
+      { activityId: 'run-estimate', summary: 'what it will take', retry: { maximumAttempts: 3 } },
+      [{ plan, dataset, imported }],
+    );
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    log.warn('the run goes on without an estimate', { reason: error.cause?.message ?? error.message });
+  }
 }
 
 /** Synthesis, mix, SFT, GRPO; predictions after SFT run beside GRPO. */

@@ -1,4 +1,5 @@
 /** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
+import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation.ts';
 import type { JobStage, Stage } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
@@ -66,6 +67,8 @@ export interface ReportData {
   findings: { level: 'good' | 'warning'; sentence: string }[];
   jobs: ReportJob[];
   artifacts: ReportArtifact[];
+  /** What was expected before anything was spent. */
+  estimate: RunEstimate | undefined;
   facts: Fact[];
 }
 

@@ -4,6 +4,7 @@
  */
 import { basename, join } from 'node:path';
 import * as z from 'zod';
+import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation.ts';
 import { judgeTraining } from '../../domain/health.ts';
 import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';
@@ -22,7 +23,11 @@ import { loadSamples } from './samples.ts';
 type Artifacts = ReportInput['artifacts'];
 type Manifests = Partial<Record<Stage, ArtifactManifest>>;
 
-export async function gatherReport(input: ReportInput, now: Date): Promise<ReportData> {
+export async function gatherReport(
+  input: ReportInput,
+  estimate: RunEstimate | undefined,
+  now: Date,
+): Promise<ReportData> {
   const { plan, artifacts, gate, jobs, startedAt } = input;
   const { dataset } = artifacts;
   const evaluation = artifacts.evaluation && (await readEvaluation(artifacts.evaluation.path));
@@ -55,6 +60,7 @@ export async function gatherReport(input: ReportInput, now: Date): Promise<Repor
     findings: findingsOf(evaluation, grpo),
     jobs,
     artifacts: artifactList(manifests, plan.run),
+    estimate,
     facts: [
       ...recipeFacts(input),
       ...(await teacherFacts(artifacts.synthesis)),

@@ -5,7 +5,7 @@ import { type Html, html } from './html.ts';
 export function record(data: ReportData): Html {
   return html`<section>
       <h2>Jobs and cost</h2>
-      ${costFacts(data)}${jobTable(data)}
+      ${costFacts(data)}${estimateTable(data)}${jobTable(data)}
     </section>
     <section>
       <h2>Provenance</h2>
@@ -25,6 +25,39 @@ function costFacts({ artifacts, jobs: ran }: ReportData): Html {
     ['This run', `${money(fresh)} for the teacher, ${hours(gpuHours)} in ${plural(ran.length, 'job')}`],
     ['With what it reused', `${money(artifacts)} for the teacher, ${hours(sum(artifacts, 'gpuHours'))}`],
   ]);
+}
+
+/** What was expected before anything was spent, beside what it took. Stages that were to be made, and tell either. */
+function estimateTable({ estimate, artifacts }: ReportData): Html {
+  const rows = (estimate?.stages ?? []).flatMap(({ stage, job, synthesis }) => {
+    if (job === undefined && synthesis === undefined) return [];
+    const actual = artifacts.find((one) => one.stage === stage);
+    const expectedUsd = synthesis === undefined ? undefined : synthesis.usd.expected + synthesis.usd.spent;
+    return html`<tr>
+      <th scope="row">${stage}</th>
+      <td>${dollars(expectedUsd)}</td>
+      <td>${dollars(synthesis && actual?.usd)}</td>
+      <td>${job === undefined ? '' : known(job.seconds, time)}</td>
+      <td>${job && actual?.seconds !== undefined ? time(actual.seconds) : ''}</td>
+      <td>${job === undefined ? '' : known(job.gpuHours.expected, (value) => value.toFixed(3))}</td>
+      <td>${(job && actual?.gpuHours)?.toFixed(3) ?? ''}</td>
+    </tr>`;
+  });
+  if (rows.length === 0) return html``;
+  const headings = ['Estimate', 'USD', 'actual', 'Time', 'actual', 'GPU-hours', 'actual'];
+  return html`${table(headings, rows)}
+    <p class="note">
+      Estimated before anything was spent: USD with one answer of usual length for each row, times from an earlier run
+      of this recipe’s name. USD includes what earlier runs had paid for answers that are used here.
+    </p>`;
+}
+
+function dollars(usd: number | undefined): string {
+  return usd === undefined ? '' : `$${usd.toFixed(2)}`;
+}
+
+function known(value: number | null, render: (value: number) => string): string {
+  return value === null ? 'unknown' : render(value);
 }
 
 function jobTable({ jobs: ran }: ReportData): Html {
@@ -50,7 +83,7 @@ function artifactTable(list: readonly ReportArtifact[]): Html {
         <th scope="row">${one.stage}</th>
         <td class="left key">${one.key}</td>
         <td class="left">${one.fresh ? 'this run' : `reused, ${one.madeBy}`}</td>
-        <td>${one.usd === undefined ? '' : `$${one.usd.toFixed(2)}`}</td>
+        <td>${dollars(one.usd)}</td>
         <td>${one.tokens?.toLocaleString('en-US') ?? ''}</td>
         <td>${one.gpuHours === undefined ? '' : one.gpuHours.toFixed(3)}</td>
         <td>${one.seconds === undefined ? '' : time(one.seconds)}</td>

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactStore } from '../../activities/artifact-store.ts';
@@ -7,6 +7,7 @@ import { createReportActivities, type ReportInput, type WrittenReport } from '..
 import { ticks } from '../../activities/report/axes.ts';
 import { html } from '../../activities/report/html.ts';
 import { chooseSamples } from '../../activities/report/samples.ts';
+import type { RunEstimate } from '../../domain/estimate.ts';
 import {
   evaluationPairs,
   evaluationPlan,
@@ -110,6 +111,35 @@ describe('writeReport', () => {
     expect(summary).toContain(
       '20 test pairs; intervals by bootstrap over 10 source images; reward of l1 accuracy + 1 · format.',
     );
+  });
+
+  it('sets the estimate of the run beside what it took', async () => {
+    const input = await wholeRun();
+    const folder = join(store.root, 'runs/test-1');
+    await mkdir(folder, { recursive: true });
+    const synthesis = {
+      rows: 10,
+      answered: 2,
+      tokens: { input: 1, images: 1, output: 1 },
+      usd: { expected: 0.4, atMost: 3, spent: 0.02, cap: 5 },
+    };
+    const gpuHours = { expected: null, atMost: 2 };
+    const job = { steps: 12, rows: null, seconds: 3600, gpuHours, measuredIn: null };
+    const estimate: RunEstimate = {
+      schema: 1,
+      recipe: 'test',
+      dataset: {},
+      stages: [
+        { stage: 'dataset', action: 'reuse', key: 'k' },
+        { stage: 'synthesis', action: 'make', key: 'k', synthesis },
+        { stage: 'grpo', action: 'make', key: 'k', job },
+      ],
+    };
+    await writeFile(join(folder, 'estimate.json'), JSON.stringify(estimate));
+    const { page } = await write(input);
+    expect(page).toContain('Estimated before anything was spent');
+    for (const cell of ['$0.42', '$0.50', '1:00:00', 'unknown']) expect(page).toContain(`<td>${cell}</td>`);
+    expect((await write({})).page).not.toContain('Estimated before');
   });
 
   it('escapes whatever a model or a dataset wrote', async () => {

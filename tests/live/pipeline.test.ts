@@ -69,6 +69,18 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
     expect((await accountedJobs(run)).size).toBe(0);
   });
 
+  it('plans to reuse every stage, and to train anew with another seed', async () => {
+    const plan = async (...options: string[]) =>
+      (await critic('plan', recipe, '--dataset', dataset, ...options).done).output;
+    const same = await plan();
+    const stages = ['dataset', 'synthesis', 'prompts', 'mix', ...jobStages];
+    for (const stage of stages) expect(same).toMatch(new RegExp(`^${stage} +reuse$`, 'm'));
+    const other = await plan('--seed', '2');
+    expect(other).toMatch(/^synthesis +reuse$/m);
+    expect(other).toMatch(/^sft +make +8 +\d+ s +\d/m);
+    expect(other).toContain(`Times follow from those of ${first.run}`);
+  });
+
   it('runs GRPO again and nothing before it when only the reward changed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'critic-recipe-'));
     const text = (await readFile(recipe, 'utf8'))

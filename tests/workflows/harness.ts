@@ -66,6 +66,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
   const happy: Activities = {
     checkDataset: async () => artifact('dataset'),
     prepareRun: async () => ({ trainer: '/store/code/abc', baseModel: { key: 'base', path: '/store/models/base' } }),
+    estimateRun: async () => ({ schema: 1, recipe: 'test', dataset: {}, stages: [] }),
     lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),
     synthesizeCritiques: async () => artifact('synthesis'),
     writePrompts: async () => artifact('prompts', { test: 7 }),

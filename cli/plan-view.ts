@@ -1,0 +1,68 @@
+/** A plan as a terminal shows it: what stands, what will be made, what that takes. Pure. */
+import { isOverBudget, type RunEstimate, type StageEstimate, type SynthesisEstimate } from '../domain/estimate.ts';
+import { textTable } from '../domain/text-table.ts';
+
+/** A table of stages, then sentences on money and on what is not known. */
+export function renderPlan({ recipe, dataset, stages }: RunEstimate): string[] {
+  const splits = (['train', 'dev', 'test'] as const).map((split) => `${dataset[split] ?? 0} ${split}`).join(', ');
+  const header = ['', 'action', 'steps', 'rows', 'USD', 'time', 'GPU-hours', 'at most'];
+  const asking = stages.find(({ synthesis }) => synthesis !== undefined)?.synthesis;
+  return [
+    `Recipe ${recipe}, dataset of ${splits}. Nothing was asked or submitted.`,
+    '',
+    ...textTable([header, ...stages.map(stageRow)]),
+    '',
+    'Evaluation, gate and report are made in any case, in seconds.',
+    ...(asking === undefined ? [] : askingLines(asking)),
+    ...jobLines(stages),
+  ];
+}
+
+function stageRow({ stage, action, job, synthesis }: StageEstimate): string[] {
+  if (synthesis !== undefined) {
+    const { rows, answered, usd } = synthesis;
+    return [stage, action, '', `${rows - answered} of ${rows}`, money(usd.expected), '', '', money(usd.atMost)];
+  }
+  if (job === undefined) return [stage, action];
+  const { steps, rows, seconds, gpuHours } = job;
+  const time = seconds === null ? 'unknown' : duration(seconds);
+  const hours = gpuHours.expected === null ? 'unknown' : gpuHours.expected.toFixed(2);
+  return [stage, action, String(steps ?? ''), String(rows ?? ''), '', time, hours, `${gpuHours.atMost.toFixed(2)} h`];
+}
+
+function askingLines(asking: SynthesisEstimate): string[] {
+  const { tokens, usd } = asking;
+  const millions = (count: number) => `${(count / 1e6).toFixed(2)} M`;
+  const paid = usd.spent > 0 ? ` ${money(usd.spent)} is spent already.` : '';
+  const lines = [
+    `Synthesis: ${millions(tokens.input)} tokens in (${millions(tokens.images)} of them images), ${millions(tokens.output)} out. ` +
+      `${money(usd.expected)} with one answer of usual length a row, ${money(usd.atMost)} if every try were used and filled ` +
+      `max_tokens; the cap is ${money(usd.cap)}.${paid}`,
+  ];
+  if (isOverBudget(asking)) {
+    lines.push(
+      `WARNING: the cap will stop it. recipe.synthesis.budget_usd: expected at least ${money(usd.spent + usd.expected)}, got ${money(usd.cap)}`,
+    );
+  }
+  return lines;
+}
+
+function jobLines(stages: readonly StageEstimate[]): string[] {
+  const jobs = stages.flatMap(({ job }) => job ?? []);
+  if (jobs.length === 0) return [];
+  const runs = [...new Set(jobs.flatMap(({ measuredIn }) => measuredIn ?? []))];
+  const measured = runs.length === 0 ? [] : [`Times follow from those of ${runs.join(', ')}, on the same hardware.`];
+  const isUnknown = jobs.some(({ seconds }) => seconds === null);
+  const unknown = isUnknown ? ['Unknown: no run of this recipe’s name has finished such a job yet.'] : [];
+  return [...measured, ...unknown, 'At most, in GPU-hours: one attempt up to its time limit.'];
+}
+
+function money(usd: number): string {
+  return `$${usd.toFixed(usd > 0 && usd < 1 ? 4 : 2)}`;
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return minutes < 90 ? `${minutes} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

@@ -1,0 +1,143 @@
+/**
+ * Estimates: what a run will ask, cost and take, said before it is spent. Pure sums; what is looked up (keys, answers,
+ * earlier jobs) is gathered by activities. A run's own estimate is kept and set beside what came of it in the report.
+ */
+import { cost } from './budget.ts';
+import type { JobStage, Stage } from './names.ts';
+import { jobKind, jobResources, sftSteps } from './plan.ts';
+import type { Recipe, SynthesisSettings } from './recipe.ts';
+
+/**
+ * Output tokens of one critique in our JSON, before this teacher has answered: the 49 published ones at hand, put into our
+ * JSON and counted with gpt-4o's tokenizer (o200k_base), have 350 on average, the longest 454.
+ */
+export const usualOutputTokens = 350;
+
+/** Prompt tokens of one request. `images` is what the pictures add. */
+export interface RequestTokens {
+  text: number;
+  images: number;
+}
+
+export interface SynthesisEstimate {
+  /** Rows of the train split, and those of them that need no asking. */
+  rows: number;
+  answered: number;
+  /** Tokens of one request to each row left. `input` includes `images`. */
+  tokens: { input: number; images: number; output: number };
+  /** USD: one answer of usual length a row; every row with all its tries at `max_tokens`; already paid; the cap. */
+  usd: { expected: number; atMost: number; spent: number; cap: number };
+}
+
+/** What asking these rows will cost. `meanOutput` in tokens an answer; it is never more than `max_tokens`. */
+export function estimateSynthesis(
+  left: readonly RequestTokens[],
+  known: { answered: number; spent: number; meanOutput: number },
+  settings: Pick<SynthesisSettings, 'max_tokens' | 'tries_per_row' | 'prices' | 'budget_usd'>,
+): SynthesisEstimate {
+  const { max_tokens: maxTokens, tries_per_row: tries, prices, budget_usd: cap } = settings;
+  const images = left.reduce((sum, one) => sum + one.images, 0);
+  const input = images + left.reduce((sum, one) => sum + one.text, 0);
+  const output = Math.round(left.length * Math.min(known.meanOutput, maxTokens));
+  const usd = (tokens: number) => cost({ input, cachedInput: 0, output: tokens }, prices);
+  return {
+    rows: left.length + known.answered,
+    answered: known.answered,
+    tokens: { input, images, output },
+    usd: { expected: usd(output), atMost: tries * usd(left.length * maxTokens), spent: known.spent, cap },
+  };
+}
+
+/** Would this synthesis pass its cap if every row were answered once, at usual length? */
+export function isOverBudget({ usd: { expected, spent, cap } }: SynthesisEstimate): boolean {
+  return spent + expected > cap;
+}
+
+/** Time and GPU-hours of a job. `seconds` and `gpuHours.expected` are null where no earlier job tells. */
+export interface JobEstimate {
+  steps: number | null;
+  rows: number | null;
+  seconds: number | null;
+  /** `atMost`: one attempt up to its time limit. */
+  gpuHours: { expected: number | null; atMost: number };
+  /** The run whose job of this stage was measured. */
+  measuredIn: string | null;
+}
+
+/** A job that was run: optimiser steps or rows, the parameters of its artifact's key, and its seconds. */
+export interface MeasuredJob {
+  run: string;
+  amount: number;
+  params: Readonly<Record<string, unknown>>;
+  seconds: number;
+}
+
+/** From the time an earlier job took for each record, answer or row; the same hardware is taken for granted. */
+export function estimateJob(
+  stage: JobStage,
+  recipe: Recipe,
+  counts: { records: number; testRows: number },
+  measured: MeasuredJob | undefined,
+): JobEstimate {
+  const amount = jobAmount(stage, recipe, counts);
+  const { nodes, gpus_per_node: gpus, time_limit_minutes: minutes } = jobResources(stage, recipe);
+  const units = amount * unitsEach(stage, recipe[jobKind(stage)]);
+  const before = measured && measured.amount * unitsEach(stage, measured.params);
+  const seconds = before ? (measured.seconds / before) * units : null;
+  const isPrediction = jobKind(stage) === 'predict';
+  return {
+    steps: isPrediction ? null : amount,
+    rows: isPrediction ? amount : null,
+    seconds,
+    gpuHours: {
+      expected: seconds === null ? null : (nodes * gpus * seconds) / 3600,
+      atMost: (nodes * gpus * minutes) / 60,
+    },
+    measuredIn: seconds === null ? null : (measured?.run ?? null),
+  };
+}
+
+function jobAmount(
+  stage: JobStage,
+  recipe: Recipe,
+  { records, testRows }: { records: number; testRows: number },
+): number {
+  switch (jobKind(stage)) {
+    case 'sft':
+      return sftSteps(records, recipe.sft);
+    case 'grpo':
+      return recipe.grpo.steps;
+    case 'predict':
+      return testRows;
+  }
+}
+
+/** What a job's time grows with: SFT records of a step, GRPO answers of a step, one for a predicted row. */
+function unitsEach(stage: JobStage, params: Readonly<Record<string, unknown>>): number {
+  const factor = (name: string) => (typeof params[name] === 'number' ? params[name] : 1);
+  switch (jobKind(stage)) {
+    case 'sft':
+      return factor('batch_size') * factor('gradient_accumulation');
+    case 'grpo':
+      return factor('prompts_per_step') * factor('generations');
+    case 'predict':
+      return 1;
+  }
+}
+
+export interface StageEstimate {
+  stage: Stage;
+  /** `reuse`: its artifact stands. */
+  action: 'reuse' | 'make';
+  key: string;
+  job?: JobEstimate;
+  synthesis?: SynthesisEstimate;
+}
+
+/** Stages with an artifact, in the order in which they are made. */
+export interface RunEstimate {
+  schema: 1;
+  recipe: string;
+  dataset: Record<string, number>;
+  stages: StageEstimate[];
+}
