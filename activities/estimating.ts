@@ -22,7 +22,7 @@ import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import { mixOrder } from '../domain/mix.ts';
 import { type JobStage, jobStages, paths, recipeOfRun, type Stage, stages } from '../domain/names.ts';
 import { jobParams, type RunPlan } from '../domain/plan.ts';
-import { teacherPrompt } from '../domain/prompt.ts';
+import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
@@ -177,7 +177,7 @@ async function estimateAsking({ store, dataset, teacher }: Known): Promise<Synth
   return estimateSynthesis(requests, { answered: pairs.length - left.length, spent: log.spent, meanOutput }, settings);
 
   function pictureTokens(pair: Pair): number {
-    return [pair.source_image, pair.edited_image].reduce((sum, path) => {
+    return shownImages(settings.prompt, pair).reduce((sum, path) => {
       const size = sizes[path];
       if (size === undefined) throw new Error(`images.json of the dataset artifact lacks "${path}"`);
       return sum + imageTokens(size[0], size[1], settings.detail);

@@ -11,7 +11,14 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import { type MixItem, mixOrder } from '../domain/mix.ts';
 import type { RunPlan } from '../domain/plan.ts';
-import { type Critique, type CriticPrompt, criticPrompt, directAnswer, reasoningAnswer } from '../domain/prompt.ts';
+import {
+  type Critique,
+  type CriticPrompt,
+  criticPrompt,
+  directAnswer,
+  reasoningAnswer,
+  shownImages,
+} from '../domain/prompt.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
@@ -24,7 +31,7 @@ import { tryFolder } from './try-folder.ts';
 /** One SFT record. The number of `<image>` marks equals the number of images. */
 export interface SharegptRecord {
   messages: [{ role: 'user'; content: string }, { role: 'assistant'; content: string }];
-  images: [string, string];
+  images: string[];
 }
 
 const imageMark = '<image>';
@@ -124,7 +131,7 @@ async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: Arti
   return { records, counts: { ...counts, longest_tokens: longest.tokens, mean_tokens: mean } };
 }
 
-/** One record: two image marks, the prompt of this form, the answer of this form. */
+/** One record: a mark for each image, the prompt of this form, the answer of this form. */
 function makeRecord(
   prompt: CriticPrompt,
   item: MixItem,
@@ -134,17 +141,20 @@ function makeRecord(
   if (pair === undefined || critique === undefined) {
     throw new Error(`pair "${item.pairId}" is in the synthesis artifact and not in the dataset it was made from`);
   }
-  const question = imageMark.repeat(2) + criticPrompt(prompt, item.form, pair.instruction);
+  const images = shownImages(prompt, pair);
+  const question = imageMark.repeat(images.length) + criticPrompt(prompt, item.form, pair.instruction);
   const mos = pair.mos.overall;
   const answer = item.form === 'reasoning' ? reasoningAnswer(critique, mos) : directAnswer(mos);
   const marks = `${question}${answer}`.split(imageMark).length - 1;
-  if (marks !== 2) throw new Error(`record of pair "${pair.id}" has ${marks} ${imageMark} marks, expected 2`);
+  if (marks !== images.length) {
+    throw new Error(`record of pair "${pair.id}" has ${marks} ${imageMark} marks, expected ${images.length}`);
+  }
   return {
     messages: [
       { role: 'user', content: question },
       { role: 'assistant', content: answer },
     ],
-    images: [pair.source_image, pair.edited_image],
+    images,
   };
 }
 
@@ -152,7 +162,7 @@ function promptRow(prompt: CriticPrompt, pair: Pair) {
   return {
     id: pair.id,
     prompt: criticPrompt(prompt, 'reasoning', pair.instruction),
-    images: [pair.source_image, pair.edited_image],
+    images: shownImages(prompt, pair),
     mos: pair.mos.overall,
   };
 }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/activity';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
-import { teacherPrompt } from '../domain/prompt.ts';
+import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { textHash } from '../domain/seeded-random.ts';
 import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
@@ -151,7 +151,7 @@ async function prepare(deps: AskingDeps, pair: Pair): Promise<Prepared> {
   const request = createHash('sha256').update(`${answersKey}/${pair.id}/${tryNumber}`).digest('hex').slice(0, 32);
   const prompt = teacherPrompt(settings.prompt, pair);
   const images = await Promise.all(
-    [pair.source_image, pair.edited_image].map((path) => readPicture(join(deps.datasetPath, path), settings.detail)),
+    shownImages(settings.prompt, pair).map((path) => readPicture(join(deps.datasetPath, path), settings.detail)),
   );
   const input =
     frameTokens + textTokens(prompt.system + prompt.user) + images.reduce((sum, { tokens }) => sum + tokens, 0);

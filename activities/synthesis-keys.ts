@@ -3,7 +3,7 @@
  * itself and by the plan, which looks for both before anything is asked.
  */
 import { createHash } from 'node:crypto';
-import { teacherPrompt } from '../domain/prompt.ts';
+import { teacherPrompt, type TeacherPromptVersion } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { openAiUrl } from './teacher-client.ts';
 
@@ -35,7 +35,7 @@ export function synthesisIngredients(identity: TeacherIdentity): Record<string, 
 }
 
 /** sha256 of the teacher prompt's text, by a fixed pair: an edit that forgot to raise the version changes the key. */
-export function promptHash(version: SynthesisSettings['prompt']): string {
+export function promptHash(version: TeacherPromptVersion): string {
   const mos = { overall: 3, alignment: 3, fidelity: 3, quality: 3 };
   const { system, user } = teacherPrompt(version, { instruction: 'sample', mos });
   return createHash('sha256').update(`${system}\0${user}`).digest('hex');

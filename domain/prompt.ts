@@ -5,12 +5,29 @@
  */
 import type { Pair } from './manifest.ts';
 
-export type CriticPrompt = 'compact-v1' | 'paper-v1';
+/** `edited`: the ablation in which the source image is withheld, from critic and teacher alike. */
+export const criticPromptVersions = ['compact-v1', 'compact-edited-v1', 'paper-v1', 'paper-edited-v1'] as const;
+export type CriticPrompt = (typeof criticPromptVersions)[number];
+export const teacherPromptVersions = ['teacher-v1', 'teacher-edited-v1'] as const;
+export type TeacherPromptVersion = (typeof teacherPromptVersions)[number];
 export type AnswerForm = 'reasoning' | 'direct';
 
-const aspects = `
+/** Whether this prompt goes with the edited image alone. */
+export function isEditedOnly(version: CriticPrompt | TeacherPromptVersion): boolean {
+  return version.includes('-edited-');
+}
 
-Given the source image and the edited image, along with the editing instruction, please evaluate the overall quality of the edited image.
+/** Pictures that go with a prompt, in its order: source and edit, or the edit alone. */
+export function shownImages(
+  version: CriticPrompt | TeacherPromptVersion,
+  pair: Pick<Pair, 'source_image' | 'edited_image'>,
+): string[] {
+  return isEditedOnly(version) ? [pair.edited_image] : [pair.source_image, pair.edited_image];
+}
+
+const aspects = (given: string) => `
+
+Given ${given}, along with the editing instruction, please evaluate the overall quality of the edited image.
 Consider the following aspects:
 1. Text alignment: How well does the edit follow the instruction?
 2. Fidelity: How well does the edited image preserve the unedited parts of the source image?
@@ -18,18 +35,26 @@ Consider the following aspects:
 
 The overall rating should be a float between 1 and 5, with 1 representing very poor quality and 5 representing excellent quality.`;
 
+const paper = (given: string): Record<AnswerForm, string> => ({
+  reasoning: ` Edit Instruction: {instruction}${aspects(given)}
+Return your final answer as a number rounded to two decimal places. A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>`,
+  direct: ` Edit Instruction: {instruction}${aspects(given)}
+Return your final rating as a number rounded to two decimal places directly, without any other text.`,
+});
+
 /** Texts with the mark `{instruction}`. `paper-v1` is the published wording (fact sheet ie-critic-r1 §2). */
 const criticPrompts: Record<CriticPrompt, Record<AnswerForm, string>> = {
   'compact-v1': {
     reasoning: 'Edit: {instruction}\nReason about alignment, fidelity and quality, then give a score from 1 to 5.',
     direct: 'Edit: {instruction}\nGive a score from 1 to 5 only.',
   },
-  'paper-v1': {
-    reasoning: ` Edit Instruction: {instruction}${aspects}
-Return your final answer as a number rounded to two decimal places. A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>`,
-    direct: ` Edit Instruction: {instruction}${aspects}
-Return your final rating as a number rounded to two decimal places directly, without any other text.`,
+  'compact-edited-v1': {
+    reasoning:
+      'Edit: {instruction}\nSeeing the edited image alone, reason about alignment, fidelity and quality, then give a score from 1 to 5.',
+    direct: 'Edit: {instruction}\nSeeing the edited image alone, give a score from 1 to 5 only.',
   },
+  'paper-v1': paper('the source image and the edited image'),
+  'paper-edited-v1': paper('the edited image alone'),
 };
 
 /** What the critic is asked about one pair, without image marks. */
@@ -62,12 +87,15 @@ export interface TeacherPrompt {
   user: string;
 }
 
-/** What the teacher is asked beside the two images: instruction and human scores; no digit may come back. */
-export function teacherPrompt(_version: 'teacher-v1', pair: Pick<Pair, 'instruction' | 'mos'>): TeacherPrompt {
+/** What the teacher is asked beside the images: instruction and human scores; no digit may come back. */
+export function teacherPrompt(version: TeacherPromptVersion, pair: Pick<Pair, 'instruction' | 'mos'>): TeacherPrompt {
   const { alignment, fidelity, quality, overall } = pair.mos;
+  const alone = isEditedOnly(version);
   return {
     system: [
-      'You review edited images. You see a source image, an edited image and the instruction that was to be followed.',
+      alone
+        ? 'You review edited images. You see an edited image, not its source, and the instruction that was to be followed.'
+        : 'You review edited images. You see a source image, an edited image and the instruction that was to be followed.',
       'People rated the edit from 1 (very poor) to 5 (excellent); their mean ratings are given to you as a guide.',
       'Write a critique that describes what you see in the images and that a reader would find consistent with these ratings.',
       'Write four parts in this order: alignment (does the edit follow the instruction), fidelity (is what should stay kept),',
@@ -78,7 +106,7 @@ export function teacherPrompt(_version: 'teacher-v1', pair: Pick<Pair, 'instruct
     user: [
       `Instruction: ${JSON.stringify(neutralised(pair.instruction))}`,
       `Ratings: ${JSON.stringify({ alignment, fidelity, quality, overall })}`,
-      'The first image is the source, the second one the edit.',
+      alone ? 'The image is the edit.' : 'The first image is the source, the second one the edit.',
     ].join('\n'),
   };
 }

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { failureClasses, isSafeName } from './names.ts';
+import { criticPromptVersions, isEditedOnly, teacherPromptVersions } from './prompt.ts';
 
 const name = z
   .string()
@@ -48,7 +49,7 @@ const prices = z.strictObject({ input: usd, cached_input: usd, output: usd });
 
 const synthesis = z.strictObject({
   model: z.string().min(1),
-  prompt: z.enum(['teacher-v1']).default('teacher-v1'),
+  prompt: z.enum(teacherPromptVersions).default('teacher-v1'),
   detail: z.enum(['low', 'high']).default('high'),
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: positiveInt.max(16_384).default(800),
@@ -150,7 +151,7 @@ const watch = z.strictObject({
   checkpoint_seconds: positiveInt.default(180),
 });
 
-export const recipeSchema = z.strictObject({
+const recipe = z.strictObject({
   name,
   seed: z
     .int()
@@ -158,7 +159,7 @@ export const recipeSchema = z.strictObject({
     .max(2 ** 31 - 1),
   dataset,
   base_model: z.string().min(1),
-  prompt: z.enum(['compact-v1', 'paper-v1']),
+  prompt: z.enum(criticPromptVersions),
   synthesis,
   mix: z.strictObject({ direct_per_reasoning: z.number().min(0).max(10).default(1) }).prefault({}),
   sft,
@@ -167,6 +168,13 @@ export const recipeSchema = z.strictObject({
   gate,
   retries: retries.prefault({}),
   watch: watch.prefault({}),
+});
+
+export const recipeSchema = recipe.superRefine(({ prompt, synthesis: { prompt: teacher } }, context) => {
+  if (isEditedOnly(prompt) === isEditedOnly(teacher)) return;
+  const expected = isEditedOnly(prompt) ? 'teacher-edited-v1' : 'teacher-v1';
+  const message = `expected "${expected}", since the critic is asked with "${prompt}": both see the same pictures`;
+  context.addIssue({ code: 'custom', path: ['synthesis', 'prompt'], message, input: teacher });
 });
 
 /** A checked recipe, defaults filled in. `dataset.path` and `base_model` are absolute once the CLI has read it. */

@@ -19,7 +19,7 @@ export function makePlan(dataset: string, synthesis: Partial<SynthesisSettings> 
     seed: 1,
     dataset,
     base_model: '/models/tiny',
-    prompt: 'compact-v1',
+    prompt: synthesis.prompt === 'teacher-edited-v1' ? 'compact-edited-v1' : 'compact-v1',
     synthesis: {
       model: 'gpt-4o-2024-08-06',
       requests_per_minute: 60_000,

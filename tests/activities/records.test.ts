@@ -31,7 +31,7 @@ async function prompts(plan = planWith()) {
 }
 
 async function mix(plan = planWith()) {
-  const synthesis = await bench.run();
+  const synthesis = await bench.run({ prompt: plan.recipe.synthesis.prompt });
   const activities = createRecordActivities({ store: bench.store });
   const input = { plan, dataset: bench.dataset, synthesis };
   return inActivity(activityEnvironment().env, () => activities.mixRecords(input));
@@ -43,7 +43,7 @@ const recordsSchema = z.array(
       z.strictObject({ role: z.literal('user'), content: z.string() }),
       z.strictObject({ role: z.literal('assistant'), content: z.string() }),
     ]),
-    images: z.tuple([z.string(), z.string()]),
+    images: z.array(z.string()).min(1).max(2),
   }),
 );
 
@@ -91,6 +91,21 @@ describe('the mix', () => {
     for (let id = 0; id < 6; id += 1) {
       expect(records.filter(({ images }) => images[1] === `images/edited/p${id}.png`)).toHaveLength(2);
     }
+  });
+
+  it('shows the edit alone, to critic and teacher, where the recipe says so', async () => {
+    const plan = makePlan(bench.folder, { prompt: 'teacher-edited-v1' });
+    const records = await readRecords((await mix(plan)).path);
+    expect(records).toHaveLength(12);
+    for (const { messages, images } of records) {
+      expect(images).toEqual([expect.stringMatching(/^images\/edited\/p\d+\.png$/)]);
+      expect(messages[0].content).toMatch(/^<image>Edit: .*\nSeeing the edited image alone/);
+    }
+    const rows = await readJsonLines(join((await prompts(plan)).path, 'train.jsonl'));
+    expect(rows[0]).toMatchObject({ images: ['images/edited/p0.png'] });
+    const [asked] = bench.teacher.requests;
+    expect(JSON.stringify(asked?.body).match(/image_url":\{/g)).toHaveLength(1);
+    expect(JSON.stringify(asked?.body)).toContain('not its source');
   });
 
   it('says to LLaMA-Factory where it is', async () => {

@@ -15,13 +15,20 @@ describe('a published version keeps its text: a better text is a new version', (
     ['compact-v1', 'direct', '08102f2827ab3182'],
     ['paper-v1', 'reasoning', 'cfbd80b21950493b'],
     ['paper-v1', 'direct', '42d4c12730fb51a7'],
+    ['compact-edited-v1', 'reasoning', '6af8ea659fb57a92'],
+    ['compact-edited-v1', 'direct', '9cb0895a5f9e248a'],
+    ['paper-edited-v1', 'reasoning', '9844fcec8105c2e4'],
+    ['paper-edited-v1', 'direct', 'd9aac1bd5df6cd86'],
   ] as const)('%s %s', (version, form, expected) => {
     expect(digest(criticPrompt(version, form, 'Make the bus blue'))).toBe(expected);
   });
 
-  it('teacher-v1', () => {
-    const { system, user } = teacherPrompt('teacher-v1', { instruction: 'Make the bus blue', mos });
-    expect(digest(`${system}\n${user}`)).toBe('baf6ce1a5559d2c5');
+  it.each([
+    ['teacher-v1', 'baf6ce1a5559d2c5'],
+    ['teacher-edited-v1', 'e04020e20b6bb2b1'],
+  ] as const)('%s', (version, expected) => {
+    const { system, user } = teacherPrompt(version, { instruction: 'Make the bus blue', mos });
+    expect(digest(`${system}\n${user}`)).toBe(expected);
   });
 });
 

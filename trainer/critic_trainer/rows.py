@@ -9,14 +9,14 @@ from typing import Any
 from critic_trainer.failures import BadConfigurationError, BadDataError
 from critic_trainer.files import confined
 
-IMAGES_PER_PROMPT = 2
+IMAGES_PER_PROMPT = (1, 2)
 MIX_DATASET = "critic_mix"
 _REMOTE_KEYS = {"hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name", "load_from"}
 
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One pair to judge. `images`: source, edited (absolute). `mos`: mean opinion score, 1 to 5."""
+    """One pair to judge. `images`: source and edited, or edited alone (absolute). `mos`: mean opinion score, 1 to 5."""
 
     id: str
     prompt: str
@@ -56,8 +56,8 @@ def _prompt_row(line: str, dataset: Path, where: str) -> PromptRow:
 
 
 def _images(given: list[Any], dataset: Path, where: str) -> tuple[Path, ...]:
-    if len(given) != IMAGES_PER_PROMPT or not all(isinstance(image, str) for image in given):
-        raise BadDataError(f"{where}: images: expected {IMAGES_PER_PROMPT} paths, got {json.dumps(given)[:200]}")
+    if len(given) not in IMAGES_PER_PROMPT or not all(isinstance(image, str) for image in given):
+        raise BadDataError(f"{where}: images: expected one or two paths, got {json.dumps(given)[:200]}")
     paths = tuple(confined(dataset, image, where) for image in given)
     for path in paths:
         _check_image(path, where)

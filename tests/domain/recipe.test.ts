@@ -1,0 +1,40 @@
+/** Recipes: what is refused names the field, the value and what was expected. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { checkRecipe } from '../../domain/recipe.ts';
+
+function demo(): Record<string, unknown> & { synthesis: Record<string, unknown> } {
+  return parse(readFileSync(new URL('../../recipes/demo.yaml', import.meta.url), 'utf8'));
+}
+
+describe('critic and teacher see the same pictures', () => {
+  it.each([
+    ['compact-v1', 'teacher-v1'],
+    ['paper-v1', undefined],
+    ['paper-edited-v1', 'teacher-edited-v1'],
+  ])('%s with %s', (prompt, teacher) => {
+    const recipe = demo();
+    expect(checkRecipe({ ...recipe, prompt, synthesis: { ...recipe.synthesis, prompt: teacher } })).toHaveProperty(
+      'recipe',
+    );
+  });
+
+  it.each([
+    [
+      'compact-edited-v1',
+      'teacher-v1',
+      'recipe.synthesis.prompt: expected "teacher-edited-v1", since the critic is asked with "compact-edited-v1": both see the same pictures, got "teacher-v1"',
+    ],
+    [
+      'paper-v1',
+      'teacher-edited-v1',
+      'recipe.synthesis.prompt: expected "teacher-v1", since the critic is asked with "paper-v1": both see the same pictures, got "teacher-edited-v1"',
+    ],
+  ])('%s with %s is refused', (prompt, teacher, fault) => {
+    const recipe = demo();
+    expect(checkRecipe({ ...recipe, prompt, synthesis: { ...recipe.synthesis, prompt: teacher } })).toEqual({
+      faults: [fault],
+    });
+  });
+});
