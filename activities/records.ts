@@ -24,8 +24,9 @@ import type { ArtifactStore } from './artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import { splits } from './dataset-rows.ts';
 import { translated } from './failure.ts';
+import { renderMixCard, synthesisCardSchema } from './mix-card.ts';
 import { RecordLengths } from './record-lengths.ts';
-import { critiqueRowSchema, critiquesName } from './synthesis-output.ts';
+import { cardName, critiqueRowSchema, critiquesName } from './synthesis-output.ts';
 import { tryFolder } from './try-folder.ts';
 
 /** One SFT record. The number of `<image>` marks equals the number of images. */
@@ -83,7 +84,7 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
       });
     },
 
-    /** `train.json` and `dataset_info.json`. Refuses records that LLaMA-Factory would truncate (`DataInvalid`). */
+    /** `train.json`, `dataset_info.json` and the dataset card, `README.md`. Refuses records that LLaMA-Factory would truncate (`DataInvalid`). */
     async mixRecords(input: { plan: RunPlan; dataset: ArtifactRef; synthesis: ArtifactRef }): Promise<ArtifactRef> {
       const { plan, dataset, synthesis } = input;
       return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
@@ -93,13 +94,17 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
           refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');
           return artifact;
         }
-        const { records, counts } = await makeRecords(plan.recipe, dataset, synthesis);
+        const { records, counts, pairs } = await makeRecords(plan.recipe, dataset, synthesis);
         const from = await tryFolder(store, 'mix', key);
         await writeFile(
           join(from, 'train.json'),
           `[\n${records.map((record) => JSON.stringify(record)).join(',\n')}\n]\n`,
         );
         await writeFile(join(from, 'dataset_info.json'), `${JSON.stringify(datasetInfo, null, 2)}\n`);
+        const card = synthesisCardSchema.parse(JSON.parse(await readFile(join(synthesis.path, cardName), 'utf8')));
+        const keys = { dataset: dataset.key, synthesis: synthesis.key };
+        const text = renderMixCard({ recipe: plan.recipe, pairs, synthesis: card, counts, keys });
+        await writeFile(join(from, 'README.md'), text);
         return store.publish({ stage: 'mix', key, ingredients, from, counts, cost: {}, run: plan.run, attempts: [] });
       });
     },
@@ -108,7 +113,8 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
 
 /** Records in the seeded order, and counts. Only pairs with a kept critique take part, in both forms. */
 async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef) {
-  const pairs = new Map((await readDatasetPairs(dataset)).map((pair) => [pair.id, pair]));
+  const pairs = await readDatasetPairs(dataset);
+  const byId = new Map(pairs.map((pair) => [pair.id, pair]));
   const critiques = await readCritiques(synthesis);
   const lengths = new RecordLengths(await readImageSizes(dataset.path), recipe.sft.llamafactory);
   const records: SharegptRecord[] = [];
@@ -116,7 +122,7 @@ async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: Arti
   let total = 0;
   let reasoning = 0;
   for (const item of mixOrder([...critiques.keys()], recipe.mix.direct_per_reasoning, recipe.seed)) {
-    const record = makeRecord(recipe.prompt, item, pairs.get(item.pairId), critiques.get(item.pairId));
+    const record = makeRecord(recipe.prompt, item, byId.get(item.pairId), critiques.get(item.pairId));
     const tokens = lengths.estimate(record);
     records.push(record);
     total += tokens;
@@ -128,7 +134,7 @@ async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: Arti
   refuseTooLong(longest.tokens, recipe.sft.cutoff_len, `, pair "${longest.id}"`);
   const mean = records.length === 0 ? 0 : Math.round(total / records.length);
   const counts = { reasoning, direct: records.length - reasoning, records: records.length };
-  return { records, counts: { ...counts, longest_tokens: longest.tokens, mean_tokens: mean } };
+  return { records, pairs, counts: { ...counts, longest_tokens: longest.tokens, mean_tokens: mean } };
 }
 
 /** One record: a mark for each image, the prompt of this form, the answer of this form. */

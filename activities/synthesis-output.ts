@@ -11,6 +11,7 @@ import { countReasons, type RowVerdict } from './synthesis-verdicts.ts';
 import { critiquePartsSchema } from './teacher-answer.ts';
 
 export const critiquesName = 'critiques.jsonl';
+export const cardName = 'card.json';
 
 /** A line of `critiques.jsonl`. `input_tokens` includes `cached_input_tokens`. */
 export const critiqueRowSchema = z.object({
@@ -44,7 +45,7 @@ export async function writeOutput(
   );
   await writeFile(join(folder, critiquesName), lines(kept));
   await writeFile(join(folder, 'rejected.jsonl'), lines(setAside));
-  await writeFile(join(folder, 'card.json'), `${JSON.stringify(card(verdicts, log, provenance), null, 2)}\n`);
+  await writeFile(join(folder, cardName), `${JSON.stringify(card(verdicts, log, provenance), null, 2)}\n`);
 }
 
 /** The dataset card. Models are counted as the answers named them. */

@@ -17,6 +17,7 @@ import { readIfPresent } from '../durable-file.ts';
 import { readEvaluation } from '../evaluation/evaluation-file.ts';
 import { parseJson, type Prediction, readPredictions } from '../evaluation/predictions.ts';
 import type { ReportInput } from '../report.ts';
+import { cardName } from '../synthesis-output.ts';
 import type { Fact, Point, ReportArtifact, ReportData, Series } from './data.ts';
 import { loadSamples } from './samples.ts';
 
@@ -150,7 +151,7 @@ const cardSchema = z.looseObject({
 
 async function teacherFacts(synthesis: ArtifactRef | undefined): Promise<Fact[]> {
   if (synthesis === undefined) return [];
-  const text = await readIfPresent(join(synthesis.path, 'card.json'));
+  const text = await readIfPresent(join(synthesis.path, cardName));
   const card = cardSchema.safeParse(parseJson(text ?? ''));
   if (!card.success) return [];
   const { teacher, prompt, rows, kept } = card.data;

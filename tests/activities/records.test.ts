@@ -108,6 +108,23 @@ describe('the mix', () => {
     expect(JSON.stringify(asked?.body)).toContain('not its source');
   });
 
+  it('has a dataset card: where it comes from, counts by method and split, yield, cost', async () => {
+    const { path } = await mix();
+    const card = await readFile(join(path, 'README.md'), 'utf8');
+    for (const line of [
+      '| Records | 12: 6 reasoning, 6 direct |',
+      '| Yield | 6 of 6 pairs (100.0 %) |',
+      '| Rejected answers | none |',
+      '| test | 6 | 1 | 1 | 6 |',
+      '| all | 6 | 1 | 1 | 6 |',
+    ]) {
+      expect(card).toContain(`${line}\n`);
+    }
+    expect(card).toMatch(/^\| Teacher prompt \| teacher-v1, sha256 [0-9a-f]{64} \|$/m);
+    expect(card).toMatch(/^\| Teacher \| gpt-4o-2024-08-06 at http:/m);
+    expect(card).toMatch(/^\| Paid \| \$0\.\d\d: [\d,]+ tokens in/m);
+  });
+
   it('says to LLaMA-Factory where it is', async () => {
     const artifact = await mix();
     expect(JSON.parse(await readFile(join(artifact.path, 'dataset_info.json'), 'utf8'))).toMatchObject({
