@@ -2,15 +2,19 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { Proxy } from './proxy.ts';
 import { Runs } from './runs.ts';
+import { resumeNodes } from './stack.ts';
 
-/** Opened before the file's tests; the proxy passes everything at the start of each. */
+/** Opened before the file's tests; at the start of each the proxy passes everything, and all nodes take jobs. */
 export function fixture(): { proxy: Proxy; runs: Runs } {
   const opened: Partial<{ proxy: Proxy; runs: Runs }> = {};
   beforeAll(async () => {
     opened.proxy = await Proxy.open();
     opened.runs = await Runs.connect();
   });
-  beforeEach(() => opened.proxy?.reset());
+  beforeEach(async () => {
+    opened.proxy?.reset();
+    await resumeNodes();
+  });
   afterAll(async () => {
     await opened.runs?.close();
     await opened.proxy?.close();

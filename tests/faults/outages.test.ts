@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture } from './fixture.ts';
 import { attemptFolder, doneSteps, newRun, queued, runningJob, starts, story, until } from './runs.ts';
-import { appendToSlurmConf, kill, launch, mountSmallStore, slurm, where } from './stack.ts';
+import { appendToSlurmConf, kill, launch, mountSmallStore, slurm, stateSaved, where } from './stack.ts';
 
 const stand = fixture();
 const once = ['start a1', 'step 1 a1', 'step 2 a1', 'step 3 a1', 'end a1'];
@@ -34,6 +34,7 @@ describe('slurmctld is dead for a minute', () => {
     await stand.runs.start(pending);
     await until('the fourth is pending', 60, async () => (await queued(pending))[0]?.state === 'PENDING');
     await until('the third is being collected', 90, () => caught);
+    await stateSaved();
     await kill('slurmctld');
     resumes.resolve('pass');
     const deadSince = Date.now();

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture } from './fixture.ts';
 import { accounted, counted, newRun, queued, runningJob, settled, starts, story, until } from './runs.ts';
-import { kill, launch, reconfigure, signal, slurm, startWorker, stopWorker, writeToken } from './stack.ts';
+import { kill, launch, reconfigure, signal, slurm, startWorker, stateSaved, stopWorker, writeToken } from './stack.ts';
 
 const { proxy, runs } = ((stand) => ({ proxy: () => stand.proxy, runs: () => stand.runs }))(fixture());
 const once = ['start a1', 'step 1 a1', 'step 2 a1', 'step 3 a1', 'end a1'];
-const long = { steps: 30, stepSeconds: 0.5 };
-const longOnce = ['start a1', ...Array.from({ length: 30 }, (_, i) => `step ${i + 1} a1`), 'end a1'];
+const long = { steps: 40, stepSeconds: 0.5 };
+const longOnce = ['start a1', ...Array.from({ length: 40 }, (_, i) => `step ${i + 1} a1`), 'end a1'];
 
 /** What a run left: the jobs' own lines, what is queued, what slurmdbd has. */
 async function end(run: string) {
@@ -42,6 +42,7 @@ describe('a Slurm that fails', () => {
     const [watched, submitted] = [newRun('ctld-watched'), newRun('ctld-submitted')];
     await runs().start(watched, long);
     await runningJob(watched);
+    await stateSaved();
     await kill('slurmctld');
     await runs().start(submitted);
     await sleep(30_000);

@@ -34,7 +34,7 @@ const run = promisify(execFile);
 const base = stackConfig();
 
 /** Ports stay below the ephemeral range (32768), where any outgoing connection may sit. */
-export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 10_000 };
+export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 6_000 };
 export const where = folders(config);
 export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
 /** Between worker and slurmrestd stands the tests' proxy. */
@@ -81,6 +81,21 @@ export function mountSmallStore(): () => void {
   const options = `size=4m,uid=${uid},gid=${gid},mode=${(mode & 0o7777).toString(8)}`;
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'critic-faults', where.store]);
   return () => execFileSync('umount', ['-l', where.store]);
+}
+
+/** slurmctld writes what it knows at most this late (SAVE_MAX_WAIT in its state_save.c); killed before, it loses the newest jobs. */
+const saveMs = 5_000;
+
+/** Waits until slurmctld has written what it knows now. */
+export async function stateSaved(): Promise<void> {
+  await sleep(saveMs + 1_000);
+}
+
+/** Nodes that an earlier test left drained (two jobs under one id) or down take jobs again. */
+export async function resumeNodes(): Promise<void> {
+  const names = (await slurm('sinfo', '-h', '-N', '-o', '%N %t')).split('\n');
+  const unfit = names.filter((line) => /(drain|drng|down)/.test(line)).map((line) => line.split(' ')[0] ?? '');
+  if (unfit.length > 0) await slurm('scontrol', 'update', `nodename=${unfit.join(',')}`, 'state=resume');
 }
 
 /** slurmctld dies, loses what it knew and gives ids anew, from this one on. */
