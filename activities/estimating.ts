@@ -18,13 +18,11 @@ import {
   usualOutputTokens,
 } from '../domain/estimate.ts';
 import { jobIngredients } from '../domain/job-spec.ts';
-import type { ArtifactRef, Pair } from '../domain/manifest.ts';
+import type { ArtifactRef } from '../domain/manifest.ts';
 import { mixOrder } from '../domain/mix.ts';
 import { type JobStage, jobStages, paths, recipeOfRun, type Stage, stages } from '../domain/names.ts';
 import { jobParams, type RunPlan } from '../domain/plan.ts';
-import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { Recipe } from '../domain/recipe.ts';
-import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -35,6 +33,7 @@ import { hashImports, type PreparedRun } from './imports.ts';
 import { mixIngredients, promptsIngredients } from './records.ts';
 import { answersIngredients, synthesisIngredients, type TeacherIdentity, teacherUrl } from './synthesis-keys.ts';
 import { SynthesisLog } from './synthesis-log.ts';
+import { requestTokens } from './synthesis-question.ts';
 import { judgeAlone } from './synthesis-verdicts.ts';
 
 export interface EstimateInput {
@@ -170,24 +169,11 @@ async function estimateAsking({ store, dataset, teacher }: Known): Promise<Synth
     ({ pair, kept }) => kept === undefined && log.answers(pair.id).length < settings.tries_per_row,
   );
   const sizes = await readImageSizes(dataset.path);
-  const requests = left.map(({ pair }) => ({ text: promptTokens(pair, teacher), images: pictureTokens(pair) }));
+  const requests = left.map(({ pair }) => requestTokens(settings, pair, sizes));
   const { answered, unusable } = log.counts;
   const answers = answered + unusable;
   const meanOutput = answers >= enoughAnswers ? log.usage.output / answers : usualOutputTokens;
   return estimateSynthesis(requests, { answered: pairs.length - left.length, spent: log.spent, meanOutput }, settings);
-
-  function pictureTokens(pair: Pair): number {
-    return shownImages(settings.prompt, pair).reduce((sum, path) => {
-      const size = sizes[path];
-      if (size === undefined) throw new Error(`images.json of the dataset artifact lacks "${path}"`);
-      return sum + imageTokens(size[0], size[1], settings.detail);
-    }, 0);
-  }
-}
-
-function promptTokens(pair: Pair, { settings }: TeacherIdentity): number {
-  const { system, user } = teacherPrompt(settings.prompt, pair);
-  return frameTokens + textTokens(system + user);
 }
 
 const count = z.number().min(0);

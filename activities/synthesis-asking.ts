@@ -3,32 +3,21 @@
  * question logged, then sent; the outcome is logged before it counts. An answer that came is a try; a server that is away
  * is none: that is waited out with backoff, and after `maxUnavailable` in a row the activity fails, to be retried whole.
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/activity';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
-import { shownImages, teacherPrompt } from '../domain/prompt.ts';
-import type { SynthesisSettings } from '../domain/recipe.ts';
-import { textHash } from '../domain/seeded-random.ts';
-import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
-import { mimeType, readImage } from './image-header.ts';
 import type { Permit, RateLimiter } from './limiter.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
+import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './synthesis-question.ts';
 import type { TeacherAnswer } from './teacher-answer.ts';
-import type { TeacherClient, TeacherQuestion } from './teacher-client.ts';
+import type { TeacherClient } from './teacher-client.ts';
 import type { Till } from './till.ts';
 
 const maxUnavailable = 8;
 const longestBackoffMs = 60_000;
 
-export interface AskingDeps {
-  settings: SynthesisSettings;
-  datasetPath: string;
-  /** Names the teacher and the prompt: part of each request's key. */
-  answersKey: string;
+export interface AskingDeps extends QuestionSource {
   client: TeacherClient;
   limiter: RateLimiter;
   log: SynthesisLog;
@@ -40,17 +29,9 @@ export interface AskingDeps {
   halted: AbortSignal;
 }
 
-/** A request, what it is expected to take, and how the log names it. */
-interface Prepared {
-  question: TeacherQuestion;
-  tokens: number;
-  usd: number;
-  base: { id: string; try: number; request: string };
-}
-
 /** Asks for one more answer of the row; returns when it is in the log. */
 export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
-  const prepared = await prepare(deps, pair);
+  const prepared = prepareQuestion(deps, pair, deps.log.answers(pair.id).length + 1);
   for (let failures = 0; ; failures += 1) {
     const answer = await askOnce(deps, prepared);
     if (answer.kind === 'critique' || answer.kind === 'unusable') return;
@@ -62,7 +43,7 @@ export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
 
 async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
   const { till, limiter, log, halted } = deps;
-  const { usd, tokens, question, base } = prepared;
+  const { usd, tokens, question, pictures, base } = prepared;
   halted.throwIfAborted();
   if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
   let used = 0;
@@ -70,9 +51,10 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
     const permit = await limiter.acquire(tokens, halted);
     let answer: TeacherAnswer;
     try {
+      const images = await readPictures(deps.datasetPath, pictures);
       await log.record({ event: 'asked', ...base, usd, at: now() });
       used = usd;
-      answer = await deps.client.ask(question, deps.cancelled);
+      answer = await deps.client.ask({ ...question, images }, deps.cancelled);
     } catch (error) {
       permit.lost();
       throw error;
@@ -143,43 +125,6 @@ async function backOff(
   const longest = Math.min(longestBackoffMs, deps.retryBaseMs * 2 ** failures);
   // Half of it is drawn, so that rows that failed together do not come back together.
   await sleep(answer.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal: deps.halted });
-}
-
-async function prepare(deps: AskingDeps, pair: Pair): Promise<Prepared> {
-  const { settings, log, answersKey } = deps;
-  const tryNumber = log.answers(pair.id).length + 1;
-  const request = createHash('sha256').update(`${answersKey}/${pair.id}/${tryNumber}`).digest('hex').slice(0, 32);
-  const prompt = teacherPrompt(settings.prompt, pair);
-  const images = await Promise.all(
-    shownImages(settings.prompt, pair).map((path) => readPicture(join(deps.datasetPath, path), settings.detail)),
-  );
-  const input =
-    frameTokens + textTokens(prompt.system + prompt.user) + images.reduce((sum, { tokens }) => sum + tokens, 0);
-  const output = settings.max_tokens;
-  return {
-    question: {
-      ...prompt,
-      model: settings.model,
-      images: images.map(({ url }) => url),
-      detail: settings.detail,
-      temperature: settings.temperature,
-      maxTokens: output,
-      seed: textHash(`${pair.id}/${tryNumber}`) >>> 1,
-      timeoutMs: settings.request_timeout_seconds * 1000,
-      requestKey: request,
-    },
-    tokens: input + output,
-    usd: cost({ input, cachedInput: 0, output }, settings.prices),
-    base: { id: pair.id, try: tryNumber, request },
-  };
-}
-
-async function readPicture(path: string, detail: 'low' | 'high'): Promise<{ url: string; tokens: number }> {
-  const bytes = await readFile(path);
-  const facts = readImage(bytes);
-  if ('fault' in facts) throw new Error(`image "${path}" of the dataset artifact is damaged: ${facts.fault}`);
-  const url = `data:${mimeType(facts.kind)};base64,${bytes.toString('base64')}`;
-  return { url, tokens: imageTokens(facts.width, facts.height, detail) };
 }
 
 function budgetExceeded(deps: AskingDeps, usd: number): ApplicationFailure {

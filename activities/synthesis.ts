@@ -17,7 +17,7 @@ import type { RunPlan } from '../domain/plan.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
 import { forEachConcurrently } from './concurrently.ts';
-import { readDatasetPairs } from './dataset.ts';
+import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
@@ -148,6 +148,7 @@ class Synthesis {
       ...tools,
       settings: this.#settings,
       datasetPath: this.#dataset.path,
+      sizes: await readImageSizes(this.#dataset.path),
       answersKey: this.#answersKey(),
       retryBaseMs: this.#retryBaseMs,
       cancelled: this.#signal,

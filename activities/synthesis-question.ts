@@ -1,0 +1,89 @@
+/**
+ * Synthesis question: one row's request, ready but for its pictures, with what it is expected to take. Pictures are read
+ * when the request may be sent, so that only those in flight are in memory. Asking one by one and in batches share it.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cost } from '../domain/budget.ts';
+import type { RequestTokens } from '../domain/estimate.ts';
+import type { Pair } from '../domain/manifest.ts';
+import { shownImages, teacherPrompt } from '../domain/prompt.ts';
+import type { SynthesisSettings } from '../domain/recipe.ts';
+import { textHash } from '../domain/seeded-random.ts';
+import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
+import type { ImageSizes } from './dataset-inspection.ts';
+import { mimeType, readImage } from './image-header.ts';
+import type { TeacherQuestion } from './teacher-client.ts';
+
+export interface QuestionSource {
+  settings: SynthesisSettings;
+  /** Folder of the dataset artifact, and the sizes of its images. */
+  datasetPath: string;
+  sizes: ImageSizes;
+  /** Names the teacher and the prompt: part of each request's key. */
+  answersKey: string;
+}
+
+/** A request without its pictures, what it is expected to take at most, and how the log names it. */
+export interface Prepared {
+  question: Omit<TeacherQuestion, 'images'>;
+  /** Paths below the dataset artifact, source first. */
+  pictures: string[];
+  /** Prompt and `max_tokens`, as the server will count them. */
+  tokens: number;
+  usd: number;
+  base: { id: string; try: number; request: string };
+}
+
+/** The row's `tryNumber`-th request (from 1). The same row and try give the same request, in any process. */
+export function prepareQuestion(source: QuestionSource, pair: Pair, tryNumber: number): Prepared {
+  const { settings, answersKey, sizes } = source;
+  const request = createHash('sha256').update(`${answersKey}/${pair.id}/${tryNumber}`).digest('hex').slice(0, 32);
+  const { text, images } = requestTokens(settings, pair, sizes);
+  const input = text + images;
+  const output = settings.max_tokens;
+  return {
+    question: {
+      ...teacherPrompt(settings.prompt, pair),
+      model: settings.model,
+      detail: settings.detail,
+      temperature: settings.temperature,
+      maxTokens: output,
+      seed: textHash(`${pair.id}/${tryNumber}`) >>> 1,
+      timeoutMs: settings.request_timeout_seconds * 1000,
+      requestKey: request,
+    },
+    pictures: shownImages(settings.prompt, pair),
+    tokens: input + output,
+    usd: cost({ input, cachedInput: 0, output }, settings.prices),
+    base: { id: pair.id, try: tryNumber, request },
+  };
+}
+
+/** Prompt tokens of one request about this pair, estimated. */
+export function requestTokens(
+  { prompt, detail }: Pick<SynthesisSettings, 'prompt' | 'detail'>,
+  pair: Pair,
+  sizes: ImageSizes,
+): RequestTokens {
+  const { system, user } = teacherPrompt(prompt, pair);
+  const images = shownImages(prompt, pair).map((path) => {
+    const size = sizes[path];
+    if (size === undefined) throw new Error(`images.json of the dataset artifact lacks "${path}"`);
+    return imageTokens(size[0], size[1], detail);
+  });
+  return { text: frameTokens + textTokens(system + user), images: images.reduce((sum, one) => sum + one, 0) };
+}
+
+/** The pictures as `data:` URLs, in order. */
+export function readPictures(datasetPath: string, paths: readonly string[]): Promise<string[]> {
+  return Promise.all(paths.map((path) => readPicture(join(datasetPath, path))));
+}
+
+async function readPicture(path: string): Promise<string> {
+  const bytes = await readFile(path);
+  const facts = readImage(bytes);
+  if ('fault' in facts) throw new Error(`image "${path}" of the dataset artifact is damaged: ${facts.fault}`);
+  return `data:${mimeType(facts.kind)};base64,${bytes.toString('base64')}`;
+}
