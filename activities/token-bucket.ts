@@ -1,82 +1,81 @@
 /**
- * Token bucket: one limit per minute, corrected by what the server says is left. Pure arithmetic on a clock; the limiter
- * owns the queue and the waiting.
+ * Token bucket: an amount that refills at a rate per minute and holds a minute's worth at most. Pure arithmetic on a
+ * clock; the limiter owns the queue and the waiting. Times are `performance.now()`.
  */
 const minute = 60_000;
 
+/** An amount taken, and what had been taken in all by then, itself included. */
 export interface Reservation {
   amount: number;
   at: number;
-  /** Total taken from the bucket when this reservation was made, itself included. */
-  takenBefore: number;
+  takenByThen: number;
 }
 
-/** One token bucket: refills at `perMinute`, holds a minute's worth at most. Times are `performance.now()`. */
 export class TokenBucket {
-  #stated = Number.POSITIVE_INFINITY;
   #perMinute = 0;
-  #capacity = 0;
   #level = 0;
   #at = performance.now();
   #taken = 0;
+  #newestKnown = 0;
 
-  /** `claimed`: what the recipe says. `stated`: what the server says, if it does; the lower one holds. */
-  limit(claimed: number, factor: number, stated?: number): void {
+  get perMinute(): number {
+    return this.#perMinute;
+  }
+
+  limit(perMinute: number): void {
     this.#refill(performance.now());
-    if (stated !== undefined && stated > 0) this.#stated = stated;
-    this.#capacity = Math.min(claimed, this.#stated);
-    this.#perMinute = this.#capacity * factor;
-    this.#level = Math.min(this.#level, this.#capacity);
+    this.#perMinute = perMinute;
+    this.#level = Math.min(this.#level, perMinute);
   }
 
-  startWith(share: number): void {
-    this.#level = Math.max(1, this.#capacity * share);
-    this.#at = performance.now();
+  fillUp(): void {
+    this.#level = this.#perMinute;
   }
 
-  /** Milliseconds until `amount` is there. One larger than the bucket goes when the bucket is full. */
-  waitMs(amount: number, now: number): number {
+  /** Milliseconds until `amount` is there and `spareMs` worth of refill is left over. One larger than the bucket goes when it is full. */
+  waitMs(amount: number, now: number, spareMs = 0): number {
     this.#refill(now);
-    const missing = Math.min(amount, this.#capacity) - this.#level;
+    const wanted = Math.min(amount + (spareMs / minute) * this.#perMinute, this.#perMinute);
+    const missing = wanted - this.#level;
+    const closed = Math.max(0, this.#at - now);
     // A thousandth is rounding: waiting for it would spin.
-    return missing <= 0.001
-      ? Math.max(0, this.#at - now)
-      : Math.max(0, this.#at - now) + (missing / this.#perMinute) * minute;
+    return missing <= 0.001 ? closed : closed + (missing / this.#perMinute) * minute;
   }
 
   take(amount: number, now: number): Reservation {
     this.#refill(now);
     this.#level -= amount;
     this.#taken += amount;
-    return { amount, at: now, takenBefore: this.#taken };
+    return { amount, at: now, takenByThen: this.#taken };
+  }
+
+  giveBack(amount: number): void {
+    this.#level = Math.min(this.#perMinute, this.#level + amount);
   }
 
   /**
-   * Without a header: what was reserved too much comes back. With one, it bounds the level: at least what the server had
-   * left when it admitted this request less what was sent since; at most that plus what flowed in meanwhile.
+   * The server said that `remaining` was left when it judged this reservation. By now that much has flowed in and that much
+   * was taken; how long requests travel cancels out, as long as they all take the same time. Only the newest request's news counts.
    */
-  settle(reservation: Reservation, used: number, remaining: number | undefined): void {
+  correct(reservation: Reservation, remaining: number): void {
+    if (reservation.takenByThen < this.#newestKnown) return;
+    this.#newestKnown = reservation.takenByThen;
     const now = performance.now();
     this.#refill(now);
-    if (remaining === undefined) {
-      this.#level = Math.min(this.#capacity, this.#level + reservation.amount - used);
-      return;
-    }
-    const since = this.#taken - reservation.takenBefore;
-    const lowest = remaining - since;
-    const highest = remaining + ((now - reservation.at) / minute) * this.#perMinute;
-    this.#level = Math.min(this.#capacity, Math.max(lowest, Math.min(highest, this.#level)));
+    const refilled = ((now - reservation.at) / minute) * this.#perMinute;
+    const since = this.#taken - reservation.takenByThen;
+    this.#level = Math.min(this.#perMinute, remaining + refilled - since);
   }
 
-  /** Nothing until `time`; then `amount` at once, for one request. */
-  emptyUntil(time: number, amount: number): void {
+  /** Closed until `time`; then `amount` is there, for one request. */
+  closeUntil(time: number, amount: number): void {
     this.#at = time;
-    this.#level = Math.min(amount, this.#capacity);
+    this.#level = Math.min(amount, this.#perMinute);
   }
 
   #refill(now: number): void {
     if (now <= this.#at) return;
-    this.#level = Math.min(this.#capacity, this.#level + ((now - this.#at) / minute) * this.#perMinute);
+    this.#level = Math.min(this.#perMinute, this.#level + ((now - this.#at) / minute) * this.#perMinute);
     this.#at = now;
   }
 }

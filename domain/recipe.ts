@@ -54,7 +54,8 @@ const synthesis = z.strictObject({
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: positiveInt.max(16_384).default(800),
   request_timeout_seconds: positiveInt.max(600).default(120),
-  concurrency: positiveInt.max(256).default(8),
+  /** Requests in flight at most. Their number follows from the limits and from how long answers take; pictures of those alone are in memory. */
+  concurrency: positiveInt.max(1024).default(256),
   requests_per_minute: positiveInt,
   tokens_per_minute: positiveInt,
   tries_per_row: positiveInt.max(10).default(3),
