@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/activity';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
+import type { FolderLease } from './folder-lease.ts';
 import type { Permit, RateLimiter } from './limiter.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './synthesis-question.ts';
@@ -21,6 +22,8 @@ export interface AskingDeps extends QuestionSource {
   client: TeacherClient;
   limiter: RateLimiter;
   log: SynthesisLog;
+  /** Looked at before each request: a worker that was replaced while it stood still sends nothing more. */
+  lease: FolderLease;
   till: Till;
   retryBaseMs: number;
   /** Ends requests at once: the activity was cancelled. */
@@ -52,6 +55,7 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
     let answer: TeacherAnswer;
     try {
       const images = await readPictures(deps.datasetPath, pictures);
+      await deps.lease.check();
       await log.record({ event: 'asked', ...base, usd, at: now() });
       used = usd;
       answer = await deps.client.ask({ ...question, images }, deps.cancelled);

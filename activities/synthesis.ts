@@ -2,7 +2,7 @@
  * Synthesis: a critique from the teacher for every training pair.
  *
  *   1. the artifact exists → done
- *   2. wait until no other run of this process writes the same answers
+ *   2. wait until no other run, here or in another worker, asks for the same answers
  *   3. open the log, ask what is missing, judge, ask again what was rejected, up to tries_per_row
  *   4. enough kept → files, artifact; else the postcondition fails
  *
@@ -21,7 +21,7 @@ import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
-import { KeyedLock } from './keyed-lock.ts';
+import { FolderLease } from './folder-lease.ts';
 import { type AskingDeps, askRow } from './synthesis-asking.ts';
 import {
   answersIngredients,
@@ -37,9 +37,6 @@ import { AskingTools, type Tools } from './synthesis-tools.ts';
 import { countReasons, judgeAlone, judgeRow, judgeTogether, type RowVerdict } from './synthesis-verdicts.ts';
 import { tryFolder } from './try-folder.ts';
 
-/** Of this process: one writer per log, however many runs need its answers. */
-const writers = new KeyedLock();
-
 export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = { retryBaseMs: 1000 }) {
   return {
     /** Critiques for the dataset's train split. Heartbeats once a second; keeps every answer whatever happens. */
@@ -51,7 +48,12 @@ export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'll
         if (found !== undefined) return found;
         const meter = new SynthesisMeter(Context.current());
         try {
-          return await writers.hold(await stage.folder(), signal, () => stage.make(meter));
+          const lease = await FolderLease.take(await stage.folder(), signal);
+          try {
+            return await stage.make(lease, meter);
+          } finally {
+            await lease.release();
+          }
         } finally {
           meter.stop();
         }
@@ -101,7 +103,7 @@ class Synthesis {
     return this.#store.partial('synthesis', this.#answersKey());
   }
 
-  async make(meter: SynthesisMeter): Promise<ArtifactRef> {
+  async make(lease: FolderLease, meter: SynthesisMeter): Promise<ArtifactRef> {
     const standing = await this.find();
     if (standing !== undefined) return standing;
     const path = join(await this.folder(), 'answers.jsonl');
@@ -109,7 +111,7 @@ class Synthesis {
     try {
       if (unreadable + tornBytes > 0) activityLog.warn('repaired the row log', { path, unreadable, tornBytes });
       const pairs = (await readDatasetPairs(this.#dataset)).filter(({ split }) => split === 'train');
-      const verdicts = await this.#ask(pairs, log, meter);
+      const verdicts = await this.#ask(pairs, log, lease, meter);
       return await this.#publish(verdicts, log);
     } finally {
       await log.close();
@@ -117,7 +119,7 @@ class Synthesis {
   }
 
   /** Rounds: every row without a good answer is asked; only then near-duplicates are looked for, and asked again. */
-  async #ask(pairs: Pair[], log: SynthesisLog, meter: SynthesisMeter): Promise<RowVerdict[]> {
+  async #ask(pairs: Pair[], log: SynthesisLog, lease: FolderLease, meter: SynthesisMeter): Promise<RowVerdict[]> {
     const { filter, tries_per_row: tries } = this.#settings;
     const answersOf = (id: string) => log.answers(id);
     const isPending = ({ pair, kept }: RowVerdict) => kept === undefined && log.answers(pair.id).length < tries;
@@ -132,14 +134,18 @@ class Synthesis {
         const { till, limiter, client } = await tools.open(log.spent);
         const done = verdicts.length - pending.length;
         meter.begin({ total: pairs.length, done, usd: () => till.spent, factor: () => limiter.factor });
-        await this.#askRound(pending, { log, till, client, limiter }, meter);
+        await this.#askRound(pending, { log, lease, till, client, limiter }, meter);
       }
     } finally {
       tools.close();
     }
   }
 
-  async #askRound(pending: RowVerdict[], tools: Tools & { log: SynthesisLog }, meter: SynthesisMeter): Promise<void> {
+  async #askRound(
+    pending: RowVerdict[],
+    tools: Tools & Pick<AskingDeps, 'log' | 'lease'>,
+    meter: SynthesisMeter,
+  ): Promise<void> {
     const halt = new AbortController();
     const halted = AbortSignal.any([halt.signal, this.#signal]);
     // One listener per request in flight and per row that waits.

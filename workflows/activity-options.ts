@@ -39,11 +39,14 @@ export const watchActivities = proxyActivities<Activities>({
   retry: { initialInterval: '2 seconds', backoffCoefficient: 1, maximumInterval: '2 seconds' },
 });
 
-/** Synthesis: hours of requests with a row log on disk; a new attempt asks only what is missing. */
+/**
+ * Synthesis: hours of requests with a row log on disk; a new attempt asks only what is missing. A worker that died is noticed
+ * within ten seconds, for all that time nothing is asked; one that only stood still finds its lease taken.
+ */
 export const llmActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.llm,
   startToCloseTimeout: '7 days',
-  heartbeatTimeout: '1 minute',
+  heartbeatTimeout: '10 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 });

@@ -1,5 +1,5 @@
-import { appendFile, chmod, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CancelledFailure } from '@temporalio/activity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { activityEnvironment, rejection } from './fixtures.ts';
@@ -102,6 +102,17 @@ describe('a synthesis that was interrupted', () => {
     const { uncertain_requests: uncertain } = await bench.card(artifact);
     expect(uncertain).toMatchObject([{ id: 'p10', request: bench.teacher.requests[10]?.key }]);
     expect(bench.teacher.requests.filter(({ key }) => key === uncertain[0]?.request)).toHaveLength(2);
+  });
+
+  it('sends nothing more once another worker has taken its answers over', async () => {
+    bench.teacher.latencyMs = 20;
+    bench.teacher.script = ({ number }) => {
+      if (number === 10) void logPath().then((path) => writeFile(join(dirname(path), 'lease'), '{"token":"another"}'));
+      return undefined;
+    };
+    const failure = await rejection(bench.run({ concurrency: 2 }));
+    expect(failure).toMatchObject({ type: 'Superseded', nonRetryable: false });
+    expect(bench.teacher.requests.length).toBeLessThanOrEqual(13);
   });
 
   it('repairs a torn last line and asks only that row again', async () => {
