@@ -8,7 +8,7 @@ import type { StageProgress } from '../domain/progress.ts';
 import type { DatasetSettings } from '../domain/recipe.ts';
 import { at, type DatasetSource, findSetFaults, findSharedSources, type PairLine, pairsName } from './dataset-rows.ts';
 import { openDataset } from './dataset-source.ts';
-import { readImage } from './image-header.ts';
+import { findDecodingFault, readImage } from './image.ts';
 
 /** Width and height in pixels by image path: `images.json` of a dataset artifact. */
 export type ImageSizes = Record<string, readonly [width: number, height: number]>;
@@ -25,10 +25,14 @@ export interface InspectedDataset {
   sharedSources: number;
 }
 
-export async function inspectDataset(settings: DatasetSettings): Promise<InspectedDataset | { faults: string[] }> {
+/** `decoded`: sums of images that were decoded before, by an earlier run; what has such a sum is not decoded again. */
+export async function inspectDataset(
+  settings: DatasetSettings,
+  decoded: ReadonlySet<string>,
+): Promise<InspectedDataset | { faults: string[] }> {
   const source = await openDataset(settings);
   if ('fault' in source) return { faults: [source.fault] };
-  const images = new ImageCheck();
+  const images = new ImageCheck(decoded);
   const { pairs, faults } = await source.scan((path, image, total) => images.take(path, image, total));
   const shared = findSharedSources(pairs, source.fields);
   const refused = settings.shared_sources === 'refuse' ? shared : [];
@@ -49,29 +53,38 @@ export function sha256(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Looks at each image as it comes by; keeps its sum and size or its fault, never its bytes. */
+/** Decodes each image as it comes by; keeps its sum and size or its fault, never its bytes. */
 class ImageCheck {
   readonly sums = new Map<string, string>();
   readonly sizes: Record<string, readonly [number, number]> = {};
   readonly #faults = new Map<string, string>();
+  readonly #decoded: ReadonlySet<string>;
   #done = 0;
+
+  constructor(decoded: ReadonlySet<string>) {
+    this.#decoded = decoded;
+  }
 
   async take(path: string, image: { bytes: Buffer } | { fault: string }, total: number): Promise<void> {
     const { heartbeat, cancellationSignal } = Context.current();
     cancellationSignal.throwIfAborted();
-    if ('fault' in image) {
-      this.#faults.set(path, image.fault);
-    } else {
-      const facts = readImage(image.bytes);
-      if ('fault' in facts) this.#faults.set(path, `expected an image, got "${path}", ${facts.fault}`);
-      else {
-        this.sums.set(path, sha256(image.bytes));
-        this.sizes[path] = [facts.width, facts.height];
-      }
-    }
+    const fault = 'fault' in image ? image.fault : await this.#look(path, image.bytes);
+    if (fault !== undefined) this.#faults.set(path, fault);
     this.#done += 1;
     const failed = this.#faults.size;
     heartbeat({ state: 'checking', done: this.#done, total, unit: 'files', failed } satisfies StageProgress);
+  }
+
+  async #look(path: string, bytes: Buffer): Promise<string | undefined> {
+    const wrong = (fault: string) => `expected an image, got "${path}", ${fault}`;
+    const facts = await readImage(bytes);
+    if ('fault' in facts) return wrong(facts.fault);
+    const sum = sha256(bytes);
+    const fault = this.#decoded.has(sum) ? undefined : await findDecodingFault(bytes, facts);
+    if (fault !== undefined) return wrong(fault);
+    this.sums.set(path, sum);
+    this.sizes[path] = [facts.width, facts.height];
+    return undefined;
   }
 
   /** Each bad image once, named by the first row and field that use it. */

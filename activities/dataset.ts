@@ -23,8 +23,8 @@ import { tryFolder } from './try-folder.ts';
 
 const sizesName = 'images.json';
 const shownFaults = 20;
-/** Rises when an artifact of the same content gets other files. */
-const layout = 2;
+/** Rises when an artifact of the same content gets other files or stands for more: from 3 on, all its images decode. */
+const layout = 3;
 
 export function createDatasetActivities(deps: { store: ArtifactStore }) {
   const { store } = deps;
@@ -34,7 +34,7 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
       const started = Date.now();
       const { dataset } = plan.recipe;
       return translated(`read dataset "${dataset.path}"`, Context.current().cancellationSignal, async () => {
-        const inspected = await inspectDataset(dataset);
+        const inspected = await inspectDataset(dataset, await decodedBefore(store));
         if ('faults' in inspected) throw await refusal(store, plan, inspected.faults);
         const ingredients = datasetIngredients(inspected);
         const found = await store.find('dataset', ingredients);
@@ -58,6 +58,17 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
 /** What determines the artifact: the content, not the form it came in or where it lay. */
 export function datasetIngredients(inspected: InspectedDataset): Record<string, unknown> {
   return { content: listingHash(inspected.contents), layout };
+}
+
+/** Sums of the images of all datasets in the store: each content is decoded once, not once a run. */
+async function decodedBefore(store: ArtifactStore): Promise<Set<string>> {
+  const sums = new Set<string>();
+  for (const key of await store.keys('dataset')) {
+    const manifest = await store.peek('dataset', key);
+    if (manifest?.ingredients['layout'] !== layout) continue;
+    for (const { path, sha256: sum } of manifest.files) if (path.startsWith('images/')) sums.add(sum);
+  }
+  return sums;
 }
 
 /** Pairs of a published dataset. They were checked before they were published; a fault now means the store was touched. */

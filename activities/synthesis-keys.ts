@@ -7,6 +7,8 @@ import { teacherPrompt, type TeacherPromptVersion } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { openAiUrl } from './teacher-client.ts';
 
+/** Rises when the teacher is sent other pictures: 1, as they are; 2, scaled down to what it sees. */
+const imagesVersion = 2;
 /** Rises when the filter's rules change what they keep. */
 const filterVersion = 1;
 
@@ -26,7 +28,7 @@ export function teacherUrl(configured: string | undefined): string {
 export function answersIngredients({ datasetKey, baseUrl, settings }: TeacherIdentity): Record<string, unknown> {
   const { model, prompt, detail, temperature, max_tokens } = settings;
   const teacher = { base_url: baseUrl, model, prompt, prompt_sha256: promptHash(prompt) };
-  return { dataset: datasetKey, teacher, sampling: { detail, temperature, max_tokens } };
+  return { dataset: datasetKey, teacher, sampling: { detail, images: imagesVersion, temperature, max_tokens } };
 }
 
 /** What determines the artifact: the answers' ingredients and the filter. Effort (tries, yield, money, speed) does not. */

@@ -11,9 +11,9 @@ import type { Pair } from '../domain/manifest.ts';
 import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { textHash } from '../domain/seeded-random.ts';
-import { frameTokens, imageTokens, textTokens } from '../domain/tokens.ts';
+import { fittedSize, frameTokens, imageTokens, type Size, textTokens } from '../domain/tokens.ts';
 import type { ImageSizes } from './dataset-inspection.ts';
-import { mimeType, readImage } from './image-header.ts';
+import { dataUrl, readImage, smallerJpeg } from './image.ts';
 import type { TeacherQuestion } from './teacher-client.ts';
 
 export interface QuestionSource {
@@ -25,11 +25,19 @@ export interface QuestionSource {
   answersKey: string;
 }
 
+export interface Picture {
+  /** Below the dataset artifact. */
+  path: string;
+  /** As it is stored, and as the teacher sees it. */
+  size: Size;
+  fitted: Size;
+}
+
 /** A request without its pictures, what it is expected to take at most, and how the log names it. */
 export interface Prepared {
   question: Omit<TeacherQuestion, 'images'>;
-  /** Paths below the dataset artifact, source first. */
-  pictures: string[];
+  /** Source first. */
+  pictures: Picture[];
   /** Prompt and `max_tokens`, as the server will count them. */
   tokens: number;
   usd: number;
@@ -54,7 +62,7 @@ export function prepareQuestion(source: QuestionSource, pair: Pair, tryNumber: n
       timeoutMs: settings.request_timeout_seconds * 1000,
       requestKey: request,
     },
-    pictures: shownImages(settings.prompt, pair),
+    pictures: picturesOf(settings, pair, sizes),
     tokens: input + output,
     usd: cost({ input, cachedInput: 0, output }, settings.prices),
     base: { id: pair.id, try: tryNumber, request },
@@ -63,27 +71,44 @@ export function prepareQuestion(source: QuestionSource, pair: Pair, tryNumber: n
 
 /** Prompt tokens of one request about this pair, estimated. */
 export function requestTokens(
-  { prompt, detail }: Pick<SynthesisSettings, 'prompt' | 'detail'>,
+  settings: Pick<SynthesisSettings, 'prompt' | 'detail'>,
   pair: Pair,
   sizes: ImageSizes,
 ): RequestTokens {
-  const { system, user } = teacherPrompt(prompt, pair);
-  const images = shownImages(prompt, pair).map((path) => {
-    const size = sizes[path];
-    if (size === undefined) throw new Error(`images.json of the dataset artifact lacks "${path}"`);
-    return imageTokens(size[0], size[1], detail);
-  });
+  const { system, user } = teacherPrompt(settings.prompt, pair);
+  const images = picturesOf(settings, pair, sizes).map(({ size }) => imageTokens(size, settings.detail));
   return { text: frameTokens + textTokens(system + user), images: images.reduce((sum, one) => sum + one, 0) };
 }
 
-/** The pictures as `data:` URLs, in order. */
-export function readPictures(datasetPath: string, paths: readonly string[]): Promise<string[]> {
-  return Promise.all(paths.map((path) => readPicture(join(datasetPath, path))));
+function picturesOf(
+  { prompt, detail }: Pick<SynthesisSettings, 'prompt' | 'detail'>,
+  pair: Pair,
+  sizes: ImageSizes,
+): Picture[] {
+  return shownImages(prompt, pair).map((path) => {
+    const sides = sizes[path];
+    if (sides === undefined) throw new Error(`images.json of the dataset artifact lacks "${path}"`);
+    const size = { width: sides[0], height: sides[1] };
+    return { path, size, fitted: fittedSize(size, detail) };
+  });
 }
 
-async function readPicture(path: string): Promise<string> {
-  const bytes = await readFile(path);
-  const facts = readImage(bytes);
-  if ('fault' in facts) throw new Error(`image "${path}" of the dataset artifact is damaged: ${facts.fault}`);
-  return `data:${mimeType(facts.kind)};base64,${bytes.toString('base64')}`;
+/**
+ * The pictures as `data:` URLs, in order. What is larger than the teacher sees is scaled down here, so that no bytes are
+ * sent for nothing and the teacher's own scaling has nothing left to do; all others go byte for byte as they are.
+ */
+export function readPictures(datasetPath: string, pictures: readonly Picture[]): Promise<string[]> {
+  return Promise.all(pictures.map((picture) => readPicture(join(datasetPath, picture.path), picture)));
+}
+
+async function readPicture(file: string, { size, fitted }: Picture): Promise<string> {
+  const bytes = await readFile(file);
+  if (fitted.width < size.width || fitted.height < size.height) {
+    const made = await smallerJpeg(bytes, size, fitted);
+    if (made === undefined) throw new Error(`image "${file}" of the dataset artifact is damaged`);
+    return dataUrl('jpeg', made);
+  }
+  const facts = await readImage(bytes);
+  if ('fault' in facts) throw new Error(`image "${file}" of the dataset artifact is damaged: ${facts.fault}`);
+  return dataUrl(facts.kind, bytes);
 }

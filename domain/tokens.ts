@@ -1,16 +1,27 @@
 /** Token estimates before anything is sent. OpenAI's published tile rule for gpt-4o; text by a rule of thumb. */
 
+export interface Size {
+  /** Pixels, whole and > 0. */
+  width: number;
+  height: number;
+}
+
 /**
- * Tokens of one image for gpt-4o: 85 for `low`; for `high` 85 + 170 per 512-pixel tile after fitting into 2048 x 2048 and
- * bringing the short side down to 768 (OpenAI, "Images and vision"). Sizes in pixels, > 0.
+ * The size in which gpt-4o sees an image (OpenAI, "Images and vision"): `high` fits it into 2048 x 2048 and then brings the
+ * short side down to 768; `low` fits it into 512 x 512. Nothing is enlarged; sides are rounded to whole pixels.
  */
-export function imageTokens(width: number, height: number, detail: 'low' | 'high'): number {
+export function fittedSize({ width, height }: Size, detail: 'low' | 'high'): Size {
+  const fit = Math.min(1, (detail === 'low' ? 512 : 2048) / Math.max(width, height));
+  const shrink = detail === 'low' ? 1 : Math.min(1, 768 / (Math.min(width, height) * fit));
+  const fitted = (side: number) => Math.max(1, Math.round(side * fit * shrink));
+  return { width: fitted(width), height: fitted(height) };
+}
+
+/** Tokens of one image for gpt-4o: 85 for `low`; for `high` 85 + 170 for each 512-pixel tile of its fitted size. */
+export function imageTokens(size: Size, detail: 'low' | 'high'): number {
   if (detail === 'low') return 85;
-  const fit = Math.min(1, 2048 / Math.max(width, height));
-  const shrink = Math.min(1, 768 / (Math.min(width, height) * fit));
-  // A scaled side of exactly 1024 may come out a hair above it: that is two tiles, not three.
-  const tiles = (side: number) => Math.ceil((side * fit * shrink) / 512 - 1e-9);
-  return 85 + 170 * tiles(width) * tiles(height);
+  const { width, height } = fittedSize(size, detail);
+  return 85 + 170 * Math.ceil(width / 512) * Math.ceil(height / 512);
 }
 
 /** About four characters a token in English; rounded up. Used for reserving, never for billing. */

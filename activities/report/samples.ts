@@ -8,7 +8,7 @@ import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { parseAnswer } from '../../domain/score.ts';
 import { hasCode } from '../durable-file.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
-import { mimeType, readImage } from '../image-header.ts';
+import { dataUrl, readImage } from '../image.ts';
 import type { Picture, Sample } from './data.ts';
 
 const ends = 3;
@@ -67,10 +67,10 @@ async function picture(folder: string, path: string): Promise<Picture> {
     const { size } = await stat(full);
     if (size > maxImageBytes) return { missing: `${path}, ${(size / 1024 / 1024).toFixed(1)} MB, not embedded` };
     const bytes = await readFile(full);
-    const facts = readImage(bytes);
+    const facts = await readImage(bytes);
     if ('fault' in facts) return { missing: `${path}: ${facts.fault}` };
     const { kind, width, height } = facts;
-    return { url: `data:${mimeType(kind)};base64,${bytes.toString('base64')}`, width, height };
+    return { url: dataUrl(kind, bytes), width, height };
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     return { missing: `${path} is not there` };

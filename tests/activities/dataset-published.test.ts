@@ -122,7 +122,7 @@ describe('the text form', () => {
       'train.txt line 4: expected "basename|instruction|captions …|label", got aaaa3|x',
       'train.txt line 5, instruction: expected string to have >=1 characters, got ""',
       'expected rows in split "train", got none',
-      `val.txt line 1, basename: expected an image, got "images/edited/${test[0]}", a PNG that is cut off`,
+      `val.txt line 1, basename: expected an image, got "images/edited/${test[0]}", a PNG that is cut off or damaged`,
       'val.txt line 2, basename: expected a file, got "src/bbbb2_PnP_IEB_00004_prompt1.png", which does not exist',
       'val.txt line 2, basename: expected a file, got "dst/bbbb2_PnP_IEB_00004_prompt1.png", which does not exist',
     ]);
@@ -203,7 +203,7 @@ describe('the parquet form', () => {
       `${file} row 3, images: expected two of {bytes, path}, source and edited`,
       expect.stringMatching(/^data\/validation-.*: expected a readable parquet file, got one that is not/),
       `${file} row 4, images[0]: expected bytes in images[0], got none`,
-      `${file} row 4, images[1]: expected an image, got "images/edited/cccc1_PnP_IEB_00009_prompt1.png", no PNG, JPEG or WebP signature`,
+      `${file} row 4, images[1]: expected an image, got "images/edited/cccc1_PnP_IEB_00009_prompt1.png", no PNG, JPEG or WebP with a whole header`,
     ]);
   });
 

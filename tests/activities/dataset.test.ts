@@ -1,8 +1,9 @@
-import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
+import { deflateSync } from 'node:zlib';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ArtifactStore } from '../../activities/artifact-store.ts';
+import { ArtifactStore, artifactKey } from '../../activities/artifact-store.ts';
 import { createDatasetActivities } from '../../activities/dataset.ts';
 import {
   activityEnvironment,
@@ -10,6 +11,7 @@ import {
   makePairs,
   makePlan,
   png,
+  pngOf,
   rejection,
   temporaryFolder,
   writeDataset,
@@ -53,6 +55,37 @@ describe('a good dataset', () => {
     const other = await check(copy);
     expect(other.reused).toBe(false);
     expect(other.key).not.toBe(first.key);
+  });
+});
+
+describe('images that are in a dataset of the store', () => {
+  it.each([
+    ['were decoded when it was made, and are not decoded again', 3, true],
+    ['are decoded if it was made before images were', 2, false],
+  ])('%s', async (_name, layout, isTrusted) => {
+    const broken = pngOf(64, 64, deflateSync(Buffer.alloc(99)));
+    const from = await temporaryFolder();
+    await mkdir(join(from, 'images'));
+    await writeFile(join(from, 'images/a.png'), broken);
+    const ingredients = { content: 'another', layout };
+    const key = artifactKey('dataset', ingredients);
+    await store.publish({ stage: 'dataset', key, ingredients, from, counts: {}, cost: {}, run: 'r', attempts: [] });
+    const folder = await writeDataset(makePairs(1));
+    await writeFile(join(folder, 'images/edited/p0.png'), broken);
+    const checked = isTrusted ? (await check(folder)).counts : await rejection(check(folder));
+    expect(checked).toMatchObject(isTrusted ? { images: 6 } : { type: 'DataInvalid' });
+  });
+});
+
+describe('a cancelled check', () => {
+  it('stops between two images', async () => {
+    const folder = await writeDataset(makePairs(30));
+    const { env, heartbeats } = activityEnvironment();
+    env.on('heartbeat', () => env.cancel());
+    const activities = createDatasetActivities({ store });
+    const checked = inActivity(env, () => activities.checkDataset({ plan: makePlan(folder) }));
+    expect(await rejection(checked)).toBeInstanceOf(CancelledFailure);
+    expect(heartbeats.length).toBeLessThan(10);
   });
 });
 
@@ -131,7 +164,21 @@ describe('a bad dataset is refused and nothing is written', () => {
   it('refuses an image that is cut off', async () => {
     const folder = await writeDataset(makePairs(1));
     await writeFile(join(folder, 'images/edited/p0.png'), png(64, 64).subarray(0, 60));
-    expect(await refusal(folder)).toContain('a PNG that is cut off');
+    expect(await refusal(folder)).toContain('a PNG that is cut off or damaged');
+  });
+
+  it('refuses images whose container is whole and whose pixels are not, and bombs, each with its row and field', async () => {
+    const folder = await writeDataset(makePairs(3));
+    await writeFile(join(folder, 'images/edited/p0.png'), pngOf(64, 64, deflateSync(Buffer.alloc(99))));
+    await writeFile(join(folder, 'images/src/s1.png'), pngOf(60_000, 60_000, deflateSync(Buffer.alloc(1_000_000))));
+    const message = await refusal(folder);
+    expect(message).toContain('2 faults');
+    expect(message).toContain(
+      'pairs.jsonl line 1, edited_image: expected an image, got "images/edited/p0.png", a PNG that is cut off or damaged',
+    );
+    expect(message).toContain(
+      'pairs.jsonl line 2, source_image: expected an image, got "images/src/s1.png", a PNG of 60000 x 60000 pixels, more than 50 million',
+    );
   });
 
   it('says what is missing when the folder is no dataset', async () => {

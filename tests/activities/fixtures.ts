@@ -82,19 +82,19 @@ export async function writeDataset(pairs: Pair[], rows: unknown[] = pairs): Prom
 
 /** A grey RGB picture. */
 export function png(width: number, height: number): Buffer {
+  const pixels = Buffer.alloc(height * (1 + width * 3), 0x80);
+  for (let y = 0; y < height; y += 1) pixels[y * (1 + width * 3)] = 0;
+  return pngOf(width, height, deflateSync(pixels));
+}
+
+/** A whole RGB PNG of that size around whatever is said to be its deflated pixels. */
+export function pngOf(width: number, height: number, data: Buffer): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, 2, 0, 0, 0], 8);
-  const pixels = Buffer.alloc(height * (1 + width * 3), 0x80);
-  for (let y = 0; y < height; y += 1) pixels[y * (1 + width * 3)] = 0;
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([
-    signature,
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(pixels)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
 }
 
 function chunk(type: string, data: Buffer): Buffer {

@@ -177,7 +177,7 @@ describe('writeReport', () => {
     }
     const { page, bytes } = await write(whole);
     expect(page).toContain('2.0 MB, not embedded');
-    expect(page).toContain('no PNG, JPEG or WebP signature');
+    expect(page).toContain('no PNG, JPEG or WebP with a whole header');
     expect(page).not.toContain('<img');
     expect(bytes).toBeLessThan(200_000);
   });

@@ -1,6 +1,6 @@
 /** Token estimates against OpenAI's published examples ("Images and vision", cost calculation for gpt-4o). */
 import { expect, it } from 'vitest';
-import { imageTokens, textTokens } from '../../domain/tokens.ts';
+import { fittedSize, imageTokens, textTokens } from '../../domain/tokens.ts';
 
 it.each<[string, number, number, 'low' | 'high', number]>([
   ['OpenAI: 1024 x 1024 is four tiles', 1024, 1024, 'high', 765],
@@ -13,13 +13,25 @@ it.each<[string, number, number, 'low' | 'high', number]>([
   ['a panorama keeps its long side within 2048', 8192, 512, 'high', 85 + 170 * 4],
   ['either orientation costs the same', 4096, 2048, 'high', 1105],
 ])('%s', (_name, width, height, detail, tokens) => {
-  expect(imageTokens(width, height, detail)).toBe(tokens);
+  expect(imageTokens({ width, height }, detail)).toBe(tokens);
 });
 
 it('no scaled side costs a tile more by rounding', () => {
   for (let factor = 1; factor <= 40; factor += 1) {
-    expect(imageTokens(768 * factor, 1024 * factor, 'high')).toBe(765);
+    expect(imageTokens({ width: 768 * factor, height: 1024 * factor }, 'high')).toBe(765);
   }
+});
+
+it.each<[string, [number, number], 'low' | 'high', [number, number]]>([
+  ['fits the short side into 768', [1024, 1024], 'high', [768, 768]],
+  ['fits the long side into 2048 first', [4096, 1024], 'high', [2048, 512]],
+  ['rounds to whole pixels', [1000, 1333], 'high', [768, 1024]],
+  ['leaves what is small enough', [768, 2048], 'high', [768, 2048]],
+  ['enlarges nothing', [10, 20], 'low', [10, 20]],
+  ['fits into 512 in low detail', [1024, 768], 'low', [512, 384]],
+  ['keeps a pixel of a line', [100_000, 1], 'high', [2048, 1]],
+])('the fitted size %s', (_name, [width, height], detail, [w, h]) => {
+  expect(fittedSize({ width, height }, detail)).toEqual({ width: w, height: h });
 });
 
 it.each([
