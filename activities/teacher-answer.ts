@@ -18,7 +18,15 @@ export const critiquePartsSchema = z.object({
 const count = z.int().min(0);
 
 /** Answers that cost money and hold no critique. */
-export const unusableReasons = ['refusal', 'truncated', 'content-filter', 'malformed', 'empty'] as const;
+export const unusableReasons = [
+  'refusal',
+  'truncated',
+  'content-filter',
+  'malformed',
+  'missing-part',
+  'wrong-order',
+  'empty',
+] as const;
 export type UnusableReason = (typeof unusableReasons)[number];
 
 export type TeacherAnswer =
@@ -79,9 +87,30 @@ export function readCompletion(body: string, news: RateNews): TeacherAnswer {
   if (choice.finish_reason === 'content_filter') return unusable('content-filter', 'stopped by the content filter');
   if (choice.finish_reason === 'length') return unusable('truncated', 'stopped at max_tokens');
   if (content.trim() === '') return unusable('empty', 'no content');
-  const critique = critiquePartsSchema.safeParse(parseJson(content));
-  if (!critique.success) return unusable('malformed', content);
-  return { kind: 'critique', critique: critique.data, model, usage, news };
+  const critique = readCritique(content);
+  if (typeof critique === 'string') return unusable(critique, content);
+  return { kind: 'critique', critique, model, usage, news };
+}
+
+/**
+ * The content as a critique, or what is wrong with its form. The parts are learnt from joined in our order, so an answer that
+ * reasoned in another order (its overall verdict first, say) is none: its later parts build on what would come after them.
+ */
+function readCritique(content: string): Critique | 'malformed' | 'missing-part' | 'wrong-order' {
+  const value = parseJson(unfenced(content));
+  const object = z.record(z.string(), z.unknown()).safeParse(value);
+  if (!object.success) return 'malformed';
+  const parts = critiquePartsSchema.keyof().options;
+  if (parts.some((part) => !(part in object.data))) return 'missing-part';
+  const critique = critiquePartsSchema.safeParse(value);
+  if (!critique.success) return 'malformed';
+  const given = Object.keys(object.data).filter((key) => key in critique.data);
+  return given.join() === parts.join() ? critique.data : 'wrong-order';
+}
+
+/** Without the code fence that models put around JSON when no schema binds them. */
+function unfenced(content: string): string {
+  return /^\s*```(?:json)?\s([^]*?)```\s*$/i.exec(content)?.[1] ?? content;
 }
 
 /** What the x-ratelimit headers say. Names as in OpenAI's API reference. */

@@ -2,8 +2,11 @@
  * Teacher client: one chat completion of an OpenAI-compatible server, one HTTP request, never retried here. Expected
  * outcomes are returned, what no retry mends is thrown as a non-retryable ApplicationFailure, an abort as its reason.
  * The same path for GPT-4o and the offline stand-in: they differ by base URL alone.
+ *
+ * Asks for structured output by our schema; a server that refuses that (older vLLM) is asked for any JSON, then for nothing
+ * but what the prompt says. A refused request was not paid and is given back as such, for the caller to ask again.
  */
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { noUsage } from '../domain/budget.ts';
@@ -34,9 +37,16 @@ export interface TeacherQuestion {
   requestKey: string;
 }
 
+/** What `response_format` asks for, the most binding first. */
+const answerFormats = ['json_schema', 'json_object', 'text'] as const;
+type AnswerFormat = (typeof answerFormats)[number];
+
 export class TeacherClient {
   readonly #openai: OpenAI;
   readonly #key: string;
+  #format: AnswerFormat = 'json_schema';
+  /** An answer came: what this server refuses from now on is not our kind of request. */
+  #answered = false;
 
   constructor(baseUrl: string, key: string) {
     this.#key = key;
@@ -49,23 +59,25 @@ export class TeacherClient {
   async ask(question: TeacherQuestion, signal: AbortSignal): Promise<TeacherAnswer> {
     signal.throwIfAborted();
     const deadline = AbortSignal.timeout(question.timeoutMs);
+    const format = this.#format;
     try {
       const response = await this.#openai.chat.completions
-        .create(body(question), {
+        .create(body(question, format), {
           signal: AbortSignal.any([signal, deadline]),
           timeout: question.timeoutMs + 1000,
           headers: { 'Idempotency-Key': question.requestKey },
         })
         .asResponse();
+      this.#answered = true;
       return readCompletion(await response.text(), readRateNews(response.headers));
     } catch (error) {
       signal.throwIfAborted();
       if (deadline.aborted) return noAnswer(`no answer within ${question.timeoutMs / 1000} s`);
-      return this.#judge(error);
+      return this.#judge(error, format);
     }
   }
 
-  #judge(error: unknown): TeacherAnswer {
+  #judge(error: unknown, format: AnswerFormat): TeacherAnswer {
     // The body was being read when the connection broke: a TypeError of fetch ("terminated").
     if (error instanceof APIConnectionError || error instanceof TypeError || isAbort(error)) {
       return noAnswer(`connection failed: ${causes(error)}`);
@@ -73,12 +85,33 @@ export class TeacherClient {
     if (!(error instanceof APIError) || error.status === undefined) throw error;
     const headers: unknown = error.headers;
     const known = headers instanceof Headers ? headers : new Headers();
-    return judgeStatus({
-      status: error.status,
-      code: error.code ?? '',
-      said: withoutKey(error.message, this.#key).slice(0, 300),
-      headers: known,
-    });
+    const said = withoutKey(error.message, this.#key).slice(0, 300);
+    if (this.#isAboutFormat(error) && this.#stepDown(format, said)) {
+      return { kind: 'unavailable', detail: said, maybePaid: false, retryAfterMs: 0, news: readRateNews(known) };
+    }
+    return judgeStatus({ status: error.status, code: error.code ?? '', said, headers: known });
+  }
+
+  /**
+   * OpenAI names the parameter. Others (vLLM: `"param": null, "code": 400`) name none; then it may be the format as long as
+   * nothing was ever answered, and finding out costs two refused requests at most.
+   */
+  #isAboutFormat({ status, param, code }: APIError): boolean {
+    if (status !== 400 && status !== 422) return false;
+    if (typeof param === 'string' && param !== '') return /^response_format\b/.test(param);
+    const saysWhat = typeof code === 'string' && !/^\d*$/.test(code);
+    return !saysWhat && !this.#answered;
+  }
+
+  /** False if `format` was the last one. Others may have stepped down while a request was on its way. */
+  #stepDown(format: AnswerFormat, said: string): boolean {
+    const next = answerFormats[answerFormats.indexOf(format) + 1];
+    if (next === undefined) return false;
+    if (this.#format === format) {
+      this.#format = next;
+      log.warn('the teacher refused a response format', { refused: format, next, said });
+    }
+    return true;
   }
 }
 
@@ -116,7 +149,7 @@ function noAnswer(detail: string): TeacherAnswer {
   return { kind: 'unavailable', detail, maybePaid: true, retryAfterMs: undefined, news: {} };
 }
 
-function body(question: TeacherQuestion) {
+function body(question: TeacherQuestion, format: AnswerFormat) {
   const { model, system, user, images, detail, temperature, maxTokens, seed } = question;
   const pictures = images.map((url) => ({ type: 'image_url' as const, image_url: { url, detail } }));
   return {
@@ -128,8 +161,19 @@ function body(question: TeacherQuestion) {
       { role: 'system' as const, content: system },
       { role: 'user' as const, content: [{ type: 'text' as const, text: user }, ...pictures] },
     ],
-    response_format: zodResponseFormat(critiquePartsSchema, 'critique'),
+    ...responseFormat(format),
   };
+}
+
+function responseFormat(format: AnswerFormat) {
+  switch (format) {
+    case 'json_schema':
+      return { response_format: zodResponseFormat(critiquePartsSchema, 'critique') };
+    case 'json_object':
+      return { response_format: { type: 'json_object' as const } };
+    case 'text':
+      return {};
+  }
 }
 
 /** Messages along the chain of causes: "Connection error. ← fetch failed ← read ECONNRESET". */

@@ -106,8 +106,11 @@ function chunk(type: string, data: Buffer): Buffer {
 }
 
 /** Runs an activity as Temporal would, collecting its heartbeats. */
-export function activityEnvironment(): { env: MockActivityEnvironment; heartbeats: unknown[] } {
-  const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+export function activityEnvironment(logger = new DefaultLogger('ERROR')): {
+  env: MockActivityEnvironment;
+  heartbeats: unknown[];
+} {
+  const env = new MockActivityEnvironment({}, { logger });
   const heartbeats: unknown[] = [];
   env.on('heartbeat', (details: unknown) => heartbeats.push(details));
   return { env, heartbeats };

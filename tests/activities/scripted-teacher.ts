@@ -17,7 +17,7 @@ export interface Seen {
 }
 
 export type Behaviour =
-  | { kind: 'status'; status: number; code?: string; headers?: Record<string, string> }
+  | { kind: 'status'; status: number; code?: string | number; param?: string; headers?: Record<string, string> }
   | { kind: 'completion'; content?: string | null; finish?: string; refusal?: string; usage?: boolean }
   | { kind: 'body'; text: string }
   | { kind: 'cut' | 'reset' | 'silence' | 'hang-body' };
@@ -25,7 +25,7 @@ export type Behaviour =
 const bodySchema = z.object({
   model: z.string(),
   max_tokens: z.number(),
-  response_format: z.object({ type: z.literal('json_schema') }),
+  response_format: z.object({ type: z.enum(['json_schema', 'json_object']) }).optional(),
   messages: z.array(z.object({ role: z.string(), content: z.unknown() })),
 });
 
@@ -81,8 +81,8 @@ export class ScriptedTeacher {
 function behave(response: ServerResponse, seen: Seen, behaviour: Behaviour): void {
   switch (behaviour.kind) {
     case 'status': {
-      const { status, code = null, headers = {} } = behaviour;
-      send(response, status, { error: { message: `scripted ${status}`, type: 'error', param: null, code } }, headers);
+      const { status, code = null, param = null, headers = {} } = behaviour;
+      send(response, status, { error: { message: `scripted ${status}`, type: 'error', param, code } }, headers);
       return;
     }
     case 'completion':

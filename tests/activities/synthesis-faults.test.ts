@@ -91,8 +91,13 @@ describe('a teacher that cannot go on', () => {
     expect(bench.teacher.requests).toHaveLength(1);
   });
 
-  it.each([400, 404, 422])('does not retry a %d', async (status) => {
-    bench.teacher.script = () => ({ kind: 'status', status });
+  it.each([
+    ['400', { status: 400, param: 'messages' }],
+    ['400 with a code', { status: 400, code: 'invalid_image_format' }],
+    ['404', { status: 404 }],
+    ['422', { status: 422, param: 'temperature' }],
+  ])('does not retry a %s', async (_name, said) => {
+    bench.teacher.script = () => ({ kind: 'status', ...said });
     const failure = await rejection(bench.run({ concurrency: 1 }));
     expect(failure).toMatchObject({ type: 'TeacherRefused', nonRetryable: true });
     expect(bench.teacher.requests).toHaveLength(1);
