@@ -15,8 +15,8 @@ import type { TeacherAnswer } from './teacher-answer.ts';
 import type { TeacherClient } from './teacher-client.ts';
 import type { Till } from './till.ts';
 
-const maxUnavailable = 8;
-const longestBackoffMs = 60_000;
+export const maxUnavailable = 8;
+export const longestBackoffMs = 60_000;
 
 export interface AskingDeps extends QuestionSource {
   client: TeacherClient;
@@ -71,10 +71,18 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
   }
 }
 
+/** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */
+interface Outcome {
+  base: Prepared['base'] & { batch?: string };
+  /** Reserved for it. */
+  usd: number;
+  question: { model: string };
+}
+
 /** Logs the outcome; returns what it cost, or may have cost. */
-async function recordOutcome(
-  deps: AskingDeps,
-  { base, usd, question }: Prepared,
+export async function recordOutcome(
+  deps: Pick<AskingDeps, 'log' | 'settings'>,
+  { base, usd, question }: Outcome,
   answer: TeacherAnswer,
 ): Promise<number> {
   const { log, settings } = deps;
@@ -131,7 +139,10 @@ async function backOff(
   await sleep(answer.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal: deps.halted });
 }
 
-function budgetExceeded(deps: AskingDeps, usd: number): ApplicationFailure {
+export function budgetExceeded(
+  deps: Pick<AskingDeps, 'settings' | 'log'> & { till: { spent: number } },
+  usd: number,
+): ApplicationFailure {
   const { till, settings, log } = deps;
   const doubt = log.uncertain.reduce((sum, request) => sum + request.usd, 0);
   const uncertain = doubt > 0 ? `, of which ${dollars(doubt)} for requests whose answer never came` : '';

@@ -4,7 +4,7 @@
  *
  * `asked` is on disk before the request is sent and the outcome before it counts. kill -9 in between leaves an `asked`
  * without an outcome: at most the requests in flight, each named by its key. They are asked again, under the same key,
- * and what they may have cost counts as spent.
+ * and what they may have cost counts as spent. Requests of a batch have no `asked`: batch-log.ts says what stands there.
  */
 import * as z from 'zod';
 import { addUsage, noUsage, type Usage } from '../domain/budget.ts';
@@ -14,11 +14,13 @@ import { critiquePartsSchema, unusableReasons } from './teacher-answer.ts';
 
 const count = z.int().min(0);
 const usage = z.object({ input: count, cachedInput: count, output: count });
-const common = { id: z.string(), try: z.int().min(1), request: z.string(), usd: z.number().min(0), at: z.string() };
+const named = { id: z.string(), try: z.int().min(1), request: z.string(), usd: z.number().min(0), at: z.string() };
+/** `batch`: the batch that brought the outcome; absent where the request was sent by itself, after its `asked`. */
+const common = { ...named, batch: z.string().exactOptional() };
 
 const eventSchema = z.discriminatedUnion('event', [
   /** About to be sent; `usd` is what was reserved. */
-  z.object({ event: z.literal('asked'), ...common }),
+  z.object({ event: z.literal('asked'), ...named }),
   z.object({ event: z.literal('answered'), ...common, critique: critiquePartsSchema, model: z.string(), usage }),
   z.object({
     event: z.literal('unusable'),
@@ -54,6 +56,9 @@ export class SynthesisLog {
   readonly uncertain: UncertainRequest[] = [];
   readonly counts = { asked: 0, answered: 0, unusable: 0, unpaid: 0, lost: 0 };
   usage = noUsage;
+  /** The part of all this that batches brought. USD as paid. */
+  batched = { answers: 0, usage: noUsage, usd: 0 };
+  readonly #outcomes = new Set<string>();
   #settled = 0;
 
   private constructor(log?: RowLog<SynthesisEvent>) {
@@ -86,6 +91,11 @@ export class SynthesisLog {
     return this.#answers.get(id) ?? [];
   }
 
+  /** Is the outcome of this request in this batch known? */
+  has(batch: string, request: string): boolean {
+    return this.#outcomes.has(`${batch}/${request}`);
+  }
+
   /** USD of all settled requests and of those that may have been paid. Requests in flight are not in it. */
   get spent(): number {
     return this.#settled + this.uncertain.reduce((sum, { usd }) => sum + usd, 0);
@@ -106,7 +116,12 @@ export class SynthesisLog {
     const { id, request, usd } = event;
     this.counts[event.event] += 1;
     const before = this.#open.get(request);
-    this.#open.delete(request);
+    if (event.event !== 'asked' && event.batch !== undefined) {
+      this.counts.asked += 1;
+      this.#outcomes.add(`${event.batch}/${request}`);
+    } else {
+      this.#open.delete(request);
+    }
     switch (event.event) {
       case 'asked':
         if (before !== undefined) this.#doubt(before);
@@ -121,6 +136,7 @@ export class SynthesisLog {
       case 'unusable':
         this.#settled += usd;
         this.usage = addUsage(this.usage, event.usage);
+        if (event.batch !== undefined) this.#addBatched(event);
         this.#addAnswer(event);
     }
   }
@@ -134,6 +150,11 @@ export class SynthesisLog {
         ? { try: event.try, kind: 'critique', critique: event.critique, model: event.model, usage: event.usage }
         : { try: event.try, kind: 'unusable', reason: event.reason, detail: event.detail };
     this.#answers.set(event.id, [...known, answer]);
+  }
+
+  #addBatched({ usage: tokens, usd }: Extract<SynthesisEvent, { event: 'answered' | 'unusable' }>): void {
+    const { answers, usage: before, usd: paid } = this.batched;
+    this.batched = { answers: answers + 1, usage: addUsage(before, tokens), usd: paid + usd };
   }
 
   #doubt(request: UncertainRequest): void {

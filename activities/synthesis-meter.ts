@@ -11,8 +11,8 @@ interface Round {
   total: number;
   done: number;
   usd: () => number;
-  /** Share of the full rate in use. */
-  factor: () => number;
+  /** What numbers do not say; undefined for nothing. */
+  note: () => string | undefined;
 }
 
 export class SynthesisMeter {
@@ -58,7 +58,7 @@ export class SynthesisMeter {
   #progress(): StageProgress {
     const round = this.#round;
     if (round === undefined) return { state: 'waiting', note: 'reading what was answered before' };
-    const factor = round.factor();
+    const note = round.note();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const rate = seconds > 0 ? (this.#done - this.#doneAtStart) / seconds : 0;
     return {
@@ -69,7 +69,7 @@ export class SynthesisMeter {
       failed: this.#failed,
       usd: round.usd(),
       ...(rate > 0 ? { etaSeconds: Math.round((round.total - this.#done) / rate) } : {}),
-      ...(factor < 0.995 ? { note: `slowed to ${Math.round(factor * 100)} % of the limit by refusals (429)` } : {}),
+      ...(note === undefined ? {} : { note }),
     };
   }
 }

@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { cost } from '../domain/budget.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { countReasons, type RowVerdict } from './synthesis-verdicts.ts';
@@ -69,11 +70,17 @@ function card(verdicts: readonly RowVerdict[], log: SynthesisLog, provenance: Pr
     rejected_answers_by_reason: countReasons(verdicts),
     tone_contradicts_score: kept.filter(({ tone }) => tone === 'contradicts').length,
     requests: log.counts,
+    answers_by_api: answersByApi(log),
+    usd_saved_by_batch: cost(log.batched.usage, settings.prices) - log.batched.usd,
     tokens: { input: log.usage.input, cached_input: log.usage.cachedInput, output: log.usage.output },
     usd: log.spent,
     /** Sent, perhaps paid, no outcome: in flight at a crash or never answered. */
     uncertain_requests: log.uncertain,
   };
+}
+
+function answersByApi({ counts, batched }: SynthesisLog): { chat: number; batch: number } {
+  return { chat: counts.answered + counts.unusable - batched.answers, batch: batched.answers };
 }
 
 function tally(values: readonly string[]): Record<string, number> {

@@ -4,6 +4,7 @@
  */
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { accountName, readApiKey } from './api-key.ts';
+import { BatchClient } from './batch-client.ts';
 import { LimiterRegistry, type RateLimiter } from './limiter.ts';
 import { TeacherClient } from './teacher-client.ts';
 import { Till } from './till.ts';
@@ -13,6 +14,7 @@ const limiters = new LimiterRegistry();
 export interface Tools {
   till: Till;
   client: TeacherClient;
+  batchClient: BatchClient;
   limiter: RateLimiter;
 }
 
@@ -21,7 +23,7 @@ export class AskingTools {
   readonly #keyFile: string;
   readonly #baseUrl: string;
   readonly #settings: SynthesisSettings;
-  #tools: Tools | undefined;
+  #lasting: Omit<Tools, 'till'> | undefined;
   #leave: () => void = () => undefined;
 
   constructor(keyFile: string, baseUrl: string, settings: SynthesisSettings) {
@@ -30,18 +32,19 @@ export class AskingTools {
     this.#settings = settings;
   }
 
+  /** `spent`: what the log says, while nothing is in flight: USD may have been spent since the last round. */
   async open(spent: number): Promise<Tools> {
-    if (this.#tools !== undefined) return this.#tools;
+    this.#lasting ??= await this.#make();
+    return { ...this.#lasting, till: new Till(this.#settings.budget_usd, spent) };
+  }
+
+  async #make(): Promise<Omit<Tools, 'till'>> {
     const key = await readApiKey(this.#keyFile);
     const limiter = limiters.limiter(accountName(this.#baseUrl, key));
-    const {
-      requests_per_minute: requestsPerMinute,
-      tokens_per_minute: tokensPerMinute,
-      budget_usd: cap,
-    } = this.#settings;
+    const { requests_per_minute: requestsPerMinute, tokens_per_minute: tokensPerMinute } = this.#settings;
     this.#leave = limiter.claim({ requestsPerMinute, tokensPerMinute });
-    this.#tools = { till: new Till(cap, spent), client: new TeacherClient(this.#baseUrl, key), limiter };
-    return this.#tools;
+    const client = new TeacherClient(this.#baseUrl, key);
+    return { client, batchClient: new BatchClient(this.#baseUrl, key), limiter };
   }
 
   close(): void {

@@ -79,6 +79,16 @@ export function judgeRow(
   return { pair, kept: undefined, rejections };
 }
 
+/** Where the row's newest answer leaves it by itself; undefined: it is to be asked again. */
+export function rowEnd(
+  pair: Pair,
+  answers: readonly Answer[],
+  { filter, tries_per_row: tries }: Pick<SynthesisSettings, 'filter' | 'tries_per_row'>,
+): 'kept' | 'set-aside' | undefined {
+  if (judgeRow(pair, answers.slice(-1), filter).kept !== undefined) return 'kept';
+  return answers.length < tries ? undefined : 'set-aside';
+}
+
 /** How often each reason rejected an answer. */
 export function countReasons(verdicts: readonly RowVerdict[]): Record<string, number> {
   const counts: Record<string, number> = {};

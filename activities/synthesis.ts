@@ -6,16 +6,19 @@
  *   3. open the log, ask what is missing, judge, ask again what was rejected, up to tries_per_row
  *   4. enough kept → files, artifact; else the postcondition fails
  *
- * kill -9 at any point: answers in the log are kept, requests in flight are asked again (synthesis-log.ts). After the
- * store's rename the artifact stands. The log stays: a changed filter or a lost artifact costs no request.
+ * kill -9 at any point: answers in the log are kept, requests in flight are asked again (synthesis-log.ts), batches at the
+ * server are found again (synthesis-batch.ts). After the store's rename the artifact stands. The log stays: a changed
+ * filter or a lost artifact costs no request.
  */
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
-import { ApplicationFailure, Context, log as activityLog } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { batchPrices } from '../domain/budget.ts';
 import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
+import type { BatchPace } from './batch-deps.ts';
 import { forEachConcurrently } from './concurrently.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -23,6 +26,7 @@ import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
 import { FolderLease } from './folder-lease.ts';
 import { type AskingDeps, askRow } from './synthesis-asking.ts';
+import { BatchRound } from './synthesis-batch.ts';
 import {
   answersIngredients,
   promptHash,
@@ -30,20 +34,24 @@ import {
   type TeacherIdentity,
   teacherUrl,
 } from './synthesis-keys.ts';
-import { SynthesisLog } from './synthesis-log.ts';
+import type { SynthesisLog } from './synthesis-log.ts';
+import { type Logs, withLogs } from './synthesis-logs.ts';
 import { writeOutput } from './synthesis-output.ts';
 import { SynthesisMeter } from './synthesis-meter.ts';
+import type { QuestionSource } from './synthesis-question.ts';
 import { AskingTools, type Tools } from './synthesis-tools.ts';
-import { countReasons, judgeAlone, judgeRow, judgeTogether, type RowVerdict } from './synthesis-verdicts.ts';
+import { countReasons, judgeAlone, judgeTogether, rowEnd, type RowVerdict } from './synthesis-verdicts.ts';
 import { tryFolder } from './try-folder.ts';
 
-export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = { retryBaseMs: 1000 }) {
+const usualPace: BatchPace = { retryBaseMs: 1000, denyMs: 60_000 };
+
+export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = usualPace) {
   return {
     /** Critiques for the dataset's train split. Heartbeats once a second; keeps every answer whatever happens. */
     async synthesizeCritiques({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
       const signal = Context.current().cancellationSignal;
       return translated(`synthesise critiques for run "${plan.run}"`, signal, async () => {
-        const stage = new Synthesis(deps, plan, dataset, pace.retryBaseMs, signal);
+        const stage = new Synthesis(deps, plan, dataset, pace, signal);
         const found = await stage.find();
         if (found !== undefined) return found;
         const meter = new SynthesisMeter(Context.current());
@@ -62,13 +70,16 @@ export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'll
   };
 }
 
+/** What is written while asking, and the right to do so. */
+type Files = Logs & { lease: FolderLease };
+
 class Synthesis {
   readonly #store: ArtifactStore;
   readonly #llm: ActivityDeps['llm'];
   readonly #plan: RunPlan;
   readonly #settings: SynthesisSettings;
   readonly #dataset: ArtifactRef;
-  readonly #retryBaseMs: number;
+  readonly #pace: BatchPace;
   readonly #signal: AbortSignal;
   readonly #baseUrl: string;
 
@@ -76,7 +87,7 @@ class Synthesis {
     deps: Pick<ActivityDeps, 'store' | 'llm'>,
     plan: RunPlan,
     dataset: ArtifactRef,
-    retryBaseMs: number,
+    pace: BatchPace,
     signal: AbortSignal,
   ) {
     this.#store = deps.store;
@@ -84,7 +95,7 @@ class Synthesis {
     this.#plan = plan;
     this.#settings = plan.recipe.synthesis;
     this.#dataset = dataset;
-    this.#retryBaseMs = retryBaseMs;
+    this.#pace = pace;
     this.#signal = signal;
     this.#baseUrl = teacherUrl(deps.llm.baseUrl);
   }
@@ -106,20 +117,15 @@ class Synthesis {
   async make(lease: FolderLease, meter: SynthesisMeter): Promise<ArtifactRef> {
     const standing = await this.find();
     if (standing !== undefined) return standing;
-    const path = join(await this.folder(), 'answers.jsonl');
-    const { log, unreadable, tornBytes } = await SynthesisLog.open(path);
-    try {
-      if (unreadable + tornBytes > 0) activityLog.warn('repaired the row log', { path, unreadable, tornBytes });
+    return withLogs(await this.folder(), async (logs) => {
       const pairs = (await readDatasetPairs(this.#dataset)).filter(({ split }) => split === 'train');
-      const verdicts = await this.#ask(pairs, log, lease, meter);
-      return await this.#publish(verdicts, log);
-    } finally {
-      await log.close();
-    }
+      return this.#publish(await this.#ask(pairs, { ...logs, lease }, meter), logs.log);
+    });
   }
 
   /** Rounds: every row without a good answer is asked; only then near-duplicates are looked for, and asked again. */
-  async #ask(pairs: Pair[], log: SynthesisLog, lease: FolderLease, meter: SynthesisMeter): Promise<RowVerdict[]> {
+  async #ask(pairs: Pair[], files: Files, meter: SynthesisMeter): Promise<RowVerdict[]> {
+    const { log, batches } = files;
     const { filter, tries_per_row: tries } = this.#settings;
     const answersOf = (id: string) => log.answers(id);
     const isPending = ({ pair, kept }: RowVerdict) => kept === undefined && log.answers(pair.id).length < tries;
@@ -130,11 +136,16 @@ class Synthesis {
         let verdicts = judgeAlone(pairs, answersOf, filter);
         if (!verdicts.some(isPending)) verdicts = await judgeTogether(pairs, answersOf, filter, finder);
         const pending = verdicts.filter(isPending);
-        if (pending.length === 0) return verdicts;
-        const { till, limiter, client } = await tools.open(log.spent);
-        const done = verdicts.length - pending.length;
-        meter.begin({ total: pairs.length, done, usd: () => till.spent, factor: () => limiter.factor });
-        await this.#askRound(pending, { log, lease, till, client, limiter }, meter);
+        if (pending.length === 0 && batches.open.length === 0) return verdicts;
+        const opened = await tools.open(log.spent);
+        const counts = { total: pairs.length, done: verdicts.length - pending.length };
+        if (this.#settings.api === 'batch' || batches.open.length > 0) {
+          await this.#askInBatches(pending, { ...opened, ...files }, meter, counts);
+        } else {
+          const { till, limiter } = opened;
+          meter.begin({ ...counts, usd: () => till.spent, note: () => slowed(limiter.factor) });
+          await this.#askRound(pending, { ...opened, ...files }, meter);
+        }
       }
     } finally {
       tools.close();
@@ -152,11 +163,8 @@ class Synthesis {
     setMaxListeners(0, halted, this.#signal);
     const asking: AskingDeps = {
       ...tools,
-      settings: this.#settings,
-      datasetPath: this.#dataset.path,
-      sizes: await readImageSizes(this.#dataset.path),
-      answersKey: this.#answersKey(),
-      retryBaseMs: this.#retryBaseMs,
+      ...(await this.#questionSource()),
+      retryBaseMs: this.#pace.retryBaseMs,
       cancelled: this.#signal,
       halted,
     };
@@ -175,6 +183,38 @@ class Synthesis {
       // What stopped the stage, not what the stop did to the rows that were waiting.
       throw halt.signal.aborted ? halt.signal.reason : error;
     }
+  }
+
+  /** A round through the Batch API; under another `api`, the end of what a batch still holds. */
+  async #askInBatches(
+    pending: RowVerdict[],
+    { log, batches, lease, batchClient: client }: Tools & Files,
+    meter: SynthesisMeter,
+    counts: { total: number; done: number },
+  ): Promise<void> {
+    const source = await this.#questionSource();
+    const prices = { ...source.settings.prices, ...batchPrices(source.settings.prices) };
+    const settings = { ...source.settings, prices };
+    const folder = join(await this.folder(), 'shards');
+    const rows = new Map(pending.map(({ pair }) => [pair.id, pair]));
+    const deps = { ...source, ...this.#pace, settings, client, log, batches, lease, folder, signal: this.#signal };
+    const round = new BatchRound(deps, (id) => {
+      const pair = rows.get(id);
+      const end = pair && rowEnd(pair, log.answers(pair.id), this.#settings);
+      if (end !== undefined) meter.ended(end);
+    });
+    meter.begin({ ...counts, usd: () => log.spent, note: () => round.note() });
+    if (this.#settings.api === 'batch') await round.ask([...rows.values()]);
+    else await round.end();
+  }
+
+  async #questionSource(): Promise<QuestionSource> {
+    return {
+      settings: this.#settings,
+      datasetPath: this.#dataset.path,
+      sizes: await readImageSizes(this.#dataset.path),
+      answersKey: this.#answersKey(),
+    };
   }
 
   async #publish(verdicts: RowVerdict[], log: SynthesisLog): Promise<ArtifactRef> {
@@ -239,10 +279,14 @@ class Synthesis {
 
 /** Asks until an answer passes by itself or the tries are used up; says which. */
 async function askUntilKept(asking: AskingDeps, pair: Pair): Promise<'kept' | 'set-aside'> {
-  const { log, settings } = asking;
-  do {
+  for (;;) {
     await askRow(asking, pair);
-    if (judgeRow(pair, log.answers(pair.id).slice(-1), settings.filter).kept !== undefined) return 'kept';
-  } while (log.answers(pair.id).length < settings.tries_per_row);
-  return 'set-aside';
+    const end = rowEnd(pair, asking.log.answers(pair.id), asking.settings);
+    if (end !== undefined) return end;
+  }
+}
+
+/** `factor`: the share of the full rate in use. */
+function slowed(factor: number): string | undefined {
+  return factor < 0.995 ? `slowed to ${Math.round(factor * 100)} % of the limit by refusals (429)` : undefined;
 }

@@ -39,7 +39,13 @@ export interface TeacherQuestion {
 
 /** What `response_format` asks for, the most binding first. */
 const answerFormats = ['json_schema', 'json_object', 'text'] as const;
-type AnswerFormat = (typeof answerFormats)[number];
+export type AnswerFormat = (typeof answerFormats)[number];
+
+/** The openai package, never retrying. All that it would otherwise read from the environment is given. */
+export function openAiPackage(baseUrl: string, key: string): OpenAI {
+  const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
+  return new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
+}
 
 export class TeacherClient {
   readonly #openai: OpenAI;
@@ -50,9 +56,7 @@ export class TeacherClient {
 
   constructor(baseUrl: string, key: string) {
     this.#key = key;
-    // All that the package would otherwise read from the environment is given.
-    const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
-    this.#openai = new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
+    this.#openai = openAiPackage(baseUrl, key);
   }
 
   /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
@@ -62,7 +66,7 @@ export class TeacherClient {
     const format = this.#format;
     try {
       const response = await this.#openai.chat.completions
-        .create(body(question, format), {
+        .create(completionBody(question, format), {
           signal: AbortSignal.any([signal, deadline]),
           timeout: question.timeoutMs + 1000,
           headers: { 'Idempotency-Key': question.requestKey },
@@ -73,23 +77,22 @@ export class TeacherClient {
     } catch (error) {
       signal.throwIfAborted();
       if (deadline.aborted) return noAnswer(`no answer within ${question.timeoutMs / 1000} s`);
-      return this.#judge(error, format);
+      return this.#otherFormat(error, format) ?? judgeError(error, this.#key);
     }
   }
 
-  #judge(error: unknown, format: AnswerFormat): TeacherAnswer {
-    // The body was being read when the connection broke: a TypeError of fetch ("terminated").
-    if (error instanceof APIConnectionError || error instanceof TypeError || isAbort(error)) {
-      return noAnswer(`connection failed: ${causes(error)}`);
-    }
-    if (!(error instanceof APIError) || error.status === undefined) throw error;
-    const headers: unknown = error.headers;
-    const known = headers instanceof Headers ? headers : new Headers();
+  /** A refusal of the response format: unpaid, to be asked again in another; undefined if it is about anything else. */
+  #otherFormat(error: unknown, format: AnswerFormat): TeacherAnswer | undefined {
+    if (!(error instanceof APIError) || !this.#isAboutFormat(error)) return undefined;
     const said = withoutKey(error.message, this.#key).slice(0, 300);
-    if (this.#isAboutFormat(error) && this.#stepDown(format, said)) {
-      return { kind: 'unavailable', detail: said, maybePaid: false, retryAfterMs: 0, news: readRateNews(known) };
-    }
-    return judgeStatus({ status: error.status, code: error.code ?? '', said, headers: known });
+    if (!this.#stepDown(format, said)) return undefined;
+    return {
+      kind: 'unavailable',
+      detail: said,
+      maybePaid: false,
+      retryAfterMs: 0,
+      news: readRateNews(headersOf(error)),
+    };
   }
 
   /**
@@ -115,12 +118,35 @@ export class TeacherClient {
   }
 }
 
+/** What an error of the openai package means. What it does not know as an error of server or network is thrown as it is. */
+export function judgeError(error: unknown, key: string): TeacherAnswer {
+  // The body was being read when the connection broke: a TypeError of fetch ("terminated").
+  if (error instanceof APIConnectionError || error instanceof TypeError || isAbort(error)) {
+    return noAnswer(`connection failed: ${causes(error)}`);
+  }
+  if (!(error instanceof APIError) || error.status === undefined) throw error;
+  return judgeStatus({
+    status: error.status,
+    code: error.code ?? '',
+    said: withoutKey(error.message, key).slice(0, 300),
+    headers: headersOf(error),
+  });
+}
+
+function headersOf({ headers }: APIError): Headers {
+  const given: unknown = headers;
+  return given instanceof Headers ? given : new Headers();
+}
+
+/** The account cannot pay: no retry mends it. The second and third are how a batch says so (`errors`, or a line's). */
+export const quotaCodes = new Set(['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active']);
+
 /** Status and code of an error answer → try again, set the row aside, or stop the stage. */
-function judgeStatus(answer: { status: number; code: string; said: string; headers: Headers }): TeacherAnswer {
+export function judgeStatus(answer: { status: number; code: string; said: string; headers: Headers }): TeacherAnswer {
   const { status, code, said, headers } = answer;
   const news = readRateNews(headers);
   const retryAfterMs = readRetryAfter(headers, Date.now());
-  if (code === 'insufficient_quota') {
+  if (quotaCodes.has(code)) {
     throw ApplicationFailure.nonRetryable(
       `the teacher's account has no quota left (${said}): add credit or raise the account's limit, then answer "retry"`,
       'QuotaExhausted',
@@ -149,7 +175,8 @@ function noAnswer(detail: string): TeacherAnswer {
   return { kind: 'unavailable', detail, maybePaid: true, retryAfterMs: undefined, news: {} };
 }
 
-function body(question: TeacherQuestion, format: AnswerFormat) {
+/** What is sent, alone or as a line of a batch. */
+export function completionBody(question: TeacherQuestion, format: AnswerFormat = 'json_schema') {
   const { model, system, user, images, detail, temperature, maxTokens, seed } = question;
   const pictures = images.map((url) => ({ type: 'image_url' as const, image_url: { url, detail } }));
   return {

@@ -7,6 +7,12 @@ export interface Prices {
   output: number;
 }
 
+/** Prices in the Batch API. */
+export function batchPrices(prices: Prices & { batch_discount: number }): Prices {
+  const share = 1 - prices.batch_discount;
+  return { input: prices.input * share, cached_input: prices.cached_input * share, output: prices.output * share };
+}
+
 /** Tokens of one request or of many. `cachedInput` is part of `input`. */
 export interface Usage {
   input: number;

@@ -2,7 +2,7 @@
  * Estimates: what a run will ask, cost and take, said before it is spent. Pure sums; what is looked up (keys, answers,
  * earlier jobs) is gathered by activities. A run's own estimate is kept and set beside what came of it in the report.
  */
-import { cost } from './budget.ts';
+import { batchPrices, cost } from './budget.ts';
 import type { JobStage, Stage } from './names.ts';
 import { jobKind, jobResources, sftSteps } from './plan.ts';
 import type { Recipe, SynthesisSettings } from './recipe.ts';
@@ -33,9 +33,10 @@ export interface SynthesisEstimate {
 export function estimateSynthesis(
   left: readonly RequestTokens[],
   known: { answered: number; spent: number; meanOutput: number },
-  settings: Pick<SynthesisSettings, 'max_tokens' | 'tries_per_row' | 'prices' | 'budget_usd'>,
+  settings: Pick<SynthesisSettings, 'api' | 'max_tokens' | 'tries_per_row' | 'prices' | 'budget_usd'>,
 ): SynthesisEstimate {
-  const { max_tokens: maxTokens, tries_per_row: tries, prices, budget_usd: cap } = settings;
+  const { api, max_tokens: maxTokens, tries_per_row: tries, budget_usd: cap } = settings;
+  const prices = api === 'batch' ? batchPrices(settings.prices) : settings.prices;
   const images = left.reduce((sum, one) => sum + one.images, 0);
   const input = images + left.reduce((sum, one) => sum + one.text, 0);
   const output = Math.round(left.length * Math.min(known.meanOutput, maxTokens));

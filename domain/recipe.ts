@@ -45,11 +45,24 @@ const resources = z.strictObject({
 });
 
 /** USD per million tokens. `batch_discount` is the share taken off in the Batch API. */
-const prices = z.strictObject({ input: usd, cached_input: usd, output: usd });
+const prices = z.strictObject({ input: usd, cached_input: usd, output: usd, batch_discount: fraction.default(0.5) });
+
+/** How the Batch API is used, where `api` is `batch`. Limits of one file are OpenAI's own (API reference, "Create batch"). */
+const batch = z.strictObject({
+  /** Prompt tokens that may stand in batches at once: the account's batch queue limit for this model. */
+  queued_tokens: positiveInt.default(1_350_000),
+  requests_per_batch: positiveInt.max(50_000).default(50_000),
+  shard_bytes: positiveInt.max(200_000_000).default(190_000_000),
+  poll_seconds: z.number().positive().max(3600).default(60),
+  completion_window: z.literal('24h').default('24h'),
+});
 
 const synthesis = z.strictObject({
   model: z.string().min(1),
   prompt: z.enum(teacherPromptVersions).default('teacher-v1'),
+  /** One by one, or in batches: cheaper, within a day. Both fill the same answers; a recipe may change it at any time. */
+  api: z.enum(['chat', 'batch']).default('chat'),
+  batch: batch.prefault({}),
   detail: z.enum(['low', 'high']).default('high'),
   temperature: z.number().min(0).max(2).default(0.7),
   max_tokens: positiveInt.max(16_384).default(800),

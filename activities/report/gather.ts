@@ -147,6 +147,8 @@ const cardSchema = z.looseObject({
   prompt: z.looseObject({ version: z.string() }),
   rows: z.number(),
   kept: z.number(),
+  answers_by_api: z.object({ batch: z.number() }).exactOptional(),
+  usd_saved_by_batch: z.number().exactOptional(),
 });
 
 async function teacherFacts(synthesis: ArtifactRef | undefined): Promise<Fact[]> {
@@ -154,10 +156,11 @@ async function teacherFacts(synthesis: ArtifactRef | undefined): Promise<Fact[]>
   const text = await readIfPresent(join(synthesis.path, cardName));
   const card = cardSchema.safeParse(parseJson(text ?? ''));
   if (!card.success) return [];
-  const { teacher, prompt, rows, kept } = card.data;
+  const { teacher, prompt, rows, kept, answers_by_api: answers, usd_saved_by_batch: saved = 0 } = card.data;
   const answered = Object.keys(teacher.models_answering).join(', ');
   return [
     ['Teacher', `${answered || teacher.model_asked}, prompt ${prompt.version}: ${kept} of ${rows} critiques kept`],
+    ...(answers?.batch ? [['Batch API', `${answers.batch} answers, $${saved.toFixed(2)} saved`] satisfies Fact] : []),
   ];
 }
 

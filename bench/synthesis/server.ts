@@ -129,7 +129,7 @@ async function read(body: string): Promise<{ text: string; images: number; maxTo
       else {
         const { url, detail } = one.image_url;
         const { width, height } = await sharp(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')).metadata();
-        images += imageTokens(width, height, detail === 'low' ? 'low' : 'high');
+        images += imageTokens({ width, height }, detail === 'low' ? 'low' : 'high');
       }
     }
   }

@@ -11,7 +11,7 @@ import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { activityEnvironment, inActivity, makePlan, temporaryFolder } from './fixtures.ts';
 import { SynthesisBench } from './synthesis-fixtures.ts';
 
-const prices = { input: 2.5, cached_input: 1.25, output: 10 };
+const prices = { input: 2.5, cached_input: 1.25, output: 10, batch_discount: 0.5 };
 let bench: SynthesisBench;
 let baseModel: string;
 let trainerSource: string;

@@ -41,7 +41,7 @@ export class SynthesisBench {
   /** Runs the stage once, with fast backoff. `baseUrl`: another address than the scripted teacher's. */
   run(settings: Partial<SynthesisSettings> = {}, environment = activityEnvironment()): Promise<ArtifactRef> {
     const llm = { baseUrl: this.teacher.baseUrl, apiKeyFile: this.keyFile };
-    const stage = createSynthesisActivities({ store: this.store, llm }, { retryBaseMs: 5 });
+    const stage = createSynthesisActivities({ store: this.store, llm }, { retryBaseMs: 5, denyMs: 50 });
     const plan = makePlan(this.folder, settings);
     return inActivity(environment.env, () => stage.synthesizeCritiques({ plan, dataset: this.dataset }));
   }
