@@ -12,7 +12,7 @@ import type { Permit, RateLimiter } from './limiter.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './synthesis-question.ts';
 import type { TeacherAnswer } from './teacher-answer.ts';
-import type { TeacherClient } from './teacher-client.ts';
+import type { TeacherClient, TeacherRequest } from './teacher-client.ts';
 import type { Till } from './till.ts';
 
 export const maxUnavailable = 8;
@@ -46,7 +46,7 @@ export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
 
 async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
   const { till, limiter, log, halted } = deps;
-  const { usd, tokens, question, pictures, base } = prepared;
+  const { usd, tokens, base } = prepared;
   halted.throwIfAborted();
   if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
   let used = 0;
@@ -54,11 +54,11 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
     const permit = await limiter.acquire(tokens, halted);
     let answer: TeacherAnswer;
     try {
-      const images = await readPictures(deps.datasetPath, pictures);
+      const request = await makeRequest(deps, prepared);
       await deps.lease.check();
       await log.record({ event: 'asked', ...base, usd, at: now() });
       used = usd;
-      answer = await deps.client.ask({ ...question, images }, deps.cancelled);
+      answer = await deps.client.ask(request, deps.cancelled);
     } catch (error) {
       permit.lost();
       throw error;
@@ -69,6 +69,11 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
   } finally {
     till.settle(usd, used);
   }
+}
+
+/** Apart, so that pictures as text are garbage once the bytes of the request are made. */
+async function makeRequest(deps: AskingDeps, { question, pictures }: Prepared): Promise<TeacherRequest> {
+  return deps.client.request(question, await readPictures(deps.datasetPath, pictures));
 }
 
 /** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */

@@ -12,9 +12,9 @@ import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { textHash } from '../domain/seeded-random.ts';
 import { fittedSize, frameTokens, imageTokens, type Size, textTokens } from '../domain/tokens.ts';
+import type { TeacherQuestion } from './completion-body.ts';
 import type { ImageSizes } from './dataset-inspection.ts';
 import { dataUrl, readImage, smallerJpeg } from './image.ts';
-import type { TeacherQuestion } from './teacher-client.ts';
 
 export interface QuestionSource {
   settings: SynthesisSettings;
@@ -35,7 +35,7 @@ export interface Picture {
 
 /** A request without its pictures, what it is expected to take at most, and how the log names it. */
 export interface Prepared {
-  question: Omit<TeacherQuestion, 'images'>;
+  question: TeacherQuestion;
   /** Source first. */
   pictures: Picture[];
   /** Prompt and `max_tokens`, as the server will count them. */

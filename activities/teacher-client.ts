@@ -8,43 +8,24 @@
  */
 import { ApplicationFailure, log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
-import { zodResponseFormat } from 'openai/helpers/zod';
 import { noUsage } from '../domain/budget.ts';
 import { withoutKey } from './api-key.ts';
+import { type AnswerFormat, answerFormats, completionBody, type TeacherQuestion } from './completion-body.ts';
 import { isAbort } from './failure.ts';
-import {
-  critiquePartsSchema,
-  readCompletion,
-  readRateNews,
-  readRetryAfter,
-  type TeacherAnswer,
-} from './teacher-answer.ts';
+import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer } from './teacher-answer.ts';
 
 export const openAiUrl = 'https://api.openai.com/v1';
-
-export interface TeacherQuestion {
-  model: string;
-  system: string;
-  user: string;
-  /** `data:` URLs, source first. */
-  images: string[];
-  detail: 'low' | 'high';
-  temperature: number;
-  maxTokens: number;
-  seed: number;
-  timeoutMs: number;
-  /** Sent as `Idempotency-Key` and found in the row log: names this request to both sides. */
-  requestKey: string;
-}
-
-/** What `response_format` asks for, the most binding first. */
-const answerFormats = ['json_schema', 'json_object', 'text'] as const;
-export type AnswerFormat = (typeof answerFormats)[number];
 
 /** The openai package, never retrying. All that it would otherwise read from the environment is given. */
 export function openAiPackage(baseUrl: string, key: string): OpenAI {
   const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
   return new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
+}
+
+/** What `ask` sends. */
+export interface TeacherRequest extends Pick<TeacherQuestion, 'timeoutMs' | 'requestKey'> {
+  body: Blob;
+  format: AnswerFormat;
 }
 
 export class TeacherClient {
@@ -59,24 +40,39 @@ export class TeacherClient {
     this.#openai = openAiPackage(baseUrl, key);
   }
 
-  /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
-  async ask(question: TeacherQuestion, signal: AbortSignal): Promise<TeacherAnswer> {
-    signal.throwIfAborted();
-    const deadline = AbortSignal.timeout(question.timeoutMs);
+  /** The request in the form that this server takes. Its bytes are all that stays in memory while it is in flight. */
+  request(question: TeacherQuestion, images: readonly string[]): TeacherRequest {
     const format = this.#format;
+    const { timeoutMs, requestKey } = question;
+    return {
+      body: new Blob([JSON.stringify(completionBody(question, images, format))]),
+      format,
+      timeoutMs,
+      requestKey,
+    };
+  }
+
+  /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
+  async ask({ body, format, timeoutMs, requestKey }: TeacherRequest, signal: AbortSignal): Promise<TeacherAnswer> {
+    signal.throwIfAborted();
+    const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await this.#openai.chat.completions
-        .create(completionBody(question, format), {
+      // By path and not by the package's method: that one keeps pictures, text and bytes of the body until the answer.
+      const response = await this.#openai
+        .post('/chat/completions', {
+          body,
           signal: AbortSignal.any([signal, deadline]),
-          timeout: question.timeoutMs + 1000,
-          headers: { 'Idempotency-Key': question.requestKey },
+          timeout: timeoutMs + 1000,
+          headers: { 'Content-Type': 'application/json', 'Idempotency-Key': requestKey },
+          // Otherwise fetch keeps a copy of what it has sent, for a redirect.
+          fetchOptions: { redirect: 'error', window: null },
         })
         .asResponse();
       this.#answered = true;
       return readCompletion(await response.text(), readRateNews(response.headers));
     } catch (error) {
       signal.throwIfAborted();
-      if (deadline.aborted) return noAnswer(`no answer within ${question.timeoutMs / 1000} s`);
+      if (deadline.aborted) return noAnswer(`no answer within ${timeoutMs / 1000} s`);
       return this.#otherFormat(error, format) ?? judgeError(error, this.#key);
     }
   }
@@ -173,34 +169,6 @@ function hint(status: number): string {
 
 function noAnswer(detail: string): TeacherAnswer {
   return { kind: 'unavailable', detail, maybePaid: true, retryAfterMs: undefined, news: {} };
-}
-
-/** What is sent, alone or as a line of a batch. */
-export function completionBody(question: TeacherQuestion, format: AnswerFormat = 'json_schema') {
-  const { model, system, user, images, detail, temperature, maxTokens, seed } = question;
-  const pictures = images.map((url) => ({ type: 'image_url' as const, image_url: { url, detail } }));
-  return {
-    model,
-    temperature,
-    max_tokens: maxTokens,
-    seed,
-    messages: [
-      { role: 'system' as const, content: system },
-      { role: 'user' as const, content: [{ type: 'text' as const, text: user }, ...pictures] },
-    ],
-    ...responseFormat(format),
-  };
-}
-
-function responseFormat(format: AnswerFormat) {
-  switch (format) {
-    case 'json_schema':
-      return { response_format: zodResponseFormat(critiquePartsSchema, 'critique') };
-    case 'json_object':
-      return { response_format: { type: 'json_object' as const } };
-    case 'text':
-      return {};
-  }
 }
 
 /** Messages along the chain of causes: "Connection error. ← fetch failed ← read ECONNRESET". */
