@@ -9,6 +9,7 @@ import { batchEndpoint } from './batch-client.ts';
 import type { BatchDeps } from './batch-deps.ts';
 import type { ShardRequest } from './batch-log.ts';
 import { completionBody } from './completion-body.ts';
+import { dataUrl } from './image.ts';
 import { prepareQuestion, readPictures } from './synthesis-question.ts';
 
 /** What one more shard may take. */
@@ -48,7 +49,7 @@ export async function writeShard(
       const isFirst = requests.length === 0;
       if (expected.usd > usd || (prompt > tokens && !(isFirst && room.alone))) break;
       const images = await readPictures(deps.datasetPath, pictures);
-      const body = completionBody(question, images);
+      const body = completionBody(question, images.map(dataUrl));
       const line = Buffer.from(
         `${JSON.stringify({ custom_id: base.request, method: 'POST', url: batchEndpoint, body })}\n`,
       );

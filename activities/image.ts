@@ -13,6 +13,10 @@ import { KeyedLock } from './keyed-lock.ts';
 
 export type ImageKind = 'png' | 'jpeg' | 'webp';
 export type ImageFacts = Size & { kind: ImageKind };
+export interface Image {
+  kind: ImageKind;
+  bytes: Buffer;
+}
 
 export const maxPixels = 50_000_000;
 const largePixels = 4_000_000;
@@ -74,8 +78,13 @@ export async function smallerJpeg(bytes: Buffer, from: Size, to: Size): Promise<
 }
 
 /** `data:` URL of an image. */
-export function dataUrl(kind: ImageKind, bytes: Buffer): string {
-  return `data:image/${kind};base64,${bytes.toString('base64')}`;
+export function dataUrl({ kind, bytes }: Image): string {
+  return dataUrlStart(kind) + bytes.toString('base64');
+}
+
+/** What stands before the base64. */
+export function dataUrlStart(kind: ImageKind): string {
+  return `data:image/${kind};base64,`;
 }
 
 function gated<T>(pixels: number, work: () => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/activity';
+import pLimit from 'p-limit';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
 import type { FolderLease } from './folder-lease.ts';
@@ -71,9 +72,12 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
   }
 }
 
-/** Apart, so that pictures as text are garbage once the bytes of the request are made. */
-async function makeRequest(deps: AskingDeps, { question, pictures }: Prepared): Promise<TeacherRequest> {
-  return deps.client.request(question, await readPictures(deps.datasetPath, pictures));
+/** Of this process: a burst releases hundreds at once, and sharp works on four pictures side by side. */
+const making = pLimit(2);
+
+/** Apart, so that nothing here holds the pictures once they are sent. */
+function makeRequest(deps: AskingDeps, { question, pictures }: Prepared): Promise<TeacherRequest> {
+  return making(async () => deps.client.request(question, await readPictures(deps.datasetPath, pictures)));
 }
 
 /** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */

@@ -14,7 +14,7 @@ import { textHash } from '../domain/seeded-random.ts';
 import { fittedSize, frameTokens, imageTokens, type Size, textTokens } from '../domain/tokens.ts';
 import type { TeacherQuestion } from './completion-body.ts';
 import type { ImageSizes } from './dataset-inspection.ts';
-import { dataUrl, readImage, smallerJpeg } from './image.ts';
+import { type Image, readImage, smallerJpeg } from './image.ts';
 
 export interface QuestionSource {
   settings: SynthesisSettings;
@@ -94,21 +94,21 @@ function picturesOf(
 }
 
 /**
- * The pictures as `data:` URLs, in order. What is larger than the teacher sees is scaled down here, so that no bytes are
+ * The pictures, in order. What is larger than the teacher sees is scaled down here, so that no bytes are
  * sent for nothing and the teacher's own scaling has nothing left to do; all others go byte for byte as they are.
  */
-export function readPictures(datasetPath: string, pictures: readonly Picture[]): Promise<string[]> {
+export function readPictures(datasetPath: string, pictures: readonly Picture[]): Promise<Image[]> {
   return Promise.all(pictures.map((picture) => readPicture(join(datasetPath, picture.path), picture)));
 }
 
-async function readPicture(file: string, { size, fitted }: Picture): Promise<string> {
+async function readPicture(file: string, { size, fitted }: Picture): Promise<Image> {
   const bytes = await readFile(file);
   if (fitted.width < size.width || fitted.height < size.height) {
     const made = await smallerJpeg(bytes, size, fitted);
     if (made === undefined) throw new Error(`image "${file}" of the dataset artifact is damaged`);
-    return dataUrl('jpeg', made);
+    return { kind: 'jpeg', bytes: made };
   }
   const facts = await readImage(bytes);
   if ('fault' in facts) throw new Error(`image "${file}" of the dataset artifact is damaged: ${facts.fault}`);
-  return dataUrl(facts.kind, bytes);
+  return { kind: facts.kind, bytes };
 }

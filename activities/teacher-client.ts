@@ -10,7 +10,14 @@ import { ApplicationFailure, log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
 import { noUsage } from '../domain/budget.ts';
 import { withoutKey } from './api-key.ts';
-import { type AnswerFormat, answerFormats, completionBody, type TeacherQuestion } from './completion-body.ts';
+import {
+  type AnswerFormat,
+  answerFormats,
+  type BodyStream,
+  completionStream,
+  type TeacherQuestion,
+} from './completion-body.ts';
+import type { Image } from './image.ts';
 import { isAbort } from './failure.ts';
 import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer } from './teacher-answer.ts';
 
@@ -24,7 +31,7 @@ export function openAiPackage(baseUrl: string, key: string): OpenAI {
 
 /** What `ask` sends. */
 export interface TeacherRequest extends Pick<TeacherQuestion, 'timeoutMs' | 'requestKey'> {
-  body: Blob;
+  body: BodyStream;
   format: AnswerFormat;
 }
 
@@ -40,16 +47,11 @@ export class TeacherClient {
     this.#openai = openAiPackage(baseUrl, key);
   }
 
-  /** The request in the form that this server takes. Its bytes are all that stays in memory while it is in flight. */
-  request(question: TeacherQuestion, images: readonly string[]): TeacherRequest {
+  /** The request in the form that this server takes, to be sent once. */
+  request(question: TeacherQuestion, pictures: readonly Image[]): TeacherRequest {
     const format = this.#format;
     const { timeoutMs, requestKey } = question;
-    return {
-      body: new Blob([JSON.stringify(completionBody(question, images, format))]),
-      format,
-      timeoutMs,
-      requestKey,
-    };
+    return { body: completionStream(question, pictures, format), format, timeoutMs, requestKey };
   }
 
   /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
@@ -57,13 +59,18 @@ export class TeacherClient {
     signal.throwIfAborted();
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      // By path and not by the package's method: that one keeps pictures, text and bytes of the body until the answer.
+      // By path: the package's method keeps the pictures as text, the JSON and its bytes until the answer.
       const response = await this.#openai
         .post('/chat/completions', {
-          body,
+          body: body.pieces,
           signal: AbortSignal.any([signal, deadline]),
           timeout: timeoutMs + 1000,
-          headers: { 'Content-Type': 'application/json', 'Idempotency-Key': requestKey },
+          headers: {
+            'Content-Type': 'application/json',
+            // Known, so that the body does not go in chunks, which not every server takes.
+            'Content-Length': String(body.length),
+            'Idempotency-Key': requestKey,
+          },
           // Otherwise fetch keeps a copy of what it has sent, for a redirect.
           fetchOptions: { redirect: 'error', window: null },
         })

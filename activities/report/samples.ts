@@ -70,7 +70,7 @@ async function picture(folder: string, path: string): Promise<Picture> {
     const facts = await readImage(bytes);
     if ('fault' in facts) return { missing: `${path}: ${facts.fault}` };
     const { kind, width, height } = facts;
-    return { url: dataUrl(kind, bytes), width, height };
+    return { url: dataUrl({ kind, bytes }), width, height };
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     return { missing: `${path} is not there` };

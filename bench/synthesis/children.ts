@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import type { ArtifactRef } from '../../domain/manifest.ts';
+import { environment, nodeFlags } from '../../workers/process-settings.ts';
 import { type Count, countSchema } from './reckoning.ts';
 
 export interface BenchServer {
@@ -38,8 +39,9 @@ export interface StageRun {
 }
 
 export function startStage(input: unknown): StageRun {
-  const child = spawn(process.execPath, [path('stage.ts'), JSON.stringify(input)], {
+  const child = spawn(process.execPath, [...nodeFlags, path('stage.ts'), JSON.stringify(input)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
   });
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));

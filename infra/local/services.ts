@@ -9,6 +9,7 @@ import { systemPath as path } from './slurm-root.ts';
 import { slurmServices } from './slurm-services.ts';
 import { folders, localEnvironment, port, pythonEnvironment, type StackConfig } from './stack-config.ts';
 import { temporalBinary } from './temporal-binary.ts';
+import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
 export function services(config: StackConfig): Service[] {
   if (config.slurm !== undefined) return slurmServices(config);
@@ -92,8 +93,14 @@ function worker(config: StackConfig): Service {
     after: ['temporal', 'slurmrestd', 'teacher', ...nodes.map((node) => `slurmd-${node}`)],
     deadlineSeconds: 60,
     launch: () => ({
-      argv: [process.execPath, join(config.checkout, 'workers/main.ts')],
-      env: { PATH: path, HOME: where.local, ...localEnvironment(config), CRITIC_READY_FILE: where.workerReady },
+      argv: [process.execPath, ...nodeFlags, join(config.checkout, 'workers/main.ts')],
+      env: {
+        PATH: path,
+        HOME: where.local,
+        ...environment,
+        ...localEnvironment(config),
+        CRITIC_READY_FILE: where.workerReady,
+      },
       cwd: config.checkout,
     }),
     ready: async () => {

@@ -82,6 +82,6 @@ describe('a smaller copy', () => {
   });
 
   it('has a data URL', () => {
-    expect(dataUrl('webp', Buffer.from([1, 2, 3]))).toBe('data:image/webp;base64,AQID');
+    expect(dataUrl({ kind: 'webp', bytes: Buffer.from([1, 2, 3]) })).toBe('data:image/webp;base64,AQID');
   });
 });

@@ -33,16 +33,10 @@ function prepare(settings: Partial<SynthesisSettings>) {
   return { prepared: prepareQuestion(source, pair, 1), synthesis };
 }
 
-/** Kind and bytes of a data URL. */
-function read(url = ''): { kind: string; bytes: Buffer } {
-  const [, kind = '', base64 = ''] = /^data:image\/(\w+);base64,(.*)$/.exec(url) ?? [];
-  return { kind, bytes: Buffer.from(base64, 'base64') };
-}
-
 describe('the pictures of a question', () => {
   it('go as they are where the teacher sees all of them, and as JPEG of the size it sees where they are larger', async () => {
     const { prepared } = prepare({});
-    const [source, edited] = (await readPictures(folder, prepared.pictures)).map((url) => read(url));
+    const [source, edited] = await readPictures(folder, prepared.pictures);
     expect(source).toEqual({ kind: 'png', bytes: await readFile(join(folder, pair.source_image)) });
     expect(edited?.kind).toBe('jpeg');
     expect(await sharp(edited?.bytes).metadata()).toMatchObject({ format: 'jpeg', width: 768, height: 768 });
@@ -50,7 +44,7 @@ describe('the pictures of a question', () => {
 
   it('are none larger than 512 in low detail', async () => {
     const { prepared } = prepare({ detail: 'low' });
-    const [source, edited] = (await readPictures(folder, prepared.pictures)).map((url) => read(url));
+    const [source, edited] = await readPictures(folder, prepared.pictures);
     expect(source?.bytes).toEqual(small);
     expect(await sharp(edited?.bytes).metadata()).toMatchObject({ width: 512, height: 512 });
   });

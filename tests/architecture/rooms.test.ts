@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import * as z from 'zod';
+import { environment, nodeFlags } from '../../workers/process-settings.ts';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -40,6 +42,14 @@ describe('the rooms', () => {
       ...sources('workers'),
     ].filter((file) => readFileSync(root + file, 'utf8').includes('process.env'));
     expect(readers).toEqual(['workers/main.ts']);
+  });
+
+  it('starts the worker by npm as the local stack does', () => {
+    const { scripts } = z
+      .object({ scripts: z.record(z.string(), z.string()) })
+      .parse(JSON.parse(readFileSync(`${root}package.json`, 'utf8')));
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    expect(scripts['worker']).toBe([...variables, 'node', ...nodeFlags, 'workers/main.ts'].join(' '));
   });
 
   it('bundles the workflows without zod', async () => {
