@@ -17,6 +17,8 @@ export const synthesisCardSchema = z.object({
   kept: z.number(),
   kept_by_method: counts,
   rejected_answers_by_reason: counts,
+  /** Absent from cards of before it was counted. */
+  commonest_opening: z.object({ words: z.string(), count: z.number(), share: z.number() }).nullish(),
   tone_contradicts_score: z.number(),
   tokens: z.object({ input: z.number(), cached_input: z.number(), output: z.number() }),
   usd: z.number(),
@@ -64,6 +66,7 @@ export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys 
         ],
         ['Yield', `${number(synthesis.kept)} of ${number(synthesis.rows)} pairs (${yielded.toFixed(1)} %)`],
         ['Rejected answers', listed(synthesis.rejected_answers_by_reason)],
+        ['Commonest opening', opening(synthesis)],
         [
           'Tone against score',
           `${number(synthesis.tone_contradicts_score)} kept critiques praise a low score or blame a high one`,
@@ -84,6 +87,12 @@ export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys 
     'critiques are the teacher’s words.',
     '',
   ].join('\n');
+}
+
+/** How many critiques begin alike: a high share means a template. */
+function opening({ commonest_opening: found }: MixCard['synthesis']): string {
+  if (found === null || found === undefined) return 'unknown';
+  return `“${found.words} …”: ${number(found.count)} kept critiques (${(100 * found.share).toFixed(1)} %)`;
 }
 
 function methodRows(pairs: readonly Pair[], kept: Readonly<Record<string, number>>): string[][] {

@@ -10,7 +10,7 @@ import { openAiUrl } from './teacher-client.ts';
 /** Rises when the teacher is sent other pictures: 1, as they are; 2, scaled down to what it sees. */
 const imagesVersion = 2;
 /** Rises when the filter's rules change what they keep. */
-const filterVersion = 1;
+const filterVersion = 2;
 
 export interface TeacherIdentity {
   datasetKey: string;

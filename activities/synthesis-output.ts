@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { cost } from '../domain/budget.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
+import { commonestOpening } from '../domain/repetition.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { countReasons, type RowVerdict } from './synthesis-verdicts.ts';
 import { critiquePartsSchema } from './teacher-answer.ts';
@@ -68,6 +69,8 @@ function card(verdicts: readonly RowVerdict[], log: SynthesisLog, provenance: Pr
     set_aside: verdicts.length - kept.length,
     kept_by_method: tally(verdicts.flatMap(({ pair, kept: answer }) => (answer === undefined ? [] : [pair.method]))),
     rejected_answers_by_reason: countReasons(verdicts),
+    /** Texts can share a skeleton without being near-duplicates: reported, none is dropped for it. */
+    commonest_opening: commonestOpening(kept.map(({ critique }) => critique.alignment)) ?? null,
     tone_contradicts_score: kept.filter(({ tone }) => tone === 'contradicts').length,
     requests: log.counts,
     answers_by_api: answersByApi(log),

@@ -2,7 +2,7 @@
  * Health: what logged numbers and answers say about GRPO. It warns, it does not stop: single signals have false positives
  * on real runs, so a verdict of `sick` needs two of different kinds. Pure.
  */
-import { nearDuplicates } from './critique-filter.ts';
+import { nearDuplicates } from './repetition.ts';
 import type { MetricsRow } from './manifest.ts';
 import { mean } from './metrics.ts';
 import { movingMean } from './stitch.ts';

@@ -3,13 +3,15 @@
  * `<think>…</think><answer>X.XX</answer>`. Prints what is kept, each one that is dropped with its reason, and the near-duplicates.
  *
  * Published critiques are free text in paragraphs: the first three stand for alignment, fidelity and quality, the rest for
- * the overall part; where there are fewer, the last one stands for the missing parts too.
+ * the overall part; where there are fewer, the last one stands for the missing parts too. Paragraphs before one that opens by
+ * naming alignment are an introduction to it.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { judgeCritique, nearDuplicates } from '../../domain/critique-filter.ts';
+import { judgeCritique, namedFirst } from '../../domain/critique-filter.ts';
 import type { Critique } from '../../domain/prompt.ts';
+import { commonestOpening, nearDuplicates } from '../../domain/repetition.ts';
 import { parseAnswer } from '../../domain/score.ts';
 
 const recordSchema = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
@@ -36,6 +38,8 @@ for (const { id, text, score } of texts) {
   } else console.log(`line ${id}: ${verdict.reason}: …${excerpt(text, verdict.reason)}…`);
 }
 const duplicates = nearDuplicates(texts, nearDuplicate);
+const opening = commonestOpening(texts.map(({ text }) => text));
+if (opening) console.log(`commonest opening: "${opening.words} …", ${opening.count} of ${texts.length}`);
 console.log(
   `${texts.length} critiques: ${kept} kept, ${texts.length - kept} dropped; near-duplicates at ${nearDuplicate}: ` +
     `${duplicates.length}; tone against score, reported and kept: ${contradicting}`,
@@ -49,7 +53,12 @@ function readRecord(line: string, number: number): { id: string; text: string; s
 }
 
 function parts(text: string): Critique {
-  const paragraphs = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '');
+  const all = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== '');
+  const introduced = Math.max(
+    0,
+    all.findIndex((paragraph) => namedFirst(paragraph) === 'alignment'),
+  );
+  const paragraphs = [all.slice(0, introduced + 1).join(' '), ...all.slice(introduced + 1)];
   const part = (index: number) => paragraphs[Math.min(index, paragraphs.length - 1)] ?? '';
   const overall = paragraphs.length > 4 ? paragraphs.slice(3).join(' ') : part(3);
   return { alignment: part(0), fidelity: part(1), quality: part(2), overall };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DuplicateFinder } from '../../activities/duplicate-finder.ts';
-import { nearDuplicates } from '../../domain/critique-filter.ts';
+import { nearDuplicates } from '../../domain/repetition.ts';
 import { seededRandom } from '../../domain/seeded-random.ts';
 
 /** Texts of random words; every tenth repeats the one before it but for one word. */

@@ -122,6 +122,7 @@ describe('the mix', () => {
     }
     expect(card).toMatch(/^\| Teacher prompt \| teacher-v1, sha256 [0-9a-f]{64} \|$/m);
     expect(card).toMatch(/^\| Teacher \| gpt-4o-2024-08-06 at http:/m);
+    expect(card).toMatch(/^\| Commonest opening \| “the .* …”: 1 kept critiques \(16\.7 %\) \|$/m);
     expect(card).toMatch(/^\| Paid \| \$0\.\d\d: [\d,]+ tokens in/m);
   });
 

@@ -52,6 +52,19 @@ describe('a synthesis with a good teacher', () => {
     expect((await bench.card(artifact)).teacher.models_answering).toEqual({ 'scripted-1': rows });
   });
 
+  it('says in its card how many critiques open alike, and keeps them', async () => {
+    bench.teacher.script = ({ number, instruction }) => {
+      const own = goodCritique(instruction);
+      const alike = { ...own, alignment: `The edit follows all of it. ${own.alignment}` };
+      return { kind: 'completion', content: JSON.stringify(number % 4 === 0 ? alike : own) };
+    };
+    const card = await bench.card(await bench.run());
+    expect(card).toMatchObject({
+      kept: rows,
+      commonest_opening: { words: 'the edit follows all of', count: 5, share: 0.25 },
+    });
+  });
+
   it('is reused by the next run without a request, also with another budget and speed', async () => {
     const first = await bench.run();
     const again = await bench.run({ budget_usd: 1, concurrency: 2, requests_per_minute: 10 });

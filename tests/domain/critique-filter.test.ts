@@ -1,12 +1,6 @@
 /** Which critiques are learnt from. Sentences of our own; the published critiques are judged outside the repository. */
 import { describe, expect, it } from 'vitest';
-import {
-  type FilterVerdict,
-  judgeCritique,
-  nearDuplicates,
-  signature,
-  similarity,
-} from '../../domain/critique-filter.ts';
+import { type FilterVerdict, judgeCritique, namedFirst } from '../../domain/critique-filter.ts';
 import type { Critique } from '../../domain/prompt.ts';
 
 const critique: Critique = {
@@ -36,6 +30,9 @@ describe('judgeCritique keeps', () => {
       'a comparison that is no refusal',
       { overall: 'It is sorry work in the corners but fine in the middle of the image.' },
     ],
+    ['parts that open by naming their own aspect', { fidelity: `In terms of **fidelity**, ${critique.fidelity}` }],
+    ['an overall part that opens with any aspect', { overall: `The quality convinces. ${critique.overall}` }],
+    ['another aspect named later on', { fidelity: `${critique.fidelity} The quality is another matter.` }],
     ['accents in names', { alignment: 'The café is now in the style of Matisse and Gauguin, as was asked for.' }],
   ])('%s', (_name, change) => {
     expect(judge(change)).toEqual({ accepted: true, tone: 'agrees' });
@@ -49,6 +46,13 @@ describe('judgeCritique drops', () => {
     ['a refusal in the third person', { overall: 'As an AI, this cannot be seen by me.' }, 'refusal'],
     ['an empty part', { fidelity: '' }, 'empty-part'],
     ['a part of blanks', { quality: ' \n ' }, 'empty-part'],
+    ['fidelity told first', { alignment: `Fidelity is good here. ${critique.alignment}` }, 'wrong-order'],
+    [
+      'parts that are shifted by one',
+      { fidelity: `Regarding text alignment, ${critique.alignment}`, quality: critique.fidelity },
+      'wrong-order',
+    ],
+    ['a verdict on quality first', { alignment: `The overall quality is high. ${critique.quality}` }, 'wrong-order'],
     ['a quoted score', { overall: 'All in all this is a 3.5 edit.' }, 'quotes-score'],
     ['a quoted score at the end', { overall: 'All in all I would give it a 4.' }, 'quotes-score'],
     ['a range', { overall: 'All in all between 3-4 at best.' }, 'quotes-score'],
@@ -59,6 +63,7 @@ describe('judgeCritique drops', () => {
       { overall: 'It is good, as reflected in the provided scores.' },
       'quotes-score',
     ],
+    ['an appeal to a score', { overall: 'It is good, as indicated by the overall rating.' }, 'quotes-score'],
     ['talk of ratings that were given', { overall: 'It is consistent with the ratings given for it.' }, 'quotes-score'],
     ['talk of raters', { overall: 'It is what human raters would expect of it.' }, 'quotes-score'],
     [
@@ -104,33 +109,17 @@ describe('a tone that contradicts the score is reported and kept', () => {
   });
 });
 
-describe('near-duplicates', () => {
-  const text = Object.values(critique).join(' ');
-  const other =
-    'A lamp was put on the desk, yet its shadow falls towards the window and the wood under it has lost its grain.';
-
-  it('equal texts are 1, unrelated texts 0', () => {
-    expect(similarity(signature(text), signature(text))).toBe(1);
-    expect(similarity(signature(text), signature(other))).toBe(0);
-  });
-
-  it('the estimate is near the share of common shingles', () => {
-    const words = Array.from({ length: 80 }, (_, i) => 'abcdefgh'.charAt(i % 8).repeat(i + 1));
-    const [part, whole] = [words.slice(0, 60).join(' '), words.join(' ')];
-    // 60 shingles and 80, of which the two at the part's end are its own.
-    expect(Math.abs(similarity(signature(part), signature(whole)) - 58 / 82)).toBeLessThan(0.15);
-  });
-
-  it.each<[string, string[], string[]]>([
-    ['nothing to compare', [], []],
-    ['different texts', [text, other], []],
-    ['the later one of two equal texts goes', [text, other, text], ['2']],
-    ['all but the first of many', [text, text, text], ['1', '2']],
-    ['upper case and punctuation do not matter', [text, text.toUpperCase().replaceAll('.', '!')], ['1']],
-    ['one word more is a near-duplicate', [text, `${text} Indeed.`], ['1']],
-    ['half a text is none', [text, text.slice(0, text.length / 2)], []],
-  ])('%s', (_name, texts, expected) => {
-    const given = texts.map((one, i) => ({ id: String(i), text: one }));
-    expect(nearDuplicates(given, 0.9)).toEqual(expected);
+describe('the aspect that a text opens by naming', () => {
+  it.each([
+    ['In terms of fidelity, much is kept.', 'fidelity'],
+    ['The overall perceptual quality of the image is good.', 'quality'],
+    ['**Text alignment**: as asked.', 'alignment'],
+    ['From a quality perspective, it holds.', 'quality'],
+    ['Overall, the fidelity is good.', 'fidelity'],
+    ['The edit aligns with the instruction.', undefined],
+    ['The bus has a quality of its own.', undefined],
+    ['', undefined],
+  ])('%j: %s', (text, aspect) => {
+    expect(namedFirst(text)).toBe(aspect);
   });
 });
