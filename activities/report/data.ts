@@ -69,6 +69,8 @@ export interface ReportData {
   artifacts: ReportArtifact[];
   /** What was expected before anything was spent. */
   estimate: RunEstimate | undefined;
+  /** Requests to the teacher that were sent, perhaps paid, and brought nothing: pair, request key, USD at most. */
+  uncertain: { id: string; request: string; usd: number }[];
   facts: Fact[];
 }
 

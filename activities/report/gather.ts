@@ -17,9 +17,9 @@ import { readIfPresent } from '../durable-file.ts';
 import { readEvaluation } from '../evaluation/evaluation-file.ts';
 import { parseJson, type Prediction, readPredictions } from '../evaluation/predictions.ts';
 import type { ReportInput } from '../report.ts';
-import { cardName } from '../synthesis-output.ts';
 import type { Fact, Point, ReportArtifact, ReportData, Series } from './data.ts';
 import { loadSamples } from './samples.ts';
+import { readTeacher } from './teacher.ts';
 
 type Artifacts = ReportInput['artifacts'];
 type Manifests = Partial<Record<Stage, ArtifactManifest>>;
@@ -44,6 +44,7 @@ export async function gatherReport(
     predicted.push({ model, points: scatterPoints(last) });
   }
   const manifests = await manifestsOf(artifacts);
+  const teacher = await readTeacher(artifacts.synthesis);
   return {
     run: plan.run,
     recipe: plan.recipe,
@@ -62,11 +63,8 @@ export async function gatherReport(
     jobs,
     artifacts: artifactList(manifests, plan.run),
     estimate,
-    facts: [
-      ...recipeFacts(input),
-      ...(await teacherFacts(artifacts.synthesis)),
-      ...(await codeFacts(artifacts, manifests)),
-    ],
+    uncertain: teacher.uncertain,
+    facts: [...recipeFacts(input), ...teacher.facts, ...(await codeFacts(artifacts, manifests))],
   };
 }
 
@@ -139,28 +137,6 @@ function recipeFacts({ plan, artifacts }: ReportInput): Fact[] {
       `${grpo.steps} steps of ${grpo.prompts_per_step} prompts × ${grpo.generations} answers, learning rate ${grpo.learning_rate}, temperature ${grpo.temperature}, β ${grpo.beta}`,
     ],
     ['Reward', `${grpo.reward.shape}, ${weight}`],
-  ];
-}
-
-const cardSchema = z.looseObject({
-  teacher: z.looseObject({ model_asked: z.string(), models_answering: z.record(z.string(), z.number()) }),
-  prompt: z.looseObject({ version: z.string() }),
-  rows: z.number(),
-  kept: z.number(),
-  answers_by_api: z.object({ batch: z.number() }).exactOptional(),
-  usd_saved_by_batch: z.number().exactOptional(),
-});
-
-async function teacherFacts(synthesis: ArtifactRef | undefined): Promise<Fact[]> {
-  if (synthesis === undefined) return [];
-  const text = await readIfPresent(join(synthesis.path, cardName));
-  const card = cardSchema.safeParse(parseJson(text ?? ''));
-  if (!card.success) return [];
-  const { teacher, prompt, rows, kept, answers_by_api: answers, usd_saved_by_batch: saved = 0 } = card.data;
-  const answered = Object.keys(teacher.models_answering).join(', ');
-  return [
-    ['Teacher', `${answered || teacher.model_asked}, prompt ${prompt.version}: ${kept} of ${rows} critiques kept`],
-    ...(answers?.batch ? [['Batch API', `${answers.batch} answers, $${saved.toFixed(2)} saved`] satisfies Fact] : []),
   ];
 }
 

@@ -2,10 +2,12 @@
 import type { ReportArtifact, ReportData } from './data.ts';
 import { type Html, html } from './html.ts';
 
+const shownUncertain = 50;
+
 export function record(data: ReportData): Html {
   return html`<section>
       <h2>Jobs and cost</h2>
-      ${costFacts(data)}${estimateTable(data)}${jobTable(data)}
+      ${costFacts(data)}${estimateTable(data)}${uncertainTable(data)}${jobTable(data)}
     </section>
     <section>
       <h2>Provenance</h2>
@@ -50,6 +52,28 @@ function estimateTable({ estimate, artifacts }: ReportData): Html {
       Estimated before anything was spent: USD with one answer of usual length for each row, times from an earlier run
       of this recipe’s name. USD includes what earlier runs had paid for answers that are used here.
     </p>`;
+}
+
+/** Requests whose answer never came, each named, so that they can be found on the teacher's bill. */
+function uncertainTable({ uncertain }: ReportData): Html {
+  if (uncertain.length === 0) return html``;
+  const usd = (list: ReportData['uncertain']) => `$${list.reduce((all, one) => all + one.usd, 0).toFixed(4)}`;
+  const left = uncertain.slice(shownUncertain);
+  const rows = uncertain.slice(0, shownUncertain).map(
+    (one) =>
+      html`<tr>
+        <th scope="row">${one.id}</th>
+        <td class="left key">${one.request}</td>
+        <td>${usd([one])}</td>
+      </tr>`,
+  );
+  const rest =
+    left.length === 0 ? '' : ` ${left.length} more, of ${usd(left)}, are in the synthesis artifact’s card.json.`;
+  return html`<p class="note">
+      ${plural(uncertain.length, 'request')} to the teacher may have been paid for and brought nothing: in flight when a
+      worker died, or never answered. Up to ${usd(uncertain)}, counted as spent; each was asked again.${rest}
+    </p>
+    ${table(['Uncertain: pair', '<Request key', 'USD at most'], rows)}`;
 }
 
 function dollars(usd: number | undefined): string {

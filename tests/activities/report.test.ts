@@ -44,7 +44,7 @@ async function write(input: Partial<ReportInput>): Promise<WrittenReport & { pag
 }
 
 /** Everything a run has, with answers that try to get markup into the page. */
-async function wholeRun(): Promise<Partial<ReportInput>> {
+async function wholeRun(uncertain: unknown[] = []): Promise<Partial<ReportInput>> {
   const rows = (noise: number, seed: number) =>
     predictionsOf(pairs, noise, { seed, words: hostile, unreadableEvery: 19 });
   const steps = Array.from({ length: 12 }, (_, index) => ({
@@ -66,6 +66,7 @@ async function wholeRun(): Promise<Partial<ReportInput>> {
           prompt: { version: 'teacher-v1' },
           rows: 10,
           kept: 9,
+          uncertain_requests: uncertain,
         }),
       },
       cost: { usd: 0.5, input_tokens: 1000, output_tokens: 200 },
@@ -140,6 +141,19 @@ describe('writeReport', () => {
     expect(page).toContain('Estimated before anything was spent');
     for (const cell of ['$0.42', '$0.50', '1:00:00', 'unknown']) expect(page).toContain(`<td>${cell}</td>`);
     expect((await write({})).page).not.toContain('Estimated before');
+  });
+
+  it('names each request that may have been paid and brought nothing, fifty of them, and counts the rest', async () => {
+    const requests = Array.from({ length: 53 }, (_, i) => ({ id: `p${i}`, request: `key-${i}-end`, usd: 0.01 }));
+    const { page } = await write(await wholeRun(requests));
+    expect(page).toContain('53 requests to the teacher may have been paid for and brought nothing');
+    expect(page).toContain('Up to $0.5300');
+    expect(page.match(/key-\d+-end/g)).toEqual(requests.slice(0, 50).map(({ request }) => request));
+    expect(page).toContain('3 more, of $0.0300, are in the synthesis');
+    const one = await write({ ...(await wholeRun(requests.slice(0, 1))), plan: evaluationPlan('run-2') });
+    expect(one.page).toContain('1 request to the teacher may');
+    expect(one.page).not.toContain('more, of');
+    expect((await write(await wholeRun())).page).not.toContain('may have been paid');
   });
 
   it('escapes whatever a model or a dataset wrote', async () => {
