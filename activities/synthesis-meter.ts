@@ -68,7 +68,7 @@ export class SynthesisMeter {
       unit: 'rows',
       failed: this.#failed,
       usd: round.usd(),
-      ...(rate > 0 ? { etaSeconds: Math.round((round.total - this.#done) / rate) } : {}),
+      ...(rate > 0 ? { perMinute: rate * 60, etaSeconds: Math.round((round.total - this.#done) / rate) } : {}),
       ...(note === undefined ? {} : { note }),
     };
   }

@@ -139,7 +139,7 @@ function stageParts(stage: StageView, live: StageProgress | undefined, now: Date
 }
 
 function liveParts(live: StageProgress, withBar: boolean): string[] {
-  const { done, total, unit, loss, reward, responseLength, failed, usd, etaSeconds } = live;
+  const { done, total, unit, loss, reward, responseLength, failed, usd, perMinute, etaSeconds } = live;
   const parts: string[] = [];
   if (done !== undefined && total !== undefined) {
     const count = `${String(done).padStart(String(total).length)}/${total} ${unit ?? ''}`.trimEnd();
@@ -152,6 +152,7 @@ function liveParts(live: StageProgress, withBar: boolean): string[] {
   if (responseLength !== undefined) parts.push(`length ${responseLength.toFixed(1)}`);
   if (failed !== undefined && failed > 0) parts.push(`${failed} failed`);
   if (usd !== undefined) parts.push(`$${usd.toFixed(2)}`);
+  if (perMinute !== undefined && perMinute > 0) parts.push(`${perMinute.toFixed(perMinute < 10 ? 1 : 0)}/min`);
   if (etaSeconds !== undefined && etaSeconds > 0) parts.push(`ETA ${duration(etaSeconds)}`);
   return parts;
 }

@@ -11,6 +11,8 @@ export interface StageProgress {
   done?: number;
   total?: number;
   unit?: 'rows' | 'steps' | 'files';
+  /** Units a minute since the work began. */
+  perMinute?: number;
   etaSeconds?: number;
   jobId?: string;
   node?: string;

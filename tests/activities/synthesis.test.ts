@@ -48,7 +48,15 @@ describe('a synthesis with a good teacher', () => {
     expect(artifact.counts).toEqual({ rows, kept: rows, set_aside: 0, requests: rows, answers: rows });
     // 1,000 tokens at $2.50 and 100 at $10 a million.
     expect(artifact.cost.usd).toBeCloseTo(rows * 0.0035);
-    expect(environment.heartbeats.at(-1)).toMatchObject({ state: 'asking', done: rows, total: rows, unit: 'rows' });
+    expect(environment.heartbeats.at(-1)).toMatchObject({
+      state: 'asking',
+      done: rows,
+      total: rows,
+      unit: 'rows',
+      failed: 0,
+      usd: expect.closeTo(artifact.cost.usd ?? 0),
+      perMinute: expect.any(Number),
+    });
     expect((await bench.card(artifact)).teacher.models_answering).toEqual({ 'scripted-1': rows });
   });
 

@@ -38,7 +38,16 @@ const view: RunView = {
 };
 
 const progress: Record<string, StageProgress> = {
-  'synthesis-a1-make': { state: 'asking', done: 80, total: 160, unit: 'rows', usd: 0.27, failed: 1, etaSeconds: 61 },
+  'synthesis-a1-make': {
+    state: 'asking',
+    done: 80,
+    total: 160,
+    unit: 'rows',
+    usd: 0.27,
+    failed: 1,
+    perMinute: 78.7,
+    etaSeconds: 61,
+  },
   'grpo-a2-watch': {
     state: 'RUNNING',
     done: 26,
@@ -56,7 +65,7 @@ describe('a run in a TTY', () => {
     expect(renderRunView(view, progress, now, plain)).toEqual([
       'run demo-20261123-190000  running',
       '↺ dataset       reused',
-      '▶ synthesis     ████████░░░░░░░░  80/160 rows  1 failed  $0.27  ETA 1:01  1:00',
+      '▶ synthesis     ████████░░░░░░░░  80/160 rows  1 failed  $0.27  79/min  ETA 1:01  1:00',
       '✓ sft           job 42  1:41',
       '▶ grpo          ███████░░░░░░░░░ 26/60 steps  reward 1.412  length 43.1  ETA 1:12  job 45  attempt 2  2:00  on c1',
       '▶ predict-base  job 41  PENDING  Resources',
@@ -93,7 +102,7 @@ describe('a run in a log', () => {
     const first = describeChanges(nothingTold, view, progress, now);
     expect(first.lines).toEqual([
       '19:10:00 ↺ dataset  reused',
-      '19:10:00 ▶ synthesis  80/160 rows  1 failed  $0.27  ETA 1:01  1:00',
+      '19:10:00 ▶ synthesis  80/160 rows  1 failed  $0.27  79/min  ETA 1:01  1:00',
       '19:10:00 ✓ sft  job 42  1:41',
       '19:10:00 ▶ grpo  26/60 steps  reward 1.412  length 43.1  ETA 1:12  job 45  attempt 2  2:00  on c1',
       '19:10:00 ▶ predict-base  job 41  PENDING  Resources',
