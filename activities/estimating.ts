@@ -30,6 +30,7 @@ import { readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { translated } from './failure.ts';
 import { heartbeating } from './heartbeating.ts';
 import { hashImports, type PreparedRun } from './imports.ts';
+import { type PixelLimits, readPixelLimits } from './record-lengths.ts';
 import { mixIngredients, promptsIngredients } from './records.ts';
 import { answersIngredients, synthesisIngredients, type TeacherIdentity, teacherUrl } from './synthesis-keys.ts';
 import { SynthesisLog } from './synthesis-log.ts';
@@ -64,11 +65,12 @@ export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm
           baseUrl: teacherUrl(deps.llm.baseUrl),
           settings: recipe.synthesis,
         };
+        const pixels = await readPixelLimits(recipe);
         const estimate: RunEstimate = {
           schema: 1,
           recipe: recipe.name,
           dataset: dataset.counts,
-          stages: await estimateStages({ store, recipe, dataset, teacher, ...found }),
+          stages: await estimateStages({ store, recipe, dataset, teacher, pixels, ...found }),
         };
         if (imported !== null) {
           const path = join(paths.run(store.root, plan.run), estimateName);
@@ -87,6 +89,7 @@ interface Known {
   teacher: TeacherIdentity;
   baseModel: string;
   trainer: string;
+  pixels: PixelLimits;
 }
 
 async function estimateStages(known: Known): Promise<StageEstimate[]> {
@@ -109,7 +112,7 @@ async function estimateStages(known: Known): Promise<StageEstimate[]> {
 }
 
 /** Keys of all artifacts that follow from the recipe, as the stages will compute them. */
-function stageKeys({ recipe, dataset, teacher, baseModel, trainer }: Known): Partial<Record<Stage, string>> {
+function stageKeys({ recipe, dataset, teacher, baseModel, trainer, pixels }: Known): Partial<Record<Stage, string>> {
   const job = (stage: JobStage, model: string, inputs: Record<string, string>) =>
     artifactKey(
       stage,
@@ -118,7 +121,7 @@ function stageKeys({ recipe, dataset, teacher, baseModel, trainer }: Known): Par
   const data = dataset.key;
   const synthesis = artifactKey('synthesis', synthesisIngredients(teacher));
   const prompts = artifactKey('prompts', promptsIngredients(recipe, data));
-  const mix = artifactKey('mix', mixIngredients(recipe, data, synthesis));
+  const mix = artifactKey('mix', mixIngredients(recipe, data, synthesis, pixels));
   const sft = job('sft', baseModel, { mix, dataset: data });
   const grpo = job('grpo', sft, { prompts, dataset: data });
   const predict = (stage: JobStage, model: string) => job(stage, model, { prompts, dataset: data });

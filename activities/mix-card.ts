@@ -28,7 +28,7 @@ export interface MixCard {
   recipe: Pick<Recipe, 'name' | 'prompt' | 'mix' | 'seed' | 'sft'>;
   pairs: readonly Pair[];
   synthesis: z.output<typeof synthesisCardSchema>;
-  /** Of records: `reasoning`, `direct`, `records`, `longest_tokens`, `mean_tokens`. */
+  /** Of records: `reasoning`, `direct`, `records`, `longest_tokens`, `p95_tokens`, `mean_tokens`. */
   counts: Readonly<Record<string, number>>;
   keys: { dataset: string; synthesis: string };
 }
@@ -52,7 +52,7 @@ export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys 
         ],
         [
           'Length',
-          `estimated ${number(records['mean_tokens'])} tokens on average, longest ${number(records['longest_tokens'])}; cut off at ${number(recipe.sft.cutoff_len)}`,
+          `estimated ${number(records['mean_tokens'])} tokens on average, 95 % within ${number(records['p95_tokens'])}, longest ${number(records['longest_tokens'])}; cut off at ${number(recipe.sft.cutoff_len)}`,
         ],
         ['Critic prompt', recipe.prompt],
         [

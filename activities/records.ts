@@ -25,7 +25,7 @@ import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import { splits } from './dataset-rows.ts';
 import { translated } from './failure.ts';
 import { renderMixCard, synthesisCardSchema } from './mix-card.ts';
-import { RecordLengths } from './record-lengths.ts';
+import { lengthStatistics, type PixelLimits, readPixelLimits, RecordLengths } from './record-lengths.ts';
 import { cardName, critiqueRowSchema, critiquesName } from './synthesis-output.ts';
 import { tryFolder } from './try-folder.ts';
 
@@ -88,13 +88,14 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
     async mixRecords(input: { plan: RunPlan; dataset: ArtifactRef; synthesis: ArtifactRef }): Promise<ArtifactRef> {
       const { plan, dataset, synthesis } = input;
       return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
-        const ingredients = mixIngredients(plan.recipe, dataset.key, synthesis.key);
+        const limits = await readPixelLimits(plan.recipe);
+        const ingredients = mixIngredients(plan.recipe, dataset.key, synthesis.key, limits);
         const { key, artifact } = await store.find('mix', ingredients);
         if (artifact !== undefined) {
           refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');
           return artifact;
         }
-        const { records, counts, pairs } = await makeRecords(plan.recipe, dataset, synthesis);
+        const { records, counts, pairs } = await makeRecords(plan.recipe, dataset, synthesis, limits);
         const from = await tryFolder(store, 'mix', key);
         await writeFile(
           join(from, 'train.json'),
@@ -112,29 +113,30 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
 }
 
 /** Records in the seeded order, and counts. Only pairs with a kept critique take part, in both forms. */
-async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef) {
+async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef, limits: PixelLimits) {
   const pairs = await readDatasetPairs(dataset);
   const byId = new Map(pairs.map((pair) => [pair.id, pair]));
   const critiques = await readCritiques(synthesis);
-  const lengths = new RecordLengths(await readImageSizes(dataset.path), recipe.sft.llamafactory);
+  const lengths = new RecordLengths(await readImageSizes(dataset.path), limits);
   const records: SharegptRecord[] = [];
   let longest = { tokens: 0, id: '' };
-  let total = 0;
+  const tokens: number[] = [];
   let reasoning = 0;
   for (const item of mixOrder([...critiques.keys()], recipe.mix.direct_per_reasoning, recipe.seed)) {
     const record = makeRecord(recipe.prompt, item, byId.get(item.pairId), critiques.get(item.pairId));
-    const tokens = lengths.estimate(record);
+    const length = lengths.estimate(record);
     records.push(record);
-    total += tokens;
+    tokens.push(length);
     if (item.form === 'reasoning') reasoning += 1;
-    if (tokens > longest.tokens) longest = { tokens, id: item.pairId };
+    if (length > longest.tokens) longest = { tokens: length, id: item.pairId };
     Context.current().heartbeat({ state: 'mixing', done: records.length, unit: 'rows' });
     Context.current().cancellationSignal.throwIfAborted();
   }
   refuseTooLong(longest.tokens, recipe.sft.cutoff_len, `, pair "${longest.id}"`);
-  const mean = records.length === 0 ? 0 : Math.round(total / records.length);
-  const counts = { reasoning, direct: records.length - reasoning, records: records.length };
-  return { records, pairs, counts: { ...counts, longest_tokens: longest.tokens, mean_tokens: mean } };
+  const { mean, p95 } = lengthStatistics(tokens);
+  const forms = { reasoning, direct: records.length - reasoning, records: records.length };
+  const counts = { ...forms, longest_tokens: longest.tokens, p95_tokens: p95, mean_tokens: mean };
+  return { records, pairs, counts };
 }
 
 /** One record: a mark for each image, the prompt of this form, the answer of this form. */
@@ -180,10 +182,15 @@ async function readCritiques(synthesis: ArtifactRef): Promise<Map<string, Critiq
   return new Map(rows.map(({ id, critique }) => [id, critique]));
 }
 
-/** What determines the mix. `cutoff_len` does not: it only refuses. */
-export function mixIngredients(recipe: Recipe, dataset: string, synthesis: string): Record<string, unknown> {
+/** What determines the mix. `cutoff_len` does not: it only refuses. The pixel limits are in the lengths that it refuses by. */
+export function mixIngredients(
+  recipe: Recipe,
+  dataset: string,
+  synthesis: string,
+  pixels: PixelLimits,
+): Record<string, unknown> {
   const { seed, mix, prompt } = recipe;
-  return { dataset, synthesis, prompt: promptIngredients(prompt), mix, seed };
+  return { dataset, synthesis, prompt: promptIngredients(prompt), mix, pixels, seed };
 }
 
 /** What determines the prompts. */

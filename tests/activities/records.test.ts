@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { createRecordActivities } from '../../activities/records.ts';
-import { qwenImageTokens } from '../../activities/record-lengths.ts';
+import { lengthStatistics, qwenImageTokens, readPixelLimits } from '../../activities/record-lengths.ts';
 import type { RunPlan } from '../../domain/plan.ts';
-import { activityEnvironment, inActivity, makePlan, rejection } from './fixtures.ts';
+import { activityEnvironment, inActivity, makePlan, rejection, temporaryFolder } from './fixtures.ts';
 import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
 
 let bench: SynthesisBench;
@@ -120,6 +120,9 @@ describe('the mix', () => {
     ]) {
       expect(card).toContain(`${line}\n`);
     }
+    expect(card).toMatch(
+      /^\| Length \| estimated \d+ tokens on average, 95 % within \d+, longest \d+; cut off at 4,096 \|$/m,
+    );
     expect(card).toMatch(/^\| Teacher prompt \| teacher-v1, sha256 [0-9a-f]{64} \|$/m);
     expect(card).toMatch(/^\| Teacher \| gpt-4o-2024-08-06 at http:/m);
     expect(card).toMatch(/^\| Commonest opening \| “the .* …”: 1 kept critiques \(16\.7 %\) \|$/m);
@@ -183,11 +186,62 @@ describe('the mix', () => {
 
 describe('tokens of an image in Qwen2.5-VL', () => {
   it.each([
-    [56, 56, 768 * 768, 4],
-    [10, 10, 768 * 768, 1],
-    [1024, 1024, 1024 * 1024, 37 * 37],
-    [2048, 1024, 768 * 768, 39 * 19],
-  ])('are, for %d x %d within %d pixels, %d', (width, height, maxPixels, tokens) => {
-    expect(qwenImageTokens(width, height, maxPixels)).toBe(tokens);
+    [56, 56, 784, 768 * 768, 4],
+    [10, 10, 784, 768 * 768, 1],
+    [256, 256, 512 * 512, 1024 * 1024, 18 * 18],
+    [1024, 1024, 784, 1024 * 1024, 37 * 37],
+    [2048, 1024, 784, 768 * 768, 39 * 19],
+  ])('are, for %d x %d within %d to %d pixels, %d', (width, height, min, max, tokens) => {
+    expect(qwenImageTokens(width, height, { min, max })).toBe(tokens);
+  });
+});
+
+describe('pixel limits', () => {
+  const limits = async (config: string | undefined, keys: Record<string, string | number> = {}) => {
+    const model = await temporaryFolder();
+    if (config !== undefined) await writeFile(join(model, 'preprocessor_config.json'), config);
+    const { recipe } = planWith();
+    return readPixelLimits({ ...recipe, base_model: model, sft: { ...recipe.sft, llamafactory: keys } });
+  };
+
+  it.each([
+    ['are Qwen’s where the model names none', undefined, {}, { min: 3136, max: 1_003_520 }],
+    [
+      'are the model’s',
+      '{"min_pixels":784,"max_pixels":50176,"size":{"shortest_edge":1}}',
+      {},
+      { min: 784, max: 50_176 },
+    ],
+    ['may be in its sizes', '{"size":{"shortest_edge":784,"longest_edge":50176}}', {}, { min: 784, max: 50_176 }],
+    [
+      'are the recipe’s before all',
+      '{"max_pixels":5}',
+      { image_min_pixels: 262_144, image_max_pixels: '1048576' },
+      { min: 262_144, max: 1_048_576 },
+    ],
+  ])('%s', async (_name, config, keys, expected) => {
+    expect(await limits(config, keys)).toEqual(expected);
+  });
+
+  it('that cannot be read are a bad configuration', async () => {
+    expect(await rejection(limits('{"max_pixels":'))).toMatchObject({ type: 'ConfigInvalid', nonRetryable: true });
+  });
+
+  it('decide how long records are, and are in the key of the mix', async () => {
+    const withLimit = (pixels: number) =>
+      mix(planWith((recipe) => ({ ...recipe, sft: { ...recipe.sft, llamafactory: { image_min_pixels: pixels } } })));
+    const [usual, larger] = [await withLimit(3136), await withLimit(280 * 280)];
+    expect((larger.counts['longest_tokens'] ?? 0) - (usual.counts['longest_tokens'] ?? 0)).toBe(2 * (100 - 4));
+    expect(larger.key).not.toBe(usual.key);
+  });
+});
+
+describe('lengths of records', () => {
+  it.each([
+    ['of none', [], { mean: 0, p95: 0, longest: 0 }],
+    ['of one', [7], { mean: 7, p95: 7, longest: 7 }],
+    ['of twenty', Array.from({ length: 20 }, (_, i) => 20 - i), { mean: 11, p95: 19, longest: 20 }],
+  ])('%s', (_name, tokens, expected) => {
+    expect(lengthStatistics(tokens)).toEqual(expected);
   });
 });
