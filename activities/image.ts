@@ -41,12 +41,14 @@ export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: st
   if (bytes.length === 0) return { fault: 'an empty file' };
   const read = await attempt(() => sharp(bytes, strict).metadata());
   if (read === undefined) return { fault: 'no PNG, JPEG or WebP with a whole header' };
-  const { format, width, height } = read;
+  const { format, width, height, pages = 1 } = read;
   const kind = kinds.find((one) => one === format);
   if (kind === undefined) return { fault: `no PNG, JPEG or WebP but "${format}"` };
   if (width * height > maxPixels) {
     return { fault: `a ${kind.toUpperCase()} of ${width} x ${height} pixels, more than ${maxPixels / 1e6} million` };
   }
+  // The API refuses animations, and a critic would see the first frame alone.
+  if (pages > 1) return { fault: `a ${kind.toUpperCase()} of ${pages} frames` };
   return { kind, width, height };
 }
 

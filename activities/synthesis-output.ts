@@ -15,10 +15,11 @@ import { critiquePartsSchema } from './teacher-answer.ts';
 export const critiquesName = 'critiques.jsonl';
 export const cardName = 'card.json';
 
-/** A line of `critiques.jsonl`. `input_tokens` includes `cached_input_tokens`. */
+/** A line of `critiques.jsonl`. `tone`: against the score, by words of praise and blame, for people to look at. `input_tokens` includes `cached_input_tokens`. */
 export const critiqueRowSchema = z.object({
   id: z.string(),
   critique: critiquePartsSchema,
+  tone: z.enum(['agrees', 'contradicts']),
   model: z.string(),
   usage: z.object({ input_tokens: z.int(), cached_input_tokens: z.int(), output_tokens: z.int() }),
 });
@@ -40,7 +41,7 @@ export async function writeOutput(
     if (answer === undefined) return [];
     const { input, cachedInput, output } = answer.usage;
     const usage = { input_tokens: input, cached_input_tokens: cachedInput, output_tokens: output };
-    return [{ id: pair.id, critique: answer.critique, model: answer.model, usage }];
+    return [{ id: pair.id, critique: answer.critique, tone: answer.tone, model: answer.model, usage }];
   });
   const setAside = verdicts.flatMap(({ pair, kept: answer, rejections }) =>
     answer === undefined ? [{ id: pair.id, tries: rejections }] : [],

@@ -17,6 +17,10 @@ const pictures = {
   lossless: await noise(120, 80).webp({ lossless: true }).toBuffer(),
 };
 
+const animation = await sharp([pictures.png, pictures.interlaced], { join: { animated: true } })
+  .webp()
+  .toBuffer();
+
 /** Header and pixels: undefined, or what is wrong. */
 async function faultOf(bytes: Buffer): Promise<string | undefined> {
   const facts = await readImage(bytes);
@@ -48,6 +52,7 @@ describe('an image', () => {
       'a PNG that is cut off or damaged',
     ],
     ['pixels that are no deflate stream', pngOf(8, 8, Buffer.from('hello')), 'a PNG that is cut off or damaged'],
+    ['an animation', animation, 'a WEBP of 2 frames'],
     ['no height', pngOf(8, 0, deflateSync(Buffer.alloc(9))), 'no PNG, JPEG or WebP with a whole header'],
     [
       'a decompression bomb',

@@ -2,6 +2,7 @@ import { appendFile, chmod, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { CancelledFailure } from '@temporalio/activity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { critiqueRowSchema } from '../../activities/synthesis-output.ts';
 import { activityEnvironment, rejection } from './fixtures.ts';
 import { goodCritique } from './scripted-teacher.ts';
 import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
@@ -71,6 +72,21 @@ describe('a synthesis with a good teacher', () => {
       kept: rows,
       commonest_opening: { words: 'the edit follows all of', count: 5, share: 0.25 },
     });
+  });
+
+  it('marks a critique whose tone contradicts the score, and keeps it', async () => {
+    bench.teacher.script = ({ instruction }) => {
+      const own = goodCritique(instruction);
+      // p0 has the lowest score.
+      const overall = instruction.includes('number 0 ') ? `It is excellent and flawless. ${own.overall}` : own.overall;
+      return { kind: 'completion', content: JSON.stringify({ ...own, overall }) };
+    };
+    const artifact = await bench.run();
+    const critiques = (await readJsonLines(join(artifact.path, 'critiques.jsonl'))).map((row) =>
+      critiqueRowSchema.parse(row),
+    );
+    expect(critiques.filter(({ tone }) => tone === 'contradicts').map(({ id }) => id)).toEqual(['p0']);
+    expect(await bench.card(artifact)).toMatchObject({ kept: rows, tone_contradicts_score: 1 });
   });
 
   it('is reused by the next run without a request, also with another budget and speed', async () => {
