@@ -7,9 +7,9 @@
  * bomb is refused by its header. JPEG and WebP have no checksum: a flipped bit within their pixels goes unseen. Pixels are
  * taken as stored, like the trainer does: an EXIF orientation turns nothing.
  */
+import pLimit from 'p-limit';
 import sharp from 'sharp';
 import type { Size } from '../domain/tokens.ts';
-import { Slots } from './slots.ts';
 
 export type ImageKind = 'png' | 'jpeg' | 'webp';
 export type ImageFacts = Size & { kind: ImageKind };
@@ -34,7 +34,7 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['VipsForeignLoadPngBuffer', 'VipsForeignLoadJpegBuffer', 'VipsForeignLoadWebpBuffer'],
 });
-const large = new Slots(1);
+const large = pLimit(1);
 
 /** Kind and size by the header, or a fragment on what is wrong: "a PNG of 30000 x 30000 pixels, …". Decodes no pixels. */
 export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: string }> {
@@ -91,7 +91,7 @@ export function dataUrlStart(kind: ImageKind): string {
 }
 
 function gated<T>(pixels: number, work: () => Promise<T>): Promise<T> {
-  return pixels > largePixels ? large.run(work) : work();
+  return pixels > largePixels ? large(work) : work();
 }
 
 /**
