@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
+import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import type { Pair } from '../../domain/manifest.ts';
@@ -129,4 +130,9 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('expected a rejection');
+}
+
+/** Pauses the activity of this environment, as an operator does: it arrives as a cancellation that is none. */
+export function pause({ env }: ReturnType<typeof activityEnvironment>): void {
+  env.cancel('CANCELLED', new ActivityCancellationDetails({ paused: true }));
 }

@@ -2,6 +2,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as z from 'zod';
+import { ScriptedBatches } from './scripted-batches.ts';
+import { completion, type Completion, instructionIn } from './scripted-completion.ts';
 
 /** What to do with the `number`-th request (from 1) about pair `id`; undefined: a good answer. */
 export type Script = (request: Seen) => Behaviour | undefined;
@@ -18,7 +20,7 @@ export interface Seen {
 
 export type Behaviour =
   | { kind: 'status'; status: number; code?: string | number; param?: string; headers?: Record<string, string> }
-  | { kind: 'completion'; content?: string | null; finish?: string; refusal?: string; usage?: boolean }
+  | ({ kind: 'completion' } & Completion)
   | { kind: 'body'; text: string }
   | { kind: 'cut' | 'reset' | 'silence' | 'hang-body' };
 
@@ -31,6 +33,8 @@ const bodySchema = z.object({
 
 export class ScriptedTeacher {
   readonly requests: Seen[] = [];
+  /** The same server's files and batches. */
+  readonly batches = new ScriptedBatches();
   script: Script = () => undefined;
   /** Milliseconds before each answer. */
   latencyMs = 0;
@@ -61,10 +65,11 @@ export class ScriptedTeacher {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (/^\/v1\/(files|batches)/.test(request.url ?? '')) return this.batches.handle(request, response);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const body = bodySchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
-    const instruction = /make the circle number \d+ blue/.exec(JSON.stringify(body.messages))?.[0] ?? '';
+    const instruction = instructionIn(body.messages);
     const ofRow = this.requests.filter((seen) => seen.instruction === instruction).length + 1;
     const key = request.headers['idempotency-key'];
     const seen = { number: this.requests.length + 1, ofRow, instruction, key: String(key), body };
@@ -86,14 +91,14 @@ function behave(response: ServerResponse, seen: Seen, behaviour: Behaviour): voi
       return;
     }
     case 'completion':
-      send(response, 200, completion(seen, behaviour));
+      send(response, 200, completion(seen.instruction, behaviour));
       return;
     case 'body':
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(behaviour.text);
       return;
     case 'cut':
     case 'hang-body': {
-      const text = JSON.stringify(completion(seen, {}));
+      const text = JSON.stringify(completion(seen.instruction, {}));
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': text.length });
       response.write(text.slice(0, text.length / 2), () => {
         if (behaviour.kind === 'cut') response.destroy();
@@ -105,41 +110,6 @@ function behave(response: ServerResponse, seen: Seen, behaviour: Behaviour): voi
       return;
     case 'silence':
   }
-}
-
-function completion(
-  seen: Seen,
-  answer: { content?: string | null; finish?: string; refusal?: string; usage?: boolean },
-) {
-  const content = answer.content === undefined ? JSON.stringify(goodCritique(seen.instruction)) : answer.content;
-  return {
-    id: 'x',
-    object: 'chat.completion',
-    created: 0,
-    model: 'scripted-1',
-    choices: [
-      {
-        index: 0,
-        finish_reason: answer.finish ?? 'stop',
-        message: { role: 'assistant', content, refusal: answer.refusal ?? null },
-      },
-    ],
-    ...(answer.usage === false ? {} : { usage: { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 } }),
-  };
-}
-
-/** Passes the default filter: 80 words and more, English enough, no digits; every instruction has its own words. */
-export function goodCritique(instruction: string) {
-  const own = (part: string) =>
-    Array.from({ length: 12 }, (_, index) => `the ${part}${letters(instruction)}word${letters(String(index))}`).join(
-      ' ',
-    );
-  return { alignment: own('a'), fidelity: own('f'), quality: own('q'), overall: own('o') };
-}
-
-/** Digits become letters: a critique must not hold any. */
-function letters(text: string): string {
-  return text.replace(/[^A-Za-z0-9]/g, '').replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)));
 }
 
 function send(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {

@@ -1,5 +1,5 @@
 /** Fixtures of the synthesis tests: a published dataset, a scripted teacher, a key file, and the stage run as an activity. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ArtifactStore } from '../../activities/artifact-store.ts';
@@ -10,6 +10,15 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { activityEnvironment, inActivity, makePairs, makePlan, temporaryFolder, writeDataset } from './fixtures.ts';
 import { ScriptedTeacher } from './scripted-teacher.ts';
+
+/** Settings of a synthesis by batches that looks at them every few milliseconds. */
+export function batchSettings(batch: Partial<SynthesisSettings['batch']> = {}): Partial<SynthesisSettings> {
+  const usual = { queued_tokens: 1e9, requests_per_batch: 50_000, shard_bytes: 2e8, completion_window: '24h' as const };
+  return { api: 'batch', batch: { ...usual, poll_seconds: 0.02, ...batch } };
+}
+
+/** Patience of a test's stage. */
+export const pace = { retryBaseMs: 5, denyMs: 50 };
 
 export class SynthesisBench {
   readonly store: ArtifactStore;
@@ -41,7 +50,7 @@ export class SynthesisBench {
   /** Runs the stage once, with fast backoff. `baseUrl`: another address than the scripted teacher's. */
   run(settings: Partial<SynthesisSettings> = {}, environment = activityEnvironment()): Promise<ArtifactRef> {
     const llm = { baseUrl: this.teacher.baseUrl, apiKeyFile: this.keyFile };
-    const stage = createSynthesisActivities({ store: this.store, llm }, { retryBaseMs: 5, denyMs: 50 });
+    const stage = createSynthesisActivities({ store: this.store, llm }, pace);
     const plan = makePlan(this.folder, settings);
     return inActivity(environment.env, () => stage.synthesizeCritiques({ plan, dataset: this.dataset }));
   }
@@ -49,6 +58,15 @@ export class SynthesisBench {
   async keptIds(artifact: ArtifactRef): Promise<string[]> {
     const rows = await readJsonLines(join(artifact.path, 'critiques.jsonl'));
     return rows.map((row) => critiqueRowSchema.parse(row).id);
+  }
+
+  /** Folder of the one log of answers in the store. */
+  async answersFolder(): Promise<string> {
+    const root = join(this.store.root, 'partial', 'synthesis');
+    for (const key of await readdir(root)) {
+      if ((await readdir(join(root, key))).includes('answers.jsonl')) return join(root, key);
+    }
+    throw new Error('there is no log');
   }
 
   /** Ids p0 … p<n-1>, the train split in the dataset's order. */

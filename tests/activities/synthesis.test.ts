@@ -4,7 +4,7 @@ import { CancelledFailure } from '@temporalio/activity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { critiqueRowSchema } from '../../activities/synthesis-output.ts';
 import { activityEnvironment, rejection } from './fixtures.ts';
-import { goodCritique } from './scripted-teacher.ts';
+import { goodCritique } from './scripted-completion.ts';
 import { readJsonLines, SynthesisBench } from './synthesis-fixtures.ts';
 
 const rows = 20;
