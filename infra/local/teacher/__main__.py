@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+from .batches import BatchFaults
 from .faults import FaultPicker, parse_shares
 from .limits import Limits
 from .server import Settings, make_server
@@ -24,6 +25,10 @@ def main() -> int:
     parser.add_argument("--latency-seconds", type=float, default=0.0, help="added to every answer")
     parser.add_argument("--requests-per-minute", type=int, default=10_000)
     parser.add_argument("--tokens-per-minute", type=int, default=30_000_000)
+    parser.add_argument("--batch-seconds", type=float, default=0.0, help="how long a batch takes, at least")
+    parser.add_argument("--batch-queue-tokens", type=int, help="prompt tokens in all batches at once; more fails one")
+    parser.add_argument("--batch-expire-after", type=int, metavar="ROWS", help="every batch expires after these rows")
+    parser.add_argument("--batch-fail", metavar="CODE", help="every batch fails its validation with this code")
     parser.add_argument("--journal", type=Path, help="append a JSON line for each request: what was asked and charged")
     given = parser.parse_args()
     try:
@@ -34,6 +39,12 @@ def main() -> int:
             retry_after=given.retry_after,
             slow_seconds=given.slow_seconds,
             latency_seconds=given.latency_seconds,
+            batches=BatchFaults(
+                seconds=given.batch_seconds,
+                queue_tokens=given.batch_queue_tokens,
+                expire_after=given.batch_expire_after,
+                fail_code=given.batch_fail,
+            ),
             journal=given.journal,
         )
         server = make_server(given.host, given.port, settings)

@@ -1,4 +1,4 @@
-"""Server: /v1/chat/completions, /v1/models and /healthz, one thread a connection.
+"""Server: /v1/chat/completions, /v1/files, /v1/batches, /v1/models and /healthz, one thread a connection.
 
 Every answer says what it is: `model` is `stand-in-teacher` whatever was asked for, `system_fingerprint` is
 `fp_offline_stand_in`.
@@ -8,26 +8,30 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from .answer import write_critique
+from .batches import Batches, BatchFaults
+from .completion import MODEL, make_completion
 from .faults import FaultPicker
+from .files import Files, NotFoundError
 from .limits import Limits
 from .request import BadRequestError, Question, read_question
 
-MODEL = "stand-in-teacher"
-FINGERPRINT = "fp_offline_stand_in"
 MAX_BODY = 64 * 1024 * 1024
+#: A batch's file may have 200 MB; the rest is its multipart frame.
+MAX_FILE = 201_000_000
 #: How long a request that is never answered is held, if the caller does not give up before.
 SILENCE_SECONDS = 3600.0
 
 
 @dataclass
 class Settings:
-    """What the server needs to know. `journal` gets one JSON line for each chat request."""
+    """What the server needs to know. `journal` gets one JSON line for each chat request and each line of a batch."""
 
     key: str
     faults: FaultPicker
@@ -35,6 +39,7 @@ class Settings:
     retry_after: float = 1.0
     slow_seconds: float = 5.0
     latency_seconds: float = 0.0
+    batches: BatchFaults = field(default_factory=BatchFaults)
     journal: Path | None = None
     journal_lock: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -48,7 +53,16 @@ class TeacherServer(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], settings: Settings) -> None:
         self.settings = settings
+        self.files = Files()
+        self.batches = Batches(self.files, settings.batches, settings.faults, settings.stopping, self.note)
         super().__init__(address, Handler)
+
+    def note(self, line: dict[str, Any]) -> None:
+        """One line of the journal, if there is one."""
+        if self.settings.journal is None:
+            return
+        with self.settings.journal_lock, self.settings.journal.open("a") as file:
+            file.write(json.dumps({"time": time.time()} | line) + "\n")
 
     def shutdown(self) -> None:
         """Also ends requests that are held on purpose."""
@@ -71,35 +85,76 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Health and the list of models."""
-        if self.path == "/healthz":
-            self._send(200, {"status": "ok", "stand_in": True})
-        elif not self._authorised():
-            return
-        elif self.path == "/v1/models":
-            model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "offline stand-in"}
-            self._send(200, {"object": "list", "data": [model]})
-        else:
-            self._send_error(404, "not_found", f"no such path: {self.path}")
+        """Health, the list of models, files and batches."""
+        where = urlsplit(self.path)
+        if where.path == "/healthz":
+            return self._send(200, {"status": "ok", "stand_in": True})
+        if not self._authorised():
+            return None
+        query = {name: values[0] for name, values in parse_qs(where.query).items()}
+        match where.path.removeprefix("/v1/").split("/"):
+            case ["models"]:
+                model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "offline stand-in"}
+                return self._send(200, {"object": "list", "data": [model]})
+            case ["files"]:
+                return self._found(lambda: self.server.files.page(query))
+            case ["files", name]:
+                return self._found(lambda: self.server.files.get(name).shown())
+            case ["files", name, "content"]:
+                return self._found(lambda: self.server.files.get(name).content)
+            case ["batches"]:
+                return self._found(lambda: self.server.batches.page(query))
+            case ["batches", name]:
+                return self._found(lambda: self.server.batches.get(name))
+        return self._no_such_path()
+
+    def do_DELETE(self) -> None:
+        """A file."""
+        match self.path.removeprefix("/v1/").split("/"):
+            case ["files", name] if self._authorised():
+                self._found(lambda: self.server.files.delete(name))
+            case ["files", _]:
+                return
+            case _:
+                self._no_such_path()
 
     def do_POST(self) -> None:
-        """A chat completion."""
+        """A chat completion, a file, a batch."""
         length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_BODY:
+        limit = MAX_FILE if self.path == "/v1/files" else MAX_BODY
+        if length > limit:
             self.close_connection = True
-            return self._send_error(413, "too_large", f"expected at most {MAX_BODY} bytes")
+            return self._send_error(413, "too_large", f"expected at most {limit} bytes")
         body = self.rfile.read(length)
         if not self._authorised():
             return None
-        if self.path != "/v1/chat/completions":
-            return self._send_error(404, "not_found", f"no such path: {self.path}")
         try:
-            fault = self.server.settings.faults.pick(self.headers.get("X-Teacher-Fault"))
-            return self._complete(read_question(body), fault)
+            match self.path.removeprefix("/v1/").split("/"):
+                case ["chat", "completions"]:
+                    fault = self.server.settings.faults.pick(self.headers.get("X-Teacher-Fault"))
+                    return self._complete(read_question(body), fault)
+                case ["files"]:
+                    return self._send(200, self.server.files.upload(body, self.headers.get("Content-Type") or ""))
+                case ["batches"]:
+                    return self._found(lambda: self.server.batches.create(body))
+                case ["batches", name, "cancel"]:
+                    return self._found(lambda: self.server.batches.cancel(name))
         except BadRequestError as error:
             return self._send_error(400, "invalid_request", str(error))
         except ValueError as error:
             return self._send_error(400, "unknown_fault", str(error))
+        return self._no_such_path()
+
+    def _found(self, look: Callable[[], Any]) -> None:
+        """Sends what `look` finds: bytes as they are, all else as JSON."""
+        try:
+            found = look()
+        except NotFoundError as error:
+            return self._send_error(404, "not_found", str(error))
+        return self._send(200, found)
+
+    def _no_such_path(self) -> None:
+        self._send_error(404, "not_found", f"no such path: {self.path}")
 
     def _complete(self, question: Question, fault: str | None) -> None:
         settings = self.server.settings
@@ -151,9 +206,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, {"error": {"message": message, "type": kind, "param": None, "code": code}}, headers)
 
     def _send(self, status: int, value: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
-        body = json.dumps(value).encode()
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "application/octet-stream" if value is body else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-request-id", f"req_{uuid.uuid4().hex}")
         for name, text in (headers or {}).items():
@@ -168,58 +223,14 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _note(self, question: Question, status: int, tokens: int) -> None:
-        journal = self.server.settings.journal
-        if journal is None:
-            return
-        line = {
-            "time": time.time(),
-            "key": self.headers.get("Idempotency-Key"),
-            "status": status,
-            "prompt_tokens": question.prompt_tokens(),
-            "completion_tokens": tokens,
-        }
-        with self.server.settings.journal_lock, journal.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        self.server.note(
+            {
+                "key": self.headers.get("Idempotency-Key"),
+                "status": status,
+                "prompt_tokens": question.prompt_tokens(),
+                "completion_tokens": tokens,
+            }
+        )
 
     def log_message(self, *_: Any) -> None:
         """Quiet: requests are counted in the journal, not printed."""
-
-
-def make_completion(question: Question, fault: str | None) -> dict[str, Any]:
-    """The completion, spoiled as `fault` asks."""
-    content: str | None = json.dumps(write_critique(question))
-    tokens = max(1, len(content or "") // 4)
-    finish, refusal = "stop", None
-    if tokens > question.max_tokens or fault == "truncated":
-        finish = "length"
-        tokens = min(tokens // 2, question.max_tokens)
-        content = (content or "")[: tokens * 4]
-    elif fault == "cut-json":
-        content = (content or "")[: tokens * 2]
-    elif fault == "refusal":
-        content, refusal = None, "I'm sorry, but I can't assist with that."
-    elif fault == "content-filter":
-        content, finish = None, "content_filter"
-    prompt = question.prompt_tokens()
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": MODEL,
-        "system_fingerprint": FINGERPRINT,
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": finish,
-                "logprobs": None,
-                "message": {"role": "assistant", "content": content, "refusal": refusal},
-            }
-        ],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": tokens,
-            "total_tokens": prompt + tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        },
-    }
