@@ -78,6 +78,14 @@ describe('a plan', () => {
     await expect(access(join(bench.store.root, 'partial', 'synthesis'))).rejects.toThrow('ENOENT');
   });
 
+  it('that asks by batches expects the discount', async () => {
+    const chat = of('synthesis', await estimate(planned({ prices }))).synthesis;
+    const batch = of('synthesis', await estimate(planned({ prices, api: 'batch' }))).synthesis;
+    expect(batch?.usd.expected).toBeCloseTo((chat?.usd.expected ?? 0) / 2);
+    expect(batch?.usd.atMost).toBeCloseTo((chat?.usd.atMost ?? 0) / 2);
+    expect(batch?.tokens).toEqual(chat?.tokens);
+  });
+
   it('names the artifacts that the stages made, by their keys', async () => {
     const plan = planned();
     const { store, dataset } = bench;

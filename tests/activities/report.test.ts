@@ -63,6 +63,8 @@ async function wholeRun(uncertain: unknown[] = []): Promise<Partial<ReportInput>
       files: {
         'card.json': JSON.stringify({
           teacher: { model_asked: 'gpt', models_answering: { 'gpt-1': 9 } },
+          answers_by_api: { chat: 2, batch: 8 },
+          usd_saved_by_batch: 0.25,
           prompt: { version: 'teacher-v1' },
           rows: 10,
           kept: 9,
@@ -100,6 +102,7 @@ describe('writeReport', () => {
       '4711',
       '1:02:05',
       'gpt-1, prompt teacher-v1: 9 of 10 critiques kept',
+      '8 answers, $0.25 saved',
       'reused, an-earlier-run',
       '0123abcd',
       '$0.50',

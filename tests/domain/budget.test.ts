@@ -1,6 +1,6 @@
 /** Money: what usage costs, and that a cap holds whatever is in flight. */
 import { describe, expect, it } from 'vitest';
-import { addUsage, cost, noUsage, type Purse, reserve, settle } from '../../domain/budget.ts';
+import { addUsage, batchPrices, cost, noUsage, type Purse, reserve, settle } from '../../domain/budget.ts';
 
 /** gpt-4o's list price of 2024-10: USD 2.50, 1.25 cached, 10.00 a million tokens. */
 const prices = { input: 2.5, cached_input: 1.25, output: 10 };
@@ -18,6 +18,15 @@ describe('cost', () => {
     ['more cached than input is no refund', { input: 10, cachedInput: 20, output: 0 }, (20 * 1.25) / 1e6],
   ])('%s', (_name, usage, usd) => {
     expect(cost(usage, prices)).toBeCloseTo(usd, 12);
+  });
+
+  it.each([
+    ['half off', 0.5, 6.25],
+    ['nothing off', 0, 12.5],
+    ['all off', 1, 0],
+  ])('in the Batch API: %s', (_name, batch_discount, usd) => {
+    const usage = { input: 1e6, cachedInput: 0, output: 1e6 };
+    expect(cost(usage, batchPrices({ ...prices, batch_discount }))).toBeCloseTo(usd, 12);
   });
 
   it('usage adds up', () => {

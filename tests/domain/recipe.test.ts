@@ -38,3 +38,28 @@ describe('critic and teacher see the same pictures', () => {
     });
   });
 });
+
+describe('the way the teacher is asked', () => {
+  const recipe = demo();
+  const withSynthesis = (more: Record<string, unknown>) =>
+    checkRecipe({ ...recipe, synthesis: { ...recipe.synthesis, ...more } });
+
+  it('is chat unless the recipe says batch, with limits that OpenAI takes', () => {
+    expect(withSynthesis({})).toHaveProperty('recipe.synthesis.api', 'chat');
+    expect(withSynthesis({ api: 'batch' })).toHaveProperty('recipe.synthesis.batch', {
+      queued_tokens: 1_350_000,
+      requests_per_batch: 50_000,
+      shard_bytes: 190_000_000,
+      poll_seconds: 60,
+      completion_window: '24h',
+    });
+  });
+
+  it.each([
+    [{ requests_per_batch: 50_001 }, 'recipe.synthesis.batch.requests_per_batch: '],
+    [{ shard_bytes: 200_000_001 }, 'recipe.synthesis.batch.shard_bytes: '],
+    [{ completion_window: '1h' }, 'recipe.synthesis.batch.completion_window: '],
+  ])('refuses %o', (batch, fault) => {
+    expect(withSynthesis({ api: 'batch', batch })).toEqual({ faults: [expect.stringContaining(fault)] });
+  });
+});
