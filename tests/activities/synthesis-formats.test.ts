@@ -2,7 +2,8 @@
 import { DefaultLogger } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { activityEnvironment, rejection } from './fixtures.ts';
-import { type Behaviour, goodCritique, type Seen } from './scripted-teacher.ts';
+import { goodCritique } from './scripted-completion.ts';
+import type { Behaviour, Seen } from './scripted-teacher.ts';
 import { SynthesisBench } from './synthesis-fixtures.ts';
 
 const rows = 6;
