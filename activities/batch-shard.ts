@@ -50,15 +50,14 @@ export async function writeShard(
       if (expected.usd > usd || (prompt > tokens && !(isFirst && room.alone))) break;
       const images = await readPictures(deps.datasetPath, pictures);
       const body = completionBody(question, images.map(dataUrl));
-      const line = Buffer.from(
-        `${JSON.stringify({ custom_id: base.request, method: 'POST', url: batchEndpoint, body })}\n`,
-      );
-      if (line.length > bytes && !isFirst) break;
+      const line = Buffer.from(JSON.stringify({ custom_id: base.request, method: 'POST', url: batchEndpoint, body }));
+      if (line.length >= bytes && !isFirst) break;
       await file.writeFile(line);
+      await file.writeFile('\n');
       requests.push({ ...base, usd: expected.usd, tokens: prompt });
       usd -= expected.usd;
       tokens -= prompt;
-      bytes -= line.length;
+      bytes -= line.length + 1;
     }
   } finally {
     await file.close();

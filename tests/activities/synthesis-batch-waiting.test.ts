@@ -54,6 +54,22 @@ describe('an answer to a POST that never came', () => {
     expect(server.sizes().slice(7)).toEqual([rows]);
   });
 
+  it('that made two batches after all: one is waited for, the other cancelled', async () => {
+    server.end = (batch) => (batch === 2 ? { status: 'never' } : undefined);
+    server.fault = (request, number) => {
+      if (request === 'POST batches' && number === 1) return { kind: 'cut' };
+      const [first] = server.batches;
+      if (request === 'GET batches' && number === 1 && first !== undefined) {
+        server.batches.push({ ...first, id: 'batch-2', number: 2 });
+      }
+      return undefined;
+    };
+    const artifact = await run();
+    expect(server.requests.filter((request) => request === 'POST batches')).toHaveLength(1);
+    expect(server.batches.map(({ status }) => status)).toEqual(['completed', 'cancelling']);
+    expect(artifact.counts).toMatchObject({ kept: rows, answers: rows });
+  });
+
   it.each(['POST files', 'POST batches'])('%s answered 503 and 429 is repeated, and no more', async (kind) => {
     server.fault = (request, number) =>
       request === kind && number <= 2 ? { kind: 'status', status: number === 1 ? 503 : 429 } : undefined;
@@ -130,6 +146,23 @@ describe('a synthesis that waits for batches', () => {
     expect(server.sizes()).toEqual([12, 8, rows - 10]);
     expect(server.paidTwice()).toEqual([]);
     expect(artifact.cost.usd).toBeCloseTo(rows * rowUsd);
+  });
+
+  it.each([
+    ['POST files', []],
+    ['POST batches', ['cancelled']],
+  ])('cancelled during %s leaves no batch behind that goes on', async (kind, statuses) => {
+    const environment = activityEnvironment();
+    server.fault = (request) => {
+      if (request !== kind) return undefined;
+      environment.env.cancel();
+      return { kind: 'cut' };
+    };
+    expect(await rejection(run({}, {}, environment))).toBeInstanceOf(CancelledFailure);
+    expect(server.batches.map(({ status }) => status)).toEqual(statuses);
+    server.fault = () => undefined;
+    expect((await run()).counts).toMatchObject({ kept: rows, answers: rows });
+    expect(server.paidTwice()).toEqual([]);
   });
 
   it('goes on when the server is away for a few looks, and fails for a retry when it stays away', async () => {

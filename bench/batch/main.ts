@@ -1,0 +1,101 @@
+/**
+ * `npm run bench:batch`: memory and disk of a synthesis by batches with two 1-MP pictures a row. `ROWS=4000`. The server
+ * answers at once: what is measured is what we hold while shards of 190 MB are written, sent and collected.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { textTable } from '../../domain/text-table.ts';
+import { startStage } from '../synthesis/children.ts';
+import { writeDataset } from '../synthesis/dataset.ts';
+
+const rows = Number(process.env['ROWS'] ?? 4000);
+const folder = await mkdtemp(join(tmpdir(), 'critic-bench-batch-'));
+const server = spawn(process.execPath, [fileURLToPath(new URL('server.ts', import.meta.url))], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+try {
+  const [baseUrl] = z.tuple([z.string()]).parse(await once(createInterface({ input: server.stdout }), 'line'));
+  const keyFile = join(folder, 'key');
+  await writeFile(keyFile, 'bench-key\n', { mode: 0o600 });
+  const path = join(folder, 'dataset');
+  const store = join(folder, 'store');
+  await mkdir(store);
+  await writeDataset(path, rows);
+  const recipe = makeRecipe(path);
+  const { artifact: dataset } = await startStage({ store, recipe }).done;
+  let largest = 0;
+  const shards = new Set<string>();
+  const look = async () => {
+    for (const { name, bytes } of await shardsBelow(store)) {
+      largest = Math.max(largest, bytes);
+      shards.add(name);
+    }
+  };
+  const timer = setInterval(() => void look(), 50);
+  const stage = startStage({ store, recipe, synthesis: { baseUrl, keyFile, dataset } });
+  const { artifact, peakMiB } = await stage.done;
+  const seconds = (performance.now() - stage.startedAt) / 1000;
+  clearInterval(timer);
+  console.log(
+    textTable([
+      ['what', 'measured', 'goal'],
+      ['rows kept', `${artifact.counts['kept']} of ${rows}`, 'all'],
+      ['peak memory', `${peakMiB.toFixed(0)} MiB`, '≤ 300 MiB'],
+      ['shards, the largest', `${shards.size}, ${(largest / 1e6).toFixed(0)} MB`, '≤ 200 MB'],
+      ['time, a poll of 1 s included', `${seconds.toFixed(0)} s`, ''],
+    ]).join('\n'),
+  );
+} finally {
+  server.kill('SIGTERM');
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Files of shards that lie below the store at this moment. */
+async function shardsBelow(store: string): Promise<{ name: string; bytes: number }[]> {
+  const entries = await readdir(store, { recursive: true, withFileTypes: true });
+  const files = entries.filter(({ parentPath, name }) => parentPath.endsWith('/shards') && name.endsWith('.jsonl'));
+  const sizes = files.map(async ({ parentPath, name }) => {
+    const { size } = await stat(join(parentPath, name)).catch(() => ({ size: 0 }));
+    return { name, bytes: size };
+  });
+  return Promise.all(sizes);
+}
+
+function makeRecipe(dataset: string): unknown {
+  const resources = { time_limit_minutes: 10 };
+  return {
+    name: 'bench',
+    seed: 1,
+    dataset,
+    base_model: '/none',
+    prompt: 'compact-v1',
+    synthesis: {
+      model: 'gpt-4o-2024-08-06',
+      api: 'batch',
+      batch: { queued_tokens: 50_000_000, poll_seconds: 1 },
+      requests_per_minute: 10_000,
+      tokens_per_minute: 2_000_000,
+      budget_usd: 1000,
+      prices: { input: 2.5, cached_input: 1.25, output: 10 },
+      filter: { near_duplicate: null },
+    },
+    sft: { batch_size: 4, learning_rate: 1e-4, epochs: 1, cutoff_len: 4096, save_steps: 10, resources },
+    grpo: {
+      steps: 1,
+      prompts_per_step: 1,
+      generations: 2,
+      learning_rate: 1e-5,
+      max_completion_length: 64,
+      save_steps: 1,
+      resources,
+    },
+    predict: { batch_size: 4, max_new_tokens: 64, resources },
+    gate: { champion: 'bench', min_main_score: 0 },
+  };
+}
