@@ -20,7 +20,7 @@ export const batchEndpoint = '/v1/chat/completions';
 /** Name of the shard in the batch's metadata: by it a batch is found whose id never came back. */
 const shardKey = 'critic_shard';
 
-const fileSchema = z.object({ id: z.string(), filename: z.string().nullish(), created_at: z.number().nullish() });
+const fileSchema = z.object({ id: z.string() });
 const batchSchema = z.object({
   id: z.string(),
   status: z.enum([
@@ -33,8 +33,6 @@ const batchSchema = z.object({
     'cancelling',
     'cancelled',
   ]),
-  created_at: z.number(),
-  metadata: z.record(z.string(), z.string()).nullish(),
   input_file_id: z.string(),
   output_file_id: z.string().nullish(),
   error_file_id: z.string().nullish(),
@@ -83,10 +81,10 @@ export class BatchClient {
   findFile(filename: string, since: number, signal: AbortSignal): Promise<Reply<string | undefined>> {
     return this.#call(`look for file "${filename}"`, signal, askMs, async (options) => {
       const list = this.#openai.files.list({ purpose: 'batch', order: 'desc', limit: 100 }, options);
+      // Of others' files nothing is expected but that they are not ours.
       for await (const entry of list) {
-        const file = fileSchema.parse(entry);
-        if (file.filename === filename) return file.id;
-        if (isBefore(file.created_at, since)) return undefined;
+        if (entry.filename === filename) return fileSchema.parse(entry).id;
+        if (isBefore(entry.created_at, since)) return undefined;
       }
       return undefined;
     });
@@ -107,9 +105,8 @@ export class BatchClient {
     return this.#call(`look for the batch of "${shard}"`, signal, askMs, async (options) => {
       const found: Batch[] = [];
       for await (const entry of this.#openai.batches.list({ limit: 100 }, options)) {
-        const batch = batchSchema.parse(entry);
-        if (batch.metadata?.[shardKey] === shard) found.unshift(batch);
-        if (isBefore(batch.created_at, since)) break;
+        if (entry.metadata?.[shardKey] === shard) found.unshift(batchSchema.parse(entry));
+        if (isBefore(entry.created_at, since)) break;
       }
       return found;
     });
@@ -213,7 +210,7 @@ export class BatchClient {
 }
 
 /** `createdAt` in seconds, as the API has it; `since` in ms. */
-function isBefore(createdAt: number | null | undefined, since: number): boolean {
+function isBefore(createdAt: unknown, since: number): boolean {
   return typeof createdAt === 'number' && createdAt * 1000 < since - clockMs;
 }
 
