@@ -96,8 +96,10 @@ export class BatchRound {
     const list = [...states].map(([state, count]) => `${count} ${state}`).join(', ');
     const sum = (of: 'total' | 'completed') =>
       batches.reduce((total, batch) => total + (batch?.request_counts?.[of] ?? 0), 0);
-    if (list === '') return 'no batch stands at the server';
-    return `batches: ${list}; ${sum('completed')} of ${sum('total')} requests in them are done`;
+    const queueMs = this.#notBefore - performance.now();
+    const full = queueMs > 0 ? `; the batch queue is full, the next try in ${Math.ceil(queueMs / 1000)} s` : '';
+    if (list === '') return `no batch stands at the server${full}`;
+    return `batches: ${list}; ${sum('completed')} of ${sum('total')} requests in them are done${full}`;
   }
 
   get #open(): Shard[] {

@@ -1,6 +1,6 @@
 /**
- * Files and batches of OpenAI's API for measuring: it keeps the keys of uploaded requests alone, so that its memory stays
- * small, and a batch is done when it is first looked at. NOT a language model: answers are drawn words. Loopback only.
+ * Files and batches of OpenAI’s API for measuring: of an upload it keeps the keys of its requests alone,
+ * and a batch is done when it is first looked at. NOT a language model: answers are drawn words. Loopback only.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

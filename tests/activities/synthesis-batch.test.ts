@@ -170,8 +170,11 @@ describe('a batch that fails its validation', () => {
       if (kind === 'POST batches' && number > 7) server.queueLimit = 100;
       return undefined;
     };
-    const artifact = await run();
+    const environment = activityEnvironment();
+    const artifact = await run({}, {}, environment);
     expect(server.sizes().slice(0, 7)).toEqual([20, 10, 5, 2, 1, 1, 1]);
+    const full = /the batch queue is full, the next try in \d+ s$/;
+    expect(environment.heartbeats).toContainEqual(expect.objectContaining({ note: expect.stringMatching(full) }));
     expect(artifact.counts).toMatchObject({ kept: rows, answers: rows });
   });
 
