@@ -46,7 +46,7 @@ const authIfExpired = new Set([-1, 5005, 7000]);
 /** Judges a failed request. */
 export function classify(evidence: Evidence): Verdict {
   const { number, httpStatus, write } = evidence;
-  if (isAuth(evidence)) return { kind: 'auth', delivery: write ? 'refused' : 'not-delivered' };
+  if (isAuth(evidence)) return { kind: 'auth', delivery: authDelivery(evidence) };
   if (number === undefined) return classifyStatus(httpStatus, write);
   if (brokenUnderway.has(number)) return lost(write);
   if (neverDelivered.has(number)) {
@@ -58,6 +58,15 @@ export function classify(evidence: Evidence): Verdict {
   if (number === 2017) return { kind: 'unknown-job', delivery };
   if (number >= 9000) return { kind: 'protocol', delivery };
   return { kind: 'refused', delivery };
+}
+
+/**
+ * Judged by `exp` alone, these numbers can still be those of a connection that broke after delivery, since this machine's clock
+ * may be the one that is wrong: a write may have been carried out.
+ */
+function authDelivery({ number, write }: Evidence): Delivery {
+  if (!write) return 'not-delivered';
+  return number !== undefined && brokenUnderway.has(number) ? 'unknown' : 'refused';
 }
 
 function isAuth({ number, httpStatus, text, tokenExpired }: Evidence): boolean {

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import type { SignalTarget } from './adapters/adapter.ts';
 import { failure, isGood, readAnswer, unreadable, type Answer } from './answer.ts';
 import { get, parse, post, rawRequest, readList, type Call } from './call.ts';
-import { SlurmError } from './errors.ts';
+import { refusedHere, SlurmError } from './errors.ts';
 import { killJob } from './kill.ts';
 import { readNode, readPing, readStatistics } from './read-cluster.ts';
 import { Session } from './session.ts';
@@ -32,7 +32,10 @@ export interface SlurmClientOptions {
   headersTimeoutMs?: number | undefined;
   /** Default 10 000 ms. */
   connectTimeoutMs?: number | undefined;
-  /** A warning on a submission is an error: the job is cancelled and the call throws. For tests; v0.0.40+ ignores typos. */
+  /**
+   * A warning on a submission is an error: what cannot be said in the server's version is not sent, and a job about which the
+   * server warns is cancelled. For tests; v0.0.40+ ignores typos.
+   */
   strict?: boolean | undefined;
 }
 
@@ -81,8 +84,9 @@ export class SlurmClient {
    */
   async submit(job: t.JobSubmission): Promise<t.SubmittedJob> {
     checkSubmission(job);
-    const adapter = await this.#session.adapter();
+    const unsaid = (await this.#session.adapter()).submission(job).warnings;
     const what = `submit job "${job.name}"`;
+    if (this.#strict && unsaid.length > 0) throw refusedHere(`${what}: not sent (strict): ${sentences(unsaid)}`);
     const call: Call = { ...post('job/submit', what), body: (spoken) => spoken.submission(job).body };
     const answer = await this.#session.ask(call);
     const submitted = wire.submitAnswer.safeParse(answer.body);
@@ -93,10 +97,7 @@ export class SlurmClient {
     if (this.#strict && warnings.length > 0) throw await this.#unwanted(what, jobId, warnings);
     return {
       jobId,
-      warnings: [
-        ...adapter.submission(job).warnings,
-        ...warnings.map(({ description, source }) => ({ description, source })),
-      ],
+      warnings: [...unsaid, ...warnings.map(({ description, source }) => ({ description, source }))],
       message: submitted.success ? submitted.data.job_submit_user_msg : '',
     };
   }
@@ -267,15 +268,25 @@ export class SlurmClient {
     return error;
   }
 
+  /** Whatever becomes of the cancel, there was a job: never "not delivered". */
   async #unwanted(what: string, jobId: string, warnings: t.SlurmWarning[]): Promise<SlurmError> {
-    await this.cancel(jobId);
-    const said = warnings.map((warning) => warning.description).join('; ');
-    return new SlurmError(`${what}: job ${jobId} was created with warnings and cancelled again (strict): ${said}`, {
-      kind: 'protocol',
-      delivery: 'unknown',
-      source: 'client',
-    });
+    const fate = await this.cancel(jobId).then(
+      ({ outcome, message }) => (outcome === 'refused' ? `could not be cancelled (${message})` : 'cancelled again'),
+      (error: unknown) => `could not be cancelled (${String(error)})`,
+    );
+    return new SlurmError(
+      `${what}: job ${jobId} was created with warnings and ${fate} (strict): ${sentences(warnings)}`,
+      {
+        kind: 'protocol',
+        delivery: 'unknown',
+        source: 'client',
+      },
+    );
   }
+}
+
+function sentences(warnings: t.SlurmWarning[]): string {
+  return warnings.map((warning) => warning.description).join('; ');
 }
 
 /** 9003: how 22.05's slurmdbd plugin says that no row matches, with HTTP 200. Later versions give an empty list and a warning. */

@@ -51,6 +51,8 @@ export class Transport {
     this.#pool = new Pool(url.origin, {
       connections: options.connections,
       pipelining: 1,
+      // HTTP/1.1 also where a TLS proxy in front offers more: one request at a time on each socket, whatever undici's default.
+      allowH2: false,
       keepAliveTimeout: 4_000,
       keepAliveMaxTimeout: 4_000,
       headersTimeout: options.headersTimeoutMs,

@@ -73,11 +73,18 @@ const rows: Row[] = [
     expect: { kind: 'ambiguous', delivery: 'unknown', number: 5005 },
   },
   {
-    name: 'zero bytes (5005) with an expired token is an authentication error',
+    name: 'zero bytes (5005) with an expired token is an authentication error, which by a wrong clock may have got through',
     version: old,
     token: expired,
     answer: (_, r) => json(r, 500, failed(5005)),
-    expect: { kind: 'auth', delivery: 'refused', number: 5005 },
+    expect: { kind: 'auth', delivery: 'unknown', number: 5005 },
+  },
+  {
+    name: 'an expired token that slurmctld itself turned down (1007) got nothing through',
+    version: now,
+    token: expired,
+    answer: (_, r) => json(r, 511, failed(1007)),
+    expect: { kind: 'auth', delivery: 'refused', number: 1007 },
   },
   {
     name: 'an unspecified error (-1) is ambiguous',
@@ -260,6 +267,32 @@ describe('a submit', () => {
         ]);
       },
       { strict: true },
+    );
+  });
+
+  test('with a warning whose cancel fails too still says that there is a job', async () => {
+    const warnings = [{ description: 'Ignoring unknown field "nodez"', source: '#/job/nodez/' }];
+    await withClient(
+      (request, r) =>
+        request.method === 'POST' ? json(r, 200, { job_id: 41, warnings, errors: [] }) : json(r, 502, failed(1800)),
+      async (client) => {
+        const error: unknown = await client.submit(smallJob).catch((caught: unknown) => caught);
+        expect(error).toMatchObject({ kind: 'protocol', delivery: 'unknown' });
+        expect(String(error)).toMatch(/job 41 was created .* could not be cancelled .*1800/);
+      },
+      { strict: true },
+    );
+  });
+
+  test('that cannot be said in v0.0.38 is not sent in strict mode', async () => {
+    const job = { ...smallJob, warningSignal: { signal: 'USR2', secondsBefore: 60 } };
+    await withClient(
+      (_, r) => json(r, 200, { job_id: 41, errors: [] }),
+      async (client, received) => {
+        await expect(client.submit(job)).rejects.toMatchObject({ kind: 'refused', delivery: 'not-delivered' });
+        expect(received).toEqual([]);
+      },
+      { strict: true, apiVersion: old },
     );
   });
 });
