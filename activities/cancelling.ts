@@ -1,6 +1,7 @@
 /**
  * Cancelling a job for certain: by name, so that a job whose id never came back is found too; confirmed by a GET, since
- * DELETE answers 200 even when nothing was cancelled; TERM first, KILL when it does not go.
+ * DELETE answers 200 even when nothing was cancelled; TERM first, KILL when it does not go. After a submission without an
+ * answer the name is looked for until a healthy controller has denied it for a minute: its job may appear that late.
  *
  * Idempotent: cancelling what is over, or what never was, succeeds. kill -9 at any point: run again from the start.
  */
@@ -9,38 +10,42 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { isTerminal } from 'slurm-rest-client';
 import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failure.ts';
-import { findByName } from './submission.ts';
+import { findByName, findForCertain } from './finding.ts';
+import { mayYetAppear } from './submission.ts';
 
 /** TERM gets this long (the script checkpoints and exits), then KILL. Above Slurm's KillWait default of 30 s. */
-const termMs = 45_000;
-const killMs = 120_000;
+const patience = { termMs: 45_000, killMs: 120_000 };
 
-export function createCancelActivities(deps: Pick<ActivityDeps, 'slurm' | 'job'>) {
+type Deps = Pick<ActivityDeps, 'store' | 'slurm' | 'job'>;
+
+export function createCancelActivities(deps: Deps, { termMs, killMs } = patience) {
   return {
     /** Returns the id of the job that is gone now, or null if there was none under this name. */
     async cancelJob({ name }: { name: string }): Promise<{ jobId: string | null }> {
       try {
-        const jobId = await findByName(deps, name);
+        const look = (await mayYetAppear(deps, name)) ? findForCertain : findByName;
+        const jobId = await look(deps, name);
         if (jobId === undefined) return { jobId: null };
-        await cancelForCertain(deps, jobId, name);
+        await cancelForCertain(jobId, name);
         return { jobId };
       } catch (error) {
         throw toFailure(error, `cancel job "${name}"`);
       }
     },
   };
-}
 
-async function cancelForCertain(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<void> {
-  if (await isOver(deps, jobId, name)) return;
-  await deps.slurm.cancel(jobId);
-  if (await isOverWithin(termMs, deps, jobId, name)) return;
-  await deps.slurm.signal(jobId, 'KILL');
-  if (await isOverWithin(killMs, deps, jobId, name)) return;
-  throw ApplicationFailure.retryable(
-    `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL`,
-    'SlurmUnavailable',
-  );
+  async function cancelForCertain(jobId: string, name: string): Promise<void> {
+    if (await isOver(deps, jobId, name)) return;
+    const { outcome, message } = await deps.slurm.cancel(jobId);
+    if (await isOverWithin(termMs, deps, jobId, name)) return;
+    await deps.slurm.signal(jobId, 'KILL');
+    if (await isOverWithin(killMs, deps, jobId, name)) return;
+    const said = outcome === 'refused' ? `; Slurm said: ${message}` : '';
+    throw ApplicationFailure.retryable(
+      `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL${said}`,
+      'SlurmUnavailable',
+    );
+  }
 }
 
 async function isOverWithin(

@@ -10,21 +10,18 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, Context, log } from '@temporalio/activity';
-import { SlurmError, type SlurmJob } from 'slurm-rest-client';
+import { ApplicationFailure, log } from '@temporalio/activity';
+import { SlurmError } from 'slurm-rest-client';
 import * as z from 'zod';
 import { renderJobRequest } from '../domain/job-spec.ts';
 import type { AttemptInput, SubmittedJob } from '../domain/job-life.ts';
-import { attemptName, paths } from '../domain/names.ts';
+import { attemptName, parseAttemptName, paths } from '../domain/names.ts';
 import type { ActivityDeps } from './deps.ts';
 import { readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { toFailure } from './failure.ts';
+import { denialMs, findForCertain } from './finding.ts';
 
 const fileName = 'submission.json';
-/** A healthy controller must deny the name for this long before a second POST: MessageTimeout (10 s) six times over. */
-const denialMs = 60_000;
-const lookIntervalMs = 2_000;
 
 const submissionSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('intended'), since: z.string() }),
@@ -42,7 +39,7 @@ export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 's
       if (known?.state === 'submitted') return { jobId: known.job_id, adopted: true };
       const name = attemptName(order.run, order.stage, attempt);
       if (known?.state === 'intended') {
-        const found = await findForCertain(deps, name, denialMs);
+        const found = await findForCertain(deps, name);
         if (found !== undefined) return settle(record, found, true);
       }
       await writeSubmission(record, { state: 'intended', since: new Date().toISOString() });
@@ -53,7 +50,7 @@ export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 's
         if (sent.kind === 'not-delivered') throw sent.error;
         return { jobId: '', adopted: false, refused: sent.why };
       }
-      const found = await findForCertain(deps, name, denialMs);
+      const found = await findForCertain(deps, name);
       if (found !== undefined) return settle(record, found, true);
       await rm(record);
       throw ApplicationFailure.retryable(
@@ -103,61 +100,12 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
   }
 }
 
-/**
- * Looks for a name until it is found or a healthy controller has denied it for `patienceMs` in all. Only time between two
- * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
- */
-async function findForCertain(deps: Pick<ActivityDeps, 'slurm' | 'job'>, name: string, patienceMs: number) {
-  const signal = Context.current().cancellationSignal;
-  let deniedMs = 0;
-  let lastDenial: number | undefined;
-  let trouble = '';
-  for (;;) {
-    Context.current().heartbeat({ state: 'looking', note: `looking for job "${name}" by its name${trouble}` });
-    try {
-      const jobId = await findByName(deps, name);
-      if (jobId !== undefined) return jobId;
-      const now = performance.now();
-      deniedMs += lastDenial === undefined ? 0 : now - lastDenial;
-      lastDenial = now;
-      trouble = '';
-      if (deniedMs >= patienceMs) return undefined;
-    } catch (error) {
-      if (!(error instanceof SlurmError)) throw error;
-      lastDenial = undefined;
-      trouble = `; no answer that counts: ${error.message}`;
-    }
-    await sleep(lookIntervalMs);
-    signal.throwIfAborted();
-  }
-}
-
-/**
- * Lowest job id under this name in slurmctld and slurmdb, of our own user. Extra ones are cancelled: two jobs of one
- * attempt must never both run.
- */
-export async function findByName(
-  { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
-  name: string,
-): Promise<string | undefined> {
-  // Anybody may give a job any name; a row that does not say whose it is (slurmdbd) counts as ours.
-  const isOurs = (job: SlurmJob) => job.name === name && (job.userName ?? userName) === userName;
-  const current = (await slurm.listJobs()).filter(isOurs);
-  const past = current.length > 0 ? [] : (await slurm.accountingJobsByName(name)).filter(isOurs);
-  const ids = [...new Set([...current, ...past].filter(wasAccepted).map((job) => job.id))].toSorted(
-    (a, b) => Number(a) - Number(b),
-  );
-  const [first, ...extra] = ids;
-  for (const id of extra) {
-    log.error('two jobs stand under one name, cancelling the later one', { name, id });
-    await slurm.cancel(id);
-  }
-  return first;
-}
-
-/** A refused submission leaves a FAILED row that never had a node: that is no job, and must not be adopted. */
-function wasAccepted(job: SlurmJob): boolean {
-  return !(job.state === 'FAILED' && job.reason === 'BadConstraints' && job.nodes.length === 0);
+/** An answer to the attempt's submission may be missing: its job may stand, or may yet appear. */
+export async function mayYetAppear({ store }: Pick<ActivityDeps, 'store'>, name: string): Promise<boolean> {
+  const parsed = parseAttemptName(name);
+  if (parsed === undefined) return false;
+  const directory = paths.attempt(store.root, parsed.run, parsed.stage, parsed.attempt);
+  return (await readSubmission(join(directory, fileName)))?.state === 'intended';
 }
 
 async function settle(record: string, jobId: string, adopted: boolean): Promise<SubmittedJob> {
