@@ -2,23 +2,24 @@
  * The job poller: one per cluster and process (contracts.md §4). All watchers ask it; it asks Slurm once for all of them,
  * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
  *
- * What a poll costs does not grow with the number of jobs: one request for all states, and at most one more for what the
- * states leave open. A job of another name under a watched id is not ours: a controller that lost its state gives ids anew.
+ * What a poll costs does not grow with the number of jobs: one request for all states, at most one more for what the states
+ * leave open, and at most one to slurmdbd, for a job that slurmctld does not know. A job of another name under a watched id
+ * is not ours: a controller that lost its state gives ids anew.
  */
-import type { JobStatus, SlurmClient, SlurmJob } from 'slurm-rest-client';
+import { isTerminal, type JobStatus, type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
 
 /** What the newest poll says about one job. */
 export type PolledState =
   | { kind: 'known'; job: SlurmJob }
   /**
    * The controller answered and does not know the job. `healthySince`: since when it has said so without a break, ms epoch.
-   * `replaced`: it knows another job under the id, so this one is certainly gone.
+   * `gone`: it is certain that the job is over: slurmctld knows another one under the id, or slurmdbd has the job's end.
    */
-  | { kind: 'absent'; healthySince: number; replaced: boolean }
+  | { kind: 'absent'; healthySince: number; gone: boolean }
   /** No answer since `since` (ms epoch): unknown is not failed. */
   | { kind: 'unknown'; since: number; why: string };
 
-type Poll = Pick<SlurmClient, 'jobStates' | 'getJob' | 'listJobs'>;
+type Poll = Pick<SlurmClient, 'jobStates' | 'getJob' | 'listJobs' | 'accountingJobs'>;
 
 /** A job that was just submitted starts within a second or so: the first look, this late, mostly finds it running. */
 const firstLookMs = 1_500;
@@ -41,6 +42,8 @@ interface Watched {
   state: PolledState;
   /** When more than its state was last asked for, ms epoch. */
   detailsAt: number;
+  /** When slurmdbd was last asked about it, ms epoch. */
+  recordAt: number;
 }
 
 export class JobPoller {
@@ -65,7 +68,7 @@ export class JobPoller {
   watch(id: string, name: string): JobWatch {
     const key = `${id} ${name}`;
     const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'not asked yet' };
-    const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, detailsAt: 0 };
+    const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, detailsAt: 0, recordAt: 0 };
     watched.watchers += 1;
     this.#watched.set(key, watched);
     if (watched.state.kind !== 'known') this.#bringForward(firstLookMs);
@@ -128,6 +131,8 @@ export class JobPoller {
       const found = await this.#ask(asked);
       this.#failures = 0;
       for (const watched of asked) this.#settle(watched, found.get(watched.id));
+      // Not awaited: a slurmdbd that hangs must not hold up what slurmctld says of the others.
+      void this.#askAccounting(asked);
     } catch (error) {
       this.#failures += 1;
       const why = error instanceof Error ? error.message : String(error);
@@ -168,9 +173,33 @@ export class JobPoller {
       watched.state = { kind: 'known', job };
       return;
     }
-    const healthySince = watched.state.kind === 'absent' ? watched.state.healthySince : this.#options.now();
-    watched.state = { kind: 'absent', healthySince, replaced: job !== undefined };
+    const before = watched.state.kind === 'absent' ? watched.state : { healthySince: this.#options.now(), gone: false };
+    watched.state = { kind: 'absent', healthySince: before.healthySince, gone: before.gone || job !== undefined };
   }
+
+  /** Asks slurmdbd about the absent job that has waited longest. If it does not answer, the absence goes on counting. */
+  async #askAccounting(asked: readonly Watched[]): Promise<void> {
+    const due = this.#options.now() - detailsMs;
+    const waiting = asked.filter(({ state, recordAt }) => state.kind === 'absent' && !state.gone && recordAt <= due);
+    const watched = waiting.toSorted((a, b) => a.recordAt - b.recordAt)[0];
+    if (watched === undefined) return;
+    watched.recordAt = this.#options.now();
+    const rows = await this.#slurm.accountingJobs({ id: watched.id }).catch((error: unknown) => {
+      if (error instanceof SlurmError) return [];
+      throw error;
+    });
+    const last = rows.filter(({ name }) => name === watched.name).at(-1);
+    if (last !== undefined && isFinal(last) && watched.state.kind === 'absent') watched.state.gone = true;
+  }
+}
+
+/**
+ * Does this row of slurmdbd end its job for good? PREEMPTED and NODE_FAIL can end an earlier life of a requeued one, and a
+ * CANCELLED by nobody was ended in the books alone: its node may still be busy. Those wait for the absence to last.
+ */
+function isFinal(row: SlurmJob): boolean {
+  if (row.state === 'CANCELLED') return row.cancelledBy !== undefined && isTerminal(row);
+  return row.state !== 'PREEMPTED' && row.state !== 'NODE_FAIL' && isTerminal(row);
 }
 
 export interface JobWatch {

@@ -18,7 +18,7 @@ import type { ActivityDeps } from './deps.ts';
 import type { PolledState } from './job-poller.ts';
 import { Silence } from './silence.ts';
 
-/** A job unknown to a healthy controller for this long, with no outcome file, is over (contracts.md §4). */
+/** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (contracts.md §4). */
 const absentMs = 5 * 60_000;
 /** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
 const settleMs = 15_000;
@@ -69,7 +69,7 @@ function observe(polled: PolledState, outcomeSince: number | undefined, settled:
       return { ...describe(polled.job), over };
     }
     case 'absent': {
-      const gone = polled.replaced || Date.now() - polled.healthySince >= absentMs;
+      const gone = polled.gone || Date.now() - polled.healthySince >= absentMs;
       const over = settled || outcomeSince !== undefined || gone;
       return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;
     }

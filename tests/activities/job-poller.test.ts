@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { JobStatus, SlurmJob } from 'slurm-rest-client';
+import { type JobStatus, SlurmError, type SlurmJob } from 'slurm-rest-client';
 import { JobPoller } from '../../activities/job-poller.ts';
 
 const job = (id: string, rest: Partial<SlurmJob> = {}): SlurmJob => ({
@@ -36,6 +36,8 @@ const job = (id: string, rest: Partial<SlurmJob> = {}): SlurmJob => ({
 /** A controller of this API family: 22.05's states come with details, later ones' do not. Requests are counted. */
 class Controller {
   jobs: SlurmJob[] = [];
+  /** What slurmdbd has; undefined: it does not answer. */
+  records: SlurmJob[] | undefined = [];
   asked: string[] = [];
   down = false;
   readonly #details: boolean;
@@ -63,6 +65,14 @@ class Controller {
   async listJobs(): Promise<SlurmJob[]> {
     this.#count('list');
     return this.jobs;
+  }
+
+  async accountingJobs({ id }: { id: string }): Promise<SlurmJob[]> {
+    this.#count(`record of ${id}`);
+    if (this.records === undefined) {
+      throw new SlurmError('no slurmdbd', { kind: 'unavailable', delivery: 'not-delivered' });
+    }
+    return this.records.filter((one) => one.id === id);
   }
 
   #count(what: string): void {
@@ -129,7 +139,7 @@ describe('requests', () => {
       poller.hurry();
       await vi.advanceTimersByTimeAsync(100);
     }
-    expect(controller.asked.length).toBeLessThanOrEqual(10);
+    expect(controller.asked.filter((what) => what.startsWith('states')).length).toBeLessThanOrEqual(10);
     poller.close();
   });
 });
@@ -186,6 +196,44 @@ describe('a job', () => {
     controller.jobs = [job('1', { nodes: ['a100-0'] })];
     await vi.advanceTimersByTimeAsync(10_000);
     expect(watch.state()).toMatchObject({ kind: 'known', job: { state: 'RUNNING', nodes: ['a100-0'] } });
+    poller.close();
+  });
+
+  it.each<[string, boolean, Partial<SlurmJob>]>([
+    ['COMPLETED', true, { state: 'COMPLETED' }],
+    ['FAILED', true, { state: 'FAILED' }],
+    ['TIMEOUT', true, { state: 'TIMEOUT' }],
+    ['CANCELLED by somebody', true, { state: 'CANCELLED', cancelledBy: 'root' }],
+    ['CANCELLED by nobody: ended in the books alone', false, { state: 'CANCELLED' }],
+    ['NODE_FAIL: perhaps an earlier life', false, { state: 'NODE_FAIL' }],
+    ['PREEMPTED: perhaps an earlier life', false, { state: 'PREEMPTED' }],
+    ['RUNNING: slurmdbd lags', false, { state: 'RUNNING' }],
+    ["COMPLETED, but another job's", false, { state: 'COMPLETED', name: 'of-somebody-else' }],
+  ])('that slurmctld has forgotten and slurmdbd calls %s is gone: %s', async (_name, gone, record) => {
+    const controller = new Controller(true);
+    controller.records = [job('1', { source: 'slurmdbd', ...record })];
+    const poller = new JobPoller(controller, options);
+    const watch = poller.watch('1', 'job-1');
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(watch.state()).toMatchObject({ kind: 'absent', gone });
+    poller.close();
+  });
+
+  it('that slurmctld has forgotten is asked for in slurmdbd once a minute, one job a poll, dead or not', async () => {
+    const controller = new Controller(true);
+    controller.records = undefined;
+    const poller = new JobPoller(controller, options);
+    const watches = ['1', '2', '3'].map((id) => poller.watch(id, `job-${id}`));
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(controller.asked.filter((what) => what.startsWith('record')).toSorted()).toEqual([
+      'record of 1',
+      'record of 2',
+      'record of 3',
+    ]);
+    for (const watch of watches) expect(watch.state()).toMatchObject({ kind: 'absent', gone: false });
+    controller.records = [job('3', { state: 'COMPLETED', source: 'slurmdbd' })];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(watches[2]?.state()).toMatchObject({ kind: 'absent', gone: true });
     poller.close();
   });
 });
