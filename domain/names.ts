@@ -69,7 +69,7 @@ export const searchAttributes = {
 } as const;
 export type SearchAttribute = keyof typeof searchAttributes;
 
-/** Value of the `CriticStatus` search attribute. `waiting` = an operator must say how to go on. */
+/** Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. */
 export type RunStatus = 'running' | 'waiting' | 'passed' | 'not-passed' | 'cancelled' | 'aborted';
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

@@ -2,7 +2,7 @@
  * The run board: what the run shows of itself. Durable status goes to search attributes (on change only, never in a
  * loop), the readable page to current details, the whole to the `view` query. Deterministic; decides nothing.
  */
-import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { type RunStatus, type Stage, stages } from '../domain/names.ts';
 import type { OperatorQuestion, RunView, StageView } from '../domain/progress.ts';
@@ -25,6 +25,8 @@ const marks: Record<StageView['status'], string> = {
 
 export class RunBoard {
   readonly #view: RunView;
+  /** Stages whose job cannot start until a person has mended something. */
+  readonly #blocked = new Set<Stage>();
 
   constructor(plan: { run: string; recipe: { name: string } }) {
     this.#view = {
@@ -56,11 +58,23 @@ export class RunBoard {
   }
 
   status(status: RunStatus, question?: OperatorQuestion): void {
-    this.#view.status = status;
+    this.#view.status = status === 'running' && this.#blocked.size > 0 ? 'waiting' : status;
     if (question === undefined) delete this.#view.question;
     else this.#view.question = question;
-    upsertSearchAttributes([{ key: statusKey, value: status }]);
+    upsertSearchAttributes([{ key: statusKey, value: this.#view.status }]);
     this.#draw();
+  }
+
+  /**
+   * A stage's job cannot start by itself: the run is shown as waiting, like one that asks, but it needs no answer. It goes on
+   * once what the stage's note names is mended.
+   */
+  blocked(stage: Stage, is: boolean): void {
+    if (is === this.#blocked.has(stage) || !patched('blocked-jobs-wait')) return;
+    if (is) this.#blocked.add(stage);
+    else this.#blocked.delete(stage);
+    this.stage(stage, { status: is ? 'waiting' : 'running' });
+    if (this.#view.question === undefined) this.status('running');
   }
 
   score(mainScore: number): void {

@@ -127,6 +127,7 @@ async function watch(
     lastState = `${seen.state} ${seen.reason}`.trim();
     const note = seen.stuck ?? (seen.node === '' ? seen.reason : `on ${seen.node}`);
     desk.board.stage(stage, { jobState: seen.state, note });
+    desk.board.blocked(stage, seen.stuck !== undefined);
     if (seen.over) return undefined;
     if (seen.stalled !== undefined) return seen.stalled;
   }

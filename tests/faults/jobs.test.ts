@@ -49,6 +49,21 @@ describe('jobs that end badly', () => {
     expect(await queued(run)).toEqual([]);
   });
 
+  it('its node goes down, and an admin had let Slurm requeue it: Slurm does not run it again, a new attempt resumes', async () => {
+    const run = newRun('node-requeue');
+    await stand.runs.start(run, long);
+    const id = await reaches(run, 3);
+    await slurm('scontrol', 'update', `jobid=${id}`, 'requeue=1');
+    const node = await slurm('squeue', '-h', '-j', id, '-o', '%N');
+    await slurm('scontrol', 'update', `nodename=${node}`, 'state=down', 'reason=fault');
+    await until('Slurm has put it back', 60, async () => /Restarts=1/.test(await slurm('scontrol', 'show', 'job', id)));
+    await result(run);
+    expect(starts(run)).toEqual(['start a1', 'start a2']);
+    expect(new Set(doneSteps(run)).size).toBe(12);
+    expect(doneSteps(run).length).toBeLessThanOrEqual(13);
+    expect(await queued(run)).toEqual([]);
+  });
+
   it('an admin requeues it: no second job does the same work, nothing beyond the last checkpoint is lost', async () => {
     const run = newRun('requeued');
     await stand.runs.start(run, long);
@@ -134,7 +149,20 @@ describe('jobs that end badly', () => {
     await slurm('scontrol', 'update', 'partitionname=a100', 'state=up');
     const note = () => stand.runs.view(run).then((view) => view.stages.find((one) => one.stage === 'sft')?.note);
     await expect.poll(note, settled).toContain('the job is held: release it with "scontrol release"');
+    expect((await stand.runs.view(run)).status).toBe('waiting');
     await slurm('scontrol', 'release', id);
+    await result(run);
+    expect(starts(run)).toEqual(['start a1']);
+  });
+
+  it('asks for more time than the partition gives: the run says so instead of waiting for ever, and goes on once that is mended', async () => {
+    const run = newRun('limit');
+    await slurm('scontrol', 'update', 'partitionname=a100', 'MaxTime=1');
+    await stand.runs.start(run);
+    const note = () => stand.runs.view(run).then((view) => view.stages.find((one) => one.stage === 'sft')?.note);
+    await expect.poll(note, settled).toContain('the partition does not take it');
+    expect((await stand.runs.view(run)).status).toBe('waiting');
+    await slurm('scontrol', 'update', 'partitionname=a100', 'MaxTime=UNLIMITED');
     await result(run);
     expect(starts(run)).toEqual(['start a1']);
   });
@@ -149,7 +177,7 @@ describe('jobs that end badly', () => {
   });
 
   it.each([
-    ['it leaves no outcome file', 'no-outcome'],
+    ['leaves no outcome file', 'no-outcome'],
     ['leaves half an outcome file', 'truncated-outcome'],
     ['leaves the outcome of another job, exit 0 and all', 'lying-outcome'],
     ['says exit 0 and did half of the steps', 'half-done'],
@@ -193,6 +221,19 @@ describe('runs that end early', () => {
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow('cancelled');
     expect(await queued(run)).toEqual([]);
+  });
+
+  it('the run is cancelled, and its submission reaches slurmrestd only afterwards: the late job is cancelled too', async () => {
+    const run = newRun('cancelled-late');
+    stand.proxy.lateMs = 50_000; // the client waits for 45 s
+    stand.proxy.rule = ({ method }) => (method === 'POST' ? 'late' : 'pass');
+    const handle = await stand.runs.start(run, { ...long, steps: 100 });
+    await stand.proxy.sees('late');
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow('cancelled');
+    expect(await queued(run)).toEqual([]);
+    await expect.poll(() => accounted(run), settled).toEqual(['CANCELLED']);
+    expect(doneSteps(run)).not.toContain(100);
   });
 
   it('the run is terminated, which runs no code: the reaper finds its job and cancels it, and no other', async () => {

@@ -15,9 +15,10 @@ async function result(run: string): Promise<void> {
 }
 
 describe('slurmctld is dead for a minute', () => {
-  it('while jobs are pending, running, ending and being collected: each is done once, nothing is lost', async () => {
-    const [pending, running] = [newRun('dead-pending'), newRun('dead-running')];
+  it('while jobs are being submitted, pending, running, ending, being collected and being cancelled: nothing twice, nothing lost', async () => {
+    const [submitting, pending, running] = [newRun('dead-submitting'), newRun('dead-pending'), newRun('dead-running')];
     const [ending, collecting] = [newRun('dead-ending'), newRun('dead-collecting')];
+    const cancelling = newRun('dead-cancelling');
     const resumes = Promise.withResolvers<'pass'>();
     let caught = false;
     stand.proxy.rule = async ({ path }) => {
@@ -29,27 +30,37 @@ describe('slurmctld is dead for a minute', () => {
     await stand.runs.start(running, { steps: 200, stepSeconds: 0.5 });
     await stand.runs.start(ending, { steps: 60, stepSeconds: 0.5 });
     await stand.runs.start(collecting, { sabotage: 'no-outcome' });
-    for (const run of [running, ending, collecting]) await until(`${run} runs`, 60, () => starts(run).length > 0);
+    const cancelled = await stand.runs.start(cancelling, { steps: 600, stepSeconds: 0.5 });
+    for (const run of [running, ending, collecting, cancelling])
+      await until(`${run} runs`, 60, () => starts(run).length > 0);
     await slurm('scontrol', 'update', 'partitionname=a100', 'state=down');
     await stand.runs.start(pending);
-    await until('the fourth is pending', 60, async () => (await queued(pending))[0]?.state === 'PENDING');
-    await until('the third is being collected', 90, () => caught);
+    await until('one is pending', 60, async () => (await queued(pending))[0]?.state === 'PENDING');
+    await until('one is being collected', 90, () => caught);
     await stateSaved();
     await kill('slurmctld');
     resumes.resolve('pass');
     const deadSince = Date.now();
+    await stand.runs.start(submitting);
+    await cancelled.cancel();
     await result(ending);
     expect(Date.now() - deadSince).toBeLessThan(60_000); // its own file was enough
     await sleep(60_000 - (Date.now() - deadSince));
     await launch('slurmctld');
     await slurm('scontrol', 'update', 'partitionname=a100', 'state=up');
-    for (const run of [pending, running, collecting]) await result(run);
+    for (const run of [submitting, pending, running, collecting]) await result(run);
+    await expect(cancelled.result()).rejects.toThrow('cancelled');
+    expect(story(submitting)).toEqual(once);
     expect(story(pending)).toEqual(once);
+    expect(starts(cancelling)).toEqual(['start a1']);
+    expect(story(cancelling).at(-1)).not.toContain('end');
     expect(starts(running)).toEqual(['start a1']);
     expect(story(running).at(-1)).toBe('end a1');
     expect(starts(ending)).toEqual(['start a1']);
     expect(starts(collecting)).toEqual(['start a1', 'start a2']);
-    for (const run of [pending, running, ending, collecting]) expect(await queued(run)).toEqual([]);
+    for (const run of [submitting, pending, running, ending, collecting, cancelling]) {
+      expect(await queued(run)).toEqual([]);
+    }
   });
 });
 

@@ -101,6 +101,37 @@ describe('trainCritic', () => {
     expect(changes).toHaveLength(2);
   });
 
+  it('shows a run whose job cannot start as waiting, and as running once it has started, without a question', async () => {
+    const released = Promise.withResolvers<void>();
+    const { activities, calls } = stubs({
+      watchJob: async ({ stage, lastState }) => {
+        const ended = { state: 'COMPLETED', reason: '', node: 'n1', over: true };
+        if (stage !== 'sft') return ended;
+        if (lastState === '') {
+          return { state: 'PENDING', reason: 'JobHeldUser', node: '', over: false, stuck: 'the job is held' };
+        }
+        await released.promise;
+        return lastState === 'RUNNING' ? ended : { state: 'RUNNING', reason: '', node: 'n1', over: false };
+      },
+    });
+    await withWorkers(activities, 'wf-held', async (client) => {
+      const handle = await start(client, 'wf-held');
+      const look = async () => handle.query<RunView>('view');
+      const held = await until(look, ({ status }) => status === 'waiting');
+      expect(held.question).toBeUndefined();
+      expect(held.stages.find(({ stage }) => stage === 'sft')).toMatchObject({
+        status: 'waiting',
+        note: 'the job is held',
+      });
+      expect((await handle.describe()).searchAttributes['CriticStatus']).toEqual(['waiting']);
+      released.resolve();
+      await until(look, ({ status }) => status !== 'waiting');
+      expect((await handle.result()).passed).toBe(true);
+      expect((await handle.describe()).searchAttributes['CriticStatus']).toEqual(['passed']);
+    });
+    expect(calls.filter((call) => call === 'submitJob sft a1')).toHaveLength(1);
+  });
+
   it('keeps the stacks of a stuck job, ends it for certain, and goes on elsewhere from its checkpoint', async () => {
     const { overrides, changes } = recordChanges([
       { jobClass: 'killed', node: 'bad-1', checkpoint: '/a/checkpoints/checkpoint-20', progress: 20 },
