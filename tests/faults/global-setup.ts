@@ -1,11 +1,12 @@
 /** One stack for all fault tests, from nothing. `FAULTS_KEEP=1` leaves it up and takes up the one that stands. */
 import { rmSync } from 'node:fs';
 import { down, status, up } from '../../infra/local/stack.ts';
-import { config, furnish, startWorker, stopWorker } from './stack.ts';
+import { clearUp, config, furnish, startWorker, stopWorker } from './stack.ts';
 
 export async function setup(): Promise<() => Promise<void>> {
   const keep = process.env['FAULTS_KEEP'] === '1';
   const quiet = () => undefined;
+  await clearUp();
   if (!keep) {
     await down(config, quiet);
     rmSync(config.state, { recursive: true, force: true });

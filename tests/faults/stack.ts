@@ -80,7 +80,17 @@ export function mountSmallStore(): () => void {
   const { uid, gid, mode } = statSync(where.store);
   const options = `size=4m,uid=${uid},gid=${gid},mode=${(mode & 0o7777).toString(8)}`;
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'critic-faults', where.store]);
-  return () => execFileSync('umount', ['-l', where.store]);
+  return unmountSmallStore;
+}
+
+function unmountSmallStore(): void {
+  execFileSync('umount', ['-l', where.store]);
+}
+
+/** What a run of these tests that was cut off has left: a store mounted over the store, a second worker. */
+export async function clearUp(): Promise<void> {
+  if (readFileSync('/proc/mounts', 'utf8').includes(` ${where.store} tmpfs `)) unmountSmallStore();
+  await stopWorker('worker-b');
 }
 
 /** slurmctld writes what it knows at most this late (SAVE_MAX_WAIT in its state_save.c); killed before, it loses the newest jobs. */

@@ -27,9 +27,12 @@ def count(what: str) -> None:
 
 
 def checkpoint(step: int) -> None:
+    """Stands under its name when it is whole, as the real trainer's does, also on a disk that is full."""
     folder = here / "checkpoints" / f"checkpoint-{step}"
-    folder.mkdir(parents=True)
-    (folder / "state.json").write_text(json.dumps({"step": step}))
+    part = here / "checkpoints" / f"part-{step}"
+    part.mkdir(parents=True)
+    (part / "state.json").write_text(json.dumps({"step": step}))
+    part.rename(folder)
 
 
 def kill_script() -> None:
