@@ -62,7 +62,9 @@ export function commandToken(argv: readonly string[], options: CommandTokenOptio
     try {
       const token = parseToken(await run(file ?? '', args, { timeout: timeoutMs, env }));
       const { issuedAt = now(), expiresAt = Infinity } = tokenTimes(token);
-      known = { token, renewAt: (issuedAt + expiresAt) / 2, expiresAt };
+      // Slurm's clock may be ahead of ours: no token was made after it was fetched, and it ends by Slurm's clock.
+      const ahead = Math.max(0, issuedAt - now());
+      known = { token, renewAt: (issuedAt + expiresAt) / 2 - ahead, expiresAt: expiresAt - ahead };
       return token;
     } catch (error) {
       if (known !== undefined && now() < known.expiresAt) return known.token;

@@ -48,6 +48,18 @@ describe('a token from a command', () => {
     expect(await runs()).toBe(2);
   });
 
+  test('of a cluster whose clock is ahead is fetched again at half its life all the same', async () => {
+    let seconds = 1000;
+    const provider = commandToken([await script(`echo SLURM_JWT=${jwt(1600, 2600)}`)], { now: () => seconds * 1000 });
+    await provider.token();
+    seconds = 1499;
+    await provider.token();
+    expect(await runs()).toBe(1);
+    seconds = 1501;
+    await provider.token();
+    expect(await runs()).toBe(2);
+  });
+
   test('serves on when the command fails while it is still valid, and no longer', async () => {
     let seconds = 1000;
     const token = jwt(1000, 2000);
