@@ -24,10 +24,13 @@ const onlyIn: Record<string, [first: number, last: number]> = {
   'node.state_flags': [38, 38],
 };
 
+const fullUpdate = { comment: 'x', timeLimitMinutes: 9, excludedNodes: ['a'], partition: 'p', hold: true };
+
 /** Errors of the v0.0.38 document: what 22.05.8 takes or sends all the same. */
 const missingIn38: Record<string, string> = {
   'sent.exclude_nodes':
     'the document has excluded_nodes, a disabled key of the server (job_params in openapi/v0.0.38/jobs.c)',
+  'updated.exclude_nodes': 'the same; jobs.test.ts sees that it is taken',
   'sent.no_requeue':
     'the document has requeue alone, which means yes with any value; jobs.test.ts sees what no_requeue does',
 };
@@ -43,6 +46,7 @@ describe.each(servers())('on $name', (row) => {
     const tables: [string, string[], Set<string>][] = [
       ['submission', Object.keys(sent), api.request('slurm', 'job/submit')],
       ['sent', Object.keys(sent.job), api.request('slurm', 'job/submit', 'job')],
+      ['updated', Object.keys(adapterOf(apiVersion).update(fullUpdate)), api.request('slurm', 'job/{job_id}')],
       ['submitted', Object.keys(wire.submitAnswer.shape), api.response('slurm', 'job/submit', 'post')],
       ['job', Object.keys(wire.currentJob.shape), api.response('slurm', 'job/{job_id}', 'get', 'jobs')],
       ['job', Object.keys(wire.currentJob.shape), api.response('slurm', 'jobs', 'get', 'jobs')],

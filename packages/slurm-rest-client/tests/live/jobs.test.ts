@@ -139,7 +139,8 @@ describe.each(servers())('on $name', (row) => {
 
   test('a held job can be changed', async () => {
     const { jobId } = await client.submit(testJob(row, 'true', { hold: true }));
-    await client.updateJob(jobId, { comment: 'changed', timeLimitMinutes: 9 });
+    const excludedNodes = (await client.nodes()).slice(0, 1).map((node) => node.name);
+    expect(await client.updateJob(jobId, { comment: 'changed', timeLimitMinutes: 9, excludedNodes })).toEqual([]);
     expect(await client.getJob(jobId)).toMatchObject({
       state: 'PENDING',
       reason: 'JobHeldUser',
