@@ -21,6 +21,8 @@ const debian = [
   'python3',
   'python3-pip',
 ];
+/** For further Slurm releases, and for clocks that are wrong. */
+const debianForTests = ['debootstrap', 'libfaketime'];
 const uvVersion = '0.13.9';
 
 /** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be had. */
@@ -31,7 +33,7 @@ export async function install(config: StackConfig, say: Say, forTests: boolean):
     );
   }
   mkdirSync(join(config.cache, 'logs'), { recursive: true });
-  const packages = debianPackages(config, say, forTests ? [...debian, 'debootstrap'] : debian);
+  const packages = debianPackages(config, say, forTests ? [...debian, ...debianForTests] : debian);
   const parts = [packages.then(() => python(config, say)), temporal(config, say)];
   if (forTests) parts.push(packages.then(() => releases(config, say)));
   const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');

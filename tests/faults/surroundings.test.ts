@@ -140,7 +140,7 @@ describe('time and other people', () => {
     ['ahead', '+600s'],
   ])("the cluster's clock is ten minutes %s: the job runs once and is collected", async (_where, offset) => {
     const faketime = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
-    if (!existsSync(faketime)) throw new Error(`${faketime} is missing: apt-get install libfaketime`);
+    if (!existsSync(faketime)) throw new Error(`${faketime} is missing: "npm test" installs libfaketime`);
     const daemons = ['slurmctld', 'slurmd-a100-0', 'slurmd-a100-1'];
     const run = newRun('clock');
     for (const daemon of daemons) await kill(daemon);
