@@ -79,7 +79,7 @@ async function runAttempt(
       { activityId: activityId(stage, attempt, 'submit'), summary: prepared.name },
       [{ order, attempt, changes }],
     );
-    if (job.refused !== undefined) return refusedAttempt(job.refused);
+    if (job.refused !== undefined) return refusedAttempt(job.refused, changes.excludeNodes);
     desk.board.stage(stage, { jobId: job.jobId, ...(job.adopted ? { note: 'adopted a job found by its name' } : {}) });
     const stalled = await watch(order, prepared, job, desk);
     const stacks = stalled === undefined ? undefined : await endStalled(order, prepared, job);
@@ -152,7 +152,8 @@ function stalledAttempt(found: CollectedAttempt, why: string, stacks: CapturedSt
 }
 
 /** An attempt that Slurm turned down: there is no job to watch or collect. */
-function refusedAttempt(evidence: string): CollectedAttempt {
+function refusedAttempt(said: string, setAside: string[]): CollectedAttempt {
+  const evidence = setAside.length === 0 ? said : `${said}; set aside after failures: ${setAside.join(', ')}`;
   const nothing = { logTail: '', node: '', progress: null, checkpoint: null, gpuHours: 0, seconds: 0 };
   return { jobClass: 'refused', evidence, slurmState: 'REFUSED', ...nothing };
 }
@@ -201,7 +202,8 @@ async function askOperator(
   return {
     ...changes,
     resumeFrom: collected.checkpoint ?? changes.resumeFrom,
-    excludeNodes: [...changes.excludeNodes, ...(answer.excludeNodes ?? [])],
+    // Nodes that were set aside by themselves have a new chance: somebody has looked, and there may be no other nodes.
+    excludeNodes: answer.excludeNodes ?? [],
     timeLimitMinutes: answer.timeLimitMinutes ?? changes.timeLimitMinutes,
     memoryFactor: answer.memoryFactor ?? changes.memoryFactor,
   };

@@ -10,6 +10,7 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { recipeSchema } from '../../domain/recipe.ts';
+import type { trainCritic } from '../../workflows/train-critic.ts';
 
 const resources = { time_limit_minutes: 5 };
 
@@ -146,4 +147,24 @@ export async function withWorkers(
     await clientConnection.close();
     await connection.close();
   }
+}
+
+/** Starts a run of the harness' plan. */
+export async function start(client: Client, run: string, retries: Partial<RunPlan['recipe']['retries']> = {}) {
+  const { recipe, ...rest } = plan(run);
+  return client.workflow.start<typeof trainCritic>('trainCritic', {
+    workflowId: run,
+    taskQueue: taskQueues.workflows,
+    args: [{ ...rest, recipe: { ...recipe, retries: { ...recipe.retries, ...retries } } }],
+  });
+}
+
+/** Asks until the answer holds, for ten seconds. */
+export async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+  for (let i = 0; i < 100; i += 1) {
+    const value = await ask();
+    if (holds(value)) return value;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('it did not come about within 10 s');
 }

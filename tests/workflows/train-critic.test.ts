@@ -1,33 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { type Client, WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
 import type { CollectedAttempt } from '../../domain/job-life.ts';
 import type { AttemptChanges } from '../../domain/job-spec.ts';
-import { taskQueues } from '../../domain/names.ts';
-import type { RunPlan } from '../../domain/plan.ts';
 import type { RunView } from '../../domain/progress.ts';
-import type { trainCritic } from '../../workflows/train-critic.ts';
-import { artifact, completed, plan, stubs, withWorkers } from './harness.ts';
-
-async function start(client: Client, run: string, retries: Partial<RunPlan['recipe']['retries']> = {}) {
-  const { recipe, ...rest } = plan(run);
-  return client.workflow.start<typeof trainCritic>('trainCritic', {
-    workflowId: run,
-    taskQueue: taskQueues.workflows,
-    args: [{ ...rest, recipe: { ...recipe, retries: { ...recipe.retries, ...retries } } }],
-  });
-}
-
-async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 100; i += 1) {
-    const value = await ask();
-    if (holds(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('it did not come about within 10 s');
-}
+import { artifact, completed, start, stubs, until, withWorkers } from './harness.ts';
 
 /** Attempts of the SFT job as the policy shaped them. */
 function recordChanges(outcomes: Partial<CollectedAttempt>[]): {
@@ -99,37 +78,6 @@ describe('trainCritic', () => {
     });
     expect(changes[1]).toMatchObject({ resumeFrom: '/a/checkpoints/checkpoint-20', excludeNodes: ['bad-1'] });
     expect(changes).toHaveLength(2);
-  });
-
-  it('shows a run whose job cannot start as waiting, and as running once it has started, without a question', async () => {
-    const released = Promise.withResolvers<void>();
-    const { activities, calls } = stubs({
-      watchJob: async ({ stage, lastState }) => {
-        const ended = { state: 'COMPLETED', reason: '', node: 'n1', over: true };
-        if (stage !== 'sft') return ended;
-        if (lastState === '') {
-          return { state: 'PENDING', reason: 'JobHeldUser', node: '', over: false, stuck: 'the job is held' };
-        }
-        await released.promise;
-        return lastState === 'RUNNING' ? ended : { state: 'RUNNING', reason: '', node: 'n1', over: false };
-      },
-    });
-    await withWorkers(activities, 'wf-held', async (client) => {
-      const handle = await start(client, 'wf-held');
-      const look = async () => handle.query<RunView>('view');
-      const held = await until(look, ({ status }) => status === 'waiting');
-      expect(held.question).toBeUndefined();
-      expect(held.stages.find(({ stage }) => stage === 'sft')).toMatchObject({
-        status: 'waiting',
-        note: 'the job is held',
-      });
-      expect((await handle.describe()).searchAttributes['CriticStatus']).toEqual(['waiting']);
-      released.resolve();
-      await until(look, ({ status }) => status !== 'waiting');
-      expect((await handle.result()).passed).toBe(true);
-      expect((await handle.describe()).searchAttributes['CriticStatus']).toEqual(['passed']);
-    });
-    expect(calls.filter((call) => call === 'submitJob sft a1')).toHaveLength(1);
   });
 
   it('keeps the stacks of a stuck job, ends it for certain, and goes on elsewhere from its checkpoint', async () => {
