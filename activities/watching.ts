@@ -1,10 +1,10 @@
 /**
  * Watching a job: a heartbeating activity that returns when the state changes and when the job is over. It asks the shared
- * poller, never Slurm itself, and reads the attempt's own files twice a second: a finished job is noticed by its outcome
- * file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next attempt goes on watching.
+ * poller, never Slurm itself, and reads the attempt's own files twice a second, or when an outcome appears: a finished job
+ * is noticed by its outcome file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next
+ * attempt goes on watching.
  */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import type { JobObservation, WatchInput } from '../domain/job-life.ts';
@@ -16,6 +16,7 @@ import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { PolledState } from './job-poller.ts';
+import { OutcomeBell } from './outcome-bell.ts';
 import { Silence } from './silence.ts';
 
 /** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (contracts.md §4). */
@@ -30,6 +31,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
       const signal = Context.current().cancellationSignal;
       const silence = new Silence();
+      const bell = new OutcomeBell(input.attempt.directory);
       let outcomeSince: number | undefined;
       try {
         for (;;) {
@@ -49,11 +51,12 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
           const stalled = judgeSilence(silence.look(running, tail.rows.length), tail.rows, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
-          await sleep(deps.job.fileIntervalMs);
+          await bell.wait(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
           signal.throwIfAborted();
         }
       } finally {
+        bell.close();
         watch.close();
       }
     },
