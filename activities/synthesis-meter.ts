@@ -19,6 +19,7 @@ export class SynthesisMeter {
   readonly #context: Context;
   readonly #timer: NodeJS.Timeout;
   #round: Round | undefined;
+  #before = 'another run asks for the same answers';
   #done = 0;
   #failed = 0;
   #startedAt = 0;
@@ -28,6 +29,11 @@ export class SynthesisMeter {
     this.#context = context;
     this.#send();
     this.#timer = setInterval(() => this.#send(), intervalMs);
+  }
+
+  /** What is done before the first round, instead of waiting for another run. */
+  before(note: string): void {
+    this.#before = note;
   }
 
   /** A round begins with `done` rows that need no asking. */
@@ -57,7 +63,7 @@ export class SynthesisMeter {
 
   #progress(): StageProgress {
     const round = this.#round;
-    if (round === undefined) return { state: 'waiting', note: 'reading what was answered before' };
+    if (round === undefined) return { state: 'waiting', note: this.#before };
     const note = round.note();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const rate = seconds > 0 ? (this.#done - this.#doneAtStart) / seconds : 0;

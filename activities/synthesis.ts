@@ -57,6 +57,7 @@ export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'll
         const meter = new SynthesisMeter(Context.current());
         try {
           const lease = await FolderLease.take(await stage.folder(), signal);
+          meter.before('reading what was answered before');
           try {
             return await stage.make(lease, meter);
           } finally {
