@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { hasCode } from '../../activities/durable-file.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { startStage } from '../synthesis/children.ts';
 import { writeDataset } from '../synthesis/dataset.ts';
@@ -56,15 +57,20 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Files of shards that lie below the store at this moment. */
+/** The file of a shard that lies below the store at this moment, if one does. Folders come and go meanwhile. */
 async function shardsBelow(store: string): Promise<{ name: string; bytes: number }[]> {
-  const entries = await readdir(store, { recursive: true, withFileTypes: true });
-  const files = entries.filter(({ parentPath, name }) => parentPath.endsWith('/shards') && name.endsWith('.jsonl'));
-  const sizes = files.map(async ({ parentPath, name }) => {
-    const { size } = await stat(join(parentPath, name)).catch(() => ({ size: 0 }));
-    return { name, bytes: size };
-  });
-  return Promise.all(sizes);
+  const root = join(store, 'partial/synthesis');
+  try {
+    const keys = (await readdir(root)).filter((key) => !key.startsWith('try-'));
+    const folders = keys.map((key) => join(root, key, 'shards'));
+    const files = await Promise.all(
+      folders.map(async (path) => (await readdir(path)).map((name) => ({ name, path: join(path, name) }))),
+    );
+    return await Promise.all(files.flat().map(async ({ name, path }) => ({ name, bytes: (await stat(path)).size })));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 function makeRecipe(dataset: string): unknown {
