@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { type AttemptChanges, attemptParams, type JobOrder } from '../domain/job-spec.ts';
 import type { AttemptInput, PreparedAttempt } from '../domain/job-life.ts';
 import type { ArtifactRef, AttemptManifest } from '../domain/manifest.ts';
-import { attemptFiles, attemptName, parseAttemptName, paths } from '../domain/names.ts';
+import { attemptFiles, attemptName, paths } from '../domain/names.ts';
 import { jobKind } from '../domain/plan.ts';
+import { attemptDirectory } from './attempt-closing.ts';
 import { readResult } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import type { ArtifactStore } from './artifact-store.ts';
@@ -114,7 +115,7 @@ async function moveOutput(order: JobOrder, directory: string, from: string): Pro
 }
 
 function attemptFolder(root: string, name: string): string {
-  const parsed = parseAttemptName(name);
-  if (parsed === undefined) throw new Error(`"${name}" is not the name of an attempt`);
-  return paths.attempt(root, parsed.run, parsed.stage, parsed.attempt);
+  const directory = attemptDirectory(root, name);
+  if (directory === undefined) throw new Error(`"${name}" is not the name of an attempt`);
+  return directory;
 }

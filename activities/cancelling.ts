@@ -1,13 +1,15 @@
 /**
  * Cancelling a job for certain: by name, so that a job whose id never came back is found too; confirmed by a GET, since
  * DELETE answers 200 even when nothing was cancelled; TERM first, KILL when it does not go. After a submission without an
- * answer the name is looked for until a healthy controller has denied it for a minute: its job may appear that late.
+ * answer the name is looked for until a healthy controller has denied it for a minute: its job may appear that late. The
+ * attempt is closed first: what starts of it in spite of all that ends at once.
  *
  * Idempotent: cancelling what is over, or what never was, succeeds. kill -9 at any point: run again from the start.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { isTerminal } from 'slurm-rest-client';
+import { attemptDirectory, closeAttempt } from './attempt-closing.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failure.ts';
 import { findByName, findForCertain } from './finding.ts';
@@ -23,8 +25,7 @@ export function createCancelActivities(deps: Deps, { termMs, killMs } = patience
     /** Returns the id of the job that is gone now, or null if there was none under this name. */
     async cancelJob({ name }: { name: string }): Promise<{ jobId: string | null }> {
       try {
-        const look = (await mayYetAppear(deps, name)) ? findForCertain : findByName;
-        const jobId = await look(deps, name);
+        const jobId = (await closedAndAwaited(name)) ? await findForCertain(deps, name) : await findByName(deps, name);
         if (jobId === undefined) return { jobId: null };
         await cancelForCertain(jobId, name);
         return { jobId };
@@ -33,6 +34,14 @@ export function createCancelActivities(deps: Deps, { termMs, killMs } = patience
       }
     },
   };
+
+  /** Whatever Slurm starts of the attempt from now on ends at once. True if its job may not even have appeared. */
+  async function closedAndAwaited(name: string): Promise<boolean> {
+    const directory = attemptDirectory(deps.store.root, name);
+    if (directory === undefined) return false;
+    await closeAttempt(directory);
+    return mayYetAppear(directory);
+  }
 
   async function cancelForCertain(jobId: string, name: string): Promise<void> {
     if (await isOver(deps, jobId, name)) return;

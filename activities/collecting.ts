@@ -1,7 +1,7 @@
 /**
  * Collecting an attempt: everything that is known of how it ended, classified. The job's own outcome file; Slurm's word
  * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (contracts.md §2.4).
- * Reads only.
+ * Reads only, but for the attempt's claim: with it the attempt is closed before it is judged.
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import type { CollectedAttempt, PreparedAttempt } from '../domain/job-life.ts';
 import type { JobOrder } from '../domain/job-spec.ts';
 import { attemptFiles } from '../domain/names.ts';
 import { jobKind } from '../domain/plan.ts';
+import { closeAttempt } from './attempt-closing.ts';
 import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
 import { readMetrics } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -28,6 +29,7 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
   return {
     async collectAttempt({ order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
       const { directory } = prepared;
+      await closing(directory, prepared.name);
       const outcome = ours(await findOutcome(directory), prepared.name);
       // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
       const done = saysDone(outcome, prepared.name);
@@ -58,6 +60,12 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
       };
     },
   };
+}
+
+async function closing(directory: string, name: string): Promise<void> {
+  await closeAttempt(directory).catch((error: unknown) => {
+    throw toFailure(error, `close attempt "${name}"`);
+  });
 }
 
 async function lookUp(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {

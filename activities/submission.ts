@@ -15,7 +15,7 @@ import { SlurmError } from 'slurm-rest-client';
 import * as z from 'zod';
 import { renderJobRequest } from '../domain/job-spec.ts';
 import type { AttemptInput, SubmittedJob } from '../domain/job-life.ts';
-import { attemptName, parseAttemptName, paths } from '../domain/names.ts';
+import { attemptName, paths } from '../domain/names.ts';
 import type { ActivityDeps } from './deps.ts';
 import { readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { toFailure } from './failure.ts';
@@ -101,10 +101,7 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
 }
 
 /** An answer to the attempt's submission may be missing: its job may stand, or may yet appear. */
-export async function mayYetAppear({ store }: Pick<ActivityDeps, 'store'>, name: string): Promise<boolean> {
-  const parsed = parseAttemptName(name);
-  if (parsed === undefined) return false;
-  const directory = paths.attempt(store.root, parsed.run, parsed.stage, parsed.attempt);
+export async function mayYetAppear(directory: string): Promise<boolean> {
   return (await readSubmission(join(directory, fileName)))?.state === 'intended';
 }
 

@@ -1,5 +1,5 @@
 /** Cancelling against a Slurm of a few lines: what the fault tests cannot make a real one do within a test's time. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CancelResult, SlurmClient, SlurmJob } from 'slurm-rest-client';
 import { describe, expect, it } from 'vitest';
@@ -42,6 +42,7 @@ async function cancelling(jobs: SlurmJob[], does: (done: string) => CancelResult
   await mkdir(folder, { recursive: true });
   return {
     done,
+    claim: join(folder, 'claim'),
     submission: (text: string) => writeFile(join(folder, 'submission.json'), text),
     cancel: () => inActivity(activityEnvironment().env, () => activities.cancelJob({ name })),
   };
@@ -83,6 +84,13 @@ describe('cancelling a job', () => {
     const { cancel, done } = await cancelling([], () => 'accepted');
     expect(await cancel()).toEqual({ jobId: null });
     expect(done).toEqual(['list']);
+  });
+
+  it('takes the claim of an attempt that no job has begun: one that starts later ends at once', async () => {
+    const { cancel, claim } = await cancelling([], () => 'accepted');
+    await cancel();
+    expect((await stat(claim)).isDirectory()).toBe(true);
+    expect(await cancel()).toEqual({ jobId: null });
   });
 
   it('waits for the job of a submission that was never answered', async () => {

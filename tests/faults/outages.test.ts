@@ -114,8 +114,8 @@ describe('an attempt', () => {
     const unmount = mountSmallStore();
     const filler = join(where.store, 'filler');
     try {
-      await stand.runs.start(run);
-      await until('the last step', 60, () => doneSteps(run).includes(3));
+      await stand.runs.start(run, { stepSeconds: 2 });
+      await until('the last step but one', 60, () => doneSteps(run).includes(2));
       fill(filler);
       await until('the first attempt has ended', 60, async () => (await queued(run)).length === 0);
       await sleep(5_000);

@@ -27,6 +27,7 @@ import {
   restPort,
   signal,
   slurm,
+  stateSaved,
   where,
   writeToken,
 } from './stack.ts';
@@ -65,11 +66,13 @@ describe('slurmrestd and its callers', () => {
 
   it('all its connections are taken by others for 20 s: the run waits, and the job runs once', async () => {
     const run = newRun('connections');
-    await sleep(5_000); // until the proxy's own idle connections are closed
+    stand.proxy.rule = () => 'drop-before';
+    await sleep(6_000); // until the proxy's own idle connections are closed
     const sockets: Socket[] = Array.from({ length: 140 }, () =>
       connect(restPort, '127.0.0.1').on('error', () => undefined),
     );
     await sleep(1_000);
+    stand.proxy.rule = () => 'pass';
     await stand.runs.start(run);
     await sleep(20_000);
     const before = starts(run);
@@ -110,6 +113,8 @@ describe('files and disks', () => {
     await result(run);
     expect(starts(run)).toEqual(['start a2']);
     expect(story(run).at(-1)).toBe('end a2');
+    // Whatever Slurm starts of the first one later meets a claim that is taken.
+    expect(existsSync(join(attemptFolder(run), 'claim'))).toBe(true);
   });
 
   it('the disk of the store is full in mid-job: the run waits for room and is done once there is some', async () => {
@@ -143,6 +148,8 @@ describe('time and other people', () => {
     if (!existsSync(faketime)) throw new Error(`${faketime} is missing: "npm test" installs libfaketime`);
     const daemons = ['slurmctld', 'slurmd-a100-0', 'slurmd-a100-1'];
     const run = newRun('clock');
+    // A slurmctld that lost what it had not saved would give ids anew, and slurmd refuses those that it has seen.
+    await stateSaved();
     for (const daemon of daemons) await kill(daemon);
     for (const daemon of daemons) await launch(daemon, { LD_PRELOAD: faketime, FAKETIME: offset });
     try {
@@ -150,6 +157,7 @@ describe('time and other people', () => {
       await result(run);
       expect(story(run)).toEqual(once);
     } finally {
+      await stateSaved();
       for (const daemon of daemons) await kill(daemon);
       for (const daemon of daemons) await launch(daemon);
     }
