@@ -1,24 +1,27 @@
 /** Errors: names on the wire (ApplicationFailure types) and how a wrong input is said. */
 
 /**
- * Types of ApplicationFailure: a wire contract, never renamed. Those of passing faults (`SlurmUnavailable`,
- * `TeacherUnavailable`, `NoRoom`, `SystemError`, `DataChanged`) are thrown retryable, all others not.
+ * Types of ApplicationFailure: a wire contract, never renamed. Those of passing faults (`SlurmUnavailable`, `Superseded`,
+ * `TeacherUnavailable`, `NoRoom`, `SystemError`, `DataChanged`, `ChampionChanged`) are thrown retryable, all others not.
  */
 export const failureTypes = [
   'Aborted',
   'BudgetExceeded',
+  'ChampionChanged',
+  'ConfigInvalid',
   'DataChanged',
   'DataInvalid',
-  'JobRefused',
   'NoRoom',
   'PostconditionFailed',
   'QuotaExhausted',
   'Refused',
   'SlurmUnavailable',
+  'Superseded',
   'SystemError',
+  'TeacherDenied',
+  'TeacherRefused',
   'TeacherUnavailable',
 ] as const;
-export type FailureType = (typeof failureTypes)[number];
 
 /** One wrong value: which field, what it is, what was expected. */
 export interface InputFault {

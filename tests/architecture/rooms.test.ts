@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import * as z from 'zod';
-import { environment, nodeFlags } from '../../workers/process-settings.ts';
 import { describe, expect, it } from 'vitest';
+import { failureTypes } from '../../domain/errors.ts';
+import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -42,6 +43,21 @@ describe('the rooms', () => {
       ...sources('workers'),
     ].filter((file) => readFileSync(root + file, 'utf8').includes('process.env'));
     expect(readers).toEqual(['workers/main.ts']);
+  });
+
+  it('throws no type of failure that is not in the wire contract, and lists none that nobody throws', () => {
+    const thrown = [...sources('activities'), ...sources('workflows')].flatMap((file) => {
+      const text = readFileSync(root + file, 'utf8');
+      const calls = text.matchAll(
+        /(?:ApplicationFailure\.(?:nonRetryable|retryable|create)|\b(?:refused|retryable))\(/g,
+      );
+      // The type is the call's last word in quotes that looks like one.
+      return [...calls].flatMap(
+        ({ index }) => text.slice(index, index + 600).match(/'[A-Z][a-z]+(?:[A-Z][a-z]+)*'/)?.[0] ?? [],
+      );
+    });
+    const types = new Set(thrown.map((quoted) => quoted.slice(1, -1)));
+    expect([...types].toSorted()).toEqual([...failureTypes]);
   });
 
   it('starts the worker by npm as the local stack does', () => {
