@@ -17,11 +17,12 @@ export const critiquePartsSchema = z.object({
 
 const count = z.int().min(0);
 
-/** Answers that cost money and hold no critique. */
+/** Answers that hold no critique. All but refusals of prompt or picture by the server cost money. */
 export const unusableReasons = [
   'refusal',
   'truncated',
   'content-filter',
+  'picture-refused',
   'malformed',
   'missing-part',
   'wrong-order',

@@ -19,7 +19,13 @@ import {
 } from './completion-body.ts';
 import type { Image } from './image.ts';
 import { isAbort } from './failure.ts';
-import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer } from './teacher-answer.ts';
+import {
+  readCompletion,
+  readRateNews,
+  readRetryAfter,
+  type TeacherAnswer,
+  type UnusableReason,
+} from './teacher-answer.ts';
 
 export const openAiUrl = 'https://api.openai.com/v1';
 
@@ -144,6 +150,25 @@ function headersOf({ headers }: APIError): Headers {
 /** The account cannot pay: no retry mends it. The second and third are how a batch says so (`errors`, or a line's). */
 export const quotaCodes = new Set(['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active']);
 
+/** Codes that are about one row's prompt or picture (OpenAI's API reference, error codes of a response). */
+const rowReasons = new Map<string, UnusableReason>([
+  ...['content_filter', 'content_policy_violation', 'image_content_policy_violation', 'invalid_prompt'].map(
+    (code) => [code, 'content-filter'] as const,
+  ),
+  ...[
+    'invalid_image',
+    'invalid_image_format',
+    'invalid_base64_image',
+    'invalid_image_mode',
+    'image_too_large',
+    'image_too_small',
+    'image_parse_error',
+    'image_file_too_large',
+    'unsupported_image_media_type',
+    'empty_image_file',
+  ].map((code) => [code, 'picture-refused'] as const),
+]);
+
 /** Status and code of an error answer → try again, set the row aside, or stop the stage. */
 export function judgeStatus(answer: { status: number; code: string; said: string; headers: Headers }): TeacherAnswer {
   const { status, code, said, headers } = answer;
@@ -159,9 +184,8 @@ export function judgeStatus(answer: { status: number; code: string; said: string
   if (status === 408 || status === 409 || status >= 500) {
     return { kind: 'unavailable', detail: said, maybePaid: status === 408, retryAfterMs, news };
   }
-  if (code === 'content_filter' || code === 'content_policy_violation') {
-    return { kind: 'unusable', reason: 'content-filter', detail: said, model: '', usage: noUsage, news };
-  }
+  const reason = rowReasons.get(code);
+  if (reason !== undefined) return { kind: 'unusable', reason, detail: said, model: '', usage: noUsage, news };
   throw ApplicationFailure.nonRetryable(
     `the teacher refused the request (${said})${hint(status)}`,
     status === 401 || status === 403 ? 'TeacherDenied' : 'TeacherRefused',

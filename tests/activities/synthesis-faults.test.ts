@@ -93,7 +93,7 @@ describe('a teacher that cannot go on', () => {
 
   it.each([
     ['400', { status: 400, param: 'messages' }],
-    ['400 with a code', { status: 400, code: 'invalid_image_format' }],
+    ['400 with a code', { status: 400, code: 'unsupported_parameter' }],
     ['404', { status: 404 }],
     ['422', { status: 422, param: 'temperature' }],
   ])('does not retry a %s', async (_name, said) => {

@@ -220,6 +220,8 @@ describe('answers that are not good enough', () => {
     ['refusal', { kind: 'completion', content: null, refusal: 'no' }],
     ['truncated', { kind: 'completion', content: '{"alignment":"x', finish: 'length' }],
     ['content-filter', { kind: 'completion', content: null, finish: 'content_filter' }],
+    ['content-filter', { kind: 'status', status: 400, code: 'invalid_prompt' }],
+    ['picture-refused', { kind: 'status', status: 400, code: 'image_parse_error' }],
     ['malformed', { kind: 'completion', content: '{"alignment":"x"' }],
     ['empty', { kind: 'completion', content: '' }],
     ['too-short', { kind: 'completion', content: '{"alignment":"a","fidelity":"b","quality":"c","overall":"d"}' }],
