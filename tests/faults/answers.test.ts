@@ -1,7 +1,7 @@
 /** Faults of what is said about a job: answers that are cut, come too late, or speak of somebody else's job. */
 import { describe, expect, it } from 'vitest';
 import { fixture } from './fixture.ts';
-import { accounted, newRun, queued, runningJob, settled, starts, story, until } from './runs.ts';
+import { accounted, newRun, otherNode, queued, runningJob, settled, starts, story, until } from './runs.ts';
 import { users } from '../../infra/local/stack-config.ts';
 import { appendToSlurmConf, loseState, signal, slurm, startWorker, stopWorker } from './stack.ts';
 
@@ -71,18 +71,30 @@ describe("somebody else's job", () => {
     const run = newRun('cancel-reused');
     const handle = await stand.runs.start(run, { steps: 300, stepSeconds: 1 });
     const id = await runningJob(run);
+    const where = ['-w', await otherNode(id)];
     stand.proxy.rule = () => 'drop-before';
     await handle.cancel();
     await loseState(Number(id));
-    const foreign = await slurm('sbatch', '--parsable', `--uid=${users.job}`, '-J', 'foreign', ...resources);
-    expect(foreign).toBe(id);
-    const look = () => slurm('squeue', '-h', '-j', foreign, '-o', '%j %T');
-    await until('it runs', 60, async () => (await look()) === 'foreign RUNNING');
-    stand.proxy.rule = () => 'pass';
-    await expect(handle.result()).rejects.toThrow('cancelled');
-    expect(await look()).toBe('foreign RUNNING');
-    await slurm('scancel', foreign);
-    await appendToSlurmConf([]);
+    try {
+      const foreign = await slurm(
+        'sbatch',
+        '--parsable',
+        `--uid=${users.job}`,
+        '-J',
+        'foreign',
+        ...where,
+        ...resources,
+      );
+      expect(foreign).toBe(id);
+      const look = () => slurm('squeue', '-h', '-j', foreign, '-o', '%j %T');
+      await until('it runs', 60, async () => (await look()) === 'foreign RUNNING');
+      stand.proxy.rule = () => 'pass';
+      await expect(handle.result()).rejects.toThrow('cancelled');
+      expect(await look()).toBe('foreign RUNNING');
+      await slurm('scancel', foreign);
+    } finally {
+      await appendToSlurmConf([]);
+    }
   });
 });
 

@@ -8,6 +8,7 @@ import type { JobOrder } from '../../domain/job-spec.ts';
 import { type JobStage, paths, taskQueues } from '../../domain/names.ts';
 import type { RunView } from '../../domain/progress.ts';
 import type { runJobs } from '../../workflows/run-jobs.ts';
+import { nodes } from '../../infra/local/slurm-files.ts';
 import { counters, slurm, temporalAddress, trainer, where } from './stack.ts';
 
 export interface Wish {
@@ -196,4 +197,12 @@ function rows(run: string, text: string): Row[] {
 /** Id of the run's one job, once it runs. */
 export async function runningJob(run: string): Promise<string> {
   return until(`a job of ${run} runs`, 120, async () => (await queued(run)).find((row) => row.state === 'RUNNING')?.id);
+}
+
+/** A node on which this job does not run: slurmd takes no second job under an id that it has. */
+export async function otherNode(id: string): Promise<string> {
+  const own = await slurm('squeue', '-h', '-j', id, '-o', '%N');
+  const other = nodes.find((name) => name !== own);
+  if (other === undefined) throw new Error(`there is no node beside ${own}`);
+  return other;
 }

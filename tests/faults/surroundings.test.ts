@@ -10,6 +10,7 @@ import {
   attemptFolder,
   doneSteps,
   newRun,
+  otherNode,
   queued,
   runningJob,
   settled,
@@ -201,12 +202,15 @@ describe('time and other people', () => {
     const run = newRun('reused-id');
     await stand.runs.start(run, long);
     const id = await reaches(run, 3);
+    const elsewhere = await otherNode(id);
     await loseState(Number(id));
     const foreign = await slurm(
       'sbatch',
       '--parsable',
       '-J',
       'foreign',
+      '-w',
+      elsewhere,
       '-D',
       '/tmp',
       '-o',
