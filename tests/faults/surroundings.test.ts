@@ -216,12 +216,14 @@ describe('time and other people', () => {
       '-o',
       '/dev/null',
       '--wrap',
-      'sleep 45',
+      'sleep 300',
     );
     expect(foreign).toBe(id);
     await until('a second attempt starts', 120, () => starts(run).length === 2);
-    expect(await slurm('squeue', '-h', '-j', foreign, '-o', '%j %T')).toBe('foreign RUNNING');
+    const look = () => slurm('squeue', '-h', '-j', foreign, '-o', '%j %T');
+    await until('the other job runs', 60, async () => (await look()) === 'foreign RUNNING');
     await result(run);
+    expect(await look()).toBe('foreign RUNNING');
     expect(starts(run)).toEqual(['start a1', 'start a2']);
     // Until slurmd is told that nobody knows it any more, the lost one works on: steps may overlap, but none is missing.
     expect([...new Set(doneSteps(run))].toSorted((a, b) => a - b)).toEqual(twelve);
