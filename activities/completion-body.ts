@@ -45,6 +45,8 @@ export interface BodyStream {
   /** Bytes in all. */
   length: number;
   pieces: AsyncGenerator<Buffer>;
+  /** Resolves when the pieces were taken, all of them or as many as will be. */
+  taken: Promise<void>;
 }
 
 /** A multiple of 3: base64 of slices of this many bytes is, put together, base64 of the whole. */
@@ -65,13 +67,27 @@ export function completionStream(
   const left = pictures.map((picture) => ({ start: dataUrlStart(picture.kind), bytes: picture.bytes }));
   const between = marks.reduce((parts, mark) => [...parts.slice(0, -1), ...(parts.at(-1) ?? '').split(mark)], [text]);
   const length = between.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+  const { promise: taken, resolve: end } = Promise.withResolvers<void>();
   return {
     length: left.reduce((sum, { start, bytes }) => sum + start.length + 4 * Math.ceil(bytes.length / 3), length),
-    pieces: pieces(between, left),
+    pieces: pieces(between, left, end),
+    taken,
   };
 }
 
-async function* pieces(between: string[], left: { start: string; bytes: Buffer }[]): AsyncGenerator<Buffer> {
+async function* pieces(
+  between: string[],
+  left: { start: string; bytes: Buffer }[],
+  end: () => void,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* inOrder(between, left);
+  } finally {
+    end();
+  }
+}
+
+function* inOrder(between: string[], left: { start: string; bytes: Buffer }[]): Generator<Buffer> {
   for (const part of between) {
     yield Buffer.from(part);
     const picture = left.shift();

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/activity';
-import pLimit from 'p-limit';
+import type { LimitFunction } from 'p-limit';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
 import type { FolderLease } from './folder-lease.ts';
@@ -13,7 +13,7 @@ import type { Permit, RateLimiter } from './limiter.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './synthesis-question.ts';
 import type { TeacherAnswer } from './teacher-answer.ts';
-import type { TeacherClient, TeacherRequest } from './teacher-client.ts';
+import type { TeacherClient } from './teacher-client.ts';
 import type { Till } from './till.ts';
 
 export const maxUnavailable = 8;
@@ -22,6 +22,8 @@ export const longestBackoffMs = 60_000;
 export interface AskingDeps extends QuestionSource {
   client: TeacherClient;
   limiter: RateLimiter;
+  /** Lets a few rows at a time read and send their pictures: a full bucket releases hundreds of requests at once. */
+  sending: LimitFunction;
   log: SynthesisLog;
   /** Looked at before each request: a worker that was replaced while it stood still sends nothing more. */
   lease: FolderLease;
@@ -46,24 +48,17 @@ export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
 }
 
 async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
-  const { till, limiter, log, halted } = deps;
-  const { usd, tokens, base } = prepared;
+  const { till, halted } = deps;
+  const { usd, tokens } = prepared;
   halted.throwIfAborted();
   if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
   let used = 0;
   try {
-    const permit = await limiter.acquire(tokens, halted);
-    let answer: TeacherAnswer;
-    try {
-      const request = await makeRequest(deps, prepared);
-      await deps.lease.check();
-      await log.record({ event: 'asked', ...base, usd, at: now() });
+    const asked = () => {
       used = usd;
-      answer = await deps.client.ask(request, deps.cancelled);
-    } catch (error) {
-      permit.lost();
-      throw error;
-    }
+    };
+    const { permit, coming } = await deps.sending(() => send(deps, prepared, asked));
+    const answer = await lostIfThrown(permit, () => coming);
     settlePermit(permit, answer, tokens);
     used = await recordOutcome(deps, prepared, answer);
     return answer;
@@ -72,12 +67,31 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
   }
 }
 
-/** Of this process: a burst releases hundreds at once, and sharp works on four pictures side by side. */
-const making = pLimit(2);
+/** Waits for room, then reads the pictures, logs the question and sends it; returns when it has gone. The answer is `coming`. */
+async function send(
+  deps: AskingDeps,
+  { question, pictures, base, usd, tokens }: Prepared,
+  asked: () => void,
+): Promise<{ permit: Permit; coming: Promise<TeacherAnswer> }> {
+  const permit = await deps.limiter.acquire(tokens, deps.halted);
+  return lostIfThrown(permit, async () => {
+    const request = deps.client.request(question, await readPictures(deps.datasetPath, pictures));
+    await deps.lease.check();
+    await deps.log.record({ event: 'asked', ...base, usd, at: now() });
+    asked();
+    const coming = deps.client.ask(request, deps.cancelled);
+    await Promise.race([request.body.taken, coming]);
+    return { permit, coming };
+  });
+}
 
-/** Apart, so that nothing here holds the pictures once they are sent. */
-function makeRequest(deps: AskingDeps, { question, pictures }: Prepared): Promise<TeacherRequest> {
-  return making(async () => deps.client.request(question, await readPictures(deps.datasetPath, pictures)));
+async function lostIfThrown<T>(permit: Permit, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    permit.lost();
+    throw error;
+  }
 }
 
 /** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */

@@ -2,6 +2,7 @@
  * Synthesis tools: client, money and limiter of one stage. The limiters are the process's: all runs that use one API key
  * at one address share one.
  */
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { accountName, readApiKey } from './api-key.ts';
 import { BatchClient } from './batch-client.ts';
@@ -10,12 +11,15 @@ import { TeacherClient } from './teacher-client.ts';
 import { Till } from './till.ts';
 
 const limiters = new LimiterRegistry();
+/** Requests of one stage whose pictures are in memory. Each is gone once it is sent, within a second or so. */
+const sendingAtOnce = 16;
 
 export interface Tools {
   till: Till;
   client: TeacherClient;
   batchClient: BatchClient;
   limiter: RateLimiter;
+  sending: LimitFunction;
 }
 
 /** What asking needs, made when the first row must be asked: a stage whose answers are all there needs no key. */
@@ -44,7 +48,7 @@ export class AskingTools {
     const { requests_per_minute: requestsPerMinute, tokens_per_minute: tokensPerMinute } = this.#settings;
     this.#leave = limiter.claim({ requestsPerMinute, tokensPerMinute });
     const client = new TeacherClient(this.#baseUrl, key);
-    return { client, batchClient: new BatchClient(this.#baseUrl, key), limiter };
+    return { client, batchClient: new BatchClient(this.#baseUrl, key), limiter, sending: pLimit(sendingAtOnce) };
   }
 
   close(): void {
