@@ -14,7 +14,12 @@ import { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { hasCode, readIfPresent } from './durable-file.ts';
 
-const defaultTimes = { renewMs: 5000, staleMs: 30_000, pollMs: 250 };
+export interface LeaseTimes {
+  renewMs: number;
+  staleMs: number;
+  pollMs: number;
+}
+export const usualTimes: LeaseTimes = { renewMs: 5000, staleMs: 30_000, pollMs: 250 };
 
 const ownerSchema = z.object({ token: z.string(), host: z.string(), pid: z.int(), started: z.string() });
 type Owner = z.output<typeof ownerSchema>;
@@ -34,17 +39,22 @@ export class FolderLease {
     this.#timer = setInterval(() => void file.write(content, 0).catch(() => undefined), renewMs);
   }
 
-  /** Waits until the folder is free. Rejects with the signal's reason. */
-  static async take(folder: string, signal: AbortSignal, times = defaultTimes): Promise<FolderLease> {
+  /** Waits until the folder is free; `onWait` is told when it is not. Rejects with the signal's reason. */
+  static async take(
+    folder: string,
+    signal: AbortSignal,
+    { onWait, ...times }: LeaseTimes & { onWait?: () => void } = usualTimes,
+  ): Promise<FolderLease> {
     for (;;) {
       signal.throwIfAborted();
       const lease = await FolderLease.#tryTake(join(folder, 'lease'), times);
       if (lease !== undefined) return lease;
+      onWait?.();
       await sleep(times.pollMs, undefined, { signal });
     }
   }
 
-  static async #tryTake(path: string, times: typeof defaultTimes): Promise<FolderLease | undefined> {
+  static async #tryTake(path: string, times: LeaseTimes): Promise<FolderLease | undefined> {
     const owner = { token: randomUUID(), host: hostname(), pid: process.pid, started: await startOf('self') };
     const own = `${path}.${owner.token}`;
     const file = await open(own, 'wx', 0o640);

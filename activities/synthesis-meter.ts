@@ -19,7 +19,7 @@ export class SynthesisMeter {
   readonly #context: Context;
   readonly #timer: NodeJS.Timeout;
   #round: Round | undefined;
-  #before = 'another run asks for the same answers';
+  #before = 'reading what was answered before';
   #done = 0;
   #failed = 0;
   #startedAt = 0;
@@ -31,7 +31,7 @@ export class SynthesisMeter {
     this.#timer = setInterval(() => this.#send(), intervalMs);
   }
 
-  /** What is done before the first round, instead of waiting for another run. */
+  /** What is done, or waited for, before the first round. */
   before(note: string): void {
     this.#before = note;
   }

@@ -24,7 +24,7 @@ import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
 import { translated } from './failure.ts';
-import { FolderLease } from './folder-lease.ts';
+import { FolderLease, usualTimes } from './folder-lease.ts';
 import { type AskingDeps, askRow } from './synthesis-asking.ts';
 import { BatchRound } from './synthesis-batch.ts';
 import {
@@ -56,7 +56,8 @@ export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'll
         if (found !== undefined) return found;
         const meter = new SynthesisMeter(Context.current());
         try {
-          const lease = await FolderLease.take(await stage.folder(), signal);
+          const onWait = () => meter.before('another run asks for the same answers');
+          const lease = await FolderLease.take(await stage.folder(), signal, { ...usualTimes, onWait });
           meter.before('reading what was answered before');
           try {
             return await stage.make(lease, meter);

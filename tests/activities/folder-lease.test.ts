@@ -47,9 +47,16 @@ async function isTaken(promise: Promise<FolderLease>, withinMs: number): Promise
 
 describe('the lease of a folder', () => {
   it('has one holder in a process; the next one gets it when it is released, and nothing is left behind', async () => {
-    const first = await take(minute);
-    const second = take(minute);
+    let waits = 0;
+    const onWait = () => {
+      waits += 1;
+    };
+    const times = { renewMs: 50, staleMs: minute, pollMs: 20, onWait };
+    const first = await FolderLease.take(folder, never, times);
+    expect(waits).toBe(0);
+    const second = FolderLease.take(folder, never, times);
     expect(await isTaken(second, 200)).toBe(false);
+    expect(waits).toBeGreaterThan(0);
     await first.release();
     await (await second).release();
     expect(await readdir(folder)).toEqual([]);
