@@ -93,6 +93,7 @@ function tally(values: readonly string[]): Record<string, number> {
   return counts;
 }
 
-function lines(rows: readonly unknown[]): string {
-  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+/** One at a time: thousands of critiques as one text would be some ten megabytes, twice. */
+function* lines(rows: readonly unknown[]): Generator<string> {
+  for (const row of rows) yield `${JSON.stringify(row)}\n`;
 }

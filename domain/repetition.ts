@@ -34,7 +34,7 @@ export function similarity(a: readonly number[], b: readonly number[]): number {
  */
 export class SignatureIndex {
   readonly #threshold: number;
-  readonly #bands = new Map<string, number[][]>();
+  readonly #bands = new Map<string, (readonly number[])[]>();
 
   /** `threshold`: similarity, 0 to 1, from which a text repeats another. */
   constructor(threshold: number) {
@@ -49,8 +49,7 @@ export class SignatureIndex {
     );
     const candidates = new Set(keys.flatMap((key) => this.#bands.get(key) ?? []));
     if ([...candidates].some((other) => similarity(other, own) >= this.#threshold)) return false;
-    const kept = [...own];
-    for (const key of keys) this.#bands.set(key, [...(this.#bands.get(key) ?? []), kept]);
+    for (const key of keys) this.#bands.set(key, [...(this.#bands.get(key) ?? []), own]);
     return true;
   }
 }
