@@ -22,7 +22,7 @@ describe('answers', () => {
     await result(run);
     expect(story(run)).toEqual(once);
     expect(posts()).toHaveLength(1);
-    expect(await accounted(run)).toHaveLength(1);
+    await expect.poll(() => accounted(run), settled).toHaveLength(1);
   });
 
   it('every answer to the watcher is cut in the middle: the job is unknown, not failed, and is done all the same', async () => {
@@ -92,6 +92,8 @@ describe("somebody else's job", () => {
       await expect(handle.result()).rejects.toThrow('cancelled');
       expect(await look()).toBe('foreign RUNNING');
       await slurm('scancel', foreign);
+      // A slurmctld that is killed before it is gone takes it up again.
+      await until('it is gone', 60, async () => (await look()) === '');
     } finally {
       await appendToSlurmConf([]);
     }

@@ -64,7 +64,8 @@ it(`${size} submissions through a network that drops, delays, duplicates and tru
     await handle.result();
   });
   stand.proxy.rule = () => 'pass';
-  await until('the queue is empty', 120, async () => (await slurm('squeue', '-h')) === '');
+  const ours = `critic-${soak}-`;
+  await until('none of its jobs is queued', 120, async () => !(await slurm('squeue', '-h', '-o', '%j')).includes(ours));
   await reconfigure({ MinJobAge: '300' });
   const lines = readFileSync(counter, 'utf8').trim().split('\n');
   const started = lines.filter((line) => line.startsWith('start ')).map((line) => line.split(' ')[1] ?? '');

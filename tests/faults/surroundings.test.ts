@@ -230,6 +230,8 @@ describe('time and other people', () => {
     expect(story(run)).not.toContain('step 1 a2');
     expect(story(run).filter((line) => line.startsWith('end'))).toEqual(['end a2']);
     await slurm('scancel', foreign);
+    // A slurmctld that is killed before it is gone takes it up again.
+    await until('the other job is gone', 60, async () => (await look()) === '');
     await appendToSlurmConf([]);
   });
 });
