@@ -2,8 +2,9 @@
  * Folder lease: one holder of a folder at a time, among all processes and machines that share it. The holder renews a file
  * `lease`; whoever finds it not renewed for `staleMs`, or its process gone from this machine, takes it over.
  *
- * kill -9 of the holder: on the same machine the next one takes over at once, elsewhere after `staleMs`. A holder that
- * stood still (SIGSTOP, a hung file system) and goes on finds out at its next `check`, and must do nothing more.
+ * kill -9 of the holder: on the same machine the next one takes over at once, elsewhere after `staleMs`; while it is being
+ * taken: a file `lease.<token>` stays that nobody reads. A holder that stood still (SIGSTOP, a hung file system) and goes on
+ * finds out at its next `check`, and must do nothing more.
  */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, readFile, rename, stat, unlink } from 'node:fs/promises';

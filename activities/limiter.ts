@@ -101,10 +101,6 @@ export class RateLimiter {
     return this.#factor;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
   #pump(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

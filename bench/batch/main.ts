@@ -14,6 +14,7 @@ import { hasCode } from '../../activities/durable-file.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { startStage } from '../synthesis/children.ts';
 import { writeDataset } from '../synthesis/dataset.ts';
+import { benchRecipe } from '../synthesis/recipe.ts';
 
 const rows = Number(process.env['ROWS'] ?? 4000);
 const folder = await mkdtemp(join(tmpdir(), 'critic-bench-batch-'));
@@ -74,34 +75,9 @@ async function shardsBelow(store: string): Promise<{ name: string; bytes: number
 }
 
 function makeRecipe(dataset: string): unknown {
-  const resources = { time_limit_minutes: 10 };
-  return {
-    name: 'bench',
-    seed: 1,
-    dataset,
-    base_model: '/none',
-    prompt: 'compact-v1',
-    synthesis: {
-      model: 'gpt-4o-2024-08-06',
-      api: 'batch',
-      batch: { queued_tokens: 50_000_000, poll_seconds: 1 },
-      requests_per_minute: 10_000,
-      tokens_per_minute: 2_000_000,
-      budget_usd: 1000,
-      prices: { input: 2.5, cached_input: 1.25, output: 10 },
-      filter: { near_duplicate: null },
-    },
-    sft: { batch_size: 4, learning_rate: 1e-4, epochs: 1, cutoff_len: 4096, save_steps: 10, resources },
-    grpo: {
-      steps: 1,
-      prompts_per_step: 1,
-      generations: 2,
-      learning_rate: 1e-5,
-      max_completion_length: 64,
-      save_steps: 1,
-      resources,
-    },
-    predict: { batch_size: 4, max_new_tokens: 64, resources },
-    gate: { champion: 'bench', min_main_score: 0 },
-  };
+  return benchRecipe(dataset, {
+    api: 'batch',
+    batch: { queued_tokens: 50_000_000, poll_seconds: 1 },
+    filter: { near_duplicate: null },
+  });
 }

@@ -11,6 +11,7 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { type BenchServer, startServer, startStage, until } from './children.ts';
 import { writeDataset } from './dataset.ts';
+import { benchRecipe } from './recipe.ts';
 
 const rows = Number(process.env['ROWS'] ?? 4000);
 const perMinute = { requests: 10_000, tokens: Number(process.env['TOKENS_PER_MINUTE'] ?? 2_000_000) };
@@ -143,36 +144,9 @@ async function makeDataset(count: number): Promise<BenchDataset> {
   return { rows: count, path, bytes, artifact };
 }
 
-/** The recipe's defaults, but for what must be said. */
-function recipe(dataset: string, synthesisChanges: Record<string, unknown> = {}): unknown {
-  const resources = { time_limit_minutes: 10 };
-  return {
-    name: 'bench',
-    seed: 1,
-    dataset,
-    base_model: '/none',
-    prompt: 'paper-v1',
-    synthesis: {
-      model: 'gpt-4o-2024-08-06',
-      requests_per_minute: perMinute.requests,
-      tokens_per_minute: perMinute.tokens,
-      budget_usd: 1000,
-      prices: { input: 2.5, cached_input: 1.25, output: 10 },
-      ...synthesisChanges,
-    },
-    sft: { batch_size: 4, learning_rate: 1e-5, epochs: 1, cutoff_len: 4096, save_steps: 10, resources },
-    grpo: {
-      steps: 1,
-      prompts_per_step: 1,
-      generations: 2,
-      learning_rate: 1e-6,
-      max_completion_length: 64,
-      save_steps: 1,
-      resources,
-    },
-    predict: { batch_size: 4, max_new_tokens: 64, resources },
-    gate: { champion: 'bench', min_main_score: 0 },
-  };
+function recipe(dataset: string, changes: Record<string, unknown> = {}): unknown {
+  const { requests, tokens } = perMinute;
+  return benchRecipe(dataset, { requests_per_minute: requests, tokens_per_minute: tokens, ...changes });
 }
 
 async function uncertain(artifact: ArtifactRef): Promise<unknown[]> {
