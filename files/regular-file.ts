@@ -1,0 +1,84 @@
+/**
+ * Regular files: the one way to open a file that somebody else wrote: a person, a job, a download. The open never blocks
+ * (a named pipe would hold a libuv thread until somebody writes), devices and folders are refused, and no more is read
+ * than the caller allows. Used by activities, workers and cli; it knows nothing of what the files mean.
+ */
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** What stands at a path is not a regular file, or is larger than allowed. */
+export class FileFault extends Error {
+  override readonly name = 'FileFault';
+  readonly path: string;
+  readonly expected: string;
+  readonly got: string;
+
+  constructor(path: string, expected: string, got: string) {
+    super(`"${cut(path)}": expected ${expected}, got ${got}`);
+    this.path = path;
+    this.expected = expected;
+    this.got = got;
+  }
+}
+
+export interface OpenOptions {
+  /** Refuse a symbolic link at the last part of the path. Default: links are followed. */
+  noFollow?: boolean;
+}
+
+/**
+ * Opens a regular file for reading and runs `work` on it; the handle is closed afterwards.
+ * Throws FileFault for what is no regular file, and system errors (ENOENT, EACCES, …) as they are.
+ */
+export async function withRegularFile<T>(
+  path: string,
+  work: (file: FileHandle, stats: Stats) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const links = options.noFollow === true ? constants.O_NOFOLLOW : 0;
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | links);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new FileFault(path, 'a regular file', kindOf(stats));
+    return await work(file, stats);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Content of a regular file of at most `maxBytes`. Throws FileFault if it is larger, also if it grows while it is read. */
+export async function readRegularFile(path: string, maxBytes: number, options: OpenOptions = {}): Promise<Buffer> {
+  return withRegularFile(
+    path,
+    async (file, { size }) => {
+      const expected = `a regular file of at most ${maxBytes} bytes`;
+      if (size > maxBytes) throw new FileFault(path, expected, `${size} bytes`);
+      // One byte more than its size, so that the end is seen and growth is noticed.
+      const parts: Buffer[] = [];
+      let total = 0;
+      for (;;) {
+        const part = Buffer.allocUnsafe(total === 0 ? size + 1 : 64 * 1024);
+        const { bytesRead } = await file.read(part, 0, part.length, total);
+        if (bytesRead === 0) return Buffer.concat(parts, total);
+        parts.push(part.subarray(0, bytesRead));
+        total += bytesRead;
+        if (total > maxBytes) throw new FileFault(path, expected, `more than ${maxBytes} bytes`);
+      }
+    },
+    options,
+  );
+}
+
+/** What `stats` describes, in words. */
+export function kindOf(stats: Stats): string {
+  if (stats.isFile()) return 'a regular file';
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a named pipe';
+  if (stats.isSocket()) return 'a socket';
+  if (stats.isCharacterDevice() || stats.isBlockDevice()) return 'a device';
+  return 'a symbolic link';
+}
+
+function cut(path: string): string {
+  return path.length > 200 ? `${path.slice(0, 199)}…` : path;
+}
