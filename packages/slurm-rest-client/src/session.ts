@@ -89,14 +89,19 @@ export class Session {
     this.#server = { apiVersion, release: answer.release, cluster: answer.cluster };
   }
 
-  /** Asks for ping of each version, newest first. Any JSON of slurmrestd, even "controller down", proves the version. */
+  /**
+   * Asks for ping of each version, newest first. JSON of slurmrestd, even "controller down", proves the version; its 404 denies
+   * it. Anything else, such as a proxy's page or half an answer, proves nothing: `unavailable`, ask again.
+   */
   async #probe(): Promise<SlurmServer> {
     if (this.#fixed !== undefined) return { apiVersion: this.#fixed, release: '', cluster: '' };
     for (const apiVersion of apiVersions) {
       const call: Call = { method: 'GET', daemon: 'slurm', path: 'ping/', what: 'find an API version', write: false };
       const { answer, error, lostPath } = await this.#exchange(call, apiVersion);
-      if (answer !== undefined) return { apiVersion, release: answer.release, cluster: answer.cluster };
-      if (!lostPath) throw error;
+      if (answer !== undefined && isFromSlurm(answer)) {
+        return { apiVersion, release: answer.release, cluster: answer.cluster };
+      }
+      if (!lostPath) throw unproven(call, apiVersion, answer, error);
     }
     throw new SlurmError(`find an API version: the server speaks none of ${apiVersions.join(', ')}`, {
       kind: 'protocol',
@@ -104,6 +109,29 @@ export class Session {
       httpStatus: 404,
     });
   }
+}
+
+/** Every answer of slurmrestd to ping carries one of these; JSON of a proxy does not. */
+function isFromSlurm({ body }: Answer): boolean {
+  return ['meta', 'errors', 'pings'].some((key) => key in body);
+}
+
+/** Nothing was sent but a question: whatever came back, asking again does no harm. */
+function unproven(
+  call: Call,
+  version: ApiVersion,
+  answer: Answer | undefined,
+  error: SlurmError | undefined,
+): SlurmError {
+  if (error !== undefined && error.kind !== 'protocol') return error;
+  const request = rawRequest(call, version, undefined);
+  const why = error?.message ?? `${request.path}: JSON that is not slurmrestd's (HTTP ${answer?.status})`;
+  return new SlurmError(why, {
+    kind: 'unavailable',
+    delivery: 'not-delivered',
+    httpStatus: error?.httpStatus ?? answer?.status,
+    source: 'client',
+  });
 }
 
 type Exchange =

@@ -96,6 +96,35 @@ describe('the version', () => {
     );
   });
 
+  test.each<[string, Script]>([
+    ['a page of a proxy with HTTP 200', (_, r) => plain(r, 200, '<html>welcome</html>')],
+    ['half an answer', (_, r) => plain(r, 200, '{"meta":{"slurm":{"release":"24.')],
+    ['a page of a proxy with HTTP 400', (_, r) => plain(r, 400, 'Bad Request')],
+    ['JSON of somebody else', (_, r) => json(r, 503, { message: 'no healthy upstream' })],
+  ])(
+    'that one garbled answer hides (%s) is looked for again: nothing was sent, nothing is refused',
+    async (_, garbled) => {
+      let first = true;
+      await withClient(
+        (request, response, before) => {
+          if (first) garbled(request, response, before);
+          else if (request.method === 'POST') json(response, 200, { job_id: 41, errors: [] });
+          else speaking(() => ['v0.0.42'], pong)(request, response, before);
+          first = false;
+        },
+        async (client, received) => {
+          await expect(client.submit(smallJob)).rejects.toMatchObject({
+            kind: 'unavailable',
+            delivery: 'not-delivered',
+          });
+          expect(urls(received).filter((url) => url.startsWith('POST'))).toEqual([]);
+          expect(await client.submit(smallJob)).toMatchObject({ jobId: '41' });
+        },
+        { apiVersion: undefined },
+      );
+    },
+  );
+
   test('is not guessed from a rejected token', async () => {
     await withClient(
       (_, r) => plain(r, 401, 'Authentication failure'),
