@@ -1,5 +1,5 @@
 /**
- * Closing an attempt: its claim (contracts.md §2.1) is taken by us, so that no job can begin it any more. Slurm can start a
+ * Closing an attempt: its claim (docs/ARCHITECTURE.md) is taken by us, so that no job can begin it any more. Slurm can start a
  * job long after it was believed to be over: a slurmctld that was killed before it had saved the job's end starts it again,
  * one that stood still creates it late. Such a job finds the claim taken and exits at once; one that has begun is not touched.
  *
@@ -10,12 +10,18 @@ import { join } from 'node:path';
 import { attemptFiles, parseAttemptName, paths } from '../domain/names.ts';
 import { hasCode } from './durable-file.ts';
 
-export async function closeAttempt(directory: string): Promise<void> {
+/**
+ * `closed`: no job has begun it, and none will. `begun`: its claim stood, made by a job or by an earlier closing. Also `closed`
+ * where there is no such folder: a job could not begin there. Throws system errors of the store.
+ */
+export async function closeAttempt(directory: string): Promise<'closed' | 'begun'> {
   try {
     await mkdir(join(directory, attemptFiles.claim), { mode: 0o700 });
+    return 'closed';
   } catch (error) {
-    // A job has begun it, or there never was such an attempt.
-    if (!hasCode(error, 'EEXIST') && !hasCode(error, 'ENOENT')) throw error;
+    if (hasCode(error, 'EEXIST')) return 'begun';
+    if (hasCode(error, 'ENOENT')) return 'closed';
+    throw error;
   }
 }
 

@@ -3,7 +3,8 @@
  * non-retryable, transient is retryable, cancelled passes through untouched. It matches on types, codes and statuses,
  * never on message text; a message says what was attempted, on what, and what came back.
  */
-import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { FileFault } from '../files/regular-file.ts';
 
 /** System errors that no retry will mend: someone has to change a mode, a mount or a path. */
 const refusedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ELOOP', 'EISDIR', 'ENOTDIR']);
@@ -18,6 +19,8 @@ const roomCodes = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 export function toFailure(error: unknown, attempted: string, signal?: AbortSignal): Error {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (signal?.aborted === true && isAbort(error) && signal.reason instanceof Error) return signal.reason;
+  // No retry makes a regular file of a pipe, or a small one of a large one.
+  if (error instanceof FileFault) return refused('Refused', attempted, error);
   const code = systemCode(error);
   if (code !== undefined && roomCodes.has(code)) return retryable('NoRoom', attempted, error);
   if (code !== undefined && refusedCodes.has(code)) return refused('Refused', attempted, error);
@@ -32,6 +35,23 @@ export async function translated<T>(attempted: string, signal: AbortSignal, work
   } catch (error) {
     throw toFailure(error, attempted, signal);
   }
+}
+
+/**
+ * The same activities; whatever one throws is translated, with its own name as what was attempted ("prepareAttempt" → "prepare
+ * attempt"), unless it said something better itself.
+ */
+export function translatedAll<T extends object>(activities: T): T {
+  const wrapped = Object.entries(activities).map(
+    ([name, activity]: [string, (...input: unknown[]) => Promise<unknown>]) => {
+      const attempted = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+      const work = async (...input: unknown[]) =>
+        translated(attempted, Context.current().cancellationSignal, () => activity(...input));
+      return [name, work];
+    },
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same names and shapes
+  return Object.fromEntries(wrapped) as T;
 }
 
 /** Did an aborted signal end this call? True for DOMException, Node's AbortError and clients that follow them. */

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
-import { SlurmError, type SlurmJob } from 'slurm-rest-client';
+import { isTerminal, SlurmError, type SlurmJob } from 'slurm-rest-client';
 import type { ActivityDeps } from './deps.ts';
 
 /** A healthy controller must deny a name for this long before it counts: MessageTimeout (10 s) six times over. */
@@ -53,8 +53,7 @@ export async function findByName(
   { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
   name: string,
 ): Promise<string | undefined> {
-  // Anybody may give a job any name; a row that does not say whose it is (slurmdbd) counts as ours.
-  const isOurs = (job: SlurmJob) => job.name === name && (job.userName ?? userName) === userName;
+  const isOurs = ownJob(name, userName);
   const current = (await slurm.listJobs()).filter(isOurs);
   const past = current.length > 0 ? [] : (await slurm.accountingJobsByName(name)).filter(isOurs);
   const ids = [...new Set([...current, ...past].filter(wasAccepted).map((job) => job.id))].toSorted(
@@ -66,6 +65,20 @@ export async function findByName(
     await slurm.cancel(id);
   }
   return first;
+}
+
+/** Jobs of our own user under this name that slurmctld knows and that are not over. */
+export async function findAlive(
+  { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
+  name: string,
+): Promise<SlurmJob[]> {
+  const isOurs = ownJob(name, userName);
+  return (await slurm.listJobs()).filter((job) => isOurs(job) && !isTerminal(job));
+}
+
+/** Anybody may give a job any name; a row that does not say whose it is (slurmdbd) counts as ours. */
+function ownJob(name: string, userName: string): (job: SlurmJob) => boolean {
+  return (job) => job.name === name && (job.userName ?? userName) === userName;
 }
 
 /** A refused submission leaves a FAILED row that never had a node: that is no job, and must not be adopted. */

@@ -7,6 +7,7 @@ import { createDatasetActivities } from './dataset.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createEstimateActivities } from './estimating.ts';
 import { createEvaluationActivities } from './evaluation.ts';
+import { translatedAll } from './failure.ts';
 import { createImportActivities } from './imports.ts';
 import { createLookUpActivities } from './look-up.ts';
 import { createOrphanActivities } from './orphans.ts';
@@ -18,7 +19,7 @@ import { createSynthesisActivities } from './synthesis.ts';
 import { createWatchActivities } from './watching.ts';
 
 export function createActivities(deps: ActivityDeps) {
-  return {
+  return translatedAll({
     ...createDatasetActivities(deps),
     ...createImportActivities(deps),
     ...createEstimateActivities(deps),
@@ -35,7 +36,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createEvaluationActivities(deps),
     ...createGateActivities(deps),
     ...createReportActivities(deps),
-  };
+  });
 }
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -10,7 +10,7 @@ import type { CapturedStacks, PreparedAttempt } from '../domain/job-life.ts';
 import { attemptFiles } from '../domain/names.ts';
 import { tailText } from './attempt-files.ts';
 import type { ActivityDeps } from './deps.ts';
-import { toFailure } from './failure.ts';
+import { systemCode, toFailure } from './failure.ts';
 
 const tailBytes = 2_000;
 const patienceMs = 15_000;
@@ -24,7 +24,12 @@ export function createStackActivities(deps: Pick<ActivityDeps, 'slurm'>) {
       await deps.slurm.signal(jobId, 'USR1').catch((error: unknown) => {
         throw toFailure(error, `ask job ${jobId} ("${prepared.name}") for its stacks`);
       });
-      return { path, tail: await writtenWhole(path) };
+      const tail = await writtenWhole(path).catch((error: unknown) => {
+        // Evidence only: a store that does not let it be read must not keep a stuck job on its node.
+        if (systemCode(error) === undefined) throw error;
+        return '';
+      });
+      return { path, tail };
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Cancelling against a Slurm of a few lines: what the fault tests cannot make a real one do within a test's time. */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { CancelResult, SlurmClient, SlurmJob } from 'slurm-rest-client';
 import { describe, expect, it } from 'vitest';
 import { ArtifactStore } from '../../activities/artifact-store.ts';
@@ -10,15 +10,19 @@ import { activityEnvironment, inActivity, temporaryFolder } from './fixtures.ts'
 
 const run = 'demo-20261124-000000';
 const name = attemptName(run, 'sft', 1);
-const soon = { termMs: 1_200, killMs: 1_200 };
+const soon = { termMs: 1_200, killMs: 1_200, deniedMs: 4_500, closeMs: 1_500 };
 
 function job(id: string, state: string, flags: string[] = []): SlurmJob {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only these fields are read
   return { id, name, state, flags, nodes: [], reason: '', userName: 'critic' } as unknown as SlurmJob;
 }
 
-/** `jobs` is what slurmctld knows; a test changes it from within `does`. */
-async function cancelling(jobs: SlurmJob[], does: (done: string) => CancelResult['outcome']) {
+/** `jobs` is what slurmctld knows; a test changes it from within `does`, or `listed`. The store can be made to take nothing. */
+async function cancelling(
+  jobs: SlurmJob[],
+  does: (done: string) => CancelResult['outcome'],
+  { storeFails = false, listed }: { storeFails?: boolean; listed?: () => void } = {},
+) {
   const store = new ArtifactStore(await temporaryFolder());
   const done: string[] = [];
   const act = async (what: string): Promise<CancelResult> => {
@@ -28,7 +32,9 @@ async function cancelling(jobs: SlurmJob[], does: (done: string) => CancelResult
   const slurm: Partial<SlurmClient> = {
     listJobs: async () => {
       done.push('list');
-      return jobs;
+      const known = [...jobs];
+      listed?.();
+      return known;
     },
     accountingJobsByName: async () => [],
     getJob: async (id) => jobs.find((one) => one.id === id),
@@ -39,9 +45,15 @@ async function cancelling(jobs: SlurmJob[], does: (done: string) => CancelResult
   const deps = { store, slurm, job: { userName: 'critic' } } as unknown as Parameters<typeof createCancelActivities>[0];
   const activities = createCancelActivities(deps, soon);
   const folder = paths.attempt(store.root, run, 'sft', 1);
-  await mkdir(folder, { recursive: true });
+  await mkdir(dirname(folder), { recursive: true });
+  // A file in the place of the attempt's folder: whatever is asked of it fails (ENOTDIR), also for root.
+  await (storeFails ? writeFile(folder, '') : mkdir(folder));
   return {
     done,
+    mendStore: async () => {
+      await rm(folder);
+      await mkdir(folder);
+    },
     claim: join(folder, 'claim'),
     submission: (text: string) => writeFile(join(folder, 'submission.json'), text),
     cancel: () => inActivity(activityEnvironment().env, () => activities.cancelJob({ name })),
@@ -102,7 +114,8 @@ describe('cancelling a job', () => {
     await submission('{"state":"intended","since":"2026-11-24T00:00:00Z"}');
     setTimeout(() => jobs.push(job('7', 'PENDING')), 1_000);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'list', 'cancel 7']);
+    // Once before the record is read, then until it is found.
+    expect(done).toEqual(['list', 'list', 'list', 'cancel 7']);
   });
 
   it('ends every job under the name', async () => {
@@ -113,5 +126,81 @@ describe('cancelling a job', () => {
     });
     expect(await cancel()).toEqual({ jobId: '7' });
     expect(done).toEqual(['list', 'cancel 8', 'cancel 7']);
+  });
+});
+
+/** Ends the job of `what` ("cancel 7"). */
+function ends(jobs: SlurmJob[]): (what: string) => CancelResult['outcome'] {
+  return (what) => {
+    const id = what.split(' ')[1] ?? '';
+    const at = jobs.findIndex((one) => one.id === id);
+    if (at >= 0) jobs[at] = job(id, 'CANCELLED');
+    return 'accepted';
+  };
+}
+
+describe('cancelling a job while the store fails', () => {
+  it('cancels it all the same, and says that its attempt is not closed', async () => {
+    const jobs = [job('7', 'RUNNING')];
+    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
+    expect(await cancel()).toEqual({ jobId: '7', notClosed: expect.stringContaining('ENOTDIR') });
+    expect(done.slice(0, 2)).toEqual(['list', 'cancel 7']);
+    expect(done.filter((what) => what === 'cancel 7')).toHaveLength(1);
+  });
+
+  it('cancels what Slurm starts of the attempt meanwhile', async () => {
+    const jobs = [job('7', 'RUNNING')];
+    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
+    setTimeout(() => jobs.push(job('8', 'RUNNING')), 500);
+    expect(await cancel()).toMatchObject({ jobId: '7' });
+    expect(done).toContain('cancel 8');
+  });
+
+  it('closes the attempt as soon as the store takes the claim again', async () => {
+    const jobs = [job('7', 'RUNNING')];
+    const { cancel, claim, mendStore } = await cancelling(jobs, ends(jobs), { storeFails: true });
+    setTimeout(() => void mendStore(), 500);
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect((await stat(claim)).isDirectory()).toBe(true);
+  });
+
+  it('looks for a late job if the record of its submission cannot be read', async () => {
+    const jobs: SlurmJob[] = [];
+    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
+    setTimeout(() => jobs.push(job('7', 'PENDING')), 1_000);
+    expect(await cancel()).toMatchObject({ jobId: '7' });
+    expect(done).toContain('cancel 7');
+  });
+});
+
+describe('cancelling again after a kill -9', () => {
+  it('before the DELETE was sent: it is sent', async () => {
+    const jobs = [job('7', 'RUNNING')];
+    const { cancel, done } = await cancelling(jobs, ends(jobs));
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(done).toEqual(['list', 'cancel 7']);
+  });
+
+  it('between DELETE and the end of the job: it is sent again, which does no harm', async () => {
+    const jobs = [job('7', 'CANCELLED', ['COMPLETING'])];
+    const { cancel, done } = await cancelling(jobs, ends(jobs));
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(done).toEqual(['list', 'cancel 7']);
+  });
+
+  it('between the end of the job and the claim: nothing is sent, the attempt is closed', async () => {
+    const { cancel, claim, done } = await cancelling([job('7', 'CANCELLED')], () => 'accepted');
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(done).toEqual(['list']);
+    expect((await stat(claim)).isDirectory()).toBe(true);
+  });
+
+  it('after the claim: a job that began before it stood is looked for once more, and cancelled', async () => {
+    const jobs = [job('7', 'CANCELLED')];
+    const late = () => jobs.length === 1 && jobs.push(job('8', 'RUNNING'));
+    const { cancel, claim, done } = await cancelling(jobs, ends(jobs), { listed: late });
+    await mkdir(claim);
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(done).toEqual(['list', 'list', 'cancel 8']);
   });
 });

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { describe, expect, it } from 'vitest';
-import { systemCode, toFailure } from '../../activities/failure.ts';
-import { rejection } from './fixtures.ts';
+import { systemCode, toFailure, translatedAll } from '../../activities/failure.ts';
+import { FileFault } from '../../files/regular-file.ts';
+import { activityEnvironment, inActivity, rejection } from './fixtures.ts';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: it said so`), { code, syscall: 'open' });
@@ -48,5 +49,30 @@ describe('what outside errors become', () => {
     const error = await rejection(readFile('/nonexistent'));
     expect(systemCode(new Error('reading failed', { cause: error }))).toBe('ENOENT');
     expect(systemCode(new Error('reading failed'))).toBeUndefined();
+  });
+
+  it('what is no regular file is refused: no retry makes one of it', () => {
+    const fault = new FileFault('/store/outcome.json', 'a regular file', 'a named pipe');
+    expect(toFailure(fault, 'collect "x"')).toMatchObject({ type: 'Refused', nonRetryable: true });
+  });
+
+  it('every activity translates, in its own name, what it did not translate itself', async () => {
+    const failing = (error: Error) => async (): Promise<string> => {
+      throw error;
+    };
+    const own = ApplicationFailure.retryable('its own words', 'NoRoom');
+    const { prepareAttempt, publishJob, watchJob } = translatedAll({
+      prepareAttempt: failing(systemError('EROFS')),
+      publishJob: failing(own),
+      watchJob: async (name: string) => `watched ${name}`,
+    });
+    const { env } = activityEnvironment();
+    expect(await rejection(inActivity(env, () => prepareAttempt()))).toMatchObject({
+      type: 'Refused',
+      nonRetryable: true,
+      message: 'prepare attempt: EROFS: it said so',
+    });
+    expect(await rejection(inActivity(env, () => publishJob()))).toBe(own);
+    expect(await inActivity(env, () => watchJob('x'))).toBe('watched x');
   });
 });
