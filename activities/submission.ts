@@ -95,14 +95,29 @@ async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInp
       });
       return { kind: 'unknown' };
     }
-    const final = error.kind === 'refused' || error.kind === 'protocol';
-    return final ? { kind: 'refused', why: error.message } : { kind: 'not-delivered', error };
+    return isFinal(error) ? { kind: 'refused', why: error.message } : { kind: 'not-delivered', error };
   }
 }
 
-/** An answer to the attempt's submission may be missing: its job may stand, or may yet appear. */
+/**
+ * An answer to the attempt's submission may be missing: its job may stand, or may yet appear. Also true of a record that
+ * cannot be read, whatever the reason: it denies nothing.
+ */
 export async function mayYetAppear(directory: string): Promise<boolean> {
-  return (await readSubmission(join(directory, fileName)))?.state === 'intended';
+  try {
+    return (await readSubmission(join(directory, fileName)))?.state === 'intended';
+  } catch (error) {
+    log.warn('the record of a submission cannot be read: its job is looked for', { directory, why: String(error) });
+    return true;
+  }
+}
+
+/**
+ * Slurm (or this client) turned the job itself down, and will again. A protocol error before anything was sent is none: the
+ * answer to the search for an API version was garbled, and the next one may be clean.
+ */
+function isFinal({ kind, delivery }: SlurmError): boolean {
+  return kind === 'refused' || (kind === 'protocol' && delivery === 'refused');
 }
 
 async function settle(record: string, jobId: string, adopted: boolean): Promise<SubmittedJob> {

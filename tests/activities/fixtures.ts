@@ -6,6 +6,7 @@ import { crc32, deflateSync } from 'node:zlib';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import type { JobOrder } from '../../domain/job-spec.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { checkRecipe, type SynthesisSettings } from '../../domain/recipe.ts';
@@ -51,6 +52,25 @@ export function makePlan(dataset: string, synthesis: Partial<SynthesisSettings> 
   });
   if ('faults' in checked) throw new Error(checked.faults.join('\n'));
   return { schema: 1, run, recipe: checked.recipe };
+}
+
+/** Ten steps of SFT. */
+export function sftOrder(run: string): JobOrder {
+  return {
+    run,
+    stage: 'sft',
+    key: 'k',
+    ingredients: {},
+    model: '/models/tiny',
+    inputs: {},
+    params: {},
+    seed: 1,
+    threads: 1,
+    planned: { steps: 10, rows: null },
+    resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [] },
+    watch: { stall_factor: 10, stall_seconds: 600, first_row_seconds: 3600, checkpoint_seconds: 180 },
+    trainer: '/store/code/abc',
+  };
 }
 
 /** `train` pairs of the train split, one pair each of dev and test, every pair with a source of its own. */
