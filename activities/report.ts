@@ -5,27 +5,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { ArtifactRef } from '../domain/manifest.ts';
-import { paths, type Stage } from '../domain/names.ts';
-import type { RunPlan } from '../domain/plan.ts';
-import type { GateDecision } from './champion.ts';
+import { paths } from '../domain/names.ts';
 import type { ActivityDeps } from './deps.ts';
 import { writeFileAtomic } from './durable-file.ts';
 import { readEstimate } from './estimating.ts';
 import { translated } from './failure.ts';
-import type { ReportJob } from './report/data.ts';
+import type { ReportInput } from './report/data.ts';
 import { gatherReport } from './report/gather.ts';
 import { renderPage } from './report/page.ts';
 import { renderSummary } from './report/summary.ts';
-
-export interface ReportInput {
-  plan: RunPlan;
-  /** What the run has; parts without an artifact are left out of the page. */
-  artifacts: Partial<Record<Stage, ArtifactRef>>;
-  gate: GateDecision | undefined;
-  jobs: ReportJob[];
-  startedAt: string;
-}
 
 export interface WrittenReport {
   path: string;

@@ -1,7 +1,9 @@
 /** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
 import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation.ts';
+import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { JobStage, Stage } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { GateDecision } from '../champion.ts';
 
@@ -38,6 +40,16 @@ export interface ReportJob {
   state: string;
   seconds: number;
   gpuHours: number;
+}
+
+/** What the workflow hands over. */
+export interface ReportInput {
+  plan: RunPlan;
+  /** What the run has; parts without an artifact are left out of the page. */
+  artifacts: Partial<Record<Stage, ArtifactRef>>;
+  gate: GateDecision | undefined;
+  jobs: ReportJob[];
+  startedAt: string;
 }
 
 export interface ReportArtifact {

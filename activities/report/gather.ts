@@ -16,8 +16,7 @@ import { readDatasetPairs } from '../dataset.ts';
 import { readIfPresent } from '../durable-file.ts';
 import { readEvaluation } from '../evaluation/evaluation-file.ts';
 import { parseJson, type Prediction, readPredictions } from '../evaluation/predictions.ts';
-import type { ReportInput } from '../report.ts';
-import type { Fact, Point, ReportArtifact, ReportData, Series } from './data.ts';
+import type { Fact, Point, ReportArtifact, ReportData, ReportInput, Series } from './data.ts';
 import { loadSamples } from './samples.ts';
 import { readTeacher } from './teacher.ts';
 

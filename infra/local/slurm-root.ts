@@ -6,11 +6,17 @@ import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { StackConfig } from './stack-config.ts';
 
 const run = promisify(execFile);
 
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What these functions need of a stack: its state folder, and the folder of another release if it has one. */
+export interface SlurmRoot {
+  state: string;
+  /** Slurm of another release, from another folder, and nothing else: no Temporal, no worker. Absent: the whole stack. */
+  slurm?: { root: string; restPlugins: string[] };
+}
 
 export interface Owner {
   uid: number;
@@ -18,7 +24,7 @@ export interface Owner {
 }
 
 /** Makes the state folder. Another release sees its own folder as /: the state lies there, and a link gives it one path. */
-export function makeState(config: StackConfig): void {
+export function makeState(config: SlurmRoot): void {
   const { state, slurm } = config;
   if (slurm === undefined) {
     mkdirSync(state, { recursive: true });
@@ -31,20 +37,20 @@ export function makeState(config: StackConfig): void {
 }
 
 /** `argv` as it is, or wrapped so that it runs in the release's folder with the pid of whoever starts it. */
-export function within(config: StackConfig, argv: [string, ...string[]], owner?: Owner): [string, ...string[]] {
+export function within(config: SlurmRoot, argv: [string, ...string[]], owner?: Owner): [string, ...string[]] {
   if (config.slurm === undefined) return argv;
   const user = owner === undefined ? [] : [`--setgid=${owner.gid}`, `--setuid=${owner.uid}`];
   return ['/usr/bin/unshare', '--mount', `--root=${config.slurm.root}`, '--mount-proc', ...user, ...argv];
 }
 
 /** How a service starts as `owner` (default: root): by the wrapper, or by the uid and gid of the process itself. */
-export function launchAs(config: StackConfig, argv: [string, ...string[]], owner?: Owner) {
+export function launchAs(config: SlurmRoot, argv: [string, ...string[]], owner?: Owner) {
   return { argv: within(config, argv, owner), ...(config.slurm === undefined ? owner : {}) };
 }
 
 /** Runs a program to its end as root. Returns its stdout; rejects unless it exits with 0. */
 export async function execute(
-  config: StackConfig,
+  config: SlurmRoot,
   argv: [string, ...string[]],
   env: Record<string, string>,
 ): Promise<string> {
@@ -53,7 +59,7 @@ export async function execute(
 }
 
 /** uid and gid of a system user, here or in the release's folder. Throws if there is none. */
-export function identity(config: StackConfig, user: string): Owner {
+export function identity(config: SlurmRoot, user: string): Owner {
   if (config.slurm === undefined) {
     const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: 'pipe' }));
     return { uid: id('-u'), gid: id('-g') };

@@ -8,19 +8,16 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { within } from './slurm-root.ts';
+import { type SlurmRoot, within } from './slurm-root.ts';
 
 export const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-export interface StackConfig {
+export interface StackConfig extends SlurmRoot {
   checkout: string;
   cache: string;
-  state: string;
   portBase: number;
   /** Hostname as slurm wants it: without domain. */
   host: string;
-  /** Slurm of another release, from another folder, and nothing else: no Temporal, no worker. Absent: the whole stack. */
-  slurm?: { root: string; restPlugins: string[] };
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */

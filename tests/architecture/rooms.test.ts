@@ -31,6 +31,22 @@ describe('the rooms', () => {
     expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
   });
 
+  it.each(sources('activities'))('%s imports its own room, domain, files and what does the I/O', (file) => {
+    const allowed =
+      /^\.\.?\/(?!.*(?:workflows|workers|cli|infra)\/)|^node:|^@temporalio\/(activity|common)$|^(slurm-rest-client|openai|undici|sharp|zod|p-limit|hyparquet|hyparquet-compressors)(\/|$)/;
+    expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
+  });
+
+  it.each(sources('files'))('%s imports node:* alone', (file) => {
+    expect(imports(file).filter((name) => !/^node:|^\.\//.test(name))).toEqual([]);
+  });
+
+  it.each(sources('cli'))('%s imports domain, files, messages of workflows and the local stack', (file) => {
+    const allowed =
+      /^\.\/|^(?:\.\.\/)+(?:domain|files|infra\/local|workflows\/messages\.ts)|^node:|^@temporalio\/(client|common)$|^(commander|yaml|zod)$/;
+    expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
+  });
+
   it.each(sources('packages/slurm-rest-client/src'))('%s knows nothing of this repository', (file) => {
     expect(imports(file).filter((name) => /domain|activities|workflows|temporal/.test(name))).toEqual([]);
   });
