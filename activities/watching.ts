@@ -1,5 +1,6 @@
 /**
- * Watching a job: a heartbeating activity that returns when the state changes and when the job is over. It asks the shared
+ * Watching a job: a heartbeating activity that returns when its state changes, when it gets stuck or free, and when it is over.
+ * All else, such as a pending reason that changes every minute, goes out with its heartbeats. It asks the shared
  * poller, never Slurm itself, and reads the attempt's own files twice a second, or when an outcome appears: a finished job
  * is noticed by its outcome file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next
  * attempt goes on watching.
@@ -24,6 +25,12 @@ const absentMs = 5 * 60_000;
 /** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
 const settleMs = 15_000;
 
+/**
+ * What keeps a job from starting is told at once the first time, and so are the first of such sentences; what was told before
+ * must have stood for this long: a reason that comes and goes would fill the run's history. Heartbeats show it meanwhile.
+ */
+const steady = { ms: 5 * 60_000, sentences: 10 };
+
 export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>) {
   return {
     async watchJob(input: WatchInput): Promise<JobObservation> {
@@ -33,6 +40,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       const silence = new Silence();
       const bell = new OutcomeBell(input.attempt.directory);
       let outcomeSince: number | undefined;
+      let shownAt = Date.now();
       try {
         for (;;) {
           const polled = watch.state();
@@ -46,8 +54,8 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           }
           const settled = done || (outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs);
           const seen = observe(polled, outcomeSince, settled);
-          if (seen !== undefined && (seen.over || `${seen.state} ${seen.reason}`.trim() !== input.lastState))
-            return seen;
+          if (seen?.stuck === input.known.stuck) shownAt = Date.now();
+          if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
           const stalled = judgeSilence(silence.look(running, tail.rows.length), tail.rows, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
@@ -61,6 +69,14 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       }
     },
   };
+}
+
+/** Is it no longer as the workflow knows it? `otherForMs`: since when what is shown was not seen any more. */
+function isNews({ over, state, stuck }: JobObservation, known: WatchInput['known'], otherForMs: number): boolean {
+  if (over || state !== known.state) return true;
+  if (stuck === known.stuck) return false;
+  const isNew = stuck !== undefined && !known.told.includes(stuck) && known.told.length < steady.sentences;
+  return isNew || otherForMs >= steady.ms;
 }
 
 /** What the workflow should know, or undefined while nothing is known. */
@@ -88,6 +104,12 @@ function describe(job: SlurmJob): Omit<JobObservation, 'over'> {
   return { state: job.state, reason, node: job.nodes.join(','), ...stuck };
 }
 
+/** Why it is pending: a sentence if somebody has to act, else Slurm's reason. */
+function pendingNote(job: SlurmJob): string | undefined {
+  const { stuck, reason } = describe(job);
+  return stuck ?? (reason === '' ? undefined : reason);
+}
+
 /** Heartbeat details: operator text. */
 function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
   const { newest } = tail;
@@ -95,12 +117,13 @@ function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): St
   const total = (unit === 'steps' ? newest?.total_steps : undefined) ?? input.totalSteps ?? undefined;
   const done = unit === 'rows' ? newest?.rows : newest?.step;
   const eta = tail.etaSeconds(newest?.total_steps ?? input.totalSteps ?? undefined);
+  const note = polled.kind === 'unknown' ? polled.why : polled.kind === 'known' ? pendingNote(polled.job) : undefined;
   return {
     state: polled.kind === 'known' ? polled.job.state : polled.kind.toUpperCase(),
     jobId: input.jobId,
     unit,
     ...(polled.kind === 'known' && polled.job.nodes.length > 0 ? { node: polled.job.nodes.join(',') } : {}),
-    ...(polled.kind === 'unknown' ? { note: polled.why } : {}),
+    ...(note === undefined ? {} : { note }),
     ...(typeof done === 'number' ? { done } : {}),
     ...(total === undefined ? {} : { total }),
     ...(typeof newest?.loss === 'number' ? { loss: newest.loss } : {}),

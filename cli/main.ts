@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline/promises';
 import type { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Stage, stages } from '../domain/names.ts';
+import { answerFault, type OperatorAnswer } from '../domain/operator-answer.ts';
 import { checkout, folders, localEnvironment, port, stackConfig } from '../infra/local/stack-config.ts';
 import { up } from '../infra/local/stack.ts';
-import type { OperatorAnswer } from '../workflows/messages.ts';
 import { CliError, cliConfig, connect } from './config.ts';
 import { registerLocal } from './local.ts';
 import { renderPlan } from './plan-view.ts';
@@ -70,6 +70,7 @@ program
   .argument('<run>')
   .argument('<stage>', 'the stage that asks', aStage)
   .argument('<action>', 'retry, skip or abort')
+  .option('--question <id>', 'the question that is meant; else the stage’s open one')
   .option('--exclude <nodes>', 'nodes not to use, comma-separated', (text: string) => text.split(','))
   .option('--minutes <n>', 'another time limit', wholeNumber)
   .option('--memory-factor <x>', 'times the memory', positiveNumber)
@@ -80,7 +81,7 @@ program
       run: string,
       stage: Stage,
       action: string,
-      options: { exclude?: string[]; minutes?: number; memoryFactor?: number; budget?: number },
+      options: { question?: string; exclude?: string[]; minutes?: number; memoryFactor?: number; budget?: number },
     ) => {
       if (action !== 'retry' && action !== 'skip' && action !== 'abort') {
         throw new CliError(`action: expected retry, skip or abort, got "${action}"`);
@@ -88,11 +89,14 @@ program
       const answer: OperatorAnswer = {
         stage,
         action,
+        ...(options.question === undefined ? {} : { question: options.question }),
         ...(options.exclude === undefined ? {} : { excludeNodes: options.exclude }),
         ...(options.minutes === undefined ? {} : { timeLimitMinutes: options.minutes }),
         ...(options.memoryFactor === undefined ? {} : { memoryFactor: options.memoryFactor }),
         ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
       };
+      const fault = answerFault(answer);
+      if (fault !== undefined) throw new CliError(fault);
       await withClient(async (client) => console.log(await answerRun(client, run, answer)));
     },
   );

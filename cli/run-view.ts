@@ -28,7 +28,7 @@ const barWidth = 16;
 /** Narrower terminals have no room for bars. */
 const columnsForBars = 80;
 
-/** A heading, one line a stage, and the operator's question if the run waits. No line is wider than the terminal. */
+/** A heading, one line a stage, and what the operator is asked. No line is wider than the terminal. */
 export function renderRunView(
   view: RunView,
   progress: ProgressByActivity,
@@ -44,17 +44,18 @@ export function renderRunView(
       ? `\u001B[${code}m${text.slice(0, 1)}\u001B[39m${stage.status === 'pending' ? dim(text.slice(1)) : text.slice(1)}`
       : text;
   });
-  const asked = view.question === undefined ? [] : questionLines(view.question).map((line) => cut(line, width));
+  const asked = view.questions.flatMap(questionLines).map((line) => cut(line, width));
   return [cut(`run ${view.run}  ${view.status}`, width), ...stages, ...asked];
 }
 
 /** What was last told of each stage, for `describeChanges`. */
 export interface Told {
   stages: Partial<Record<Stage, { status: StageStatus; job: string; tenth: number; done: number; at: number }>>;
-  question: string;
+  /** Ids of questions. */
+  questions: readonly string[];
 }
 
-export const nothingTold: Told = { stages: {}, question: '' };
+export const nothingTold: Told = { stages: {}, questions: [] };
 
 /** A live line is due when another tenth is done, or after this time if anything moved. */
 const quietMs = 60_000;
@@ -82,9 +83,8 @@ export function describeChanges(
     const parts = stageParts(stage, live, now, false);
     lines.push(`${clock(now)} ${looks[stage.status].mark} ${stage.stage}  ${parts.join('  ')}`.trimEnd());
   }
-  const question = view.question?.sentence ?? '';
-  if (view.question !== undefined && question !== told.question) lines.push(...questionLines(view.question));
-  return { lines, told: { stages, question } };
+  lines.push(...view.questions.filter(({ id }) => !told.questions.includes(id)).flatMap(questionLines));
+  return { lines, told: { stages, questions: view.questions.map(({ id }) => id) } };
 }
 
 /** Why the run waits, the end of the log, and the commands that go on; a blank line first. */

@@ -9,10 +9,10 @@ import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFa
 import { defaultPayloadConverter, type Workflow, type WorkflowResultType } from '@temporalio/common';
 import type { RunEstimate } from '../domain/estimate.ts';
 import { runId, taskQueues } from '../domain/names.ts';
+import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { RunView, StageProgress } from '../domain/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
-import type { OperatorAnswer } from '../workflows/messages.ts';
 import type { planRun } from '../workflows/plan-run.ts';
 import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './config.ts';
@@ -63,7 +63,7 @@ export async function watchRun(client: Client, run: string, options: WatchOption
       const view = await queryView(handle);
       if (view !== undefined) terminal.show(view, pendingProgress(description.raw.pendingActivities ?? []));
       if (description.status.name !== 'RUNNING') return await result(handle);
-      if (options.failOnQuestion && view?.question !== undefined)
+      if (options.failOnQuestion && (view?.questions.length ?? 0) > 0)
         throw new CliError(`run ${run} waits for an operator`, 3);
       await sleep(1000, undefined, { signal: options.signal }).catch(() => undefined); // aborted: the loop's condition sees it
     }

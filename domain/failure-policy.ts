@@ -6,15 +6,30 @@ import type { JobClass } from './job-outcome.ts';
 import { type FailureClass, failureClasses } from './names.ts';
 import type { PolicyOverrides } from './recipe.ts';
 
-/** One failed attempt, oldest first in a list. */
+/** A failed attempt, as far as it decides what follows. */
 export interface PastAttempt {
   jobClass: JobClass;
-  evidence: string;
   node: string;
   /** Steps or rows it got to; null if none. */
   progress: number | null;
-  gpuHours: number;
 }
+
+/**
+ * What counts against a job's limits. It is of one size however many attempts there were, and travels with the run when that
+ * continues as new.
+ */
+export interface Tally {
+  /** Steps or rows that any attempt got to. */
+  furthest: number;
+  /** Attempts that count, since the one that got furthest, which is the first of them. */
+  counted: number;
+  /** Attempts of each class; of classes that progress renews since the one that got furthest. */
+  byClass: Partial<Record<FailureClass, number>>;
+  /** Attempts that count and got no further than all before them, in a row. */
+  withoutProgress: number;
+}
+
+export const emptyTally: Tally = { furthest: 0, counted: 0, byClass: {}, withoutProgress: 0 };
 
 export interface Decision {
   action: 'retry' | 'operator';
@@ -35,22 +50,33 @@ interface Rule {
   counted: boolean;
   /** Retrying needs progress since the last attempt: a job that never gets further is not retried for ever. */
   needsProgress: boolean;
+  /** Does an attempt that got further than all before begin this class's count anew? Else each of its attempts counts. */
+  renewed: boolean;
   changes?: Decision['changes'];
 }
 
 export type FailurePolicy = Record<FailureClass, Rule>;
 
-const elsewhere: Rule = { retries: 5, resume: true, excludeNode: true, counted: true, needsProgress: false };
-const atOnce: Rule = { retries: 0, resume: false, excludeNode: false, counted: true, needsProgress: false };
-const again: Rule = { retries: 2, resume: true, excludeNode: false, counted: true, needsProgress: false };
-const onward: Rule = { retries: 50, resume: true, excludeNode: false, counted: true, needsProgress: true };
+const base: Rule = {
+  retries: 2,
+  resume: true,
+  excludeNode: false,
+  counted: true,
+  needsProgress: false,
+  renewed: false,
+};
+const elsewhere: Rule = { ...base, excludeNode: true };
+const atOnce: Rule = { ...base, retries: 0, resume: false };
+const again: Rule = base;
+const onward: Rule = { ...base, retries: 50, needsProgress: true, renewed: true };
+const nobodysFault: Rule = { ...base, retries: Infinity, counted: false, renewed: true };
 
 export const defaultPolicy: FailurePolicy = {
-  'node-failed': elsewhere,
-  'launch-failed': { ...elsewhere, retries: 2 },
-  stalled: { ...elsewhere, retries: 2 },
-  preempted: { ...again, retries: 1000, counted: false },
-  requeued: { ...again, retries: 1000, counted: false },
+  'node-failed': { ...elsewhere, retries: 5, renewed: true },
+  'launch-failed': elsewhere,
+  stalled: elsewhere,
+  preempted: nobodysFault,
+  requeued: nobodysFault,
   refused: atOnce,
   'time-limit': onward,
   checkpointed: onward,
@@ -80,21 +106,48 @@ export function policyWith(overrides: PolicyOverrides): FailurePolicy {
   return policy;
 }
 
-/** What to do after the last of these attempts. `past` must not be empty. */
+/** The tally with one more failed attempt. An attempt that got further than all before it begins the count anew. */
+export function withAttempt(tally: Tally, attempt: PastAttempt, policy: FailurePolicy = defaultPolicy): Tally {
+  const { jobClass } = attempt;
+  if (jobClass === 'completed') throw new Error('a tally is of failed attempts');
+  const { counted } = policy[jobClass];
+  const progress = attempt.progress ?? 0;
+  const further = progress > tally.furthest;
+  const byClass = further ? withoutRenewed(tally.byClass, policy) : tally.byClass;
+  return {
+    furthest: Math.max(progress, tally.furthest),
+    counted: (further ? 0 : tally.counted) + (counted ? 1 : 0),
+    byClass: { ...byClass, [jobClass]: (byClass[jobClass] ?? 0) + 1 },
+    withoutProgress: further ? 0 : tally.withoutProgress + (counted ? 1 : 0),
+  };
+}
+
+function withoutRenewed(byClass: Tally['byClass'], policy: FailurePolicy): Tally['byClass'] {
+  const kept = failureClasses.filter((name) => byClass[name] !== undefined && !policy[name].renewed);
+  return Object.fromEntries(kept.map((name) => [name, byClass[name]]));
+}
+
+/** After an operator's retry: somebody has looked, so nothing counts any more, but how far the job got is known. */
+export function renewedTally({ furthest }: Tally): Tally {
+  return { ...emptyTally, furthest };
+}
+
+/** What to do after `last`, the newest attempt in `tally`. */
 export function decide(
-  past: readonly PastAttempt[],
+  tally: Tally,
+  last: PastAttempt,
   { maxAttempts, policy = defaultPolicy }: { maxAttempts: number; policy?: FailurePolicy },
 ): Decision {
-  const last = past.at(-1);
-  if (last === undefined || last.jobClass === 'completed') throw new Error('decide() is for failed attempts');
+  if (last.jobClass === 'completed') throw new Error('decide() is for failed attempts');
   const rule = policy[last.jobClass];
-  const same = past.filter((attempt) => attempt.jobClass === last.jobClass).length;
-  const counted = past.filter((attempt) => attempt.jobClass === 'completed' || policy[attempt.jobClass].counted).length;
+  const same = tally.byClass[last.jobClass] ?? 0;
   const ask = (why: string): Decision => ({ action: 'operator', resume: rule.resume, excludeNodes: [], why });
   if (rule.retries === 0) return ask('This is not retried by itself.');
-  if (same > rule.retries) return ask(`It happened ${same} times.`);
-  if (counted >= maxAttempts) return ask(`That was attempt ${counted} of at most ${maxAttempts}.`);
-  if (rule.needsProgress && stuckTwice(past)) return ask('Two attempts in a row made no progress.');
+  if (same > rule.retries) return ask(`It happened ${same} times${rule.renewed ? ' without progress' : ''}.`);
+  if (rule.counted && tally.counted >= maxAttempts) {
+    return ask(`That was attempt ${tally.counted} of at most ${maxAttempts}.`);
+  }
+  if (rule.needsProgress && tally.withoutProgress >= 2) return ask('Two attempts in a row made no progress.');
   return {
     action: 'retry',
     resume: rule.resume,
@@ -102,10 +155,4 @@ export function decide(
     ...(rule.changes === undefined ? {} : { changes: rule.changes }),
     why: 'Retrying.',
   };
-}
-
-/** Did the last two attempts both get no further than what stood before them? */
-function stuckTwice(past: readonly PastAttempt[]): boolean {
-  const reached = (count: number) => Math.max(0, ...past.slice(0, count).map((attempt) => attempt.progress ?? 0));
-  return past.length >= 2 && reached(past.length) <= reached(past.length - 2);
 }

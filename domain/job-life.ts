@@ -26,7 +26,7 @@ export interface SubmittedJob {
   refused?: string;
 }
 
-/** What a watcher saw. It returns on a change of state and when the job is over. */
+/** What a watcher saw. It returns on a change of state, when a job gets stuck or free, and when it is over. */
 export interface JobObservation {
   state: string;
   /** Pending or state reason, empty if there is none. */
@@ -40,14 +40,22 @@ export interface JobObservation {
   stalled?: string;
 }
 
+/** What the workflow knows of a job; the watcher returns when it is no longer so. */
+export interface KnownJob {
+  state: string;
+  /** The sentence that is shown while a human must act. */
+  stuck?: string;
+  /** All such sentences that were shown of this job: one that comes and goes is not news each time. */
+  told: string[];
+}
+
 export interface WatchInput {
   attempt: PreparedAttempt;
   jobId: string;
   stage: JobOrder['stage'];
   totalSteps: number | null;
   watch: JobOrder['watch'];
-  /** State the workflow knows already: the watcher returns when it changes. */
-  lastState: string;
+  known: KnownJob;
 }
 
 /** What a stalled job was doing. */

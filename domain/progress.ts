@@ -44,6 +44,8 @@ export interface StageView {
 
 /** What the operator is asked while a run waits. */
 export interface OperatorQuestion {
+  /** Never repeated within a run, e.g. `grpo-1`. */
+  id: string;
   stage: Stage;
   sentence: string;
   logTail: string;
@@ -55,5 +57,6 @@ export interface RunView {
   recipe: string;
   status: RunStatus;
   stages: StageView[];
-  question?: OperatorQuestion;
+  /** All that is open, oldest first. Each is answered by itself, in any order. */
+  questions: OperatorQuestion[];
 }

@@ -6,37 +6,71 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts';
 import { taskQueues } from '../domain/names.ts';
 
+/** How the tries of an activity follow each other: seconds, times the last pause, at most seconds. */
+export interface RetryPace {
+  first: number;
+  times: number;
+  most: number;
+}
+
+/** The part of an activity's options that bounds one round of tries (workflows/persisting.ts). */
+export interface RoundRetry {
+  retry: ReturnType<typeof retryOf> & { maximumAttempts: number };
+}
+
+export const paces = {
+  store: { first: 2, times: 2, most: 60 },
+  /** An ambiguous submission is looked for by name for as long as the controller is unwell: giving up would mean not knowing. */
+  cluster: { first: 2, times: 1.5, most: 30 },
+  /** Flat: worker restarts, pauses and resets end an attempt, and an exponential pause would never come back down after days. */
+  watch: { first: 2, times: 1, most: 2 },
+  llm: { first: 1, times: 2, most: 60 },
+} as const satisfies Record<string, RetryPace>;
+
+function retryOf({ first, times, most }: RetryPace) {
+  return {
+    initialInterval: `${first} seconds`,
+    backoffCoefficient: times,
+    maximumInterval: `${most} seconds`,
+  } as const;
+}
+
+/** As many tries as have pauses of `seconds` in all between them; at least two. */
+export function roundOf(pace: RetryPace, seconds: number): RoundRetry {
+  let [pause, sum, maximumAttempts]: [number, number, number] = [pace.first, pace.first, 2];
+  for (;;) {
+    pause = Math.min(pace.most, pause * pace.times);
+    sum += pause;
+    if (sum > seconds) return { retry: { ...retryOf(pace), maximumAttempts } };
+    maximumAttempts += 1;
+  }
+}
+
 /** Short reads and writes on the store. Hashing a 7B model takes minutes, so heartbeats bound them, not a deadline. */
 export const storeActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.cluster,
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '2 minutes',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: retryOf(paces.store),
 });
 
-/**
- * Submit, collect, cancel. An ambiguous submission is looked for by name for as long as the controller is unwell, so
- * there is no limit on attempts: giving up would mean not knowing whether a job exists.
- */
+/** Submit, collect, cancel. */
 export const clusterActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.cluster,
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '2 minutes',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '2 seconds', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
+  retry: retryOf(paces.cluster),
 });
 
-/**
- * Watchers: one long heartbeating activity a job. Worker restarts, pauses and resets all end an attempt, so attempts are
- * unlimited and the backoff is flat: an exponential one would never come back down after days.
- */
+/** Watchers: one long heartbeating activity a job. */
 export const watchActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.watch,
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '30 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '2 seconds', backoffCoefficient: 1, maximumInterval: '2 seconds' },
+  retry: retryOf(paces.watch),
 });
 
 /**
@@ -48,5 +82,5 @@ export const llmActivities = proxyActivities<Activities>({
   startToCloseTimeout: '7 days',
   heartbeatTimeout: '10 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: retryOf(paces.llm),
 });

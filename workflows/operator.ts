@@ -1,10 +1,14 @@
 /**
- * The operator's desk: a run that cannot go on by itself waits here. It says why in one sentence, with the log's tail and
- * the commands that mend it, and goes on when told. One question at a time; parallel stages queue.
+ * The operator's desk: what cannot go on by itself waits here. Each question says why in one sentence, with the log's tail and
+ * the commands that mend it. Several are open at once, one a stage at most, and each is answered by itself, in any order.
+ *
+ * Questions are part of the run's state: a run that continues as new asks them again under the same ids.
  */
-import { condition, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
 import type { Stage } from '../domain/names.ts';
-import { answerUpdate, type OperatorAnswer } from './messages.ts';
+import { type Answerable, matchAnswer, type OperatorAnswer } from '../domain/operator-answer.ts';
+import type { Cut } from './cut.ts';
+import { answerUpdate } from './messages.ts';
 import type { RunBoard } from './run-board.ts';
 
 export interface Question {
@@ -12,68 +16,108 @@ export interface Question {
   sentence: string;
   logTail: string;
   canSkip: boolean;
+  noMemoryFactor?: string;
+}
+
+/** A question that was asked: with its answer once there is one, until its stage has taken it. */
+export interface AskedQuestion extends Question, Answerable {
+  answer?: OperatorAnswer;
+}
+
+/** All questions of a run that their stages still wait for, and how many each stage has asked: ids do not repeat. */
+export interface Questions {
+  pending: AskedQuestion[];
+  asked: Partial<Record<Stage, number>>;
 }
 
 export class OperatorDesk {
   readonly #board: RunBoard;
   readonly #run: string;
-  #open: Question | undefined;
-  #answer: OperatorAnswer | undefined;
+  readonly #cut: Cut;
+  readonly #questions: Questions;
 
-  constructor(board: RunBoard, run: string) {
-    this.#board = board;
+  constructor(run: string, board: RunBoard, cut: Cut, questions: Questions) {
     this.#run = run;
+    this.#board = board;
+    this.#cut = cut;
+    this.#questions = questions;
     setHandler(answerUpdate, (answer) => this.#take(answer), {
-      description: 'Answer a waiting run: {"stage", "action": "retry" | "skip" | "abort", "excludeNodes"?, …}',
-      validator: (answer) => this.#validate(answer),
+      description:
+        'Answer a waiting run: {"stage", "action": "retry" | "skip" | "abort", "question"?, "excludeNodes"?, …}',
+      validator: (answer) => {
+        const match = matchAnswer(answer, this.#open());
+        if ('fault' in match) throw new Error(match.fault);
+      },
     });
+    this.#show();
   }
 
-  /** Waits, for days if need be, until the operator answers. */
+  /** Waits, for days if need be, until the operator answers. An abort is thrown; it ends the run. */
   async ask(question: Question): Promise<OperatorAnswer> {
-    await condition(() => this.#open === undefined);
-    this.#open = question;
-    const { stage, sentence, logTail } = question;
-    this.#board.stage(stage, { status: 'waiting', note: sentence });
-    this.#board.status('waiting', { stage, sentence, logTail, commands: this.#commands(question) });
+    const asked = this.#asking(question.stage) ?? this.#askAnew(question);
     try {
-      await condition(() => this.#answer !== undefined);
-      const answer = this.#answer;
-      if (answer === undefined) throw new Error('an answer was awaited and is not there');
-      return answer;
+      await this.#cut.interruptible(() => condition(() => asked.answer !== undefined));
     } finally {
-      this.#open = undefined;
-      this.#answer = undefined;
-      this.#board.status('running');
+      this.#questions.pending.splice(this.#questions.pending.indexOf(asked), 1);
+      this.#show();
+      this.#board.goOn(question.stage);
     }
+    const { answer } = asked;
+    if (answer === undefined) throw new Error('an answer was awaited and is not there');
+    if (answer.action === 'abort') {
+      this.#board.stage(question.stage, { status: 'failed' });
+      throw ApplicationFailure.nonRetryable(
+        `stage ${question.stage} aborted by the operator: ${asked.sentence}`,
+        'Aborted',
+      );
+    }
+    return answer;
   }
 
-  #commands({ stage, canSkip }: Question): string[] {
-    const command = (action: string) => `npm run critic -- answer ${this.#run} ${stage} ${action}`;
+  /** Did this stage ask before the run continued as new, and has not taken the answer? `ask` goes on with that question. */
+  isAsking(stage: Stage): boolean {
+    return this.#asking(stage) !== undefined;
+  }
+
+  #asking(stage: Stage): AskedQuestion | undefined {
+    return this.#questions.pending.find((question) => question.stage === stage);
+  }
+
+  #askAnew(question: Question): AskedQuestion {
+    const { stage, sentence } = question;
+    const { pending, asked } = this.#questions;
+    const count = (asked[stage] ?? 0) + 1;
+    asked[stage] = count;
+    const one = { ...question, id: `${stage}-${count}` };
+    pending.push(one);
+    this.#show();
+    this.#board.wait(stage, sentence);
+    return one;
+  }
+
+  #open(): AskedQuestion[] {
+    return this.#questions.pending.filter(({ answer }) => answer === undefined);
+  }
+
+  #show(): void {
+    const questions = this.#open().map((question) => {
+      const { id, stage, sentence, logTail } = question;
+      return { id, stage, sentence, logTail, commands: this.#commands(question) };
+    });
+    this.#board.questions(questions);
+  }
+
+  #commands({ id, stage, canSkip }: AskedQuestion): string[] {
+    const command = (action: string) => `npm run critic -- answer ${this.#run} ${stage} ${action} --question ${id}`;
     return [command('retry'), ...(canSkip ? [command('skip')] : []), command('abort')];
   }
 
+  /** The validator has let it through; between the two nothing else happens to the run. */
   #take(answer: OperatorAnswer): string {
-    this.#answer = answer;
-    return `${answer.stage}: ${answer.action}`;
-  }
-
-  #validate(answer: OperatorAnswer): void {
-    if (this.#open === undefined) throw new Error('the run is not waiting for an answer');
-    const { stage, canSkip } = this.#open;
-    if (this.#answer !== undefined) throw new Error('the run was answered a moment ago');
-    if (answer.stage !== stage) throw new Error(`the run asks about stage "${stage}", not "${answer.stage}"`);
-    if (!['retry', 'skip', 'abort'].includes(answer.action)) {
-      throw new Error(`answer.action: expected retry, skip or abort, got "${answer.action}"`);
-    }
-    const { budgetUsd } = answer;
-    if (budgetUsd !== undefined && (stage !== 'synthesis' || !Number.isFinite(budgetUsd) || budgetUsd <= 0)) {
-      throw new Error(
-        `answer.budgetUsd: expected an amount above 0, for stage synthesis, got ${budgetUsd} for "${stage}"`,
-      );
-    }
-    if (answer.action === 'skip' && !canSkip) {
-      throw new Error(`stage "${stage}" cannot be skipped: what follows needs its artifact`);
-    }
+    const match = matchAnswer(answer, this.#open());
+    if ('fault' in match) throw ApplicationFailure.nonRetryable(match.fault, 'AnswerRefused');
+    match.question.answer = answer;
+    this.#show();
+    return `${match.question.id}: ${answer.action}`;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The run board: what the run shows of itself. Durable status goes to search attributes (on change only, never in a
- * loop), the readable page to current details, the whole to the `view` query. Deterministic; decides nothing.
+ * The run board: what the run shows of itself. Durable status goes to search attributes (on change only), the readable page to
+ * current details, the whole to the `view` query. Deterministic; decides nothing. A run that continues as new shows its view on.
  */
-import { patched, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { type RunStatus, type Stage, stages } from '../domain/names.ts';
 import type { OperatorQuestion, RunView, StageView } from '../domain/progress.ts';
@@ -23,22 +23,23 @@ const marks: Record<StageView['status'], string> = {
   skipped: '–',
 };
 
+/** The view of a run that has just begun. */
+export function newView(run: string, recipe: string): RunView {
+  const lines = stages.map((stage): StageView => ({ stage, status: 'pending' }));
+  return { run, recipe, status: 'running', stages: lines, questions: [] };
+}
+
 export class RunBoard {
   readonly #view: RunView;
-  /** Stages whose job cannot start until a person has mended something. */
-  readonly #blocked = new Set<Stage>();
+  /** What the search attribute says; nothing yet in a run that has just begun or continued. */
+  #shownStatus: RunStatus | undefined;
 
-  constructor(plan: { run: string; recipe: { name: string } }) {
-    this.#view = {
-      run: plan.run,
-      recipe: plan.recipe.name,
-      status: 'running',
-      stages: stages.map((stage): StageView => ({ stage, status: 'pending' })),
-    };
+  constructor(view: RunView) {
+    this.#view = view;
     setHandler(viewQuery, () => this.#view, {
       description: 'Every stage of the run with its status, job and artifact',
     });
-    upsertSearchAttributes([{ key: statusKey, value: 'running' }]);
+    this.#showStatus();
   }
 
   /** Changes one stage's line. A change of job id or of a stage's start is mirrored to the search attributes. */
@@ -47,34 +48,48 @@ export class RunBoard {
     const before = { ...line };
     const startedAt = change.status === 'running' ? (before.startedAt ?? now()) : before.startedAt;
     const ended = change.status !== undefined && !['pending', 'running', 'waiting'].includes(change.status);
-    Object.assign(line, change, { startedAt, finishedAt: ended ? now() : undefined });
-    if (change.status === 'running' && before.status !== 'running') {
+    const finishedAt = change.status === undefined ? before.finishedAt : undefined;
+    Object.assign(line, change, { startedAt, finishedAt: ended ? now() : finishedAt });
+    if (change.status === 'running' && before.status === 'pending') {
       upsertSearchAttributes([{ key: stageKey, value: stage }]);
     }
     if (change.jobId !== undefined && change.jobId !== before.jobId) {
       upsertSearchAttributes([{ key: jobIdKey, value: change.jobId }]);
     }
-    this.#draw();
+    this.#showStatus();
   }
 
-  status(status: RunStatus, question?: OperatorQuestion): void {
-    this.#view.status = status === 'running' && this.#blocked.size > 0 ? 'waiting' : status;
-    if (question === undefined) delete this.#view.question;
-    else this.#view.question = question;
-    upsertSearchAttributes([{ key: statusKey, value: this.#view.status }]);
-    this.#draw();
+  /** Like `stage`, and the stage runs, unless it waits: then it still does. */
+  start(stage: Stage, change: Partial<StageView>): void {
+    this.stage(stage, { ...change, ...(this.isWaiting(stage) ? {} : { status: 'running' }) });
   }
 
   /**
-   * A stage's job cannot start by itself: the run is shown as waiting, like one that asks, but it needs no answer. It goes on
-   * once what the stage's note names is mended.
+   * A stage cannot go on until something outside has changed: an operator's answer, or what `note` names is mended. The run is
+   * shown as waiting as long as one stage is.
    */
-  blocked(stage: Stage, is: boolean): void {
-    if (is === this.#blocked.has(stage) || !patched('blocked-jobs-wait')) return;
-    if (is) this.#blocked.add(stage);
-    else this.#blocked.delete(stage);
-    this.stage(stage, { status: is ? 'waiting' : 'running' });
-    if (this.#view.question === undefined) this.status('running');
+  wait(stage: Stage, note: string): void {
+    this.stage(stage, { status: 'waiting', note });
+  }
+
+  /** The stage goes on; nothing happens if it did not wait. */
+  goOn(stage: Stage): void {
+    if (this.isWaiting(stage)) this.stage(stage, { status: 'running' });
+  }
+
+  isWaiting(stage: Stage): boolean {
+    return this.#line(stage).status === 'waiting';
+  }
+
+  questions(questions: OperatorQuestion[]): void {
+    this.#view.questions = questions;
+    this.#draw();
+  }
+
+  /** The run's end. */
+  end(status: Exclude<RunStatus, 'running' | 'waiting'>): void {
+    this.#view.status = status;
+    this.#showStatus();
   }
 
   score(mainScore: number): void {
@@ -87,20 +102,32 @@ export class RunBoard {
     return line;
   }
 
+  #showStatus(): void {
+    const view = this.#view;
+    if (view.status === 'running' || view.status === 'waiting') {
+      view.status = view.stages.some(({ status }) => status === 'waiting') ? 'waiting' : 'running';
+    }
+    if (view.status !== this.#shownStatus) upsertSearchAttributes([{ key: statusKey, value: view.status }]);
+    this.#shownStatus = view.status;
+    this.#draw();
+  }
+
   #draw(): void {
-    const { question, status, stages: lines } = this.#view;
+    const { questions, status, stages: lines } = this.#view;
     const table = lines.map(
       (line) =>
         `| ${marks[line.status]} | ${line.stage} | ${line.status} | ${line.jobId ?? ''} ${line.jobState ?? ''} | ${line.note ?? ''} |`,
     );
-    const asked =
-      question === undefined ? [] : ['', `**Waiting for you (${question.stage}).** ${question.sentence}`, ''];
-    const commands = question?.commands.map((command) => `    ${command}`) ?? [];
+    const asked = questions.flatMap(({ stage, sentence, commands }) => [
+      '',
+      `**Waiting for you (${stage}).** ${sentence}`,
+      '',
+      ...commands.map((command) => `    ${command}`),
+    ]);
     setCurrentDetails(
       [
         `**${status}**`,
         ...asked,
-        ...commands,
         '',
         '| | stage | status | job | note |',
         '| --- | --- | --- | --- | --- |',

@@ -5,35 +5,48 @@
  *   1. run each order to its artifact (or skip it, if the operator says so)
  *   2. give back the artifacts and how each job ended
  */
-import { isCancellation } from '@temporalio/workflow';
+import { continueAsNew } from '@temporalio/workflow';
 import type { JobOrder } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import type { Recipe } from '../domain/recipe.ts';
-import { OperatorDesk } from './operator.ts';
-import { RunBoard } from './run-board.ts';
-import { type JobDesk, type JobRecord, runSlurmJob } from './run-slurm-job.ts';
+import { type DeskState, type JobRecord, newDesk, openDesk, walkAt } from './job-desk.ts';
+import { defaultLimits, type RunLimits } from './persisting.ts';
+import { runSlurmJob } from './run-slurm-job.ts';
 
 export interface JobChain {
   /** Run id; must be the workflow's id. */
   run: string;
+  /** Each of another stage. */
   orders: JobOrder[];
   retries: Recipe['retries'];
+  limits?: RunLimits;
 }
 
-export async function runJobs(chain: JobChain): Promise<{ artifacts: ArtifactRef[]; jobs: JobRecord[] }> {
-  const board = new RunBoard({ run: chain.run, recipe: { name: 'jobs' } });
-  const operator = new OperatorDesk(board, chain.run);
-  const desk: JobDesk = { board, operator, retries: chain.retries, ledger: [] };
-  const artifacts: ArtifactRef[] = [];
-  try {
-    for (const order of chain.orders) {
-      const artifact = await runSlurmJob(order, desk, true);
-      board.stage(order.stage, { status: artifact === undefined ? 'skipped' : 'done' });
-      if (artifact !== undefined) artifacts.push(artifact);
-    }
-  } catch (error) {
-    board.status(isCancellation(error) ? 'cancelled' : 'aborted');
-    throw error;
-  }
+/** What a chain takes along when it continues as new. */
+interface CarriedChain {
+  desk: DeskState;
+  artifacts: ArtifactRef[];
+}
+
+/** `carried` is for a chain that continues as new. `chain.orders` are then those that are not done. */
+export async function runJobs(
+  chain: JobChain,
+  carried: CarriedChain = { desk: newDesk(chain.run, 'jobs'), artifacts: [] },
+): Promise<{ artifacts: ArtifactRef[]; jobs: JobRecord[] }> {
+  const { artifacts } = carried;
+  const left = [...chain.orders];
+  const desk = openDesk(carried.desk, chain.retries, chain.limits ?? defaultLimits);
+  await walkAt(
+    desk,
+    async () => {
+      for (const order of chain.orders) {
+        const artifact = await runSlurmJob(order, desk, true);
+        desk.board.stage(order.stage, { status: artifact === undefined ? 'skipped' : 'done' });
+        if (artifact !== undefined) artifacts.push(artifact);
+        left.shift();
+      }
+    },
+    () => continueAsNew<typeof runJobs>({ ...chain, orders: left }, carried),
+  );
   return { artifacts, jobs: desk.ledger };
 }

@@ -10,16 +10,15 @@
  *
  * Each stage is looked up first: an artifact that exists and verifies is reused. What fails asks the operator.
  */
-import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
-import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
+import { ActivityFailure, continueAsNew, isCancellation, log } from '@temporalio/workflow';
 import type { PreparedRun } from '../activities/imports.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
-import { activityId, type JobStage, type Stage } from '../domain/names.ts';
-import { jobParams, jobResources, jobThreads, type RunPlan, sftSteps } from '../domain/plan.ts';
-import { llmActivities, storeActivities } from './activity-options.ts';
-import { OperatorDesk } from './operator.ts';
-import { RunBoard } from './run-board.ts';
-import { type JobDesk, runSlurmJob } from './run-slurm-job.ts';
+import { activityId, type Stage } from '../domain/names.ts';
+import { type RunPlan, sftSteps } from '../domain/plan.ts';
+import { llmActivities, paces, storeActivities } from './activity-options.ts';
+import { openDesk, walkAt } from './job-desk.ts';
+import { defaultLimits, persist, type RunLimits } from './persisting.ts';
+import { finish, job, type Model, newState, type Run, type RunState, stage } from './run-stages.ts';
 
 /** Result of a run: what the CLI prints and the next night builds on. */
 export interface RunResult {
@@ -30,50 +29,39 @@ export interface RunResult {
   reused: Stage[];
 }
 
-interface Run {
-  plan: RunPlan;
-  desk: JobDesk;
-  artifacts: Partial<Record<Stage, ArtifactRef>>;
-  trainer: string;
-  baseModel: { key: string; path: string };
-}
-
-export async function trainCritic(plan: RunPlan): Promise<RunResult> {
-  const board = new RunBoard(plan);
-  const operator = new OperatorDesk(board, plan.run);
-  const desk: JobDesk = { board, operator, retries: plan.recipe.retries, ledger: [] };
-  try {
-    return await walkStages(plan, desk);
-  } catch (error) {
-    board.status(isCancellation(error) ? 'cancelled' : 'aborted');
-    throw error;
-  }
-}
-
-async function walkStages(plan: RunPlan, desk: JobDesk): Promise<RunResult> {
-  const startedAt = new Date().toISOString();
-  const dataset = await firstStage(plan, desk);
-  const imported = await storeActivities.prepareRun.executeWithOptions(
-    { activityId: 'run-prepare', summary: 'import trainer code and base model' },
-    [{ plan }],
+/** `state` is for a run that continues as new: it goes on where it was, with its jobs, questions and artifacts. */
+export async function trainCritic(
+  plan: RunPlan,
+  limits: RunLimits = defaultLimits,
+  state: RunState = newState(plan),
+): Promise<RunResult> {
+  const run: Run = { plan, desk: openDesk(state.desk, plan.recipe.retries, limits), state };
+  return walkAt(
+    run.desk,
+    () => walkStages(run),
+    () => continueAsNew<typeof trainCritic>(run.plan, limits, state),
   );
-  const run: Run = { plan, desk, artifacts: { dataset }, trainer: imported.trainer, baseModel: imported.baseModel };
-  await keepEstimate(plan, dataset, imported);
+}
+
+async function walkStages(run: Run): Promise<RunResult> {
+  const { dataset, imported } = await firstStage(run);
+  await keepEstimate(run, dataset, imported);
   const prompts = await stage(run, 'prompts', 'render prompts', (options) =>
-    storeActivities.writePrompts.executeWithOptions(options, [{ plan, dataset }]),
+    storeActivities.writePrompts.executeWithOptions(options, [{ plan: run.plan, dataset }]),
   );
-  const [, model] = await together([
-    () => predict(run, 'predict-base', imported.baseModel, prompts),
-    () => train(run, dataset, prompts),
+  const [, model] = await run.desk.cut.together([
+    () => predict(run, imported, 'predict-base', imported.baseModel, prompts),
+    () => train(run, imported, dataset, prompts),
   ]);
   if (model === undefined) throw new Error('training ended without a model');
-  const predictions = await predict(run, 'predict-grpo', model, prompts);
+  const predictions = await predict(run, imported, 'predict-grpo', model, prompts);
   if (predictions === undefined) throw new Error('the final predictions were skipped, and cannot be');
-  return conclude(run, startedAt, model.artifact, predictions);
+  return conclude(run, model.artifact, predictions);
 }
 
 /** For the report: what was expected, before it is spent. A night must not fail because nobody could foretell it. */
-async function keepEstimate(plan: RunPlan, dataset: ArtifactRef, imported: PreparedRun): Promise<void> {
+async function keepEstimate({ plan, state }: Run, dataset: ArtifactRef, imported: PreparedRun): Promise<void> {
+  if (state.isEstimated) return;
   try {
     await storeActivities.estimateRun.executeWithOptions(
       { activityId: 'run-estimate', summary: 'what it will take', retry: { maximumAttempts: 3 } },
@@ -83,126 +71,101 @@ async function keepEstimate(plan: RunPlan, dataset: ArtifactRef, imported: Prepa
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     log.warn('the run goes on without an estimate', { reason: error.cause?.message ?? error.message });
   }
+  state.isEstimated = true;
 }
 
 /** Synthesis, mix, SFT, GRPO; predictions after SFT run beside GRPO. */
-async function train(run: Run, dataset: ArtifactRef, prompts: ArtifactRef): Promise<TrainedModel> {
+async function train(
+  run: Run,
+  imported: PreparedRun,
+  dataset: ArtifactRef,
+  prompts: ArtifactRef,
+): Promise<TrainedModel> {
   const { plan } = run;
-  const synthesis = await stage(run, 'synthesis', `critiques by ${plan.recipe.synthesis.model}`, (options) =>
-    llmActivities.synthesizeCritiques.executeWithOptions(options, [{ plan: run.plan, dataset }]),
+  const synthesis = await stage(
+    run,
+    'synthesis',
+    `critiques by ${plan.recipe.synthesis.model}`,
+    (options) => llmActivities.synthesizeCritiques.executeWithOptions(options, [{ plan: run.plan, dataset }]),
+    paces.llm,
   );
   const mix = await stage(run, 'mix', 'reasoning and direct records', (options) =>
-    storeActivities.mixRecords.executeWithOptions(options, [{ plan, dataset, synthesis }]),
+    storeActivities.mixRecords.executeWithOptions(options, [{ plan: run.plan, dataset, synthesis }]),
   );
   const steps = sftSteps(mix.counts['records'] ?? 0, plan.recipe.sft);
-  const sft = await trainJob(run, 'sft', run.baseModel, { mix, dataset }, steps);
-  const [grpo] = await together([
-    () => trainJob(run, 'grpo', sft, { prompts, dataset }, plan.recipe.grpo.steps),
-    () => predict(run, 'predict-sft', sft, prompts),
+  const sft = await trainJob(run, imported, 'sft', imported.baseModel, { mix, dataset }, steps);
+  const [grpo] = await run.desk.cut.together([
+    () => trainJob(run, imported, 'grpo', sft, { prompts, dataset }, plan.recipe.grpo.steps),
+    () => predict(run, imported, 'predict-sft', sft, prompts),
   ]);
   if (grpo === undefined) throw new Error('GRPO ended without a model');
   return grpo;
 }
 
-interface Model {
-  key: string;
-  path: string;
-}
 interface TrainedModel extends Model {
   artifact: ArtifactRef;
 }
 
 async function trainJob(
   run: Run,
+  imported: PreparedRun,
   jobStage: 'sft' | 'grpo',
   model: Model,
   inputs: Record<string, ArtifactRef>,
   steps: number,
 ): Promise<TrainedModel> {
-  const artifact = await job(run, jobStage, model, inputs, { steps, rows: null });
+  const artifact = await job(run, imported, jobStage, model, inputs, { steps, rows: null });
   if (artifact === undefined) throw new Error(`stage ${jobStage} was skipped, and cannot be`);
   return { key: artifact.key, path: `${artifact.path}/model`, artifact };
 }
 
 async function predict(
   run: Run,
+  imported: PreparedRun,
   jobStage: 'predict-base' | 'predict-sft' | 'predict-grpo',
   model: Model,
   prompts: ArtifactRef,
 ): Promise<ArtifactRef | undefined> {
-  const { dataset } = run.artifacts;
+  const { dataset } = run.state.artifacts;
   if (dataset === undefined) throw new Error('predictions were asked for before the dataset was checked');
-  return job(run, jobStage, model, { prompts, dataset }, { steps: null, rows: prompts.counts['test'] ?? null });
-}
-
-/** One job stage: looked up, else run. */
-async function job(
-  run: Run,
-  jobStage: JobStage,
-  model: Model,
-  inputs: Record<string, ArtifactRef>,
-  planned: JobOrder['planned'],
-): Promise<ArtifactRef | undefined> {
-  const { recipe } = run.plan;
-  const params = jobParams(jobStage, recipe);
-  const keys = Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.key]));
-  const ingredients = jobIngredients({ stage: jobStage, params, seed: recipe.seed }, model.key, keys, run.trainer);
-  const found = await storeActivities.lookUpArtifact.executeWithOptions(
-    { activityId: activityId(jobStage, 0, 'look-up'), summary: `is ${jobStage} done already?` },
-    [{ stage: jobStage, ingredients }],
+  return job(
+    run,
+    imported,
+    jobStage,
+    model,
+    { prompts, dataset },
+    { steps: null, rows: prompts.counts['test'] ?? null },
   );
-  if (found.artifact !== undefined) return finish(run, jobStage, found.artifact);
-  const order: JobOrder = {
-    run: run.plan.run,
-    stage: jobStage,
-    key: found.key,
-    ingredients,
-    model: model.path,
-    inputs: Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.path])),
-    params,
-    seed: recipe.seed,
-    threads: jobThreads(jobStage, recipe),
-    planned,
-    resources: jobResources(jobStage, recipe),
-    watch: recipe.watch,
-    trainer: run.trainer,
-  };
-  const made = await runSlurmJob(order, run.desk, jobStage === 'predict-base' || jobStage === 'predict-sft');
-  if (made === undefined) {
-    run.desk.board.stage(jobStage, { status: 'skipped', note: 'skipped by the operator' });
-    return undefined;
-  }
-  return finish(run, jobStage, made);
 }
 
-async function conclude(
-  run: Run,
-  startedAt: string,
-  candidate: ArtifactRef,
-  predictions: ArtifactRef,
-): Promise<RunResult> {
-  const { plan, desk, artifacts } = run;
+async function conclude(run: Run, candidate: ArtifactRef, predictions: ArtifactRef): Promise<RunResult> {
+  const { desk, state } = run;
+  const { artifacts, startedAt } = state;
   const evaluation = await stage(run, 'evaluation', 'agreement with people', (options) =>
-    storeActivities.evaluatePredictions.executeWithOptions(options, [{ plan, artifacts }]),
+    storeActivities.evaluatePredictions.executeWithOptions(options, [{ plan: run.plan, artifacts }]),
   );
-  desk.board.stage('gate', { status: 'running' });
-  const gate = await asked(run, 'gate', () =>
+  desk.board.start('gate', {});
+  const gate = (state.gate ??= await persist(desk, 'gate', paces.store, (retry) =>
     storeActivities.judgeGate.executeWithOptions(
-      { activityId: activityId('gate', 1, 'judge'), summary: `against champion ${plan.recipe.gate.champion}` },
-      [{ plan, evaluation, candidate, predictions }],
+      {
+        activityId: activityId('gate', 1, 'judge'),
+        summary: `against champion ${run.plan.recipe.gate.champion}`,
+        ...retry,
+      },
+      [{ plan: run.plan, evaluation, candidate, predictions }],
     ),
-  );
+  ));
   desk.board.stage('gate', { status: 'done', note: gate.reasons.join('; ') });
   if (gate.mainScore !== null) desk.board.score(gate.mainScore);
-  desk.board.stage('report', { status: 'running' });
-  const report = await asked(run, 'report', () =>
+  desk.board.start('report', {});
+  const report = await persist(desk, 'report', paces.store, (retry) =>
     storeActivities.writeReport.executeWithOptions(
-      { activityId: activityId('report', 1, 'write'), summary: 'report.html' },
-      [{ plan, artifacts, gate, jobs: desk.ledger, startedAt }],
+      { activityId: activityId('report', 1, 'write'), summary: 'report.html', ...retry },
+      [{ plan: run.plan, artifacts, gate, jobs: desk.ledger, startedAt }],
     ),
   );
   desk.board.stage('report', { status: 'done', note: report.path });
-  desk.board.status(gate.passed ? 'passed' : 'not-passed');
+  desk.board.end(gate.passed ? 'passed' : 'not-passed');
   const reused = Object.values(artifacts).filter((artifact) => artifact.reused);
   return {
     passed: gate.passed,
@@ -213,81 +176,34 @@ async function conclude(
   };
 }
 
-/** The dataset decides whether anything starts, so its faults end the run instead of asking. */
-async function firstStage(plan: RunPlan, desk: JobDesk): Promise<ArtifactRef> {
-  desk.board.stage('dataset', { status: 'running', activityId: activityId('dataset', 1, 'check') });
-  const dataset = await storeActivities.checkDataset.executeWithOptions(
-    { activityId: activityId('dataset', 1, 'check'), summary: 'rows, images, scores, splits' },
-    [{ plan }],
-  );
-  desk.board.stage('dataset', { status: dataset.reused ? 'reused' : 'done', artifact: dataset.path });
-  return dataset;
-}
-
-/** A stage that is one activity: shown, run, asked about if it fails, remembered. */
-async function stage(
-  run: Run,
-  name: Stage,
-  summary: string,
-  work: (options: { activityId: string; summary: string }) => Promise<ArtifactRef>,
-): Promise<ArtifactRef> {
-  const artifact = await asked(run, name, (attempt) => {
-    const id = activityId(name, attempt, 'make');
-    run.desk.board.stage(name, { status: 'running', attempt, activityId: id });
-    return work({ activityId: id, summary });
-  });
-  return finish(run, name, artifact);
-}
-
-function finish(run: Run, name: Stage, artifact: ArtifactRef): ArtifactRef {
-  run.artifacts[name] = artifact;
-  run.desk.board.stage(name, { status: artifact.reused ? 'reused' : 'done', artifact: artifact.path });
-  return artifact;
-}
-
-/** Runs `work` until it succeeds; a failure that retrying by itself cannot mend is put to the operator. */
-async function asked<T>(run: Run, name: Stage, work: (attempt: number) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work(attempt);
-    } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      const sentence = error.cause?.message ?? error.message;
-      log.warn('stage failed, asking the operator', { stage: name, sentence });
-      const answer = await run.desk.operator.ask({ stage: name, sentence, logTail: '', canSkip: false });
-      if (answer.action === 'abort') {
-        throw ApplicationFailure.nonRetryable(`stage ${name} aborted by the operator: ${sentence}`, 'Aborted');
-      }
-      if (answer.budgetUsd !== undefined) run.plan = withBudget(run.plan, answer.budgetUsd);
-    }
+/**
+ * The dataset decides whether anything starts, so its faults end the run instead of asking. What cannot be imported asks: a
+ * mount or a mode may be mended.
+ */
+async function firstStage(run: Run): Promise<{ dataset: ArtifactRef; imported: PreparedRun }> {
+  const { desk, state } = run;
+  if (state.artifacts.dataset !== undefined && state.imported !== undefined) {
+    return { dataset: state.artifacts.dataset, imported: state.imported };
   }
-}
-
-/** The plan with another cap for synthesis. The cap is in no artifact's key: what is paid for stays. */
-function withBudget(plan: RunPlan, usd: number): RunPlan {
-  const { recipe } = plan;
-  return { ...plan, recipe: { ...recipe, synthesis: { ...recipe.synthesis, budget_usd: usd } } };
-}
-
-/** Runs branches side by side; if one fails, the others are cancelled and awaited before its error goes on. */
-async function together<A, B>(branches: [() => Promise<A>, () => Promise<B>]): Promise<[A | undefined, B | undefined]> {
-  const scope = new CancellationScope();
-  return scope.run(async () => {
-    const [first, second] = branches;
-    let failure: unknown;
-    const guard = async <T>(branch: () => Promise<T>): Promise<T | undefined> => {
-      try {
-        return await branch();
-      } catch (error) {
-        if (failure === undefined) {
-          failure = error;
-          scope.cancel();
-        }
-        return undefined;
-      }
-    };
-    const results = await Promise.all([guard(first), guard(second)]);
-    if (failure !== undefined) throw failure;
-    return results;
-  });
+  const id = activityId('dataset', 1, 'check');
+  if (state.artifacts.dataset === undefined) desk.board.start('dataset', { activityId: id });
+  const dataset = (state.artifacts.dataset ??= await persist(
+    desk,
+    'dataset',
+    paces.store,
+    (retry) =>
+      storeActivities.checkDataset.executeWithOptions(
+        { activityId: id, summary: 'rows, images, scores, splits', ...retry },
+        [{ plan: run.plan }],
+      ),
+    { endsRun: true },
+  ));
+  const imported = (state.imported ??= await persist(desk, 'dataset', paces.store, (retry) =>
+    storeActivities.prepareRun.executeWithOptions(
+      { activityId: 'run-prepare', summary: 'import trainer code and base model', ...retry },
+      [{ plan: run.plan }],
+    ),
+  ));
+  finish(run, 'dataset', dataset);
+  return { dataset, imported };
 }

@@ -35,6 +35,7 @@ const view: RunView = {
     { stage: 'predict-base', status: 'running', jobId: '41', jobState: 'PENDING', note: 'Resources' },
     { stage: 'gate', status: 'pending' },
   ],
+  questions: [],
 };
 
 const progress: Record<string, StageProgress> = {
@@ -123,24 +124,57 @@ describe('a run in a log', () => {
     expect(describeChanges(told, view, ofGrpo(26), later).lines).toEqual([]);
   });
 
-  it('gets the operator’s question once', () => {
-    const question = { stage: 'sft' as const, sentence: 'sft: exit 65.', logTail: '', commands: ['critic answer'] };
-    const asking: RunView = { ...view, stages: [], question };
-    const { lines, told } = describeChanges(nothingTold, asking, {}, now);
-    expect(lines).toEqual([
+  it('gets each of the operator’s questions once, and again none of those that are open still', () => {
+    const question = (stage: 'sft' | 'grpo', count: number) => ({
+      id: `${stage}-${count}`,
+      stage,
+      sentence: `${stage}: exit 65.`,
+      logTail: '',
+      commands: ['critic answer'],
+    });
+    const lines = (stage: string) => [
       '',
-      'The run waits for you (sft): sft: exit 65.',
+      `The run waits for you (${stage}): ${stage}: exit 65.`,
       '  go on with one of:',
       '    critic answer',
-    ]);
-    expect(describeChanges(told, asking, {}, now).lines).toEqual([]);
+    ];
+    const asking: RunView = { ...view, stages: [], questions: [question('sft', 1)] };
+    const first = describeChanges(nothingTold, asking, {}, now);
+    expect(first.lines).toEqual(lines('sft'));
+    const both = { ...asking, questions: [question('sft', 1), question('grpo', 1)] };
+    const second = describeChanges(first.told, both, {}, now);
+    expect(second.lines).toEqual(lines('grpo'));
+    expect(describeChanges(second.told, both, {}, now).lines).toEqual([]);
+    const again = { ...asking, questions: [question('grpo', 1), question('sft', 2)] };
+    expect(describeChanges(second.told, again, {}, now).lines).toEqual(lines('sft'));
   });
 });
 
 describe('the operator’s question', () => {
+  it('is shown beside every other that is open, below the stages', () => {
+    const open = (['predict-base', 'grpo', 'predict-sft'] as const).map((stage) => ({
+      id: `${stage}-1`,
+      stage,
+      sentence: 'invalid account',
+      logTail: '',
+      commands: [`critic answer r ${stage} retry`],
+    }));
+    const lines = renderRunView({ ...view, stages: [], status: 'waiting', questions: open }, {}, now, plain);
+    for (const { stage, commands } of open) {
+      expect(lines).toContain(`The run waits for you (${stage}): invalid account`);
+      expect(lines).toContain(`    ${commands[0]}`);
+    }
+  });
+
   it('shows why, the last twelve lines of the log, and the commands', () => {
     const log = Array.from({ length: 14 }, (_, index) => `line ${index}`).join('\n');
-    const lines = questionLines({ stage: 'grpo', sentence: 'grpo: no steps.', logTail: log, commands: ['a', 'b'] });
+    const lines = questionLines({
+      id: 'grpo-1',
+      stage: 'grpo',
+      sentence: 'grpo: no steps.',
+      logTail: log,
+      commands: ['a', 'b'],
+    });
     expect(lines).toHaveLength(18);
     expect(lines.slice(1, 4)).toEqual([
       'The run waits for you (grpo): grpo: no steps.',
@@ -152,7 +186,7 @@ describe('the operator’s question', () => {
 
   it('passes no escape sequence of a job’s log on to the terminal', () => {
     const logTail = '\u001B[2J\u001B]0;title\u0007red\u0000\n10%\r20%\r30%\r\n';
-    const lines = questionLines({ stage: 'grpo', sentence: 's', logTail, commands: [] });
+    const lines = questionLines({ id: 'grpo-1', stage: 'grpo', sentence: 's', logTail, commands: [] });
     expect(lines.slice(3, 5)).toEqual(['  | red', '  | 30%']);
   });
 });

@@ -10,6 +10,7 @@ const view: RunView = {
     { stage: 'sft', status: 'running', activityId: 'sft-a1-watch', jobId: '7', jobState: 'RUNNING' },
     { stage: 'grpo', status: 'pending' },
   ],
+  questions: [],
 };
 const now = () => new Date('2026-11-23T19:10:00Z');
 const live = { 'sft-a1-watch': { state: 'RUNNING', done: 1, total: 4, unit: 'steps' as const, loss: 2 } };

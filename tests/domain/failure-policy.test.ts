@@ -1,11 +1,22 @@
 /** Failed attempts → what to do. */
 import { describe, expect, it } from 'vitest';
-import { type Decision, decide, defaultPolicy, type PastAttempt, policyWith } from '../../domain/failure-policy.ts';
+import {
+  type Decision,
+  decide,
+  defaultPolicy,
+  emptyTally,
+  type FailurePolicy,
+  type PastAttempt,
+  policyWith,
+  renewedTally,
+  type Tally,
+  withAttempt,
+} from '../../domain/failure-policy.ts';
 import type { JobClass } from '../../domain/job-outcome.ts';
 import { checkRecipe } from '../../domain/recipe.ts';
 
 function attempt(jobClass: JobClass, progress: number | null = 0, node = 'n1'): PastAttempt {
-  return { jobClass, evidence: 'why', node, progress, gpuHours: 1 };
+  return { jobClass, node, progress };
 }
 
 function attempts(count: number, jobClass: JobClass): PastAttempt[] {
@@ -13,6 +24,28 @@ function attempts(count: number, jobClass: JobClass): PastAttempt[] {
 }
 
 const limits = { maxAttempts: 6 };
+
+/** The decision after the last of these attempts, and before them an operator's retry or nothing. */
+function decideAfter(
+  past: readonly PastAttempt[],
+  { maxAttempts, policy = defaultPolicy }: { maxAttempts: number; policy?: FailurePolicy },
+  before: Tally = emptyTally,
+): Decision {
+  const last = past.at(-1);
+  if (last === undefined) throw new Error('no attempt');
+  const tally = past.reduce((sum, one) => withAttempt(sum, one, policy), before);
+  return decide(tally, last, { maxAttempts, policy });
+}
+
+/** An operator's retry after these attempts. */
+function retried(past: readonly PastAttempt[]): Tally {
+  return renewedTally(past.reduce((sum, one) => withAttempt(sum, one), emptyTally));
+}
+
+const windows = (count: number, step: number) =>
+  Array.from({ length: count }, (_, i) => attempt('time-limit', (i + 1) * step));
+const alike = (count: number, jobClass: JobClass, progress = 0) =>
+  Array.from({ length: count }, () => attempt(jobClass, progress));
 
 describe('decide', () => {
   it.each<[string, PastAttempt[], Partial<Decision>]>([
@@ -81,8 +114,52 @@ describe('decide', () => {
     ],
     [
       'different failures are counted together',
-      [...attempts(2, 'unknown'), ...attempts(2, 'lost'), ...attempts(2, 'killed')],
+      [...alike(2, 'unknown'), ...alike(2, 'lost'), ...alike(2, 'killed')],
       { action: 'operator', why: 'That was attempt 6 of at most 6.' },
+    ],
+    ['eight windows of 100 steps each are progress, not failure', windows(8, 100), { action: 'retry' }],
+    ['a thousand windows as well, beyond any count of a class', windows(1000, 1), { action: 'retry' }],
+    [
+      'windows that got further are forgotten, the next two that do not ask',
+      [...windows(20, 100), ...alike(2, 'time-limit', 2000)],
+      { action: 'operator', why: 'Two attempts in a row made no progress.' },
+    ],
+    [
+      'one window without progress, then a preemption, is not two',
+      [...windows(8, 100), attempt('time-limit', 800), attempt('preempted', 800)],
+      { action: 'retry' },
+    ],
+    [
+      'a preemption in between does not hide that two windows made no progress',
+      [...windows(8, 100), attempt('time-limit', 800), attempt('preempted', 800), attempt('time-limit', 800)],
+      { action: 'operator' },
+    ],
+    [
+      'preempted is never asked about, however many failures stand before it',
+      [...alike(5, 'killed'), ...alike(2, 'preempted')].toSpliced(2, 3),
+      { action: 'retry' },
+    ],
+    [
+      'nor after so many that the next one that counts will ask',
+      [...alike(2, 'unknown'), ...alike(2, 'lost'), attempt('killed'), attempt('preempted')],
+      { action: 'retry' },
+    ],
+    ['preempted or requeued a thousand times without a step', alike(5000, 'requeued'), { action: 'retry' }],
+    [
+      'failures of all kinds with progress between them are not counted together',
+      [...alike(2, 'unknown', 5), ...alike(2, 'lost', 10), ...alike(2, 'killed', 15)],
+      { action: 'retry' },
+    ],
+    [
+      'nodes that fail now and then in a long training are left out, one after another',
+      attempts(30, 'node-failed'),
+      { action: 'retry' },
+    ],
+    ['nodes that fail six times without a step between ask', alike(6, 'node-failed'), { action: 'operator' }],
+    [
+      'memory that runs out again asks, with progress too: each time would be given more',
+      attempts(2, 'out-of-memory'),
+      { action: 'operator' },
     ],
     [
       'preemptions in between do not count',
@@ -90,21 +167,48 @@ describe('decide', () => {
       { action: 'retry' },
     ],
   ])('%s', (_name, past, expected) => {
-    expect(decide(past, limits)).toMatchObject(expected);
+    expect(decideAfter(past, limits)).toMatchObject(expected);
   });
 
   it('one attempt allowed means no retry', () => {
-    expect(decide([attempt('killed')], { maxAttempts: 1 }).action).toBe('operator');
+    expect(decideAfter([attempt('killed')], { maxAttempts: 1 }).action).toBe('operator');
   });
 
   it('an operator’s policy replaces a rule', () => {
     const policy = { ...defaultPolicy, 'bad-data': { ...defaultPolicy['bad-data'], retries: 1 } };
-    expect(decide([attempt('bad-data')], { ...limits, policy }).action).toBe('retry');
+    expect(decideAfter([attempt('bad-data')], { ...limits, policy }).action).toBe('retry');
   });
 
-  it('is not asked about success, nor about nothing', () => {
-    expect(() => decide([], limits)).toThrow('decide() is for failed attempts');
-    expect(() => decide([attempt('completed')], limits)).toThrow('decide() is for failed attempts');
+  it('is not asked about success', () => {
+    const done = attempt('completed');
+    expect(() => decide(emptyTally, done, limits)).toThrow('decide() is for failed attempts');
+    expect(() => withAttempt(emptyTally, done)).toThrow('a tally is of failed attempts');
+  });
+});
+
+describe('an operator’s retry', () => {
+  it.each<[string, PastAttempt[], PastAttempt[], Partial<Decision>]>([
+    ['begins a new count of attempts', alike(6, 'killed'), alike(2, 'killed'), { action: 'retry' }],
+    ['begins a new count of each class', alike(3, 'unknown'), alike(2, 'unknown'), { action: 'retry' }],
+    [
+      'does not forget how far it got: two more windows that stay there ask',
+      windows(5, 10),
+      alike(2, 'time-limit', 50),
+      { action: 'operator', why: 'Two attempts in a row made no progress.' },
+    ],
+    ['is followed by as many as before', alike(6, 'killed'), alike(3, 'killed'), { action: 'operator' }],
+  ])('%s', (_name, before, past, expected) => {
+    expect(decideAfter(past, limits, retried(before))).toMatchObject(expected);
+  });
+});
+
+describe('a tally', () => {
+  it('does not grow: a hundred thousand attempts are as small as ten', () => {
+    const tally = [...windows(50_000, 1), ...alike(50_000, 'preempted')].reduce(
+      (sum, one) => withAttempt(sum, one),
+      emptyTally,
+    );
+    expect(JSON.stringify(tally).length).toBeLessThan(200);
   });
 });
 
@@ -114,8 +218,8 @@ describe('policyWith', () => {
     expect(policy['node-failed']).toEqual({ ...defaultPolicy['node-failed'], excludeNode: false });
     expect(policy.bug).toEqual({ ...defaultPolicy.bug, retries: 0 });
     expect({ ...policy, 'node-failed': 0, bug: 0 }).toEqual({ ...defaultPolicy, 'node-failed': 0, bug: 0 });
-    expect(decide([attempt('bug')], { ...limits, policy }).action).toBe('operator');
-    expect(decide([attempt('bug')], limits).action).toBe('retry');
+    expect(decideAfter([attempt('bug')], { ...limits, policy }).action).toBe('operator');
+    expect(decideAfter([attempt('bug')], limits).action).toBe('retry');
   });
 
   it('is checked in the recipe: a class that does not exist is named', () => {

@@ -105,7 +105,7 @@ export class Runs {
 
   /** Waits until the operator is asked; the sentence. */
   async question(run: string, seconds = 180): Promise<string> {
-    return until(`run ${run} asks the operator`, seconds, async () => (await this.view(run)).question?.sentence);
+    return until(`run ${run} asks the operator`, seconds, async () => (await this.view(run)).questions[0]?.sentence);
   }
 
   async answer(run: string, action: 'retry' | 'abort'): Promise<void> {

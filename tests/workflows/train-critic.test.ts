@@ -119,8 +119,8 @@ describe('trainCritic', () => {
         () => handle.query<RunView>('view'),
         (seen) => seen.status === 'waiting',
       );
-      expect(view.question).toMatchObject({ stage: 'sft', logTail: 'File "train.py", line 7 in step' });
-      expect(view.question?.sentence).toContain('no step for 600 s; stacks in /a/stacks.txt');
+      expect(view.questions[0]).toMatchObject({ stage: 'sft', logTail: 'File "train.py", line 7 in step' });
+      expect(view.questions[0]?.sentence).toContain('no step for 600 s; stacks in /a/stacks.txt');
       await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry' }] });
       expect((await handle.result()).passed).toBe(true);
     });
@@ -144,8 +144,8 @@ describe('trainCritic', () => {
         () => handle.query<RunView>('view'),
         (seen) => seen.status === 'waiting',
       );
-      expect(view.question).toMatchObject({ stage: 'sft', logTail: 'params.epochs' });
-      expect(view.question?.commands[0]).toBe('npm run critic -- answer wf-ask sft retry');
+      expect(view.questions[0]).toMatchObject({ stage: 'sft', logTail: 'params.epochs' });
+      expect(view.questions[0]?.commands[0]).toBe('npm run critic -- answer wf-ask sft retry --question sft-1');
       await expect(handle.executeUpdate('answer', { args: [{ stage: 'grpo', action: 'retry' }] })).rejects.toThrow(
         'Update failed',
       );
@@ -173,7 +173,7 @@ describe('trainCritic', () => {
         () => handle.query<RunView>('view'),
         (seen) => seen.status === 'waiting',
       );
-      expect(view.question).toMatchObject({ stage: 'synthesis', sentence: 'stopped at its cap' });
+      expect(view.questions[0]).toMatchObject({ stage: 'synthesis', sentence: 'stopped at its cap' });
       const answer = { stage: 'synthesis', action: 'retry' };
       await expect(handle.executeUpdate('answer', { args: [{ ...answer, budgetUsd: -1 }] })).rejects.toThrow(
         'Update failed',

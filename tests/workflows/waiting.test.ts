@@ -7,21 +7,21 @@ describe('a run that waits', () => {
   it('because its job cannot start is shown as waiting, and as running once it has started, without a question', async () => {
     const released = Promise.withResolvers<void>();
     const { activities, calls } = stubs({
-      watchJob: async ({ stage, lastState }) => {
+      watchJob: async ({ stage, known }) => {
         const ended = { state: 'COMPLETED', reason: '', node: 'n1', over: true };
         if (stage !== 'sft') return ended;
-        if (lastState === '') {
+        if (known.stuck === undefined && known.state === 'PENDING') {
           return { state: 'PENDING', reason: 'JobHeldUser', node: '', over: false, stuck: 'the job is held' };
         }
         await released.promise;
-        return lastState === 'RUNNING' ? ended : { state: 'RUNNING', reason: '', node: 'n1', over: false };
+        return known.state === 'RUNNING' ? ended : { state: 'RUNNING', reason: '', node: 'n1', over: false };
       },
     });
     await withWorkers(activities, 'wf-held', async (client) => {
       const handle = await start(client, 'wf-held');
       const look = async () => handle.query<RunView>('view');
       const held = await until(look, ({ status }) => status === 'waiting');
-      expect(held.question).toBeUndefined();
+      expect(held.questions).toEqual([]);
       expect(held.stages.find(({ stage }) => stage === 'sft')).toMatchObject({
         status: 'waiting',
         note: 'the job is held',
@@ -57,7 +57,7 @@ describe('a run that waits', () => {
         () => handle.query<RunView>('view'),
         (seen) => seen.status === 'waiting',
       );
-      expect(view.question?.sentence).toContain('no such nodes (2014); set aside after failures: n1, n2');
+      expect(view.questions[0]?.sentence).toContain('no such nodes (2014); set aside after failures: n1, n2');
       await handle.executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry', excludeNodes: ['n1'] }] });
       expect((await handle.result()).passed).toBe(true);
     });

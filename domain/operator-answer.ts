@@ -1,0 +1,146 @@
+/**
+ * The operator's answer: what may be said to a run that waits. The CLI checks it before it is sent, the update's validator
+ * again, since the Temporal UI's form sends what somebody typed. Plain checks, no zod: the workflow bundle has none.
+ */
+import { type JobStage, jobStages, type Stage, stages } from './names.ts';
+
+/** An answer to one question. `retry` may change what the next attempt gets. */
+export interface OperatorAnswer {
+  stage: Stage;
+  /** Id of the question; without it the stage's open question is meant. */
+  question?: string;
+  action: 'retry' | 'skip' | 'abort';
+  /** Only with `retry` of a job. Names of nodes not to use; minutes; times the recipe's memory. */
+  excludeNodes?: string[];
+  timeLimitMinutes?: number;
+  memoryFactor?: number;
+  /** Only with `retry` of synthesis: the new cap, USD. */
+  budgetUsd?: number;
+  /** Who answered, for the history. */
+  by?: string;
+}
+
+/** What a question takes for an answer. */
+export interface Answerable {
+  id: string;
+  stage: Stage;
+  canSkip: boolean;
+  /** Why another memory factor would change nothing; undefined if it would change the next attempt. */
+  noMemoryFactor?: string;
+}
+
+/** Upper bounds are beyond any sane wish: a year, a thousand nodes, a terabyte from sixteen gigabytes. */
+const most = { minutes: 525_600, nodes: 1000, memoryFactor: 64, usd: 1_000_000, text: 200 } as const;
+
+const fields = new Set([
+  'stage',
+  'question',
+  'action',
+  'excludeNodes',
+  'timeLimitMinutes',
+  'memoryFactor',
+  'budgetUsd',
+  'by',
+]);
+const onlyWithRetry = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor', 'budgetUsd'] as const;
+const onlyForJobs = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor'] as const;
+const nodeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
+
+/** What is wrong with `answer` by itself, in one sentence that names the field; undefined if it is an answer. */
+export function answerFault(answer: unknown): string | undefined {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+    return `answer: expected {"stage", "action", …}, got ${shown(answer)}`;
+  }
+  const given = new Map<string, unknown>(Object.entries(answer).filter(([, value]) => value !== undefined));
+  const expected = (field: string, what: string) => `answer.${field}: expected ${what}, got ${shown(given.get(field))}`;
+  const unknown = [...given.keys()].find((field) => !fields.has(field));
+  if (unknown !== undefined) return `answer.${cut(unknown)}: unknown key`;
+  if (!stages.some((stage) => stage === given.get('stage'))) return expected('stage', `one of ${stages.join(', ')}`);
+  const action = given.get('action');
+  if (action !== 'retry' && action !== 'skip' && action !== 'abort') return expected('action', 'retry, skip or abort');
+  for (const field of ['question', 'by']) {
+    if (given.has(field) && !isText(given.get(field))) return expected(field, `1 to ${most.text} characters`);
+  }
+  const early = onlyWithRetry.find((field) => given.has(field));
+  if (early !== undefined && action !== 'retry') return `answer.${early}: goes with retry, not with ${action}`;
+  const forJobs = onlyForJobs.find((field) => given.has(field));
+  if (forJobs !== undefined && !isJobStage(given.get('stage'))) {
+    return `answer.${forJobs}: is for jobs, and stage "${String(given.get('stage'))}" is none`;
+  }
+  return remedyFault(given, expected);
+}
+
+function remedyFault(
+  given: ReadonlyMap<string, unknown>,
+  expected: (field: string, what: string) => string,
+): string | undefined {
+  const nodes = given.get('excludeNodes');
+  if (nodes !== undefined && !areNodeNames(nodes)) {
+    return expected('excludeNodes', `at most ${most.nodes} names of nodes, such as ["n1", "n2"]`);
+  }
+  const minutes = given.get('timeLimitMinutes');
+  if (minutes !== undefined && !(Number.isInteger(minutes) && isAmount(minutes, most.minutes))) {
+    return expected('timeLimitMinutes', `a whole number from 1 to ${most.minutes}`);
+  }
+  const factor = given.get('memoryFactor');
+  if (factor !== undefined && !isAmount(factor, most.memoryFactor)) {
+    return expected('memoryFactor', `a number above 0, at most ${most.memoryFactor}`);
+  }
+  const usd = given.get('budgetUsd');
+  if (usd === undefined) return undefined;
+  if (given.get('stage') === 'synthesis' && isAmount(usd, most.usd)) return undefined;
+  return expected('budgetUsd', `an amount above 0, at most ${most.usd}, for stage synthesis`);
+}
+
+/**
+ * What `answer` is an answer to, or one sentence that says why to none: its shape, a question that is closed, or something that
+ * its question cannot take. `open` are the questions without an answer.
+ */
+export function matchAnswer<Question extends Answerable>(
+  answer: OperatorAnswer,
+  open: readonly Question[],
+): { question: Question } | { fault: string } {
+  const fault = answerFault(answer);
+  if (fault !== undefined) return { fault };
+  const { stage, question: id, action } = answer;
+  const question = open.find((one) => one.stage === stage && (id === undefined || one.id === id));
+  if (question === undefined) return { fault: noQuestion(answer, open) };
+  if (action === 'skip' && !question.canSkip) {
+    return { fault: `stage "${stage}" cannot be skipped: what follows needs its artifact` };
+  }
+  if (answer.memoryFactor !== undefined && question.noMemoryFactor !== undefined) {
+    return { fault: `answer.memoryFactor: ${question.noMemoryFactor}` };
+  }
+  return { question };
+}
+
+function noQuestion({ stage, question: id }: OperatorAnswer, open: readonly Answerable[]): string {
+  const asked = open.length === 0 ? 'the run asks nothing' : `it asks ${open.map((one) => one.id).join(', ')}`;
+  if (id === undefined) return `the run does not ask about stage "${stage}" now: ${asked}`;
+  return `question "${cut(id)}" of stage "${stage}" is not open: it was answered, or never asked; ${asked}`;
+}
+
+function isJobStage(stage: unknown): stage is JobStage {
+  return jobStages.some((one) => one === stage);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.length >= 1 && value.length <= most.text;
+}
+
+function isAmount(value: unknown, limit: number): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= limit;
+}
+
+function areNodeNames(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length > most.nodes) return false;
+  return value.every((name) => typeof name === 'string' && nodeName.test(name));
+}
+
+function shown(value: unknown): string {
+  return cut(value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value));
+}
+
+function cut(text: string): string {
+  return text.length <= most.text ? text : `${text.slice(0, most.text)}…`;
+}

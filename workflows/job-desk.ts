@@ -1,0 +1,59 @@
+/**
+ * The desk that jobs are run at: the board, the operator, the place for a cut, and what is kept of the jobs. It is opened anew,
+ * with what it held, when a run continues as new.
+ */
+import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
+import type { JobState } from '../domain/job-state.ts';
+import type { JobStage } from '../domain/names.ts';
+import type { RunView } from '../domain/progress.ts';
+import type { Recipe } from '../domain/recipe.ts';
+import { Cut } from './cut.ts';
+import { OperatorDesk, type Questions } from './operator.ts';
+import type { Desk, RunLimits } from './persisting.ts';
+import { newView, RunBoard } from './run-board.ts';
+
+/** One ended job, for the report. */
+export interface JobRecord {
+  stage: JobStage;
+  attempt: number;
+  jobId: string;
+  state: string;
+  seconds: number;
+  gpuHours: number;
+}
+
+/** What a desk holds: plain data, changed in place, carried over when the run continues as new. */
+export interface DeskState {
+  view: RunView;
+  questions: Questions;
+  /** Jobs as they ended, for the report. */
+  ledger: JobRecord[];
+  /** Where each job stands that is under way. */
+  jobs: Partial<Record<JobStage, JobState>>;
+}
+
+export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
+  /** The recipe's word on failures. */
+  retries: Recipe['retries'];
+}
+
+export function newDesk(run: string, recipe: string): DeskState {
+  return { view: newView(run, recipe), questions: { pending: [], asked: {} }, ledger: [], jobs: {} };
+}
+
+export function openDesk(state: DeskState, retries: Recipe['retries'], limits: RunLimits): JobDesk {
+  const { view, questions, ledger, jobs } = state;
+  const board = new RunBoard(view);
+  const cut = new Cut(limits.historyEvents);
+  return { board, operator: new OperatorDesk(view.run, board, cut, questions), cut, limits, retries, ledger, jobs };
+}
+
+/** Runs the whole `walk` at a desk; where its history is cut, `goOn` continues as new. An end without a result is shown. */
+export async function walkAt<T>({ board, cut }: Desk, walk: () => Promise<T>, goOn: () => Promise<never>): Promise<T> {
+  try {
+    return await cut.around(walk, goOn);
+  } catch (error) {
+    if (!(error instanceof ContinueAsNew)) board.end(isCancellation(error) ? 'cancelled' : 'aborted');
+    throw error;
+  }
+}

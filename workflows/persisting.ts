@@ -1,0 +1,112 @@
+/**
+ * Persisting: an activity is tried until it succeeds, and nobody is left to guess. Retries come in rounds of some minutes. A
+ * round that ends without success shows its stage as waiting, with the failure's sentence, and the next begins: what is mended
+ * outside goes on by itself. A failure that no retry can mend asks the operator, who retries or aborts.
+ */
+import { ActivityFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import type { Stage } from '../domain/names.ts';
+import type { OperatorAnswer } from '../domain/operator-answer.ts';
+import { type RoundRetry, type RetryPace, roundOf } from './activity-options.ts';
+import type { Cut } from './cut.ts';
+import type { OperatorDesk } from './operator.ts';
+import type { RunBoard } from './run-board.ts';
+
+/** How patient a run is; tests are less so. */
+export interface RunLimits {
+  /** A history of so many events continues as new. Temporal suggests it at some 4,000 and ends a run at 51,200. */
+  historyEvents: number;
+  /**
+   * Pauses between the tries of one round, in seconds, all together. With tries that take up to half a minute to fail, such as
+   * a server's timeouts, a round is about ten minutes.
+   */
+  roundSeconds: number;
+}
+
+export const defaultLimits: RunLimits = { historyEvents: 2_000, roundSeconds: 300 };
+
+/** What every part of a run is given. */
+export interface Desk {
+  board: RunBoard;
+  operator: OperatorDesk;
+  cut: Cut;
+  limits: RunLimits;
+}
+
+type Work<T> = (retry: RoundRetry) => Promise<T>;
+
+/**
+ * Runs `work` until it succeeds. `work` must be safe to run again, and pass `retry` to its activity. `onAnswer` sees what the
+ * operator said with `retry`; with `endsRun` a failure that no retry can mend is thrown instead of asked about. Throws on abort
+ * and on cancellation.
+ */
+export async function persist<T>(
+  desk: Desk,
+  stage: Stage,
+  pace: RetryPace,
+  work: Work<T>,
+  { onAnswer, endsRun = false }: { onAnswer?: (answer: OperatorAnswer) => void; endsRun?: boolean } = {},
+): Promise<T> {
+  let failed = false;
+  for (;;) {
+    const tried: Tried<T> | undefined = desk.operator.isAsking(stage)
+      ? undefined
+      : await round(desk, stage, pace, work, failed);
+    failed = tried !== undefined;
+    if (tried !== undefined && 'result' in tried) return tried.result;
+    if (endsRun && tried?.refused === true) throw tried.error;
+    if (tried === undefined || tried.refused) {
+      const sentence = tried?.sentence ?? '';
+      if (tried !== undefined) log.warn('stage failed, asking the operator', { stage, sentence });
+      onAnswer?.(await desk.operator.ask({ stage, sentence, logTail: '', canSkip: false }));
+    } else if (desk.cut.isDue) {
+      // Other branches come to such a place within their own round.
+      await desk.cut.interruptible(() => sleep(desk.limits.roundSeconds * 1000));
+    }
+  }
+}
+
+/** The same where a cancellation must not stop it: shown as waiting, in rounds. A failure that no retry mends is left. */
+export async function persistCancelled(desk: Desk, stage: Stage, pace: RetryPace, work: Work<unknown>): Promise<void> {
+  await CancellationScope.nonCancellable(async () => {
+    for (let failed = false; ; failed = true) {
+      const tried = await round(desk, stage, pace, work, failed);
+      if ('result' in tried) return;
+      if (tried.refused) {
+        log.error('a job may run on: the reaper cancels it once the run is over', { stage, sentence: tried.sentence });
+        desk.board.stage(stage, { note: tried.sentence });
+        return;
+      }
+    }
+  });
+}
+
+type Tried<T> = { result: T } | { sentence: string; refused: boolean; error: ActivityFailure };
+
+/** One round. After one that failed, a round that takes as long as two is no longer failing: its stage is shown as running. */
+async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>, failed: boolean): Promise<Tried<T>> {
+  const { board, limits } = desk;
+  const clock = new CancellationScope();
+  if (failed) void clock.run(() => goOnAfter(desk, stage, 2 * limits.roundSeconds)).catch(ignoreCancel);
+  try {
+    const result = await work(roundOf(pace, limits.roundSeconds));
+    board.goOn(stage);
+    return { result };
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    const sentence = error.cause?.message ?? error.message;
+    const refused = error.retryState === 'NON_RETRYABLE_FAILURE';
+    if (!refused) board.wait(stage, sentence);
+    return { sentence, refused, error };
+  } finally {
+    clock.cancel();
+  }
+}
+
+async function goOnAfter({ board }: Desk, stage: Stage, seconds: number): Promise<void> {
+  await sleep(seconds * 1000);
+  board.goOn(stage);
+}
+
+function ignoreCancel(error: unknown): void {
+  if (!isCancellation(error)) throw error;
+}
