@@ -1,0 +1,140 @@
+/**
+ * Statistics: what takes seconds to minutes of pure computing, each step yielding what comes next. Run by
+ * `statistics-thread.ts`, never on a worker's event loop: plain values in, plain values out.
+ */
+import { type Comparison, compare } from '../../domain/comparison.ts';
+import {
+  drawsOf,
+  type Evaluation,
+  type JudgedItem,
+  measure,
+  type MeasuredMetrics,
+  metricNames,
+  type Metrics,
+  type ModelName,
+  modelNames,
+  resamplingOf,
+  subtract,
+  toEstimate,
+  topShare,
+} from '../../domain/evaluation.ts';
+import { judgeAnswers } from '../../domain/health.ts';
+import type { RewardParams } from '../../domain/reward.ts';
+import { parseAnswer } from '../../domain/score.ts';
+import type { JudgedModels } from './evaluation-file.ts';
+
+export interface EvaluationWork {
+  judged: JudgedModels;
+  /** Greedy answers' whole texts, by model. */
+  texts: Partial<Record<ModelName, string[]>>;
+  reward: RewardParams;
+  sampledTemperature: number;
+  seed: number;
+}
+
+export interface ComparisonWork {
+  ours: JudgedItem[];
+  rivals: JudgedItem[][];
+  seed: number;
+}
+
+/** Kinds of work, each with what goes into the thread and what comes out of it. */
+export interface Statistics {
+  evaluation: { input: EvaluationWork; output: Evaluation };
+  comparison: { input: ComparisonWork; output: Comparison[] };
+}
+export type StatisticsTask = { [K in keyof Statistics]: { kind: K; input: Statistics[K]['input'] } }[keyof Statistics];
+
+/** What the thread tells: the step that it is at, then once the result. */
+export type StatisticsMessage<T> = { step: string } | { result: T };
+
+/** Everything that `metrics.json` holds. Deterministic: the same input gives the same bytes. */
+export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
+  const { judged, texts, reward, sampledTemperature, seed } = work;
+  const resampling = resamplingOf(judged.constant ?? [], seed + 1);
+  const evaluation: Evaluation = {
+    schema: 1,
+    split: 'test',
+    pairs: judged.constant?.length ?? 0,
+    reward,
+    sampled_temperature: sampledTemperature,
+    resampling,
+    models: {},
+    differences: {},
+    sameness: {},
+    findings: [],
+  };
+  const draws = drawsOf(judged.constant ?? [], resampling);
+  const measured: Partial<Record<ModelName, MeasuredMetrics>> = {};
+  for (const name of modelNames) {
+    const items = judged[name];
+    if (items === undefined) continue;
+    const found = yield* named(name, measure(items, draws));
+    measured[name] = found;
+    evaluation.models[name] = estimates(found);
+  }
+  addDifferences(evaluation, measured);
+  for (const name of modelNames) {
+    yield `${name}, answers`;
+    examineAnswers(evaluation, name, texts[name]);
+  }
+  return evaluation;
+}
+
+/** Runs one task, whichever it is. */
+export function perform(task: StatisticsTask): Generator<string, Statistics[keyof Statistics]['output']> {
+  switch (task.kind) {
+    case 'evaluation':
+      return evaluate(task.input);
+    case 'comparison':
+      return compare(task.input.ours, task.input.rivals, task.input.seed);
+  }
+}
+
+function* named<T>(name: string, steps: Generator<string, T>): Generator<string, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield `${name}, ${step.value}`;
+  }
+}
+
+function estimates(measured: MeasuredMetrics): Metrics {
+  const found: Metrics = {};
+  for (const name of metricNames) {
+    const one = measured[name];
+    if (one !== undefined) found[name] = toEstimate(one);
+  }
+  return found;
+}
+
+function addDifferences(evaluation: Evaluation, measured: Partial<Record<ModelName, MeasuredMetrics>>): void {
+  const wanted = [
+    ['grpo_minus_sft', measured.sft, measured.grpo],
+    ['sft_minus_base', measured.base, measured.sft],
+    ['grpo_minus_base', measured.base, measured.grpo],
+  ] as const;
+  for (const [name, before, after] of wanted) {
+    if (before === undefined || after === undefined) continue;
+    const found: MeasuredMetrics = {};
+    for (const metric of metricNames) {
+      const [earlier, later] = [before[metric], after[metric]];
+      if (earlier !== undefined && later !== undefined) found[metric] = subtract(later, earlier);
+    }
+    evaluation.differences[name] = estimates(found);
+  }
+}
+
+/** Do different pairs get one same score, one same text? */
+function examineAnswers(evaluation: Evaluation, name: ModelName, texts: readonly string[] | undefined): void {
+  if (texts === undefined) return;
+  const answers = texts.flatMap((text) => {
+    const read = parseAnswer(text);
+    return read.kind === 'scored' ? [read] : [];
+  });
+  evaluation.sameness[name] = {
+    score: topShare(answers.map((answer) => answer.score.toFixed(2))),
+    text: topShare(answers.map((answer) => answer.think.replace(/\s+/g, ' '))),
+  };
+  evaluation.findings.push(...judgeAnswers(answers).map((finding) => ({ model: name, ...finding })));
+}

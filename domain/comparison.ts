@@ -1,0 +1,61 @@
+/**
+ * Comparison: how much better one critic agrees with people than another, in MainScore, with a 95 % bootstrap interval.
+ * Pure, and slow: a thousand curve fits a critic.
+ */
+import {
+  drawsOf,
+  type JudgedItem,
+  type Measured,
+  measureMainScore,
+  resamplingOf,
+  subtract,
+  toEstimate,
+} from './evaluation.ts';
+import type { Interval } from './metrics.ts';
+
+export interface Comparison {
+  /** 95 % interval of ours − theirs; null if it is undefined. */
+  difference: Interval;
+  /** Both were measured on the same pairs with the same MOS, hence with the same resamples. */
+  paired: boolean;
+  /** Pairs that both have, with the same MOS. */
+  common: number;
+  /** Pairs that theirs has. */
+  theirs: number;
+}
+
+/**
+ * `ours` against each of `rivals`, in their order. Sources are resampled where there are enough of them (see `resamplingOf`).
+ * Paired if both hold the same pairs, in whatever order; else each side is resampled by itself, and the interval is wider.
+ */
+export function* compare(
+  ours: readonly JudgedItem[],
+  rivals: readonly (readonly JudgedItem[])[],
+  seed: number,
+): Generator<string, Comparison[]> {
+  if (rivals.length === 0) return [];
+  yield 'candidate';
+  const draws = drawsOf(ours, resamplingOf(ours, seed));
+  const measured = measureMainScore(ours, draws);
+  const found: Comparison[] = [];
+  for (const theirs of rivals) {
+    yield `rival ${found.length + 1}`;
+    const aligned = align(ours, theirs);
+    const paired = aligned.length === ours.length && ours.length === theirs.length;
+    const other: Measured = paired
+      ? measureMainScore(aligned, draws)
+      : measureMainScore(theirs, drawsOf(theirs, resamplingOf(theirs, seed + 1)));
+    const difference = toEstimate(subtract(measured, other)).interval;
+    found.push({ difference, paired, common: aligned.length, theirs: theirs.length });
+  }
+  return found;
+}
+
+/** Their items of our pairs, in our order; a pair with another MOS is another pair. */
+function align(ours: readonly JudgedItem[], theirs: readonly JudgedItem[]): JudgedItem[] {
+  const byId = new Map(theirs.map((item) => [item.id, item]));
+  return ours.flatMap((item) => {
+    const other = byId.get(item.id);
+    return other?.mos === item.mos ? [other] : [];
+  });
+}
