@@ -130,7 +130,7 @@ export const paths = {
   attempt: (store: string, run: string, stage: JobStage, attempt: number) =>
     `${store}/runs/${run}/jobs/${stage}/a${attempt}`,
   trainerCode: (store: string, hash: string) => `${store}/code/${hash}`,
-  champion: (store: string, name: string) => `${store}/champions/${name}.json`,
+  champions: (store: string, name: string) => `${store}/champions/${name}`,
 } as const;
 
 /** Files inside an attempt's directory; see docs/ARCHITECTURE.md, "The attempt directory". */

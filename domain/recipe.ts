@@ -127,11 +127,18 @@ const predict = z.strictObject({
   resources,
 });
 
+/** When a critic becomes champion; scores and margin are MainScore, which lies in [−1, 1]. */
 const gate = z.strictObject({
   champion: name,
   min_readable: fraction.default(0.95),
   min_main_score: z.number().min(-1).max(1),
-  tolerance: fraction.default(0),
+  /** The 95 % interval of candidate − champion, and of candidate − reference, must not reach below −margin. */
+  margin: z.number().min(0).max(2).default(0.03),
+  /** Run of an earlier champion to be the fixed reference; else it is the last one that was shown better than its own. */
+  reference: z
+    .string()
+    .refine((value) => isSafeName(value), 'expected the name of a run')
+    .optional(),
 });
 
 /** What to do after one class of failure; what is left out stays as `domain/failure-policy.ts` has it. */
