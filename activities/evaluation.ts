@@ -20,7 +20,7 @@ import { translated } from './failure.ts';
 import { tryFolder } from './try-folder.ts';
 
 /** Raised when measuring changes: it is part of the artifact's key. */
-const version = 3;
+const version = 4;
 const predicted = ['base', 'sft', 'grpo'] as const;
 
 export interface EvaluationInput {

@@ -3,6 +3,15 @@
  * examples/score_function/ie_critic_r1.py), so that what is rewarded is what is evaluated.
  */
 
+/**
+ * White space, the 29 characters of it: what Python calls so, since the published reward is Python's (`str.strip` and `\s` of
+ * `re`). JavaScript's own set lacks U+001C to U+001F and U+0085 and has U+FEFF, so neither `trim` nor `\s` is used here. The
+ * trainer (`critic_trainer/reward.py`) spells out the same.
+ */
+export const whiteSpace =
+  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
+const form = new RegExp(`^<think>.*?</think>[${whiteSpace}]*<answer>.*?</answer>$`, 's');
+
 export const scoreRange = { min: 1, max: 5 } as const;
 
 export type UnreadableReason = 'no-number' | 'not-finite' | 'out-of-range';
@@ -13,7 +22,7 @@ export type Answer =
 
 /**
  * The score of an answer: the first `<answer>…</answer>` on one line, else the whole text, read as one number in [1, 5].
- * `think` is what stands before the first `</think>`, without blanks around and without the opening tag, which may have been
+ * `think` is what stands before the first `</think>`, without white space around and without the opening tag, which may have been
  * a prefill; '' if there is none. Only a line feed ends a line, as in Python's `re`.
  */
 export function parseAnswer(text: string): Answer {
@@ -22,17 +31,25 @@ export function parseAnswer(text: string): Answer {
   if (score === undefined) return { kind: 'unreadable', reason: 'no-number' };
   if (!Number.isFinite(score)) return { kind: 'unreadable', reason: 'not-finite' };
   if (score < scoreRange.min || score > scoreRange.max) return { kind: 'unreadable', reason: 'out-of-range' };
-  return { kind: 'scored', score, think: /^(?:.*?<think>)?(.*?)<\/think>/s.exec(text)?.[1]?.trim() ?? '' };
+  return { kind: 'scored', score, think: trim(/^(?:.*?<think>)?(.*?)<\/think>/s.exec(text)?.[1] ?? '') };
 }
 
-/** The published format reward's question. Is the whole text `<think>…</think>`, blanks, `<answer>…</answer>`? */
+/** The published format reward's question. Is the whole text `<think>…</think>`, white space, `<answer>…</answer>`? */
 export function hasFormat(text: string): boolean {
-  return /^<think>.*?<\/think>\s*<answer>.*?<\/answer>$/s.test(text);
+  return form.test(text);
 }
 
-/** What Python's float() reads, as far as a model writes it: decimal numbers, exponent, inf, nan; blanks around. */
+/** What Python's float() reads, as far as a model writes it: decimal numbers, exponent, inf, nan; white space around. */
 function readNumber(text: string): number | undefined {
-  const trimmed = text.trim();
+  const trimmed = trim(text);
   if (/^[+-]?(inf|infinity|nan)$/i.test(trimmed)) return Number.NaN;
   return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(trimmed) ? Number(trimmed) : undefined;
+}
+
+/** `text` without white space at its ends. */
+function trim(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && whiteSpace.includes(text.charAt(start))) start += 1;
+  while (start < end && whiteSpace.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }

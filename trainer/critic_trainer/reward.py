@@ -9,10 +9,15 @@ import math
 import re
 
 LOWEST, HIGHEST = 1.0, 5.0
+# White space: what str.strip and \s of Python 3.11 take for it, spelt out, so that the twin has the same 29 characters.
+WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 SHAPES = ("l1", "l2", "gaussian", "laplace")
 _ANSWER = re.compile(r"<answer>(.*?)</answer>")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_FORM = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
+_FORM = re.compile(rf"<think>.*?</think>[{WHITE_SPACE}]*<answer>.*?</answer>", re.DOTALL)
 
 
 def read_score(response: str) -> float | None:
@@ -21,7 +26,7 @@ def read_score(response: str) -> float | None:
     None if that is no number or lies outside 1 to 5.
     """
     answer = _ANSWER.search(response)
-    text = (response if answer is None else answer[1]).strip()
+    text = (response if answer is None else answer[1]).strip(WHITE_SPACE)
     if _NUMBER.fullmatch(text) is None:
         return None
     score = float(text)
@@ -51,7 +56,7 @@ def accuracy_reward(response: str, mos: float, shape: str, floor: float) -> floa
 
 
 def format_reward(response: str) -> float:
-    """1 if the whole response is `<think>…</think>` blanks `<answer>…</answer>`, else 0. No blanks around it."""
+    """1 if the whole response is `<think>…</think>` white space `<answer>…</answer>`, else 0. Nothing around it."""
     return 1.0 if _FORM.fullmatch(response) else 0.0
 
 
