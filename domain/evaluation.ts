@@ -177,7 +177,9 @@ export function toEstimate({ value, values }: Measured): Estimate {
 export function topShare(values: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return values.length === 0 ? 0 : Math.max(...counts.values()) / values.length;
+  let most = 0;
+  for (const count of counts.values()) most = Math.max(most, count);
+  return values.length === 0 ? 0 : most / values.length;
 }
 
 type Statistic = (items: readonly JudgedItem[]) => number | null;

@@ -2,6 +2,7 @@
  * Health: what logged numbers and answers say about GRPO. It warns, it does not stop: single signals have false positives
  * on real runs, so a verdict of `sick` needs two of different kinds. Pure.
  */
+import { topShare } from './evaluation.ts';
 import { nearDuplicates } from './repetition.ts';
 import type { MetricsRow } from './manifest.ts';
 import { mean } from './metrics.ts';
@@ -174,12 +175,6 @@ function trendOf(rows: readonly MetricsRow[], name: string, minValues: number): 
     lowest: Math.min(...recent),
     highest: Math.max(...recent),
   };
-}
-
-function topShare(values: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return Math.max(...counts.values()) / values.length;
 }
 
 function warning(signal: Signal, sentence: string): Finding {

@@ -21,7 +21,7 @@ export type LogisticFit =
  * parameters drift without end while the curve has long been right.
  */
 export function logisticFit(x: readonly number[], y: readonly number[], maxIterations = 300): LogisticFit {
-  if (![...x, ...y].every(Number.isFinite)) return { kind: 'undefined', reason: 'not-finite' };
+  if (!x.every(Number.isFinite) || !y.every(Number.isFinite)) return { kind: 'undefined', reason: 'not-finite' };
   if (x.length < 5 || x.length !== y.length) return { kind: 'undefined', reason: 'too-few-points' };
   if (isConstant(x)) return { kind: 'undefined', reason: 'constant-predictions' };
   if (isConstant(y)) return { kind: 'undefined', reason: 'constant-targets' };
@@ -53,7 +53,12 @@ export function fitLogistic(x: readonly number[], y: readonly number[], maxItera
 
 function startOf(x: readonly number[], y: readonly number[]): Parameters {
   const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
-  return [Math.max(...y), Math.min(...y), mean, 0.5];
+  let [highest, lowest] = [-Infinity, Infinity];
+  for (const value of y) {
+    highest = Math.max(highest, value);
+    lowest = Math.min(lowest, value);
+  }
+  return [highest, lowest, mean, 0.5];
 }
 
 /** Share of the way from the lower to the upper end at `x`, in [0, 1]. */

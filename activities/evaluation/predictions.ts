@@ -56,11 +56,12 @@ export function postconditionFailed(message: string): ApplicationFailure {
 
 function findFaults(rows: readonly Prediction[], byId: Map<string, Prediction>, test: readonly Pair[]): string[] {
   const mos = new Map(test.map((pair) => [pair.id, pair.mos.overall]));
-  const ids = rows.map((row) => row.id);
+  const rowsOf = new Map<string, number>();
+  for (const { id } of rows) rowsOf.set(id, (rowsOf.get(id) ?? 0) + 1);
   const kinds: [string, string[]][] = [
     ['missing', [...mos.keys()].filter((id) => !byId.has(id))],
     ['not of the test split', [...byId.keys()].filter((id) => !mos.has(id))],
-    ['twice', [...new Set(ids.filter((id, index) => ids.indexOf(id) !== index))]],
+    ['twice', [...rowsOf].filter(([, count]) => count > 1).map(([id]) => id)],
     ['with another MOS', rows.filter((row) => mos.has(row.id) && mos.get(row.id) !== row.mos).map((row) => row.id)],
   ];
   return kinds

@@ -105,6 +105,11 @@ describe('what has no number is null', () => {
   it('NaN never comes out as a correlation', () => {
     expect(pearson([1, Number.NaN, 3], [1, 2, 3])).toBeNull();
     expect(pearson([1, 2, 3], [1, 2])).toBeNull();
+    expect(kendall([1, Number.NaN, 3], [1, 2, 3])).toBeNull();
+    expect(kendall([1, 2, 3], [1, Infinity, 3])).toBeNull();
+    expect(kendall([1, 2, 3], [1, 2])).toBeNull();
+    expect(spearman(scored([1, Number.NaN, 3], [1, 2, 3]))).toBeNull();
+    expect(agreement(scored([1, 2, 3, 4, 5, Number.NaN], [1, 2, 3, 4, 5, 5])).srcc).toBeNull();
   });
 
   it('a correlation never leaves [-1, 1] by rounding', () => {
@@ -121,12 +126,55 @@ describe('ranks', () => {
     ['a pair of equals shares its mean rank', [1, 2, 2, 3], [1, 2.5, 2.5, 4]],
     ['all equal', [5, 5, 5], [2, 2, 2]],
     ['negative values', [-1, -3, 0], [2, 1, 3]],
+    ['NaN has no place', [1, Number.NaN], [Number.NaN, Number.NaN]],
   ])('%s', (_name, values, expected) => {
     expect(ranks(values)).toEqual(expected);
   });
 
   it('Kendall counts a tie on one side as neither right nor wrong', () => {
     expect(kendall([1, 1, 2], [1, 2, 3])).toBeCloseTo(2 / Math.sqrt(2 * 3), 12);
+  });
+});
+
+describe('Kendall in n log n', () => {
+  /** By its definition: every pair looked at. */
+  function byPairs(x: readonly number[], y: readonly number[]): number | null {
+    let [balance, tiedX, tiedY, pairs] = [0, 0, 0, 0];
+    for (const [i, a] of x.entries()) {
+      for (let j = i + 1; j < x.length; j += 1) {
+        const dx = Math.sign(a - (x[j] ?? 0));
+        const dy = Math.sign((y[i] ?? 0) - (y[j] ?? 0));
+        balance += dx * dy;
+        tiedX += dx === 0 ? 1 : 0;
+        tiedY += dy === 0 ? 1 : 0;
+        pairs += 1;
+      }
+    }
+    const scale = Math.sqrt((pairs - tiedX) * (pairs - tiedY));
+    return scale === 0 ? null : balance / scale;
+  }
+
+  it('is to the last bit what looking at every pair gives, with many ties, few and none', () => {
+    const random = seededRandom(1966);
+    for (let round = 0; round < 400; round += 1) {
+      const n = Math.floor(random() * 60);
+      const levels = [2, 5, 40, 1e9][round % 4] ?? 2;
+      const value = () => Math.floor(random() * levels) / 8 - 1;
+      const x = Array.from({ length: n }, value);
+      const y = x.map((one) => (random() < 0.3 ? one : value()));
+      expect(kendall(x, y)).toBe(byPairs(x, y));
+      expect(kendall(x, x.toReversed())).toBe(byPairs(x, x.toReversed()));
+    }
+  });
+
+  it('takes 0 and −0 for equal', () => {
+    expect(kendall([0, -0, 1, 2], [1, 2, 3, -0])).toBe(byPairs([0, 0, 1, 2], [1, 2, 3, 0]));
+  });
+
+  it('ranks a hundred thousand items, five billion pairs, within the test', () => {
+    const x = Array.from({ length: 100_000 }, (_, i) => i);
+    expect(kendall(x, x)).toBe(1);
+    expect(kendall(x, x.toReversed())).toBe(-1);
   });
 });
 
@@ -164,6 +212,7 @@ describe('bootstrap', () => {
 
   it('no items, no interval', () => {
     expect(bootstrap([], () => 1, seededRandom(1))).toBeNull();
+    expect(bootstrap([1], () => 1, seededRandom(1), 0)).toBeNull();
   });
 
   it('a statistic that is mostly undefined has no interval', () => {
