@@ -23,6 +23,13 @@ export const slurmReleases: Release[] = [
     restPlugins: ['-s', 'slurmctld,slurmdbd', '-d', 'v0.0.40,v0.0.41,v0.0.42'],
     apiVersions: ['v0.0.42', 'v0.0.41', 'v0.0.40'],
   },
+  // Debian's unstable moves on: a machine that installs it later may get a later release.
+  {
+    release: '26.05',
+    suite: 'sid',
+    restPlugins: ['-s', 'slurmctld,slurmdbd', '-d', 'v0.0.42,v0.0.43,v0.0.44,v0.0.45'],
+    apiVersions: ['v0.0.45', 'v0.0.44', 'v0.0.43', 'v0.0.42'],
+  },
 ];
 
 const packages = [

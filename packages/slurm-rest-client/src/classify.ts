@@ -25,8 +25,11 @@ export interface Evidence {
 /** No connection of slurmrestd to slurmctld (1800), and slurmctld's rate limiter (1804, 23.02+): it never got in. */
 const neverDelivered = new Set([1800, 1804]);
 
-/** Communication broke at an unknown point: the job may be created after the answer (5004, measured on 22.05 and 24.11). */
-const brokenUnderway = new Set([-1, 1001, 1002, 1003, 1004, 1801, 1802, 1803, 1805, 5003, 5004, 5005]);
+/**
+ * Communication broke at an unknown point: the job may be created after the answer (5004, measured on 22.05 and 24.11). 1000 is
+ * the answer to an update that a frozen slurmctld makes later (measured on 24.11 and 26.05).
+ */
+const brokenUnderway = new Set([-1, 1000, 1001, 1002, 1003, 1004, 1801, 1802, 1803, 1805, 5003, 5004, 5005]);
 
 /**
  * It answered that it cannot now: database (7000), standby controller (2027, 2041, 2131), transitions (2020), prolog (2061),

@@ -3,6 +3,7 @@
  * was not accepted; retrying, polling and finding out what an ambiguous submit did are the caller's.
  */
 import * as z from 'zod';
+import { accountingRows } from './accounting.ts';
 import type { SignalTarget } from './adapters/adapter.ts';
 import { failure, isGood, readAnswer, unreadable, type Answer } from './answer.ts';
 import { get, parse, post, rawRequest, readList, type Call } from './call.ts';
@@ -143,7 +144,8 @@ export class SlurmClient {
 
   /**
    * Asks for a job's end: SIGCONT and SIGTERM, SIGKILL after the cluster's KillWait. Never an error for a job that is over or
-   * unknown. `accepted` is no proof, confirm with `getJob`.
+   * unknown. `accepted` is no proof, confirm with `getJob`. Throws `ambiguous` where no controller answers: a frozen one carries
+   * it out later. So do `signal` and `updateJob`.
    */
   async cancel(id: string): Promise<t.CancelResult> {
     return this.#kill(id, `cancel job ${checkJobId(id)}`, {});
@@ -204,8 +206,9 @@ export class SlurmClient {
   }
 
   /**
-   * slurmdbd's rows of all jobs of a name, oldest first: one for each life of each job, of any user. `since`: jobs that ended
-   * before it are left out; default 30 days ago. slurmdbd lags behind slurmctld: by a second or two as a rule (a job that ended at
+   * slurmdbd's rows of all jobs of a name, oldest first: one for each life of each job, of any user. `since`: jobs that were
+   * submitted before it (v0.0.38: that ended before it) are left out; default 30 days ago. v0.0.38 leaves out held and
+   * requeued jobs that wait: look in `listJobs` first. slurmdbd lags behind slurmctld: by a second or two as a rule (a job that ended at
    * once stands there as `allocation` until its start is recorded), by hours if it was down.
    */
   async accountingJobsByName(name: string, options: { since?: Date } = {}): Promise<t.SlurmJob[]> {
@@ -213,12 +216,12 @@ export class SlurmClient {
     const adapter = await this.#session.adapter();
     const window = adapter.sinceQuery(Math.floor(since.getTime() / 1000));
     const query = Object.entries({ job_name: checkJobName(name), ...window });
-    return this.#accounting({ ...get('slurmdb', 'jobs/', `look up job "${name}" in slurmdbd`), query });
+    return accountingRows(this.#session, { ...get('slurmdb', 'jobs/', `look up job "${name}" in slurmdbd`), query });
   }
 
   /** slurmdbd's rows of a job id, oldest first: one for each life of a requeued job, and of *another* job if ids were reused. */
   async accountingJobs({ id }: { id: string }): Promise<t.SlurmJob[]> {
-    return this.#accounting(get('slurmdb', `job/${checkJobId(id)}`, `look up job ${id} in slurmdbd`));
+    return accountingRows(this.#session, get('slurmdb', `job/${checkJobId(id)}`, `look up job ${id} in slurmdbd`));
   }
 
   /** The server's own OpenAPI document (about 1.6 MB on 24.11), unread. */
@@ -230,14 +233,6 @@ export class SlurmClient {
     const answer = readAnswer(raw);
     if (answer === undefined) throw unreadable(request, raw, 'not JSON');
     return answer.body;
-  }
-
-  async #accounting(call: Call): Promise<t.SlurmJob[]> {
-    const adapter = await this.#session.adapter();
-    const answer = await this.#session.call(call).catch(nothingFound);
-    if (answer === undefined) return [];
-    const rows = readList(call, answer, 'jobs').map((row) => parse(call, answer, () => adapter.accountingJob(row)));
-    return rows.toSorted((a, b) => order(a) - order(b));
   }
 
   /** No ids: of all jobs. */
@@ -256,7 +251,7 @@ export class SlurmClient {
   }
 
   async #kill(id: string, what: string, query: Record<string, string>): Promise<t.CancelResult> {
-    return killJob({ session: this.#session, controllerIsUp: async () => (await this.ping()).up }, { id, what, query });
+    return killJob(this.#session, { id, what, query });
   }
 
   #submitFailure(call: Call, answer: Answer): SlurmError {
@@ -287,14 +282,4 @@ export class SlurmClient {
 
 function sentences(warnings: t.SlurmWarning[]): string {
   return warnings.map((warning) => warning.description).join('; ');
-}
-
-/** 9003: how 22.05's slurmdbd plugin says that no row matches, with HTTP 200. Later versions give an empty list and a warning. */
-function nothingFound(error: unknown): undefined {
-  if (error instanceof SlurmError && error.number === 9003) return;
-  throw error;
-}
-
-function order(job: t.SlurmJob): number {
-  return (job.startTime ?? job.submitTime)?.getTime() ?? 0;
 }

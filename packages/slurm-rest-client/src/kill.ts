@@ -16,14 +16,8 @@ export interface Kill {
   query: Record<string, string>;
 }
 
-export interface KillSurroundings {
-  session: Session;
-  controllerIsUp: () => Promise<boolean>;
-}
-
-/** Sends it once. Throws SlurmError if the answer says nothing about the job. */
-export async function killJob(around: KillSurroundings, { id, what, query }: Kill): Promise<CancelResult> {
-  const { session } = around;
+/** Sends it once. Throws SlurmError if the answer says nothing about the job: `delivery` says whether it may yet be carried out. */
+export async function killJob(session: Session, { id, what, query }: Kill): Promise<CancelResult> {
   const { hasKillStatus } = await session.adapter();
   const call: Call = {
     method: 'DELETE',
@@ -34,7 +28,7 @@ export async function killJob(around: KillSurroundings, { id, what, query }: Kil
     write: true,
   };
   const answer = await session.ask(call);
-  if (!isGood(answer)) return refusal(around, call, answer);
+  if (!isGood(answer)) return refusal(session, call, answer);
   const { warnings } = answer;
   const code = hasKillStatus ? killCode(call, answer) : undefined;
   if (code === undefined) return { outcome: 'accepted', number: undefined, message: '', warnings };
@@ -42,21 +36,21 @@ export async function killJob(around: KillSurroundings, { id, what, query }: Kil
 }
 
 /** A refusal is a result; anything that says nothing about the job throws. */
-async function refusal(around: KillSurroundings, call: Call, answer: Answer): Promise<CancelResult> {
+function refusal(session: Session, call: Call, answer: Answer): CancelResult {
   const error = failure(rawRequest(call, '', undefined), answer.raw, answer);
-  around.session.noticeAuth(error);
+  session.noticeAuth(error);
+  // What 24.11 and 26.05 answer when slurmctld is frozen (and carries it out later) or dead; its own refusals have other numbers.
+  if (error.number === 1) throw undecided(call, answer);
   if (error.kind !== 'refused' && error.kind !== 'unknown-job') throw error;
-  // 24.11 answers "Operation not permitted" (1) when the controller is down: only a live controller can refuse.
-  if (error.number === 1 && !(await around.controllerIsUp())) {
-    throw new SlurmError(`${call.what}: no controller answers (it was called error 1, "Operation not permitted")`, {
-      kind: 'unavailable',
-      delivery: 'not-delivered',
-      number: 1,
-      httpStatus: answer.status,
-    });
-  }
   const { number, message } = error;
   return { outcome: outcomeOf(number), number, message, warnings: answer.warnings };
+}
+
+function undecided(call: Call, answer: Answer): SlurmError {
+  return new SlurmError(
+    `${call.what}: no controller answered, and whether it will be carried out is not known (it was called error 1, "Operation not permitted")`,
+    { kind: 'ambiguous', delivery: 'unknown', number: 1, httpStatus: answer.status },
+  );
 }
 
 /** Undefined if at least one row (of an array's tasks) was carried out, or if there is none. */

@@ -3,8 +3,10 @@ import type { Diagnostics, PingResult, SlurmNode } from './types.ts';
 import { node, ping, statistics } from './wire.ts';
 
 export function readPing(wire: unknown): PingResult['controllers'][number] {
-  const { hostname, ping: said38, pinged, mode } = ping.parse(wire);
-  return { host: hostname, mode, up: [said38, pinged].includes('UP') };
+  const { hostname, ping: said38, pinged, mode, responding, primary } = ping.parse(wire);
+  const words = [said38, pinged].filter((word) => word !== '');
+  const up = words.length > 0 ? words.includes('UP') : responding === true;
+  return { host: hostname, mode: mode === '' && primary === true ? 'primary' : mode, up };
 }
 
 export function readStatistics(wire: unknown): Diagnostics {

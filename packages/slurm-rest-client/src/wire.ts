@@ -113,8 +113,15 @@ export const jobStatus = z.object({ job_id: z.union([z.number(), z.string()]).tr
 
 export const submitAnswer = z.object({ job_id: id.optional(), job_submit_user_msg: text });
 
-/** v0.0.38 calls the answer `ping`, v0.0.40+ `pinged`. */
-export const ping = z.object({ hostname: text, ping: text, pinged: text, mode: text });
+/** v0.0.38 calls the answer `ping`, v0.0.40 to 44 `pinged`; v0.0.45 has no such word, but `responding` and `primary`. */
+export const ping = z.object({
+  hostname: text,
+  ping: text,
+  pinged: text,
+  mode: text,
+  responding: z.boolean().nullish(),
+  primary: z.boolean().nullish(),
+});
 
 export const statistics = z.object({
   server_thread_count: number,

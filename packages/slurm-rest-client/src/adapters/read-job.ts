@@ -9,7 +9,8 @@ import { accountingJob, currentJob, type exit } from '../wire.ts';
 export function readCurrentJob(wire: unknown): SlurmJob {
   const job = currentJob.parse(wire);
   const { state, flags } = splitState(job.job_state);
-  const started = state !== 'PENDING';
+  // slurmctld guesses a start for a pending job, and gives one that was cancelled while pending the time of its end.
+  const started = state !== 'PENDING' && present(job.nodes) !== undefined;
   return {
     source: 'slurmctld',
     id: job.job_id,

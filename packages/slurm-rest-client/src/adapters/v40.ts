@@ -26,14 +26,20 @@ function family({ exclusive, hasKillStatus }: Differences): Adapter {
     signalQuery,
     submission: (job) => submission(job, exclusive),
     update,
-    sinceQuery: (seconds) => ({ start_time: `uts${seconds}`, show_duplicates: 'true' }),
+    // By default slurmdbd asks when a job became eligible: one that is held, requeued or begins later would not be found.
+    sinceQuery: (seconds) => ({
+      start_time: `uts${seconds}`,
+      show_duplicates: 'true',
+      usage_time_as_submit_time: 'true',
+    }),
     currentJob: readCurrentJob,
     accountingJob: readAccountingJob,
     partition: readPartition,
   };
 }
 
-const targetFlags: Record<SignalTarget, string> = { all: 'FULL_JOB', batch: 'BATCH_JOB', steps: 'STEPS_ONLY' };
+/** A word that the server does not know is answered with 9207 *after* the signal went to shell and steps. */
+const targetFlags: Record<SignalTarget, string> = { all: 'FULL_JOB', batch: 'BATCH_JOB', steps: 'FULL_STEPS_ONLY' };
 
 function signalQuery(signal: string, target: SignalTarget): Record<string, string> {
   return { signal, flags: targetFlags[target] };

@@ -20,7 +20,10 @@ const onlyIn: Record<string, [first: number, last: number]> = {
   'row.restart_cnt': [42, 99],
   'row.failed_node': [40, 99],
   'ping.ping': [38, 38],
-  'ping.pinged': [39, 99],
+  'ping.pinged': [39, 44],
+  'ping.mode': [38, 44],
+  'ping.responding': [42, 99],
+  'ping.primary': [42, 99],
   'node.state_flags': [38, 38],
 };
 
@@ -83,6 +86,11 @@ describe.each(servers())('on $name', (row) => {
     expect([...api.queries('slurm', 'job/{job_id}', 'delete')]).toEqual(
       expect.arrayContaining(Object.keys(adapter.signalQuery('USR2', 'all'))),
     );
+    // v0.0.38 has no flags: it refuses any target but all.
+    const targets = adapter.hasJobStates ? (['all', 'batch', 'steps'] as const) : [];
+    const words = adapter.hasJobStates ? api.values('slurm', 'job/{job_id}', 'delete', 'flags') : new Set<string>();
+    const flags = targets.map((target) => adapter.signalQuery('USR2', target)['flags']);
+    expect([...words]).toEqual(expect.arrayContaining(flags));
     const stateQueries = adapter.hasJobStates ? api.queries('slurm', 'jobs/state', 'get') : new Set(['job_id']);
     expect([...stateQueries]).toContain('job_id');
   });

@@ -137,6 +137,32 @@ describe.each(servers())('on $name', (row) => {
     expect(await ended(jobId)).toMatchObject({ state: 'FAILED', exit: { kind: 'exited', code: 85 } });
   });
 
+  test('a signal to the steps alone leaves the batch shell alive', async () => {
+    const job = testJob(row, 'trap "exit 85" USR2\nsrun --mem=0 sleep 300\nsleep 1\nexit 7');
+    const { jobId } = await client.submit(job);
+    await running(jobId);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 3000);
+    });
+    const cannot = await old();
+    const sent: unknown = await client.signal(jobId, 'USR2', 'steps').catch((error: unknown) => error);
+    expect(sent).toMatchObject(cannot ? { kind: 'refused', delivery: 'not-delivered' } : { outcome: 'accepted' });
+    if (cannot) await client.cancel(jobId);
+    const end = cannot ? { state: 'CANCELLED' } : { state: 'FAILED', exit: { kind: 'exited', code: 7 } };
+    expect(await ended(jobId)).toMatchObject(end);
+  });
+
+  test('a job that is cancelled while it is held never started; slurmdbd, except 22.05, knows it by its name', async () => {
+    const job = testJob(row, 'true', { hold: true });
+    const { jobId } = await client.submit(job);
+    const recordedByName = async () => (await client.accountingJobsByName(job.name)).some(({ id }) => id === jobId);
+    if (!(await old())) await until(recordedByName, (found) => found, 30);
+    await client.cancel(jobId);
+    const end = await ended(jobId);
+    expect(end).toMatchObject({ state: 'CANCELLED', startTime: undefined, nodes: [] });
+    expect(end.endTime).toBeInstanceOf(Date);
+  });
+
   test('a held job can be changed', async () => {
     const { jobId } = await client.submit(testJob(row, 'true', { hold: true }));
     const excludedNodes = (await client.nodes()).slice(0, 1).map((node) => node.name);
@@ -228,5 +254,13 @@ describe.each(servers())('on $name', (row) => {
       await expect(call()).rejects.toMatchObject({ kind: 'auth' });
     }
     await late.close();
+  });
+
+  test('a wrong token is an authentication error in accounting as well', async () => {
+    const { apiVersion } = await client.connect();
+    const wrong = connectTo(row, { apiVersion, auth: { userName: row.user, token: staticToken('garbage') } });
+    await expect(wrong.accountingJobs({ id: '1' })).rejects.toMatchObject({ kind: 'auth' });
+    await expect(wrong.accountingJobsByName('x')).rejects.toMatchObject({ kind: 'auth' });
+    await wrong.close();
   });
 });

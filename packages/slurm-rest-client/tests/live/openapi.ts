@@ -32,6 +32,13 @@ export class OpenApi {
     return new Set(named.map((parameter) => String(parameter['name'])));
   }
 
+  /** Words that a query parameter may be. */
+  values(daemon: string, path: string, method: string, parameter: string): Set<string> {
+    const parameters = z.array(z.unknown()).parse(this.#operation(daemon, path, method)['parameters'] ?? []);
+    const found = parameters.map((one) => this.#resolve(one)).find(({ name }) => name === parameter);
+    return new Set(z.array(z.string()).parse(this.#at(found ?? {}, 'schema')['enum']));
+  }
+
   #operation(daemon: string, path: string, method: string): Anything {
     const paths = this.#at(this.#document, 'paths');
     const wanted = `/${daemon}/${this.#version}/${path}`;

@@ -111,7 +111,7 @@ describe('a look-up', () => {
     await withClient(noJobs, async (client, received) => {
       await client.accountingJobsByName('a.b-c', { since });
       expect(urls(received)).toEqual([
-        'GET /slurmdb/v0.0.42/jobs/?job_name=a.b-c&start_time=uts1700000000&show_duplicates=true',
+        'GET /slurmdb/v0.0.42/jobs/?job_name=a.b-c&start_time=uts1700000000&show_duplicates=true&usage_time_as_submit_time=true',
       ]);
     });
     await withClient(
@@ -155,6 +155,37 @@ describe('a look-up', () => {
     );
   });
 
+  describe('in a slurmdbd of 26.05, which calls a rejected token a missing database (7000)', () => {
+    const answering =
+      (check: Script, rows: Script): Script =>
+      (request, r, before) =>
+        (request.url.includes('/slurmdb/') ? rows : check)(request, r, before);
+    const silent: Script = (_, r) => json(r, 502, failed(7000, 'Unable to connect to database'));
+    const rejected: Script = (_, r) => json(r, 511, failed(1007, 'Protocol authentication error'));
+
+    test('is an authentication error if slurmctld rejects the token too', async () => {
+      await withClient(answering(rejected, silent), async (client) => {
+        await expect(client.accountingJobs({ id: '7' })).rejects.toMatchObject({ kind: 'auth', number: 7000 });
+      });
+    });
+
+    test('is asked again with a new token, which may be what was missing', async () => {
+      const script = answering(rejected, (request, r, before) => (before === 0 ? silent : noJobs)(request, r, before));
+      await withClient(script, async (client) => expect(await client.accountingJobs({ id: '7' })).toEqual([]));
+    });
+
+    test.each<[string, Script]>([
+      ['takes the token', noJobs],
+      ['knows no such job', (_, r) => json(r, 404, failed(2017))],
+      ['does not answer either', (_, r) => json(r, 500, failed(-1))],
+    ])('is an outage if slurmctld %s', async (_, check) => {
+      await withClient(answering(check, silent), async (client, received) => {
+        await expect(client.accountingJobs({ id: '7' })).rejects.toMatchObject({ kind: 'unavailable', number: 7000 });
+        expect(received).toHaveLength(2);
+      });
+    });
+  });
+
   test('in a server without accounting says which path is missing', async () => {
     await withClient(
       (_, r) => plain(r, 404, 'Unable find requested URL'),
@@ -183,6 +214,16 @@ describe('an update', () => {
       { comment: 'c', time_limit: 5, exclude_nodes: 'n1,n2' },
       { comment: 'c', time_limit: { set: true, number: 5 }, excluded_nodes: ['n1', 'n2'] },
     ]);
+  });
+
+  test('that a frozen controller leaves without an answer (1000) may yet be made', async () => {
+    await withClient(
+      (_, r) => json(r, 500, failed(1000, 'Unexpected message received')),
+      async (client) => {
+        const lost = { kind: 'ambiguous', delivery: 'unknown', number: 1000 };
+        await expect(client.updateJob('7', { comment: 'c' })).rejects.toMatchObject(lost);
+      },
+    );
   });
 
   test('that releases a job is refused on v0.0.38, which cannot', async () => {

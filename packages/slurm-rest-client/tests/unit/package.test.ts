@@ -81,7 +81,7 @@ test('the example of the README runs as JavaScript', async () => {
   }
 });
 
-test('its types hold in a strict project', async () => {
+test('its types hold in a strict project', { timeout: 60_000 }, async () => {
   const lines = [
     "import { SlurmClient, staticToken, SlurmError, type SlurmJob, type Delivery } from 'slurm-rest-client';",
     "const slurm = new SlurmClient({ baseUrl: 'http://x', auth: { userName: 'a', token: staticToken('t') } });",

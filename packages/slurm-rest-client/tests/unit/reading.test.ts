@@ -97,6 +97,12 @@ describe('a job', () => {
     });
   });
 
+  test('that was cancelled while pending has an end and no start, although slurmctld prints one', () => {
+    const end = { startTime: undefined, endTime: new Date(1_700_003_610_000) };
+    for (const running of [running38, running42])
+      expect(readCurrentJob({ ...running, job_state: 'CANCELLED', nodes: '' })).toMatchObject(end);
+  });
+
   test('that v0.0.38 calls COMPLETING has an end but neither base state nor exit', () => {
     expect(readCurrentJob({ ...running38, job_state: 'COMPLETING' })).toMatchObject({
       state: 'UNKNOWN',
@@ -282,9 +288,12 @@ describe('of the cluster', () => {
     expect(v42.partition(now)).toEqual(expected);
   });
 
-  test('a controller is up under the key ping and under pinged', () => {
+  test('a controller is up under the keys ping, pinged and (v0.0.45) responding', () => {
     expect(readPing({ hostname: 'c1', ping: 'UP', mode: 'primary' }).up).toBe(true);
     expect(readPing({ hostname: 'c1', pinged: 'UP', mode: 'primary' }).up).toBe(true);
     expect(readPing({ hostname: 'c1', pinged: 'DOWN', mode: 'primary' }).up).toBe(false);
+    const said = { hostname: 'c1', responding: true, primary: true, status: 'No error' };
+    expect(readPing(said)).toEqual({ host: 'c1', mode: 'primary', up: true });
+    expect(readPing({ ...said, responding: false }).up).toBe(false);
   });
 });
