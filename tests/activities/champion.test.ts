@@ -1,19 +1,16 @@
 /** Promotions as compare-and-set: two hosts at once, old views of the folder, kill -9 in the middle. */
-import { once } from 'node:events';
-import { fork } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactStore } from '../../activities/artifact-store.ts';
 import { type FolderView, ownView, promote, readChampions } from '../../activities/champion/champion-file.ts';
-import { seededRandom } from '../../domain/seeded-random.ts';
 import { makeStore } from './evaluation-fixtures.ts';
 import { rejection, temporaryFolder } from './fixtures.ts';
 import { GateBench } from './gate-fixtures.ts';
+import { faultsOfHistory, killedPromoters, promoter } from './promoters.ts';
 
 // A thousand resamples of curve fits: seconds on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let store: ArtifactStore;
 let bench: GateBench;
@@ -99,65 +96,14 @@ describe('promote', () => {
 });
 
 describe('processes that promote into one folder', () => {
-  interface Said {
-    /** Runs that were told to be promoted. */
-    promoted: string[];
-    /** The run that was in the middle when the process was killed. */
-    last: string | undefined;
-  }
-
-  /** Runs a child to its end, or kills it after `killMs`. */
-  async function child(args: string[], killMs?: number): Promise<Said> {
-    const program = new URL('./champion-child.ts', import.meta.url);
-    const process = fork(program, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-    const parts: string[] = [];
-    process.stdout?.on('data', (part: Buffer) => parts.push(part.toString()));
-    const ended = once(process, 'close');
-    if (killMs !== undefined && process.stdout !== null) {
-      // The clock starts with the first candidate, not with the start of Node.
-      await once(process.stdout, 'data');
-      await sleep(killMs);
-      process.kill('SIGKILL');
-    }
-    const [code] = await ended;
-    if (killMs === undefined && code !== 0) throw new Error(`a child ended with ${String(code)}`);
-    const lines = parts
-      .join('')
-      .split('\n')
-      .filter((line) => line !== '');
-    const promoted = lines.flatMap((line) => /^(\S+) promoted$/.exec(line)?.[1] ?? []);
-    return { promoted, last: lines.at(-1)?.split(' ')[0] };
-  }
-
   it('never put the lower score over the higher, each version follows the one before, and none is lost', async () => {
     const folder = join(await temporaryFolder(), 'champions', 'test');
-    const random = seededRandom(11);
-    const killed = async (name: string) => {
-      const all: Said[] = [];
-      for (let i = 0; i < 6; i += 1) {
-        all.push(await child([folder, `${name}${i}`, '400', String(i), i % 2 === 0 ? 'stale' : ''], 5 + 60 * random()));
-      }
-      return all;
-    };
-    const said = (
-      await Promise.all([
-        child([folder, 'a', '150', '101', '']).then((one) => [one]),
-        child([folder, 'b', '150', '102', 'stale']).then((one) => [one]),
-        killed('k'),
-      ])
-    ).flat();
-    const champions = await readChampions(folder, new AbortController().signal);
-    expect(champions.length).toBeGreaterThan(20);
-    expect(champions.map(({ version }) => version)).toEqual(champions.map((_, index) => index + 1));
-    expect(champions.map(({ base }) => base ?? 0)).toEqual(champions.map((_, index) => index));
-    const scores = champions.map(({ main_score }) => main_score ?? Number.NaN);
-    expect(scores).toEqual([...new Set(scores)].toSorted((a, b) => a - b));
-    // The history is complete: what was said to be promoted is there, and nothing else but what a kill cut off.
-    const runs = champions.map(({ run }) => run);
-    const promoted = said.flatMap((one) => one.promoted);
-    expect(promoted.filter((run) => !runs.includes(run))).toEqual([]);
-    const cut = said.map((one) => one.last);
-    expect(runs.filter((run) => !promoted.includes(run) && !cut.includes(run))).toEqual([]);
+    const [a, b, killed] = await Promise.all([
+      promoter({ folder, name: 'a', candidates: 100, seed: 101 }),
+      promoter({ folder, name: 'b', candidates: 100, seed: 102, stale: true }),
+      killedPromoters(folder, 'k', 5),
+    ]);
+    expect(await faultsOfHistory(folder, [a, b, ...killed])).toEqual([]);
   });
 });
 
