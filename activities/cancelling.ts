@@ -33,7 +33,7 @@ export interface CancelledJob {
   notClosed?: string;
 }
 
-type Deps = Pick<ActivityDeps, 'store' | 'slurm' | 'job'>;
+type Deps = Pick<ActivityDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
 
 export function createCancelActivities(deps: Deps, defaults: CancelPatience = usual) {
   return {

@@ -19,13 +19,15 @@ import { toFailure } from './failure.ts';
 
 const logTailBytes = 2_000;
 
+type Deps = Pick<ActivityDeps, 'slurm' | 'accounting'>;
+
 export interface CollectInput {
   order: JobOrder;
   prepared: PreparedAttempt;
   jobId: string;
 }
 
-export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+export function createCollectActivities(deps: Deps) {
   return {
     async collectAttempt({ order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
       const { directory } = prepared;
@@ -33,7 +35,7 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
       const outcome = ours(await findOutcome(directory), prepared.name);
       // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
       const done = saysDone(outcome, prepared.name);
-      const job = done ? undefined : await lookUp(deps, jobId, prepared.name);
+      const { job, unheard } = done ? nobodyAsked : await lookUp(deps, jobId, prepared.name);
       const result = ours(await findResult(directory), prepared.name);
       const facts: JobFacts = {
         slurm: job === undefined ? undefined : slurmFacts(job),
@@ -49,7 +51,7 @@ export function createCollectActivities(deps: Pick<ActivityDeps, 'slurm'>) {
       const checkpoints = await listCheckpoints(directory);
       return {
         jobClass,
-        evidence,
+        evidence: unheard === undefined ? evidence : `${evidence}; slurmdbd did not say how it ended (${unheard})`,
         logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
         node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
         progress: await progressOf(order, directory),
@@ -68,19 +70,27 @@ async function closing(directory: string, name: string): Promise<void> {
   });
 }
 
-async function lookUp(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
+/** What Slurm says of a job. `unheard`: why slurmdbd, which alone could know it, said nothing. */
+interface SlurmWord {
+  job: SlurmJob | undefined;
+  unheard?: string;
+}
+const nobodyAsked: SlurmWord = { job: undefined };
+
+async function lookUp(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
   return findJob(deps, jobId, name).catch((error: unknown) => {
     throw toFailure(error, `look up job ${jobId} ("${name}")`);
   });
 }
 
 /** The job as slurmctld knows it, else the last row of slurmdb under this id *and* name (ids are reused). */
-async function findJob(deps: Pick<ActivityDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
+async function findJob(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
   const current = await deps.slurm.getJob(jobId);
-  if (current !== undefined && current.name === name) return current;
-  const past = await deps.slurm.accountingJobs({ id: jobId });
+  if (current !== undefined && current.name === name) return { job: current };
+  const records = await deps.accounting.byId(jobId);
+  if (records.kind === 'unanswered') return { job: undefined, unheard: records.why };
   // slurmdbd lags: a job that has just ended may stand there as "allocation" for a second or two.
-  return past.filter((job) => job.name === name || job.name === 'allocation').at(-1);
+  return { job: records.rows.filter((job) => job.name === name || job.name === 'allocation').at(-1) };
 }
 
 function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {

@@ -2,12 +2,14 @@
  * Dependencies of activities: built once by the worker, passed in. No activity reads the environment.
  */
 import type { SlurmClient } from 'slurm-rest-client';
+import type { Accounting } from './accounting.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import type { JobPoller } from './job-poller.ts';
 
 export interface ActivityDeps {
   store: ArtifactStore;
   slurm: SlurmClient;
+  accounting: Accounting;
   poller: JobPoller;
   llm: { baseUrl: string | undefined; apiKeyFile: string };
   job: JobDeps;

@@ -1,5 +1,5 @@
 /**
- * Finding a job by its attempt's name, which is its key (contracts.md §3): in slurmctld, then in slurmdbd, of our own user. Of
+ * Finding a job by its attempt's name, which is its key: in slurmctld, then in slurmdbd if there is one, of our own user. Of
  * two jobs under one name the later one is cancelled: two jobs of one attempt must never both run. That is its only side
  * effect, and it may be repeated: kill -9 at any point, the next look does it again.
  */
@@ -17,7 +17,7 @@ const lookIntervalMs = 2_000;
  * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
  */
 export async function findForCertain(
-  deps: Pick<ActivityDeps, 'slurm' | 'job'>,
+  deps: Pick<ActivityDeps, 'slurm' | 'accounting' | 'job'>,
   name: string,
   patienceMs = denialMs,
 ): Promise<string | undefined> {
@@ -47,15 +47,16 @@ export async function findForCertain(
 
 /**
  * Lowest job id under this name in slurmctld and slurmdb, of our own user. Extra ones are cancelled: two jobs of one
- * attempt must never both run.
+ * attempt must never both run. Without a slurmdbd slurmctld's word counts: should its job have come and gone unseen, the
+ * attempt's claim stands, and a second job of it ends at once.
  */
 export async function findByName(
-  { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
+  { slurm, accounting, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'accounting' | 'job'>,
   name: string,
 ): Promise<string | undefined> {
   const isOurs = ownJob(name, userName);
   const current = (await slurm.listJobs()).filter(isOurs);
-  const past = current.length > 0 ? [] : (await slurm.accountingJobsByName(name)).filter(isOurs);
+  const past = current.length > 0 ? [] : (await pastJobs(accounting, name)).filter(isOurs);
   const ids = [...new Set([...current, ...past].filter(wasAccepted).map((job) => job.id))].toSorted(
     (a, b) => Number(a) - Number(b),
   );
@@ -65,6 +66,11 @@ export async function findByName(
     await slurm.cancel(id);
   }
   return first;
+}
+
+async function pastJobs(accounting: ActivityDeps['accounting'], name: string): Promise<SlurmJob[]> {
+  const records = await accounting.byName(name);
+  return records.kind === 'answered' ? records.rows : [];
 }
 
 /** Jobs of our own user under this name that slurmctld knows and that are not over. */

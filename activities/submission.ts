@@ -28,7 +28,7 @@ const submissionSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('submitted'), job_id: z.string().regex(/^\d+$/), since: z.string() }),
 ]);
 
-export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 'slurm' | 'job'>) {
+export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 'slurm' | 'accounting' | 'job'>) {
   return {
     /** Submits an attempt's job, or adopts the one that stands under its name. Safe to run any number of times. */
     async submitJob(input: AttemptInput): Promise<SubmittedJob> {

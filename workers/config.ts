@@ -1,6 +1,7 @@
 /** Worker config: environment → checked values. The only place, beside the CLI, that reads the environment. */
 import { execFileSync } from 'node:child_process';
 import * as z from 'zod';
+import { accountingPatienceMs } from '../activities/accounting.ts';
 
 const argv = z
   .string()
@@ -33,6 +34,8 @@ const schema = z.object({
   CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(500),
   /** How often jobs whose run is over are looked for. */
   CRITIC_REAPER_INTERVAL_MS: z.coerce.number().int().min(1000).default(300_000),
+  /** How long a slurmdbd that does not answer is waited for before the evidence at hand counts. */
+  CRITIC_ACCOUNTING_PATIENCE_MS: z.coerce.number().int().min(1000).default(accountingPatienceMs),
   CRITIC_READY_FILE: absolute.optional(),
 });
 export type WorkerConfig = z.output<typeof schema> & { jobOwner: { uid: number; gid: number } | undefined };

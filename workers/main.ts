@@ -14,6 +14,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
+import { Accounting } from '../activities/accounting.ts';
 import { ArtifactStore } from '../activities/artifact-store.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
   await ensureReaper(client, config.CRITIC_REAPER_INTERVAL_MS);
   const deps = buildDeps(config);
+  void noticeAccounting(deps.accounting);
   const workers = await createWorkers(config, connection, deps);
   const running = workers.map((worker) => worker.run());
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
@@ -48,6 +50,12 @@ async function main(): Promise<void> {
   }
 }
 
+/** Not awaited: a Slurm that is away must not keep a worker from starting. */
+async function noticeAccounting(accounting: Accounting): Promise<void> {
+  const notice = await accounting.notice().catch(String);
+  if (notice !== undefined) Runtime.instance().logger.warn(notice);
+}
+
 function buildDeps(config: WorkerConfig): ActivityDeps {
   const { CRITIC_SLURM_TOKEN_COMMAND: command, CRITIC_SLURM_TOKEN_FILE: file } = config;
   const slurm = new SlurmClient({
@@ -60,6 +68,7 @@ function buildDeps(config: WorkerConfig): ActivityDeps {
   return {
     store: new ArtifactStore(config.CRITIC_STORE),
     slurm,
+    accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
     poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),
     llm: { baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE },
     job: {

@@ -36,13 +36,14 @@ async function cancelling(
       listed?.();
       return known;
     },
-    accountingJobsByName: async () => [],
     getJob: async (id) => jobs.find((one) => one.id === id),
     cancel: (id) => act(`cancel ${id}`),
     signal: (id, signal) => act(`${signal} ${id}`),
   };
+  const accounting = { byName: async () => ({ kind: 'answered', rows: [] }) };
+  const all = { store, slurm, accounting, job: { userName: 'critic' } };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
-  const deps = { store, slurm, job: { userName: 'critic' } } as unknown as Parameters<typeof createCancelActivities>[0];
+  const deps = all as unknown as Parameters<typeof createCancelActivities>[0];
   const activities = createCancelActivities(deps, soon);
   const folder = paths.attempt(store.root, run, 'sft', 1);
   await mkdir(dirname(folder), { recursive: true });

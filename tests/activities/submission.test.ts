@@ -2,6 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Accounting } from '../../activities/accounting.ts';
 import { ArtifactStore } from '../../activities/artifact-store.ts';
 import { createSubmissionActivities } from '../../activities/submission.ts';
 import { firstAttempt } from '../../domain/job-spec.ts';
@@ -29,7 +30,9 @@ async function submitting(script: Script) {
     async (slurm, received) => {
       const job = { python: '/python', script: '#!/bin/bash\n', userName: 'critic' };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
-      const deps = { store, slurm, job } as unknown as Parameters<typeof createSubmissionActivities>[0];
+      const deps = { store, slurm, accounting: new Accounting(slurm), job } as unknown as Parameters<
+        typeof createSubmissionActivities
+      >[0];
       const activities = createSubmissionActivities(deps);
       const submit = () => inActivity(activityEnvironment().env, () => activities.submitJob(input));
       const first = await submit().catch((error: unknown) => error);

@@ -21,7 +21,13 @@ export type Treatment =
   | 'truncate'
   /** Sent twice; the caller gets the second answer. */
   | 'twice'
-  | 'late';
+  | 'late'
+  /** Not forwarded: slurmrestd has no such path (plain text, as it says so itself). */
+  | 'not-served'
+  /** Not forwarded: 503, as a proxy says it. */
+  | 'unavailable';
+
+const unforwarded: Partial<Record<Treatment, number>> = { 'not-served': 404, unavailable: 503 };
 
 export interface Asked {
   method: string;
@@ -96,6 +102,11 @@ export class Proxy {
     if (asked.method !== 'GET' || treatment !== 'pass') this.seen.push(seen);
     if (treatment === 'hold-before') return;
     if (treatment === 'drop-before') return void response.destroy();
+    const status = unforwarded[treatment];
+    if (status !== undefined) {
+      response.writeHead(status, { 'content-type': 'text/plain' }).end('Unable find requested URL');
+      return;
+    }
     if (treatment === 'late') await sleep(this.lateMs);
     const first = await forward(asked, request);
     seen.answers.push(first.body);

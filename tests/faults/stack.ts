@@ -199,6 +199,7 @@ export async function startWorker(name = 'worker'): Promise<void> {
       CRITIC_POLL_INTERVAL_MS: '1000',
       CRITIC_REAPER_INTERVAL_MS: '5000',
       CRITIC_FILE_INTERVAL_MS: '300',
+      CRITIC_ACCOUNTING_PATIENCE_MS: '15000',
     },
   });
   const until = Date.now() + 120_000;

@@ -1,0 +1,106 @@
+/**
+ * Accounting: what slurmdbd says of jobs, where a cluster has one. It is evidence where there is some; its absence is no outage.
+ *
+ * A cluster without slurmdbd serves no such path (404), or answers every question with an error. Where it has never
+ * answered this worker, a 404 settles it. Anything else is an outage and waited for, since what slurmdbd knows of a
+ * forgotten job nobody else may know; but only until it has been silent for `patienceMs` without a break. Then the
+ * evidence at hand counts, and the caller says that slurmdbd did not.
+ *
+ * Reads only. What was learnt is lost with the process: the next one waits anew. It knows nothing of attempts and their files.
+ */
+import { type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
+
+export type Records =
+  | { kind: 'answered'; rows: SlurmJob[] }
+  /** There is nobody to ask, or nobody has answered for long enough. Why, in words. */
+  | { kind: 'unanswered'; why: string };
+
+/** As long as a job must be unknown to slurmctld before it counts as gone. */
+export const accountingPatienceMs = 5 * 60_000;
+/** Two failures farther apart than this are two outages, if it has ever answered. */
+const gapMs = 2 * 60_000;
+/** A cluster that serves no such path is asked again this late: somebody may have given it a slurmdbd. */
+const askAgainMs = 10 * 60_000;
+
+type Asked = Pick<SlurmClient, 'accountingJobs' | 'accountingJobsByName'>;
+
+export interface AccountingOptions {
+  patienceMs?: number;
+  now?: () => number;
+}
+
+export class Accounting {
+  readonly #slurm: Asked;
+  readonly #patienceMs: number;
+  readonly #now: () => number;
+  #everAnswered = false;
+  #silence: { since: number; last: number } | undefined;
+  /** Set where the path is not served. */
+  #none: { why: string; askAgainAt: number } | undefined;
+
+  constructor(slurm: Asked, { patienceMs = accountingPatienceMs, now = Date.now }: AccountingOptions = {}) {
+    this.#slurm = slurm;
+    this.#patienceMs = patienceMs;
+    this.#now = now;
+  }
+
+  /** Rows of all jobs of a name, of any user. Ask slurmctld first. Throws SlurmError while an answer is still waited for. */
+  async byName(name: string): Promise<Records> {
+    return this.#ask(() => this.#slurm.accountingJobsByName(name));
+  }
+
+  /** Rows under a job id, oldest first, those of other jobs included. Throws as `byName` does. */
+  async byId(id: string): Promise<Records> {
+    return this.#ask(() => this.#slurm.accountingJobs({ id }));
+  }
+
+  /**
+   * For a start and for whoever checks an installation: undefined if slurmdbd answers, else what is less certain without it.
+   * An answer that never came counts for nothing: slurmrestd itself may be away.
+   */
+  async notice(): Promise<string | undefined> {
+    try {
+      const said = await this.#ask(() => this.#slurm.accountingJobsByName('critic', { since: new Date(this.#now()) }), {
+        onlyIfSaid: true,
+      });
+      return said.kind === 'answered' ? undefined : `this cluster keeps no accounts (${said.why}): ${lessCertain}`;
+    } catch (error) {
+      if (!(error instanceof SlurmError)) throw error;
+      const minutes = this.#patienceMs / 60_000;
+      return `slurmdbd does not answer (${error.message}). If it stays so for ${minutes} minutes: ${lessCertain}`;
+    }
+  }
+
+  async #ask(question: () => Promise<SlurmJob[]>, { onlyIfSaid = false } = {}): Promise<Records> {
+    if (this.#none !== undefined && this.#now() < this.#none.askAgainAt) {
+      return { kind: 'unanswered', why: this.#none.why };
+    }
+    try {
+      const rows = await question();
+      this.#everAnswered = true;
+      this.#silence = undefined;
+      this.#none = undefined;
+      return { kind: 'answered', rows };
+    } catch (error) {
+      if (!(error instanceof SlurmError)) throw error;
+      if (onlyIfSaid && error.httpStatus === undefined) throw error;
+      return this.#unanswered(error);
+    }
+  }
+
+  #unanswered(error: SlurmError): Records {
+    const now = this.#now();
+    const before = this.#silence;
+    const goesOn = before !== undefined && (!this.#everAnswered || now - before.last <= gapMs);
+    const since = goesOn ? before.since : now;
+    this.#silence = { since, last: now };
+    const isNotServed = error.httpStatus === 404 && error.number === undefined;
+    if (isNotServed && !this.#everAnswered) this.#none = { why: error.message, askAgainAt: now + askAgainMs };
+    if (this.#none === undefined && now - since < this.#patienceMs) throw error;
+    return { kind: 'unanswered', why: error.message };
+  }
+}
+
+const lessCertain =
+  'a job that slurmctld has forgotten is judged by its own files alone; one that left none counts as lost after five minutes; ' +
+  'who cancelled a job, and that a node or a time limit ended it, is not known then';
