@@ -12,6 +12,8 @@ export async function ensureReaper(client: Client, intervalMs: number): Promise<
       workflowType: 'reapOrphans',
       workflowId: reaper.workflowId,
       taskQueue: taskQueues.workflows,
+      // A look that cannot go on (no worker, a version that cannot replay it) makes room for the next one.
+      workflowRunTimeout: '15 minutes',
     },
     // What was missed while Temporal was down is of no use: the next one sees every orphan.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },

@@ -2,23 +2,83 @@
  * reapOrphans: started by a schedule every few minutes (workers/reaper-schedule.ts).
  *
  *   1. find our jobs whose run is closed: it was terminated, or reset to where it had none
- *   2. cancel each by its name, confirmed, TERM then KILL
+ *   2. cancel them by their names, side by side, confirmed, TERM then KILL; each within its time
+ *   3. say which are gone and which could not be cancelled
  *
- * The run's workflow must still be closed for a job to be found, so a run that is merely slow loses nothing.
+ * The run's workflow must still be closed for a job to be found, so a run that is merely slow loses nothing. What stays (a job
+ * that is COMPLETING on a dead node) holds up neither the others nor the next look, which tries it again.
  */
-import { clusterActivities } from './activity-options.ts';
+import { ActivityCancellationType, ActivityFailure, isCancellation, log, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import { taskQueues } from '../domain/names.ts';
 
-/** Names of the jobs that were cancelled. */
-export async function reapOrphans(): Promise<string[]> {
-  const names = await clusterActivities.findOrphans.executeWithOptions(
+export interface ReapLimits {
+  /** For one orphan, tries and waiting for a free worker included. */
+  cancelSeconds: number;
+  /** Side by side: most of the cluster queue's slots are left to submissions. */
+  atOnce: number;
+  /** No further orphan is begun after this. */
+  lookSeconds: number;
+}
+const usual: ReapLimits = { cancelSeconds: 180, atOnce: 8, lookSeconds: 240 };
+/** Shorter than for a run's own cancel: the next look goes on. */
+const patience = { termMs: 45_000, killMs: 30_000, closeMs: 10_000 };
+
+export interface Reaped {
+  cancelled: string[];
+  /** Still there, or not reached; the next look tries them again. */
+  left: { name: string; why: string }[];
+}
+
+const { findOrphans, cancelJob } = proxyActivities<Activities>({
+  taskQueue: taskQueues.cluster,
+  scheduleToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '1 minute',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+});
+
+export async function reapOrphans(limits: ReapLimits = usual): Promise<Reaped> {
+  const names = await findOrphans.executeWithOptions(
     { activityId: 'reap-find', summary: 'jobs whose run is over' },
     [],
   );
-  for (const name of names) {
-    await clusterActivities.cancelJob.executeWithOptions(
-      { activityId: `reap-${name}`, summary: `cancel orphan ${name}` },
-      [{ name }],
+  const until = Date.now() + limits.lookSeconds * 1000;
+  const waiting = shuffled(names);
+  const reaped: Reaped = { cancelled: [], left: [] };
+  const lane = async (): Promise<void> => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      const why = Date.now() < until ? await cancelOrphan(name, limits) : 'not reached in this look';
+      if (why === undefined) reaped.cancelled.push(name);
+      else reaped.left.push({ name, why });
+    }
+  };
+  await Promise.all(Array.from({ length: limits.atOnce }, lane));
+  if (reaped.left.length > 0) log.warn('orphans that could not be cancelled', { left: reaped.left });
+  return reaped;
+}
+
+/** Returns undefined once it is gone, else why it is not. */
+async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promise<string | undefined> {
+  try {
+    await cancelJob.executeWithOptions(
+      {
+        activityId: `reap-${name}`,
+        summary: `cancel orphan ${name}`,
+        scheduleToCloseTimeout: `${cancelSeconds} seconds`,
+        retry: { initialInterval: '2 seconds', maximumAttempts: 2 },
+      },
+      [{ name, patience }],
     );
+    return undefined;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return error.cause?.message ?? error.message;
   }
-  return names;
+}
+
+/** In another order each time (the workflow's own random numbers), so that those that stay do not come first for ever. */
+function shuffled(names: readonly string[]): string[] {
+  const drawn = names.map((name): [number, string] => [Math.random(), name]);
+  return drawn.toSorted(([a], [b]) => a - b).map(([, name]) => name);
 }

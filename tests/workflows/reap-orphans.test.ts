@@ -1,0 +1,87 @@
+/** The reaper on a real Temporal server: orphans that go, and one that does not. */
+import { ApplicationFailure } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { reaper, taskQueues } from '../../domain/names.ts';
+import { ensureReaper } from '../../workers/reaper-schedule.ts';
+import type { ReapLimits, reapOrphans } from '../../workflows/reap-orphans.ts';
+import { stubs, withWorkers } from './harness.ts';
+
+const quick: ReapLimits = { cancelSeconds: 4, atOnce: 3, lookSeconds: 60 };
+const gone = { jobId: '7' };
+
+/** Runs one look and gives what it returned. */
+async function look(id: string, names: string[], cancelJob: (name: string) => Promise<typeof gone>, limits = quick) {
+  const { activities } = stubs({ findOrphans: async () => names, cancelJob: async ({ name }) => cancelJob(name) });
+  let result: Awaited<ReturnType<typeof reapOrphans>> | undefined;
+  await withWorkers(activities, id, async (client) => {
+    result = await client.workflow.execute<typeof reapOrphans>('reapOrphans', {
+      workflowId: id,
+      taskQueue: taskQueues.workflows,
+      args: [limits],
+    });
+  });
+  return { cancelled: result?.cancelled.toSorted(), left: result?.left };
+}
+
+describe('the reaper', () => {
+  it('is held up neither by an orphan that does not go nor by one whose cancel never returns', async () => {
+    const released = Promise.withResolvers<typeof gone>();
+    const names = ['a', 'stuck', 'b', 'silent', 'c', 'd'];
+    const started = Date.now();
+    const reaped = await look('wf-reap-stuck', names, async (name) => {
+      if (name === 'silent') {
+        setTimeout(() => released.resolve(gone), 6_000);
+        return released.promise;
+      }
+      if (name === 'stuck')
+        throw ApplicationFailure.retryable('still there (CANCELLED COMPLETING on n1)', 'SlurmUnavailable');
+      return gone;
+    });
+    expect(reaped.cancelled).toEqual(['a', 'b', 'c', 'd']);
+    expect(reaped.left?.map(({ name }) => name).toSorted()).toEqual(['silent', 'stuck']);
+    expect(reaped.left).toContainEqual({ name: 'stuck', why: 'still there (CANCELLED COMPLETING on n1)' });
+    expect(Date.now() - started).toBeLessThan(15_000);
+  });
+
+  it('cancels side by side, no more than so many at once', async () => {
+    let now = 0;
+    let most = 0;
+    const names = Array.from({ length: 9 }, (_, index) => `orphan-${index}`);
+    const reaped = await look('wf-reap-lanes', names, async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      now -= 1;
+      return gone;
+    });
+    expect(reaped).toEqual({ cancelled: names, left: [] });
+    expect(most).toBe(3);
+  });
+
+  it('begins no further orphan once its time is up, and names those for the next look', async () => {
+    const reaped = await look('wf-reap-late', ['a', 'b'], async () => gone, { ...quick, lookSeconds: 0 });
+    const why = 'not reached in this look';
+    expect(reaped.cancelled).toEqual([]);
+    expect(reaped.left).toHaveLength(2);
+    expect(reaped.left).toContainEqual({ name: 'a', why });
+  });
+
+  it('is bounded by its schedule, also where one from before was not', async () => {
+    const { activities } = stubs({});
+    await withWorkers(activities, 'wf-reap-schedule', async (client) => {
+      await client.workflow.execute('reapOrphans', { workflowId: 'wf-reap-schedule', taskQueue: taskQueues.workflows });
+      const handle = client.schedule.getHandle(reaper.scheduleId);
+      try {
+        await client.schedule.create({
+          scheduleId: reaper.scheduleId,
+          spec: { intervals: [{ every: '1 hour' }] },
+          action: { type: 'startWorkflow', workflowType: 'reapOrphans', taskQueue: taskQueues.workflows },
+        });
+        await ensureReaper(client, 3_600_000);
+        expect((await handle.describe()).action).toMatchObject({ workflowRunTimeout: 15 * 60_000 });
+      } finally {
+        await handle.delete();
+      }
+    });
+  });
+});
