@@ -20,7 +20,7 @@ import {
 import { jobIngredients } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { mixOrder } from '../domain/mix.ts';
-import { type JobStage, jobStages, paths, recipeOfRun, type Stage, stages } from '../domain/names.ts';
+import { type JobStage, jobStages, paths, recipeInRun, recipeOfRun, type Stage, stages } from '../domain/names.ts';
 import { jobParams, type RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
@@ -151,7 +151,7 @@ async function lastMeasured(store: ArtifactStore, stage: JobStage, recipe: strin
   let newest: { finishedAt: string; job: MeasuredJob } | undefined;
   for (const key of await store.keys(stage)) {
     const manifest = await store.peek(stage, key);
-    if (manifest === undefined || recipeOfRun(manifest.made_by.run) !== recipe) continue;
+    if (manifest === undefined || recipeOfRun(manifest.made_by.run) !== recipeInRun(recipe)) continue;
     const { counts, cost, ingredients, made_by: madeBy } = manifest;
     const params = z.record(z.string(), z.unknown()).safeParse(ingredients['params']).data ?? {};
     const amount = stage === 'sft' || stage === 'grpo' ? counts['steps'] : counts['rows'];

@@ -6,7 +6,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { defaultPayloadConverter, type Workflow, type WorkflowResultType } from '@temporalio/common';
+import {
+  defaultPayloadConverter,
+  type Workflow,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowResultType,
+} from '@temporalio/common';
 import type { RunEstimate } from '../domain/estimate.ts';
 import { runId, taskQueues } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
@@ -19,30 +24,45 @@ import { CliError } from './config.ts';
 import type { ProgressByActivity } from './run-view.ts';
 import { watchTerminal } from './terminal.ts';
 
-/** Starts a run and returns its id, which is the workflow's. */
-export async function startRun(client: Client, recipe: Recipe): Promise<string> {
-  const plan: RunPlan = { schema: 1, run: runId(recipe.name, new Date()), recipe };
-  await client.workflow.start<typeof trainCritic>('trainCritic', {
-    workflowId: plan.run,
-    taskQueue: taskQueues.workflows,
-    args: [plan],
-    staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
-    typedSearchAttributes: undefined,
-    searchAttributes: { CriticRecipe: [recipe.name] },
-  });
-  return plan.run;
+/** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
+export async function startRun(client: Client, recipe: Recipe, now = new Date()): Promise<string> {
+  const handle = await withFreeId(recipe, now, async (plan) =>
+    client.workflow.start<typeof trainCritic>('trainCritic', {
+      workflowId: plan.run,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      taskQueue: taskQueues.workflows,
+      args: [plan],
+      staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
+      typedSearchAttributes: undefined,
+      searchAttributes: { CriticRecipe: [recipe.name] },
+    }),
+  );
+  return handle.workflowId;
+}
+
+/** Of two that start in one second the later one takes the next second's id: Temporal lets only one have it. */
+async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: RunPlan) => Promise<T>): Promise<T> {
+  for (let at = now; ; at = new Date(at.getTime() + 1000)) {
+    try {
+      return await start({ schema: 1, run: runId(recipe.name, at), recipe });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
 }
 
 /** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
 export async function planRecipe(client: Client, recipe: Recipe): Promise<RunEstimate> {
-  const plan: RunPlan = { schema: 1, run: runId(recipe.name, new Date()), recipe };
-  const handle = await client.workflow.start<typeof planRun>('planRun', {
-    workflowId: `plan-${plan.run}`,
-    taskQueue: taskQueues.workflows,
-    args: [plan],
-    staticSummary: `estimate of recipe ${recipe.name}`,
-    searchAttributes: { CriticRecipe: [recipe.name] },
-  });
+  const handle = await withFreeId(recipe, new Date(), async (plan) =>
+    client.workflow.start<typeof planRun>('planRun', {
+      workflowId: `plan-${plan.run}`,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      taskQueue: taskQueues.workflows,
+      args: [plan],
+      staticSummary: `estimate of recipe ${recipe.name}`,
+      searchAttributes: { CriticRecipe: [recipe.name] },
+    }),
+  );
   return result(handle);
 }
 

@@ -79,9 +79,17 @@ export function isSafeName(name: string, max = 64): boolean {
   return name.length >= 1 && name.length <= max && safeName.test(name) && !name.includes('..');
 }
 
+/** Characters of a recipe's name that its runs' ids begin with. */
+const recipeChars = 22;
+
+/** As much of a recipe's name as its runs' ids hold: what `recipeOfRun` gives back. */
+export function recipeInRun(recipeName: string): string {
+  return recipeName.slice(0, recipeChars);
+}
+
 /**
- * Id of a run, which is also its Temporal workflow id: `<recipe>-<yyyymmdd>-<hhmmss>`, UTC. At most 40 characters, so
- * that an attempt's name fits Slurm's 64.
+ * Id of a run, which is also its Temporal workflow id: `<recipe>-<yyyymmdd>-<hhmmss>`, UTC. At most 38 characters, so
+ * that the name of any attempt up to the 9,999th fits Slurm's 64. Unique only if no run of it started in the same second.
  */
 export function runId(recipeName: string, startedAt: Date): string {
   const stamp = startedAt
@@ -89,10 +97,10 @@ export function runId(recipeName: string, startedAt: Date): string {
     .replace(/[-:]/g, '')
     .replace(/\.\d+Z$/, '')
     .replace('T', '-');
-  return `${recipeName.slice(0, 24)}-${stamp}`;
+  return `${recipeInRun(recipeName)}-${stamp}`;
 }
 
-/** Name of the recipe that a run was started from, read back from its id; undefined for an id that is not of that form. */
+/** `recipeInRun` of the recipe that a run was started from, read back from its id; undefined for an id that is not of that form. */
 export function recipeOfRun(run: string): string | undefined {
   return /^(.+)-\d{8}-\d{6}$/.exec(run)?.[1];
 }
