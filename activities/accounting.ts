@@ -56,7 +56,7 @@ export class Accounting {
 
   /**
    * For a start and for whoever checks an installation: undefined if slurmdbd answers, else what is less certain without it.
-   * An answer that never came counts for nothing: slurmrestd itself may be away.
+   * No answer at all counts for nothing: slurmrestd itself may be away.
    */
   async notice(): Promise<string | undefined> {
     try {
@@ -66,6 +66,7 @@ export class Accounting {
       return said.kind === 'answered' ? undefined : `this cluster keeps no accounts (${said.why}): ${lessCertain}`;
     } catch (error) {
       if (!(error instanceof SlurmError)) throw error;
+      if (error.httpStatus === undefined) return `whether there is a slurmdbd is not known: ${error.message}`;
       const minutes = this.#patienceMs / 60_000;
       return `slurmdbd does not answer (${error.message}). If it stays so for ${minutes} minutes: ${lessCertain}`;
     }

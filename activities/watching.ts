@@ -10,7 +10,7 @@ import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import type { JobObservation, WatchInput } from '../domain/job-life.ts';
 import { attemptFiles } from '../domain/names.ts';
-import { judgePendingReason } from '../domain/pending-reason.ts';
+import { judgePendingReason, LastingReason } from '../domain/pending-reason.ts';
 import type { StageProgress } from '../domain/progress.ts';
 import { judgeSilence } from '../domain/stall.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
@@ -38,6 +38,8 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
       const signal = Context.current().cancellationSignal;
       const silence = new Silence();
+      const lasting = new LastingReason();
+      const look = (job: SlurmJob) => describe(job, lasting.look(job.reason, Date.now()), input.known.stuck);
       const bell = new OutcomeBell(input.attempt.directory);
       let outcomeSince: number | undefined;
       let shownAt = Date.now();
@@ -53,7 +55,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
             deps.poller.hurry();
           }
           const settled = done || (outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs);
-          const seen = observe(polled, outcomeSince, settled);
+          const seen = observe(polled, outcomeSince, settled, look);
           if (seen?.stuck === input.known.stuck) shownAt = Date.now();
           if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
@@ -80,12 +82,17 @@ function isNews({ over, state, stuck }: JobObservation, known: WatchInput['known
 }
 
 /** What the workflow should know, or undefined while nothing is known. */
-function observe(polled: PolledState, outcomeSince: number | undefined, settled: boolean): JobObservation | undefined {
+function observe(
+  polled: PolledState,
+  outcomeSince: number | undefined,
+  settled: boolean,
+  look: typeof describe,
+): JobObservation | undefined {
   switch (polled.kind) {
     case 'known': {
       // One id is one attempt: what Slurm puts back into its queue would only meet its own claim.
       const over = isTerminal(polled.job) || settled || polled.job.restartCount > 0;
-      return { ...describe(polled.job), over };
+      return { ...look(polled.job), over };
     }
     case 'absent': {
       const gone = polled.gone || Date.now() - polled.healthySince >= absentMs;
@@ -97,9 +104,10 @@ function observe(polled: PolledState, outcomeSince: number | undefined, settled:
   }
 }
 
-function describe(job: SlurmJob): Omit<JobObservation, 'over'> {
+/** `reasonMs` and `shown` as in `judgePendingReason`. */
+function describe(job: SlurmJob, reasonMs = 0, shown?: string): Omit<JobObservation, 'over'> {
   const reason = job.state === 'PENDING' ? job.reason : '';
-  const judged = reason === '' ? undefined : judgePendingReason(reason);
+  const judged = reason === '' ? undefined : judgePendingReason(reason, reasonMs, shown);
   const stuck = judged?.kind === 'stuck' ? { stuck: judged.sentence } : {};
   return { state: job.state, reason, node: job.nodes.join(','), ...stuck };
 }

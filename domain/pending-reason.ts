@@ -1,4 +1,7 @@
-/** Pending reasons: which ones pass by themselves and which wait for a person (fact sheet slurm §4.2). */
+/**
+ * Pending reasons: which ones pass by themselves, which wait for a person, and which nobody here has heard of: Slurm gains new
+ * ones (26.05's PartitionConfig never passes), and a job that cannot start must not wait for ever in silence.
+ */
 
 export type PendingVerdict = { kind: 'wait' } | { kind: 'stuck'; sentence: string };
 
@@ -26,11 +29,47 @@ const stuck: [RegExp, string][] = [
   ],
 ];
 
+/** Reasons that pass by themselves, however long it takes: others' jobs end, a time comes, a script is done. */
+const passing = [
+  /^(None|Priority|Resources|BeginTime|Dependency|Reservation|Licenses|JobArrayTaskLimit|SchedDefer|Prolog|Cleaning)$/,
+  /^BurstBuffer\w*$/,
+  // Limits that others' jobs fill, and one's own.
+  /^(Assoc|QOS)Grp\w+$/,
+  /^QOSMax\w+Per(User|Account)(Limit)?$/,
+  /^(AssocMaxJobs|QOSJobLimit|QOSResourceLimit|AssociationJobLimit|AssociationResourceLimit)\w*$/,
+];
+
+/** An unknown reason is told after this long: fifteen passes of Slurm's main scheduler (sched_interval, 60 s). */
+export const unknownReasonMinutes = 15;
+
 /**
- * `reason` is Slurm's state_reason of a PENDING job, '' if it has none. Limits that others' jobs fill (AssocGrp…, QOSGrp…,
- * QOSMax…PerUser) pass by themselves. Unknown reasons wait: Slurm gains new ones.
+ * `reason` is Slurm's state_reason of a PENDING job, '' if it has none; `lastedMs` says for how long it has been that one.
+ * Limits that others' jobs fill (AssocGrp…, QOSGrp…, QOSMax…PerUser) pass by themselves. An unknown reason waits for
+ * `unknownReasonMinutes`; then it is told, for it may never pass. `shown` is the sentence that was told already: a watcher that
+ * has just begun does not take it back.
  */
-export function judgePendingReason(reason: string): PendingVerdict {
+export function judgePendingReason(reason: string, lastedMs = 0, shown?: string): PendingVerdict {
   const found = stuck.find(([pattern]) => pattern.test(reason));
-  return found === undefined ? { kind: 'wait' } : { kind: 'stuck', sentence: `pending (${reason}): ${found[1]}` };
+  if (found !== undefined) return { kind: 'stuck', sentence: `pending (${reason}): ${found[1]}` };
+  if (reason === '' || passing.some((pattern) => pattern.test(reason))) return { kind: 'wait' };
+  const sentence =
+    `pending (${reason}) for more than ${unknownReasonMinutes} minutes: nothing is known of this reason, and it may never ` +
+    'pass. See "scontrol show job"; if it does not, cancel the job, correct the recipe and retry';
+  const isTold = lastedMs >= unknownReasonMinutes * 60_000 || sentence === shown;
+  return isTold ? { kind: 'stuck', sentence } : { kind: 'wait' };
+}
+
+/** For how long a job has been pending for one reason, as far as it was looked at. */
+export class LastingReason {
+  #reason: string | undefined;
+  #sinceMs = 0;
+
+  /** `reason` as it is now, at `nowMs`. Returns since when it has been that one, in ms; 0 for the first look. */
+  look(reason: string, nowMs: number): number {
+    if (reason !== this.#reason) {
+      this.#reason = reason;
+      this.#sinceMs = nowMs;
+    }
+    return nowMs - this.#sinceMs;
+  }
 }

@@ -87,7 +87,7 @@ describe('accounting', () => {
   it('is not judged at the start by a slurmrestd that is away', async () => {
     const { accounting, ask, state } = accounts();
     state.fails = unreachable;
-    await accounting.notice();
+    expect(await accounting.notice()).toMatch(/^whether there is a slurmdbd is not known: /);
     expect(await ask(60, down)).toBe('waits');
   });
 });
