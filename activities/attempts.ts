@@ -15,6 +15,7 @@ import { jobKind } from '../domain/plan.ts';
 import { attemptDirectory } from './attempt-closing.ts';
 import { readResult } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
+import { verifyBaseModel } from './base-model.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeating.ts';
@@ -29,11 +30,15 @@ export interface PublishJobInput {
   seconds: number;
 }
 
-export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job'>) {
-  const { store, job } = deps;
+export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job' | 'models'>) {
+  const { store, job, models } = deps;
   return {
     /** Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. */
     async prepareAttempt({ order, attempt, changes }: AttemptInput): Promise<PreparedAttempt> {
+      if (order.baseModel !== undefined) {
+        const model = { key: order.baseModel, path: order.model };
+        await heartbeating('looking at the base model', () => verifyBaseModel(model, store.root, models));
+      }
       const directory = paths.attempt(store.root, order.run, order.stage, attempt);
       await mkdir(directory, { recursive: true, mode: 0o750 });
       const manifest = attemptManifest(order, attempt, changes);
@@ -95,6 +100,7 @@ export function attemptManifest(order: JobOrder, attempt: number, changes: Attem
     seed: order.seed,
     threads: order.threads,
     planned: order.planned,
+    engine: order.engine,
     params: attemptParams(order, changes),
   };
 }

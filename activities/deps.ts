@@ -4,6 +4,7 @@
 import type { SlurmClient } from 'slurm-rest-client';
 import type { Accounting } from './accounting.ts';
 import type { ArtifactStore } from './artifact-store.ts';
+import type { ModelFolders } from './base-model.ts';
 import type { JobPoller } from './job-poller.ts';
 
 export interface ActivityDeps {
@@ -13,6 +14,7 @@ export interface ActivityDeps {
   poller: JobPoller;
   llm: { baseUrl: string | undefined; apiKeyFile: string };
   job: JobDeps;
+  models: ModelFolders;
 }
 
 export interface JobDeps {

@@ -1,9 +1,10 @@
 /**
  * Estimating: what a run will reuse, ask, cost and take. It walks the keys of all stages, which follow from the recipe,
- * the dataset, the base model and the trainer's code alone, and looks which artifacts and answers stand. It reads manifests
- * and never verifies files: a stage still does that before it reuses anything.
+ * the dataset, the base model, the trainer's code and its engine alone, and looks which artifacts and answers stand. It reads
+ * manifests and never verifies files: a stage still does that before it reuses anything.
  *
- * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; a plan alone writes nothing.
+ * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; a plan alone
+ * writes nothing but what it hashed of the base model (model-files.ts).
  */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -21,7 +22,7 @@ import { jobIngredients } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { mixOrder } from '../domain/mix.ts';
 import { type JobStage, jobStages, paths, recipeInRun, recipeOfRun, type Stage, stages } from '../domain/names.ts';
-import { jobParams, type RunPlan } from '../domain/plan.ts';
+import { jobKind, jobParams, type RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from './artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
@@ -29,7 +30,7 @@ import type { ActivityDeps } from './deps.ts';
 import { readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { translated } from './failure.ts';
 import { heartbeating } from './heartbeating.ts';
-import { hashImports, type PreparedRun } from './imports.ts';
+import { describeImports, type PreparedRun } from './imports.ts';
 import { type PixelLimits, readPixelLimits } from './record-lengths.ts';
 import { mixIngredients, promptsIngredients } from './records.ts';
 import { answersIngredients, synthesisIngredients, type TeacherIdentity, teacherUrl } from './synthesis-keys.ts';
@@ -48,7 +49,7 @@ export interface EstimateInput {
 const enoughAnswers = 20;
 const estimateName = 'estimate.json';
 
-export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm' | 'job'>) {
+export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm' | 'job' | 'models'>) {
   const { store } = deps;
   return {
     /** What is there, what must be made, and what that will cost. */
@@ -57,9 +58,7 @@ export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm
       return translated(`estimate run "${plan.run}"`, signal, async () => {
         const { recipe } = plan;
         const found =
-          imported === null
-            ? await heartbeating('hashing', () => hashImports(recipe.base_model, deps.job.trainerSource))
-            : { baseModel: imported.baseModel.key, trainer: imported.trainer };
+          imported === null ? await heartbeating('hashing', () => describeImports(recipe.base_model, deps)) : imported;
         const teacher = {
           datasetKey: dataset.key,
           baseUrl: teacherUrl(deps.llm.baseUrl),
@@ -70,7 +69,7 @@ export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm
           schema: 1,
           recipe: recipe.name,
           dataset: dataset.counts,
-          stages: await estimateStages({ store, recipe, dataset, teacher, pixels, ...found }),
+          stages: await estimateStages({ store, recipe, dataset, teacher, pixels, found }),
         };
         if (imported !== null) {
           const path = join(paths.run(store.root, plan.run), estimateName);
@@ -87,8 +86,7 @@ interface Known {
   recipe: Recipe;
   dataset: ArtifactRef;
   teacher: TeacherIdentity;
-  baseModel: string;
-  trainer: string;
+  found: PreparedRun;
   pixels: PixelLimits;
 }
 
@@ -112,17 +110,17 @@ async function estimateStages(known: Known): Promise<StageEstimate[]> {
 }
 
 /** Keys of all artifacts that follow from the recipe, as the stages will compute them. */
-function stageKeys({ recipe, dataset, teacher, baseModel, trainer, pixels }: Known): Partial<Record<Stage, string>> {
-  const job = (stage: JobStage, model: string, inputs: Record<string, string>) =>
-    artifactKey(
-      stage,
-      jobIngredients({ stage, params: jobParams(stage, recipe), seed: recipe.seed }, model, inputs, trainer),
-    );
+function stageKeys({ recipe, dataset, teacher, found, pixels }: Known): Partial<Record<Stage, string>> {
+  const { baseModel, trainer, engines } = found;
+  const job = (stage: JobStage, model: string, inputs: Record<string, string>) => {
+    const order = { params: jobParams(stage, recipe), seed: recipe.seed, trainer, engine: engines[jobKind(stage)] };
+    return artifactKey(stage, jobIngredients(order, model, inputs));
+  };
   const data = dataset.key;
   const synthesis = artifactKey('synthesis', synthesisIngredients(teacher));
   const prompts = artifactKey('prompts', promptsIngredients(recipe, data));
   const mix = artifactKey('mix', mixIngredients(recipe, data, synthesis, pixels));
-  const sft = job('sft', baseModel, { mix, dataset: data });
+  const sft = job('sft', baseModel.key, { mix, dataset: data });
   const grpo = job('grpo', sft, { prompts, dataset: data });
   const predict = (stage: JobStage, model: string) => job(stage, model, { prompts, dataset: data });
   return {
@@ -132,7 +130,7 @@ function stageKeys({ recipe, dataset, teacher, baseModel, trainer, pixels }: Kno
     mix,
     sft,
     grpo,
-    'predict-base': predict('predict-base', baseModel),
+    'predict-base': predict('predict-base', baseModel.key),
     'predict-sft': predict('predict-sft', sft),
     'predict-grpo': predict('predict-grpo', grpo),
   };

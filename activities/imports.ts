@@ -1,131 +1,74 @@
 /**
- * Imports: what a run needs beside its dataset is copied into the store by content: the trainer's code (so that a job runs
- * the code its artifact's key names, whatever happens to the checkout) and the base model (so that jobs can read it).
- *
- * kill -9 before the rename leaves a `.tmp-…` folder that nobody reads; after it, the import stands. Idempotent.
+ * Imports: what a run needs beside its dataset: the trainer's code, copied into the store by content (so that a job runs the
+ * code its artifact's key names, whatever happens to the checkout), the base model, and the engine that will run both.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { ApplicationFailure } from '@temporalio/activity';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import { paths } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
-import { fileSha256, listFiles } from './artifact-store.ts';
+import { copyFiles, isWhole } from './imported-folder.ts';
+import { type BaseModel, importBaseModel, readBaseModel } from './base-model.ts';
 import type { ActivityDeps } from './deps.ts';
+import { writeFileAtomic } from './durable-file.ts';
+import { askEngines, type Engines } from './engine.ts';
+import { translated } from './failure.ts';
 import { heartbeating } from './heartbeating.ts';
-import { hasCode, syncFolder, writeFileAtomic } from './durable-file.ts';
+import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
 
 export interface PreparedRun {
   /** Folder to put on PYTHONPATH. Its last segment is the code's hash. */
   trainer: string;
-  baseModel: { key: string; path: string };
+  baseModel: BaseModel;
+  engines: Engines;
 }
 
-export function createImportActivities(deps: Pick<ActivityDeps, 'store' | 'job'>) {
-  const { store, job } = deps;
+type Needs = Pick<ActivityDeps, 'store' | 'job' | 'models'>;
+
+export function createImportActivities({ store, job, models }: Needs) {
   return {
-    /** Writes the plan beside the run and imports trainer code and base model. */
+    /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
     async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
-      const folder = paths.run(store.root, plan.run);
-      await mkdir(folder, { recursive: true });
-      await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
-      const trainer = await importFolder(
-        job.trainerSource,
-        (hash) => paths.trainerCode(store.root, hash),
-        isTrainerCode,
+      const signal = Context.current().cancellationSignal;
+      return translated(`prepare run "${plan.run}"`, signal, () =>
+        heartbeating('importing', async () => {
+          const folder = paths.run(store.root, plan.run);
+          await mkdir(folder, { recursive: true });
+          await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+          const trainer = await importTrainer(job.trainerSource, store.root);
+          const engines = await askEngines(job.python, trainer);
+          return { trainer, engines, baseModel: await importBaseModel(plan.recipe.base_model, store.root, models) };
+        }),
       );
-      const model = await heartbeating('importing', () => importModel(plan.recipe.base_model, store.root));
-      return { trainer: trainer.path, baseModel: model };
     },
   };
 }
 
-/** Key of a base model and hash of the trainer's code, without importing either. */
-export async function hashImports(
-  baseModel: string,
-  trainerSource: string,
-): Promise<{ baseModel: string; trainer: string }> {
-  await refuseNoModel(baseModel);
-  const model = await listing(baseModel, await listFiles(baseModel));
-  const code = await listing(trainerSource, (await listFiles(trainerSource)).filter(isTrainerCode));
-  return { baseModel: model.hash, trainer: code.hash };
+/** The same keys and versions without importing anything: for a plan. */
+export async function describeImports(baseModel: string, { store, job, models }: Needs): Promise<PreparedRun> {
+  const model = await readBaseModel(baseModel, store.root, models);
+  const code = await trainerCode(job.trainerSource);
+  const engines = await askEngines(job.python, job.trainerSource);
+  return { trainer: paths.trainerCode(store.root, code.key), baseModel: model, engines };
 }
 
-async function importModel(source: string, root: string): Promise<{ key: string; path: string }> {
-  await refuseNoModel(source);
-  const imported = await importFolder(
-    source,
-    (hash) => join(root, 'models', hash),
-    () => true,
-  );
-  return { key: imported.hash, path: imported.path };
+/** Copies the trainer's code to where its hash says. A copy that is not what its name says is made again. */
+async function importTrainer(source: string, root: string): Promise<string> {
+  const { files, key } = await trainerCode(source);
+  const path = paths.trainerCode(root, key);
+  const standing = async () => (await isWhole(path)) && (await trainerCode(path)).key === key;
+  await copyFiles(files, path, standing);
+  return path;
 }
 
-async function refuseNoModel(source: string): Promise<void> {
-  const config = await stat(join(source, 'config.json')).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
-    throw error;
-  });
-  if (config === undefined) {
-    throw ApplicationFailure.nonRetryable(
-      `recipe.base_model: expected a folder of a Hugging Face model with a config.json, got "${source}"`,
-      'DataInvalid',
-    );
-  }
+async function trainerCode(source: string): Promise<{ files: (ModelFile & { sha256: string })[]; key: string }> {
+  const all = await listModelFiles(source, [], 'CRITIC_TRAINER_SOURCE');
+  const files = [];
+  for (const file of all) if (isTrainerCode(file.name)) files.push({ ...file, sha256: await sha256Of(file.path) });
+  return { files, key: sumsOf(files).key };
 }
 
 /** The package's code only: no tests, caches or pre-training, which do not run inside jobs. */
 function isTrainerCode(file: string): boolean {
   return file.startsWith('critic_trainer/') && file.endsWith('.py') && !/\/(pretrain|scenes|__pycache__)\//.test(file);
-}
-
-/** Copies the chosen files of a folder to where their common hash says, unless they are there. */
-async function importFolder(
-  source: string,
-  destination: (hash: string) => string,
-  wanted: (file: string) => boolean,
-): Promise<{ hash: string; path: string }> {
-  const files = (await listFiles(source)).filter(wanted);
-  const { hash, text } = await listing(source, files);
-  const path = destination(hash);
-  if (await isThere(join(path, 'SHA256SUMS'))) return { hash, path };
-  const temporary = `${path}.tmp-${randomUUID()}`;
-  for (const file of files) {
-    await mkdir(dirname(join(temporary, file)), { recursive: true });
-    // Not copyFile: it keeps owner and mode of the source, and jobs read by the store's group.
-    await pipeline(createReadStream(join(source, file)), createWriteStream(join(temporary, file), { mode: 0o640 }));
-  }
-  await writeFile(join(temporary, 'SHA256SUMS'), text);
-  await moveInto(temporary, path);
-  return { hash, path };
-}
-
-/** SHA256SUMS of these files, and the hash that names them together. */
-async function listing(source: string, files: readonly string[]): Promise<{ hash: string; text: string }> {
-  const sums = await Promise.all(files.map(async (file) => `${await fileSha256(join(source, file))}  ${file}\n`));
-  const text = sums.join('');
-  return { hash: createHash('sha256').update(text).digest('hex').slice(0, 32), text };
-}
-
-/** Renames; if another import was first, that one stands. */
-async function moveInto(temporary: string, path: string): Promise<void> {
-  try {
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

@@ -6,6 +6,9 @@
 import { attemptFiles, attemptName, type JobStage } from './names.ts';
 import type { Resources, WatchSettings } from './recipe.ts';
 
+/** What computes a job's output: Python's minor version and the packages that matter for its kind, by name. */
+export type Engine = Record<string, string>;
+
 /** One job of a run, as the workflow orders it. Paths are absolute. */
 export interface JobOrder {
   run: string;
@@ -14,11 +17,15 @@ export interface JobOrder {
   key: string;
   ingredients: Record<string, unknown>;
   model: string;
+  /** Key of the base model, where `model` is that: it may lie where others can change it, so each attempt looks again. */
+  baseModel?: string;
   inputs: Record<string, string>;
   params: Record<string, unknown>;
   seed: number;
   threads: number;
   planned: { steps: number | null; rows: number | null };
+  /** Versions in the artifact's key; the trainer refuses to begin with others. Empty: not checked. */
+  engine: Engine;
   resources: Resources;
   watch: WatchSettings;
   /** Folder of the trainer's code, a content-addressed copy below the store. */
@@ -139,10 +146,10 @@ function checkpointAfterSeconds(limitMinutes: number, margin: number): number {
  * store lies: of the trainer's folder only the last segment counts, which is the hash of its code.
  */
 export function jobIngredients(
-  order: Pick<JobOrder, 'stage' | 'params' | 'seed'>,
+  order: Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'>,
   model: string,
   inputs: Record<string, string>,
-  trainerCode: string,
 ): Record<string, unknown> {
-  return { params: order.params, seed: order.seed, model, inputs, trainer: trainerCode.split('/').at(-1) };
+  const { params, seed, trainer, engine } = order;
+  return { params, seed, model, inputs, trainer: trainer.split('/').at(-1), engine };
 }

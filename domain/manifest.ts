@@ -56,6 +56,8 @@ export interface AttemptManifest {
   seed: number;
   threads: number;
   planned: { steps: number | null; rows: number | null };
+  /** Versions that the job must find in its environment: those in its artifact's key. */
+  engine: Record<string, string>;
   params: Record<string, unknown>;
 }
 

@@ -15,6 +15,12 @@ const argv = z
   })
   .pipe(z.array(z.string()).min(1));
 const absolute = z.string().startsWith('/', 'expected an absolute path');
+/** `/a:/b`, as PATH. */
+const folders = z
+  .string()
+  .default('')
+  .transform((text) => text.split(':').filter((folder) => folder !== ''))
+  .pipe(z.array(absolute));
 
 const schema = z.object({
   CRITIC_TEMPORAL_ADDRESS: z.string().min(1),
@@ -36,6 +42,10 @@ const schema = z.object({
   CRITIC_REAPER_INTERVAL_MS: z.coerce.number().int().min(1000).default(300_000),
   /** How long a slurmdbd that does not answer is waited for before the evidence at hand counts. */
   CRITIC_ACCOUNTING_PATIENCE_MS: z.coerce.number().int().min(1000).default(accountingPatienceMs),
+  /** Folders of models that jobs see under the same paths: models below are used where they lie. Separated by colons. */
+  CRITIC_MODEL_ROOTS: folders,
+  /** Folders of models that only the worker sees, e.g. a Hugging Face cache: links into them are followed. */
+  CRITIC_MODEL_CACHES: folders,
   CRITIC_READY_FILE: absolute.optional(),
 });
 export type WorkerConfig = z.output<typeof schema> & { jobOwner: { uid: number; gid: number } | undefined };

@@ -71,6 +71,7 @@ function buildDeps(config: WorkerConfig): ActivityDeps {
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
     poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),
     llm: { baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE },
+    models: { roots: config.CRITIC_MODEL_ROOTS, caches: config.CRITIC_MODEL_CACHES },
     job: {
       python: config.CRITIC_PYTHON,
       trainerSource: config.CRITIC_TRAINER_SOURCE,

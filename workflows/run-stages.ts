@@ -8,7 +8,7 @@ import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import { jobParams, jobResources, jobThreads, type RunPlan } from '../domain/plan.ts';
+import { jobKind, jobParams, jobResources, jobThreads, type RunPlan } from '../domain/plan.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
@@ -45,7 +45,7 @@ export interface Model {
 /** One job stage: looked up, else run. */
 export async function job(
   run: Run,
-  { trainer }: PreparedRun,
+  { trainer, baseModel, engines }: PreparedRun,
   jobStage: JobStage,
   model: Model,
   inputs: Record<string, ArtifactRef>,
@@ -55,9 +55,10 @@ export async function job(
   const { artifacts, keys, skipped } = run.state;
   const made = artifacts[jobStage];
   if (made !== undefined || skipped.includes(jobStage)) return made;
-  const params = jobParams(jobStage, recipe);
+  const engine = engines[jobKind(jobStage)];
+  const what = { params: jobParams(jobStage, recipe), seed: recipe.seed, trainer, engine };
   const inputKeys = Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.key]));
-  const ingredients = jobIngredients({ stage: jobStage, params, seed: recipe.seed }, model.key, inputKeys, trainer);
+  const ingredients = jobIngredients(what, model.key, inputKeys);
   const found = await lookUp(run, jobStage, ingredients);
   if (found.artifact !== undefined) return finish(run, jobStage, found.artifact);
   keys[jobStage] = found.key;
@@ -66,15 +67,14 @@ export async function job(
     stage: jobStage,
     key: found.key,
     ingredients,
+    ...what,
     model: model.path,
+    ...(model.key === baseModel.key ? { baseModel: model.key } : {}),
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.path])),
-    params,
-    seed: recipe.seed,
     threads: jobThreads(jobStage, recipe),
     planned,
     resources: jobResources(jobStage, recipe),
     watch: recipe.watch,
-    trainer,
   };
   const artifact = await runSlurmJob(order, run.desk, jobStage === 'predict-base' || jobStage === 'predict-sft');
   if (artifact !== undefined) return finish(run, jobStage, artifact);

@@ -1,28 +1,27 @@
 /** Estimates against the real stages: the same keys, the same answers, nothing asked and nothing written. */
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createEstimateActivities, readEstimate } from '../../activities/estimating.ts';
 import { createImportActivities, type PreparedRun } from '../../activities/imports.ts';
 import { createRecordActivities } from '../../activities/records.ts';
 import type { RunEstimate, StageEstimate } from '../../domain/estimate.ts';
+import { jobStages } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
-import { activityEnvironment, inActivity, makePlan, temporaryFolder } from './fixtures.ts';
+import { activityEnvironment, inActivity, makePlan } from './fixtures.ts';
+import { trainerSource, writeEnvironment, writeModel } from './model-fixtures.ts';
 import { SynthesisBench } from './synthesis-fixtures.ts';
 
 const prices = { input: 2.5, cached_input: 1.25, output: 10, batch_discount: 0.5 };
 let bench: SynthesisBench;
 let baseModel: string;
-let trainerSource: string;
+let environment: { python: string; site: string };
 
 beforeEach(async () => {
   bench = await SynthesisBench.make(6);
-  baseModel = await temporaryFolder();
-  await writeFile(join(baseModel, 'config.json'), '{}');
-  trainerSource = await temporaryFolder();
-  await mkdir(join(trainerSource, 'critic_trainer'));
-  await writeFile(join(trainerSource, 'critic_trainer', '__main__.py'), 'pass\n');
+  baseModel = await writeModel();
+  environment = await writeEnvironment({ torch: '2.11.0' });
 });
 
 function planned(settings: Partial<SynthesisSettings> = {}): RunPlan {
@@ -31,8 +30,16 @@ function planned(settings: Partial<SynthesisSettings> = {}): RunPlan {
 }
 
 function deps() {
-  const job = { trainerSource, python: '', script: '', owner: undefined, userName: 'x', fileIntervalMs: 1 };
-  return { store: bench.store, job, llm: { baseUrl: bench.teacher.baseUrl, apiKeyFile: bench.keyFile } };
+  const job = {
+    trainerSource,
+    python: environment.python,
+    script: '',
+    owner: undefined,
+    userName: 'x',
+    fileIntervalMs: 1,
+  };
+  const models = { roots: [], caches: [] };
+  return { store: bench.store, job, models, llm: { baseUrl: bench.teacher.baseUrl, apiKeyFile: bench.keyFile } };
 }
 
 function estimate(plan: RunPlan, imported: PreparedRun | null = null): Promise<RunEstimate> {
@@ -132,6 +139,24 @@ describe('a plan', () => {
     // A second a record of batches of eight; three batches of four.
     expect(job).toMatchObject({ steps: 3, seconds: 12, measuredIn: 'test-20261101-010000' });
     expect(job?.gpuHours.expected).toBeCloseTo(12 / 3600);
+  });
+
+  it('in an upgraded environment keeps critiques, mix and prompts, and trains anew', async () => {
+    const synthesis = await bench.run();
+    const plan = planned();
+    const { store, dataset } = bench;
+    const records = createRecordActivities({ store });
+    const { env } = activityEnvironment();
+    const prompts = await inActivity(env, () => records.writePrompts({ plan, dataset }));
+    const mix = await inActivity(env, () => records.mixRecords({ plan, dataset, synthesis }));
+    const before = await estimate(plan);
+    await rename(join(environment.site, 'torch-2.11.0.dist-info'), join(environment.site, 'torch-2.12.0.dist-info'));
+    await writeFile(join(environment.site, 'torch-2.12.0.dist-info', 'METADATA'), 'Name: torch\nVersion: 2.12.0\n');
+    const after = await estimate(plan);
+    for (const { stage, key } of [dataset, synthesis, prompts, mix]) {
+      expect(of(stage, after)).toEqual({ stage, action: 'reuse', key });
+    }
+    for (const stage of jobStages) expect(of(stage, after).key).not.toBe(of(stage, before).key);
   });
 
   it('refuses a base model that is none, by the field', async () => {

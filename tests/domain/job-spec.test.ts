@@ -12,6 +12,7 @@ const order: JobOrder = {
   seed: 1,
   threads: 1,
   planned: { steps: 10, rows: null },
+  engine: {},
   resources: {
     nodes: 1,
     gpus_per_node: 8,

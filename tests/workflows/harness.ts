@@ -66,7 +66,11 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
   let jobs = 100;
   const happy: Activities = {
     checkDataset: async () => artifact('dataset'),
-    prepareRun: async () => ({ trainer: '/store/code/abc', baseModel: { key: 'base', path: '/store/models/base' } }),
+    prepareRun: async () => ({
+      trainer: '/store/code/abc',
+      baseModel: { key: 'base', path: '/store/models/base' },
+      engines: { sft: {}, grpo: {}, predict: {} },
+    }),
     estimateRun: async () => ({ schema: 1, recipe: 'test', dataset: {}, stages: [] }),
     lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),
     synthesizeCritiques: async () => artifact('synthesis'),

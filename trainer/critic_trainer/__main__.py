@@ -12,6 +12,7 @@ from pathlib import Path
 
 from critic_trainer.attempt import Attempt, read_attempt
 from critic_trainer.device import prepare_environment, prepare_torch, quick_imports, require_one_node
+from critic_trainer.engine import check_engine
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
 from critic_trainer.metrics import Metrics
 from critic_trainer.stop_request import StopRequest, ignore_requests, show_stacks_on_request
@@ -54,6 +55,7 @@ def run_attempt(directory: Path) -> int:
 def _run(attempt: Attempt, stop: StopRequest) -> None:
     started = time.monotonic()
     require_one_node()
+    check_engine(attempt.kind, attempt.engine)
     if attempt.output.exists() or attempt.work.exists():
         raise BadConfigurationError(f"{attempt.directory} was worked in before and is unfinished: make a new attempt")
     attempt.work.mkdir()

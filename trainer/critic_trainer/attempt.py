@@ -38,6 +38,7 @@ class Attempt:
     threads: int
     planned_steps: int | None
     planned_rows: int | None
+    engine: dict[str, str]
     params: dict[str, Any]
 
     @property
@@ -82,6 +83,7 @@ def read_attempt(directory: Path) -> Attempt:
         threads=raw["threads"],
         planned_steps=raw["planned"]["steps"],
         planned_rows=raw["planned"].get("rows"),
+        engine=raw["engine"],
         params=raw["params"],
     )
     _check_paths(attempt)

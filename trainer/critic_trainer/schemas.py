@@ -95,6 +95,7 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
             "threads": {"type": "integer", "minimum": 1, "maximum": 1024},
             "planned": _object({"steps": _COUNT}, {"rows": _COUNT}),
+            "engine": {"type": "object", "additionalProperties": {"type": "string"}},
             "params": {"type": "object"},
         }
     ),

@@ -1,14 +1,12 @@
 """What a kind of work hands back, and result.json made of it: the trainer's last act."""
 
-import importlib.metadata
 from dataclasses import dataclass
 from typing import Any
 
 from critic_trainer.attempt import Attempt, check_schema
+from critic_trainer.engine import engine_of
 from critic_trainer.files import write_json
 from critic_trainer.schemas import RESULT_SCHEMA
-
-_PACKAGES = ["torch", "transformers", "trl", "llamafactory", "accelerate", "datasets"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def write_result(attempt: Attempt, work: WorkDone, seconds: float) -> None:
         "finite": work.finite,
         "rows": work.rows,
         "model": "output" if work.has_model else None,
-        "trainer": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "trainer": engine_of(attempt.kind),
         "seconds": round(seconds, 1),
     }
     check_schema(result, RESULT_SCHEMA, "result.json")

@@ -128,6 +128,7 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
             "resume_from": None,
             "seed": 1,
             "threads": 1,
+            "engine": {},
             "planned": PLANNED[kind],
             "params": PARAMS[kind] | (params or {}),
         } | changes
