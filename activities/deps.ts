@@ -20,6 +20,8 @@ export interface ActivityDeps {
 export interface JobDeps {
   /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
   python: string;
+  /** What that interpreter says of its engine, where this worker cannot run it: a file that the operator keeps. */
+  engineFile: string | undefined;
   /** Folder with the package `critic_trainer`; copied into the store by content. */
   trainerSource: string;
   /** Text of the one job script. */

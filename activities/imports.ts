@@ -11,7 +11,7 @@ import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, readBaseModel } from './base-model.ts';
 import type { ActivityDeps } from './deps.ts';
 import { writeFileAtomic } from './durable-file.ts';
-import { askEngines, type Engines } from './engine.ts';
+import { type Engines, findEngines } from './engine.ts';
 import { translated } from './failure.ts';
 import { heartbeating } from './heartbeating.ts';
 import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
@@ -36,7 +36,7 @@ export function createImportActivities({ store, job, models }: Needs) {
           await mkdir(folder, { recursive: true });
           await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
           const trainer = await importTrainer(job.trainerSource, store.root);
-          const engines = await askEngines(job.python, trainer);
+          const engines = await findEngines(job, trainer);
           return { trainer, engines, baseModel: await importBaseModel(plan.recipe.base_model, store.root, models) };
         }),
       );
@@ -48,7 +48,7 @@ export function createImportActivities({ store, job, models }: Needs) {
 export async function describeImports(baseModel: string, { store, job, models }: Needs): Promise<PreparedRun> {
   const model = await readBaseModel(baseModel, store.root, models);
   const code = await trainerCode(job.trainerSource);
-  const engines = await askEngines(job.python, job.trainerSource);
+  const engines = await findEngines(job, job.trainerSource);
   return { trainer: paths.trainerCode(store.root, code.key), baseModel: model, engines };
 }
 

@@ -31,6 +31,8 @@ const schema = z.object({
   CRITIC_SLURM_TOKEN_FILE: absolute.optional(),
   CRITIC_STORE: absolute,
   CRITIC_PYTHON: absolute,
+  /** Output of `CRITIC_PYTHON -m critic_trainer.engine` on a node, where the worker cannot run that interpreter. */
+  CRITIC_ENGINE_FILE: absolute.optional(),
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),

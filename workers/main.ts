@@ -74,6 +74,7 @@ function buildDeps(config: WorkerConfig): ActivityDeps {
     models: { roots: config.CRITIC_MODEL_ROOTS, caches: config.CRITIC_MODEL_CACHES },
     job: {
       python: config.CRITIC_PYTHON,
+      engineFile: config.CRITIC_ENGINE_FILE,
       trainerSource: config.CRITIC_TRAINER_SOURCE,
       script: readFileSync(config.CRITIC_JOB_SCRIPT, 'utf8'),
       owner: config.jobOwner,

@@ -2,7 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { askEngines } from '../../activities/engine.ts';
+import { askEngines, findEngines } from '../../activities/engine.ts';
 import { artifactKey } from '../../activities/artifact-store.ts';
 import { jobIngredients } from '../../domain/job-spec.ts';
 import { rejection, temporaryFolder } from './fixtures.ts';
@@ -56,6 +56,24 @@ describe('the engine', () => {
     const path = typeof python === 'string' ? python : await python();
     const error = await rejection(askEngines(path, trainerSource));
     expect(error).toMatchObject({ type: 'ConfigInvalid', nonRetryable: true, message: expect.stringMatching(message) });
+  });
+
+  it('is what a file says where the worker cannot run the interpreter; a wrong file is refused by its name', async () => {
+    const { python } = await writeEnvironment({ torch: '2.11.0' });
+    const answer = await askEngines(python, trainerSource);
+    const engineFile = join(await temporaryFolder(), 'engine.json');
+    const job = { python: '/only/on/nodes', engineFile };
+    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+      type: 'ConfigInvalid',
+      message: expect.stringContaining(`CRITIC_ENGINE_FILE ("${engineFile}")`),
+    });
+    await writeFile(engineFile, JSON.stringify({ schema: 1, engines: answer }));
+    expect(await findEngines(job, trainerSource)).toEqual(answer);
+    await writeFile(engineFile, '{}');
+    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+      type: 'ConfigInvalid',
+      nonRetryable: true,
+    });
   });
 
   it('is asked again where the interpreter was killed', async () => {

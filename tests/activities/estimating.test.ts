@@ -33,6 +33,7 @@ function deps() {
   const job = {
     trainerSource,
     python: environment.python,
+    engineFile: undefined,
     script: '',
     owner: undefined,
     userName: 'x',
