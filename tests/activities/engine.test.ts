@@ -1,12 +1,15 @@
 /** The engine: asked of real interpreters, whose packages are what a test says. */
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { askEngines, findEngines } from '../../activities/engine.ts';
 import { artifactKey } from '../../activities/artifact-store.ts';
 import { jobIngredients } from '../../domain/job-spec.ts';
 import { rejection, temporaryFolder } from './fixtures.ts';
 import { trainerSource, writeEnvironment } from './model-fixtures.ts';
+
+// Interpreters start: tens of milliseconds, seconds where the machine is busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 async function keyIn(python: string, kind: 'sft' | 'predict'): Promise<string> {
   const engine = (await askEngines(python, trainerSource))[kind];

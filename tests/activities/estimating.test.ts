@@ -1,7 +1,7 @@
 /** Estimates against the real stages: the same keys, the same answers, nothing asked and nothing written. */
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createEstimateActivities, readEstimate } from '../../activities/estimating.ts';
 import { createImportActivities, type PreparedRun } from '../../activities/imports.ts';
 import { createRecordActivities } from '../../activities/records.ts';
@@ -12,6 +12,9 @@ import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { activityEnvironment, inActivity, makePlan } from './fixtures.ts';
 import { trainerSource, writeEnvironment, writeModel } from './model-fixtures.ts';
 import { SynthesisBench } from './synthesis-fixtures.ts';
+
+// Interpreters start: tens of milliseconds, seconds where the machine is busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const prices = { input: 2.5, cached_input: 1.25, output: 10, batch_discount: 0.5 };
 let bench: SynthesisBench;
