@@ -2,32 +2,36 @@
  * The job poller: one per cluster and process (contracts.md §4). All watchers ask it; it asks Slurm once for all of them,
  * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
  *
- * What a poll costs does not grow with the number of jobs: one request for all states, at most one more for what the states
- * leave open, and at most one to slurmdbd, for a job that slurmctld does not know. A job of another name under a watched id
- * is not ours: a controller that lost its state gives ids anew.
+ * What a poll costs grows neither with the cluster nor, much, with the number of jobs. v0.0.40+ has one request for the states
+ * of the jobs that are watched; what states leave open is asked job by job. v0.0.38 is asked job by job as well. All jobs are
+ * listed (3 to 8 KB each, of anybody) only where more than twenty must be asked for at once. A job that runs is looked at
+ * rarely: its outcome file tells its end, so a poll finds no more than a lost node. `update_time` would not help: a server
+ * answers it with all jobs as soon as any job of anybody changed.
+ *
+ * A job of another name under a watched id is not ours: a controller that lost its state gives ids anew.
  */
-import { isTerminal, type JobStatus, type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
+import { type JobStatus, type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
+import { isFinal, pauseMs, type PolledState } from './polled-state.ts';
 
-/** What the newest poll says about one job. */
-export type PolledState =
-  | { kind: 'known'; job: SlurmJob }
-  /**
-   * The controller answered and does not know the job. `healthySince`: since when it has said so without a break, ms epoch.
-   * `gone`: it is certain that the job is over: slurmctld knows another one under the id, or slurmdbd has the job's end.
-   */
-  | { kind: 'absent'; healthySince: number; gone: boolean }
-  /** No answer since `since` (ms epoch): unknown is not failed. */
-  | { kind: 'unknown'; since: number; why: string };
-
-type Poll = Pick<SlurmClient, 'jobStates' | 'getJob' | 'listJobs' | 'accountingJobs'>;
+type Poll = Pick<SlurmClient, 'connect' | 'jobStates' | 'getJob' | 'listJobs' | 'accountingJobs'>;
 
 /** A job that was just submitted starts within a second or so: the first look, this late, mostly finds it running. */
 const firstLookMs = 1_500;
 const hurryMs = 1_000;
-/** What states do not say (a pending job's reason, whose job an id is) is asked again when it is this old. */
+/** What states do not say (a pending job's reason, whose job an id is) is asked again when it is this old, */
 const detailsMs = 60_000;
+/** this often, of one job in sixteen, the oldest first: of ten jobs one, of a thousand forty. */
+const refreshMs = 120_000;
+const refreshShare = 16;
+const mostRefreshed = 40;
+/** More jobs than this, asked for at once, cost one list of all jobs. */
+const fewJobs = 20;
+/** v0.0.38: at most this many jobs a turn, and turns (unless hurried) this far apart: 60 requests a minute at most. */
+const jobsPerTurn = 5;
+const turnMs = 5_000;
 
 export interface PollerOptions {
+  /** Between looks at a job that is pending, ms; v0.0.38, asked job by job, looks at each of ten every 7.5 intervals. */
   intervalMs: number;
   /** Longest pause between polls while the controller does not answer. */
   maxBackoffMs: number;
@@ -40,6 +44,8 @@ interface Watched {
   name: string;
   watchers: number;
   state: PolledState;
+  /** When it is to be looked at next, ms epoch. */
+  dueAt: number;
   /** When more than its state was last asked for, ms epoch. */
   detailsAt: number;
   /** When slurmdbd was last asked about it, ms epoch. */
@@ -55,6 +61,7 @@ export class JobPoller {
   #dueAt = Infinity;
   #polling = false;
   #failures = 0;
+  #refreshedAt = 0;
 
   constructor(slurm: Poll, options: PollerOptions) {
     this.#slurm = slurm;
@@ -68,20 +75,28 @@ export class JobPoller {
   watch(id: string, name: string): JobWatch {
     const key = `${id} ${name}`;
     const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'not asked yet' };
-    const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, detailsAt: 0, recordAt: 0 };
+    const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, dueAt: 0, detailsAt: 0, recordAt: 0 };
     watched.watchers += 1;
     this.#watched.set(key, watched);
-    if (watched.state.kind !== 'known') this.#bringForward(firstLookMs);
+    if (watched.state.kind !== 'known') {
+      watched.dueAt = 0;
+      this.#bringForward(firstLookMs);
+    }
     return {
       state: () => watched.state,
+      hurry: () => {
+        watched.dueAt = 0;
+        this.#bringForward(hurryMs);
+      },
       close: () => {
         watched.watchers -= 1;
       },
     };
   }
 
-  /** Polls within a second, e.g. because an outcome file appeared. Cheap to call, and never faster than once a second. */
+  /** Looks at all jobs within a second. Cheap to call, and never faster than once a second. */
   hurry(): void {
+    for (const watched of this.#watched.values()) watched.dueAt = 0;
     this.#bringForward(hurryMs);
   }
 
@@ -112,15 +127,22 @@ export class JobPoller {
     if (this.#watched.size === 0) return;
     const now = this.#options.now();
     // Someone may have asked for an earlier poll while this one was under way.
-    this.#dueAt = this.#failures > 0 ? now + this.#pause() : Math.min(this.#dueAt, now + this.#pause());
+    this.#dueAt = this.#failures > 0 ? now + this.#backoff() : Math.min(this.#dueAt, this.#nextTurn(now));
     this.#schedule(this.#dueAt - now);
   }
 
-  /** Until the next poll, ms. */
-  #pause(): number {
-    const { intervalMs, maxBackoffMs, random } = this.#options;
-    const base = Math.min(maxBackoffMs, intervalMs * 2 ** Math.min(this.#failures, 6));
-    return base * (0.8 + 0.4 * random());
+  #backoff(): number {
+    const { intervalMs, maxBackoffMs } = this.#options;
+    return this.#jitter() * Math.min(maxBackoffMs, intervalMs * 2 ** Math.min(this.#failures, 6));
+  }
+
+  #nextTurn(now: number): number {
+    const first = Math.min(...[...this.#watched.values()].map(({ dueAt }) => dueAt));
+    return Math.max(first, now + Math.min(turnMs, this.#options.intervalMs));
+  }
+
+  #jitter(): number {
+    return 0.8 + 0.4 * this.#options.random();
   }
 
   async #poll(): Promise<void> {
@@ -128,9 +150,18 @@ export class JobPoller {
     const asked = [...this.#watched.values()];
     if (asked.length === 0) return;
     try {
-      const found = await this.#ask(asked);
+      const { apiVersion } = await this.#slurm.connect();
+      const oneByOne = apiVersion === 'v0.0.38';
+      const looked = oneByOne ? await this.#askEach(asked) : await this.#askStates(asked);
       this.#failures = 0;
-      for (const watched of asked) this.#settle(watched, found.get(watched.id));
+      // Jobs that are asked for one by one spread; those that are asked for together stay together.
+      const together = this.#jitter();
+      for (const watched of looked) {
+        watched.dueAt =
+          this.#options.now() +
+          pauseMs(watched.state, this.#options.intervalMs, oneByOne ? asked.length : 0) *
+            (oneByOne ? this.#jitter() : together);
+      }
       // Not awaited: a slurmdbd that hangs must not hold up what slurmctld says of the others.
       void this.#askAccounting(asked);
     } catch (error) {
@@ -142,30 +173,72 @@ export class JobPoller {
     }
   }
 
-  /** Jobs that the controller knows, by id. States that came without details and are new cost one more request in all. */
-  async #ask(asked: readonly Watched[]): Promise<Map<string, SlurmJob>> {
-    const states = await this.#slurm.jobStates([...new Set(asked.map(({ id }) => id))]);
-    const found = new Map<string, SlurmJob>();
-    const open = new Set<string>();
-    for (const status of states) {
-      const same = asked.filter(({ id }) => id === status.id).map((watched) => this.#unchanged(watched, status));
-      const job = status.details ?? same.find((known) => known !== undefined);
-      if (job === undefined) open.add(status.id);
-      else found.set(status.id, job);
-    }
-    if (open.size === 0) return found;
-    const [first = ''] = open;
-    const jobs = open.size === 1 ? [await this.#slurm.getJob(first)] : await this.#slurm.listJobs();
-    for (const job of jobs) if (job !== undefined && open.has(job.id)) found.set(job.id, job);
-    for (const watched of asked) if (open.has(watched.id)) watched.detailsAt = this.#options.now();
-    return found;
+  /** Looks at the jobs that are due, or at all of them if those are many. Gives whom it looked at. */
+  async #askEach(asked: readonly Watched[]): Promise<readonly Watched[]> {
+    const due = asked.filter(({ dueAt }) => dueAt <= this.#options.now());
+    const many = due.length > fewJobs;
+    const looked = many ? asked : due.toSorted((a, b) => a.dueAt - b.dueAt).slice(0, jobsPerTurn);
+    const { found, lost } = await this.#details(new Set(looked.map(({ id }) => id)), many);
+    const answered = looked.filter(({ id }) => !lost.has(id));
+    for (const watched of answered) this.#settle(watched, found.get(watched.id));
+    return answered;
   }
 
-  /** What was known before, if it still holds. */
-  #unchanged(watched: Watched, status: JobStatus): SlurmJob | undefined {
-    if (watched.state.kind !== 'known' || this.#options.now() - watched.detailsAt >= detailsMs) return undefined;
-    const { job } = watched.state;
-    return job.state === status.state && job.flags.join() === status.flags.join() ? job : undefined;
+  /** Looks at all jobs: their states at once, and the details of those that are new, changed, or next to be refreshed. */
+  async #askStates(asked: readonly Watched[]): Promise<readonly Watched[]> {
+    const byId = Map.groupBy(asked, ({ id }) => id);
+    const states = await this.#slurm.jobStates([...byId.keys()]);
+    const found = new Map<string, SlurmJob>();
+    const open = new Set<string>();
+    const stale: Watched[] = [];
+    for (const status of states) {
+      const same = byId.get(status.id) ?? [];
+      const known = same.map((watched) => unchanged(watched, status)).find((job) => job !== undefined);
+      if (known === undefined) open.add(status.id);
+      else found.set(status.id, known);
+      if (known !== undefined)
+        stale.push(...same.filter(({ detailsAt }) => this.#options.now() - detailsAt >= detailsMs));
+    }
+    const many = open.size > fewJobs;
+    for (const id of this.#refreshed(stale, asked.length)) open.add(id);
+    const details = await this.#details(open, many);
+    for (const watched of asked) {
+      const { id } = watched;
+      if (open.has(id)) watched.detailsAt = this.#options.now();
+      if (!details.lost.has(id)) this.#settle(watched, open.has(id) ? details.found.get(id) : found.get(id));
+    }
+    return asked;
+  }
+
+  #refreshed(stale: readonly Watched[], watched: number): string[] {
+    if (stale.length === 0 || this.#options.now() - this.#refreshedAt < refreshMs) return [];
+    this.#refreshedAt = this.#options.now();
+    const count = Math.min(mostRefreshed, Math.ceil(watched / refreshShare));
+    return stale
+      .toSorted((a, b) => a.detailsAt - b.detailsAt)
+      .slice(0, count)
+      .map(({ id }) => id);
+  }
+
+  /**
+   * Whole jobs by id, without those that slurmctld does not know. `lost`: no answer about those, while others were answered; if
+   * there is no answer at all, it throws.
+   */
+  async #details(
+    ids: ReadonlySet<string>,
+    many: boolean,
+  ): Promise<{ found: Map<string, SlurmJob>; lost: Set<string> }> {
+    const lost = new Set<string>();
+    const ask = async (id: string): Promise<SlurmJob | undefined> =>
+      this.#slurm.getJob(id).catch((error: unknown) => {
+        lost.add(id);
+        if (!(error instanceof SlurmError) || lost.size === ids.size) throw error;
+        return undefined;
+      });
+    const jobs = many ? await this.#slurm.listJobs() : await Promise.all([...ids].map(ask));
+    const found = new Map<string, SlurmJob>();
+    for (const job of jobs) if (job !== undefined && ids.has(job.id)) found.set(job.id, job);
+    return { found, lost };
   }
 
   #settle(watched: Watched, job: SlurmJob | undefined): void {
@@ -193,16 +266,16 @@ export class JobPoller {
   }
 }
 
-/**
- * Does this row of slurmdbd end its job for good? PREEMPTED and NODE_FAIL can end an earlier life of a requeued one, and a
- * CANCELLED by nobody was ended in the books alone: its node may still be busy. Those wait for the absence to last.
- */
-function isFinal(row: SlurmJob): boolean {
-  if (row.state === 'CANCELLED') return row.cancelledBy !== undefined && isTerminal(row);
-  return row.state !== 'PREEMPTED' && row.state !== 'NODE_FAIL' && isTerminal(row);
+/** What was known before, if it still holds. */
+function unchanged({ state }: Watched, status: JobStatus): SlurmJob | undefined {
+  if (state.kind !== 'known') return undefined;
+  const { job } = state;
+  return job.state === status.state && job.flags.join() === status.flags.join() ? job : undefined;
 }
 
 export interface JobWatch {
   state(): PolledState;
+  /** Looks at this job within a second, e.g. because its outcome file appeared. Cheap to call. */
+  hurry(): void;
   close(): void;
 }

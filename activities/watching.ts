@@ -16,7 +16,7 @@ import { judgeSilence } from '../domain/stall.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { PolledState } from './job-poller.ts';
+import type { PolledState } from './polled-state.ts';
 import { OutcomeBell } from './outcome-bell.ts';
 import { Silence } from './silence.ts';
 
@@ -42,17 +42,21 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       const look = (job: SlurmJob) => describe(job, lasting.look(job.reason, Date.now()), input.known.stuck);
       const bell = new OutcomeBell(input.attempt.directory);
       let outcomeSince: number | undefined;
+      let begun = false;
       let shownAt = Date.now();
       try {
         for (;;) {
           const polled = watch.state();
           await tail.read();
+          // A first row means that it runs: Slurm is asked now, since a waiting job is looked at rarely.
+          if (!begun && tail.rows.length > 0) watch.hurry();
+          begun ||= tail.rows.length > 0;
           Context.current().heartbeat(progress(input, polled, tail));
           const outcome = await findOutcome(input.attempt.directory);
           const done = saysDone(outcome, input.attempt.name);
           if (outcome.kind !== 'absent' && !done) {
             outcomeSince ??= Date.now();
-            deps.poller.hurry();
+            watch.hurry();
           }
           const settled = done || (outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs);
           const seen = observe(polled, outcomeSince, settled, look);

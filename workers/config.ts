@@ -38,7 +38,7 @@ const schema = z.object({
   CRITIC_JOB_USER: z.string().optional(),
   CRITIC_LLM_BASE_URL: z.url().optional(),
   CRITIC_LLM_API_KEY_FILE: absolute,
-  CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(10_000),
+  CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(45_000),
   CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(500),
   /** How often jobs whose run is over are looked for. */
   CRITIC_REAPER_INTERVAL_MS: z.coerce.number().int().min(1000).default(300_000),

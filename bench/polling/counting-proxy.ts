@@ -1,4 +1,7 @@
-/** A proxy before slurmrestd that counts what passes: requests by kind, bytes of the answers. It changes nothing. */
+/**
+ * A proxy before slurmrestd that counts what passes: requests by kind, bytes of the answers. It changes nothing. A list of all
+ * jobs is counted with the bytes that it would have with `others` more jobs of the same size.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Pool } from 'undici';
@@ -9,6 +12,8 @@ export class CountingProxy {
   /** Requests by kind, e.g. `GET jobs/`. */
   readonly requests = new Map<string, number>();
   bytes = 0;
+  /** Jobs that are really there, and jobs of others that are added to each list in the count. */
+  population = { there: 1, others: 0 };
 
   private constructor(target: string) {
     this.#rest = new Pool(target, { connections: 4, pipelining: 1, keepAliveTimeout: 4_000 });
@@ -56,7 +61,8 @@ export class CountingProxy {
     const body = await buffer(request);
     const answer = await this.#rest.request({ method, path, headers, body: body.length === 0 ? null : body });
     const content = Buffer.from(await answer.body.arrayBuffer());
-    this.bytes += content.length;
+    const { there, others } = this.population;
+    this.bytes += content.length * (/\/jobs\/(state\/)?$/.test(path) ? (there + others) / there : 1);
     const type = answer.headers['content-type'];
     response.writeHead(answer.statusCode, {
       'content-type': typeof type === 'string' ? type : 'text/plain',

@@ -1,148 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type JobStatus, SlurmError, type SlurmJob } from 'slurm-rest-client';
+import type { SlurmJob } from 'slurm-rest-client';
 import { JobPoller } from '../../activities/job-poller.ts';
-
-const job = (id: string, rest: Partial<SlurmJob> = {}): SlurmJob => ({
-  id,
-  name: `job-${id}`,
-  state: 'RUNNING',
-  flags: [],
-  source: 'slurmctld',
-  userName: 'critic',
-  account: undefined,
-  partition: undefined,
-  qos: undefined,
-  submitTime: undefined,
-  startTime: undefined,
-  endTime: undefined,
-  preemptTime: undefined,
-  reason: '',
-  stateDescription: '',
-  requeue: false,
-  nodes: [],
-  failedNode: undefined,
-  cancelledBy: undefined,
-  workDirectory: undefined,
-  standardOutput: undefined,
-  standardError: undefined,
-  timeLimitMinutes: undefined,
-  restartCount: 0,
-  comment: '',
-  exit: { kind: 'none', code: undefined, signal: undefined },
-  derivedExit: { kind: 'none', code: undefined, signal: undefined },
-  ...rest,
-});
-
-/** A controller of this API family: 22.05's states come with details, later ones' do not. Requests are counted. */
-class Controller {
-  jobs: SlurmJob[] = [];
-  /** What slurmdbd has; undefined: it does not answer. */
-  records: SlurmJob[] | undefined = [];
-  asked: string[] = [];
-  down = false;
-  readonly #details: boolean;
-
-  constructor(details: boolean) {
-    this.#details = details;
-  }
-
-  async jobStates(ids: readonly string[]): Promise<JobStatus[]> {
-    this.#count(`states of ${ids.length}`);
-    const found = this.jobs.filter(({ id }) => ids.includes(id));
-    return found.map((one) => ({
-      id: one.id,
-      state: one.state,
-      flags: one.flags,
-      ...(this.#details ? { details: one } : {}),
-    }));
-  }
-
-  async getJob(id: string): Promise<SlurmJob | undefined> {
-    this.#count(`job ${id}`);
-    return this.jobs.find((one) => one.id === id);
-  }
-
-  async listJobs(): Promise<SlurmJob[]> {
-    this.#count('list');
-    return this.jobs;
-  }
-
-  async accountingJobs({ id }: { id: string }): Promise<SlurmJob[]> {
-    this.#count(`record of ${id}`);
-    if (this.records === undefined) {
-      throw new SlurmError('no slurmdbd', { kind: 'unavailable', delivery: 'not-delivered' });
-    }
-    return this.records.filter((one) => one.id === id);
-  }
-
-  #count(what: string): void {
-    this.asked.push(what);
-    if (this.down) throw new Error('the controller does not answer');
-  }
-}
+import { Controller, job } from './scripted-controller.ts';
 
 const options = { intervalMs: 10_000, maxBackoffMs: 60_000, random: () => 0.5 };
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
-
-describe('requests', () => {
-  it.each([1, 10, 1000])('of %i pending jobs are six a minute on 22.05', async (count) => {
-    const controller = new Controller(true);
-    controller.jobs = Array.from({ length: count }, (_, i) => job(String(i), { state: 'PENDING' }));
-    const poller = new JobPoller(controller, options);
-    for (const { id, name } of controller.jobs) poller.watch(id, name);
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(controller.asked).toHaveLength(6);
-    poller.close();
-  });
-
-  it.each([1, 10, 1000])('of %i pending jobs are one a minute more on later releases', async (count) => {
-    const controller = new Controller(false);
-    controller.jobs = Array.from({ length: count }, (_, i) => job(String(i), { state: 'PENDING' }));
-    const poller = new JobPoller(controller, options);
-    for (const { id, name } of controller.jobs) poller.watch(id, name);
-    await vi.advanceTimersByTimeAsync(120_000);
-    const states = controller.asked.filter((what) => what.startsWith('states'));
-    expect(states).toHaveLength(12);
-    expect(controller.asked.length - states.length).toBe(2);
-    poller.close();
-  });
-
-  it('are not more because a watcher leaves with each news and comes back', async () => {
-    const controller = new Controller(true);
-    controller.jobs = [job('1')];
-    const poller = new JobPoller(controller, options);
-    for (let i = 0; i < 60; i += 1) {
-      const watch = poller.watch('1', 'job-1');
-      await vi.advanceTimersByTimeAsync(1_000);
-      watch.close();
-    }
-    expect(controller.asked).toHaveLength(6);
-    poller.close();
-  });
-
-  it('end when nobody watches', async () => {
-    const controller = new Controller(true);
-    const poller = new JobPoller(controller, options);
-    poller.watch('1', 'job-1').close();
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(controller.asked).toEqual([]);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('that are hurried come once a second at most', async () => {
-    const controller = new Controller(true);
-    const poller = new JobPoller(controller, options);
-    poller.watch('1', 'job-1');
-    for (let i = 0; i < 100; i += 1) {
-      poller.hurry();
-      await vi.advanceTimersByTimeAsync(100);
-    }
-    expect(controller.asked.filter((what) => what.startsWith('states')).length).toBeLessThanOrEqual(10);
-    poller.close();
-  });
-});
 
 describe('a job', () => {
   it('is unknown while the controller does not answer, and absent only once it answers', async () => {
@@ -184,6 +48,52 @@ describe('a job', () => {
     controller.jobs = [job('1', { name: 'of-somebody-else' })];
     await vi.advanceTimersByTimeAsync(90_000);
     expect(watch.state()).toMatchObject({ kind: 'absent' });
+    poller.close();
+  });
+
+  it.each([true, false])('that is hurried is looked at within a second, others are not (22.05: %s)', async (old) => {
+    const controller = new Controller(old);
+    controller.jobs = [job('1'), job('2')];
+    const poller = new JobPoller(controller, options);
+    const [first] = ['1', '2'].map((id) => poller.watch(id, `job-${id}`));
+    await vi.advanceTimersByTimeAsync(10_000);
+    controller.asked = [];
+    controller.jobs = [job('1', { state: 'FAILED' }), job('2')];
+    first?.hurry();
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(first?.state()).toMatchObject({ kind: 'known', job: { state: 'FAILED' } });
+    expect(controller.asked).toEqual(old ? ['job 1'] : ['states of 2', 'job 1']);
+    poller.close();
+  });
+
+  it.each([true, false])('that runs and loses its node is noticed within ten intervals (22.05: %s)', async (old) => {
+    const controller = new Controller(old);
+    controller.jobs = [job('1')];
+    const poller = new JobPoller(controller, { ...options, random: () => 1 });
+    const watch = poller.watch('1', 'job-1');
+    await vi.advanceTimersByTimeAsync(2_000);
+    controller.jobs = [job('1', { state: 'NODE_FAIL' })];
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(watch.state()).toMatchObject({ kind: 'known', job: { state: 'NODE_FAIL' } });
+    poller.close();
+  });
+
+  it('whose answer alone is lost keeps its state; the others have theirs', async () => {
+    const controller = new Controller(true);
+    controller.jobs = [job('1'), job('2')];
+    const poller = new JobPoller(controller, options);
+    const watches = ['1', '2'].map((id) => poller.watch(id, `job-${id}`));
+    await vi.advanceTimersByTimeAsync(2_000);
+    controller.lost = '1';
+    controller.jobs = [job('2', { state: 'FAILED' })];
+    await vi.advanceTimersByTimeAsync(83_000);
+    expect(watches.map((watch) => watch.state())).toMatchObject([
+      { kind: 'known', job: { state: 'RUNNING' } },
+      { kind: 'known', job: { state: 'FAILED' } },
+    ]);
+    controller.lost = '';
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(watches[0]?.state()).toMatchObject({ kind: 'absent' });
     poller.close();
   });
 

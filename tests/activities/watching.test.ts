@@ -1,6 +1,6 @@
 /** Watching a job that stays pending for a reason that nobody here has heard of. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { PolledState } from '../../activities/job-poller.ts';
+import type { PolledState } from '../../activities/polled-state.ts';
 import { createWatchActivities } from '../../activities/watching.ts';
 import { judgePendingReason } from '../../domain/pending-reason.ts';
 import { activityEnvironment, inActivity, sftOrder, temporaryFolder } from './fixtures.ts';
@@ -22,7 +22,7 @@ async function watching(reason: () => string, stuck?: string) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only these fields are read
     return { kind: 'known', job } as unknown as PolledState;
   };
-  const poller = { watch: () => ({ state, close: () => undefined }), hurry: () => undefined };
+  const poller = { watch: () => ({ state, hurry: () => undefined, close: () => undefined }) };
   const all = { poller, job: { fileIntervalMs: 10 } };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
   const deps = all as unknown as Parameters<typeof createWatchActivities>[0];
