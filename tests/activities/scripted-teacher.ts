@@ -38,11 +38,18 @@ export class ScriptedTeacher {
   script: Script = () => undefined;
   /** Milliseconds before each answer. */
   latencyMs = 0;
+  /** Requests whose client went before it had sent them: it was killed, or gave up. Never seen by the script. */
+  aborted = 0;
+  readonly #errors: unknown[] = [];
   readonly #server: Server;
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      void this.#handle(request, response);
+      this.#handle(request, response).catch((error: unknown) => {
+        response.destroy();
+        if (request.complete) this.#errors.push(error);
+        else this.aborted += 1;
+      });
     });
   }
 
@@ -59,9 +66,11 @@ export class ScriptedTeacher {
     return `http://127.0.0.1:${port}/v1`;
   }
 
+  /** Ends all connections. Throws what went wrong here with a whole request: a test's mistake, or one of its client's. */
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+    if (this.#errors.length > 0) throw new AggregateError(this.#errors, 'the scripted teacher could not answer');
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
