@@ -191,7 +191,7 @@ export class BatchClient {
     const judged = judgeError(error, this.#key);
     switch (judged.kind) {
       case 'rate-limited':
-        return unavailable(`${attempted}: rate limited`, false, judged.retryAfterMs);
+        return unavailable(`${attempted}: rate limited`, false, judged.refusal.retryAfterMs);
       case 'unavailable':
         return unavailable(`${attempted}: ${judged.detail}`, true, judged.retryAfterMs);
       case 'critique':

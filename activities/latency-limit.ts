@@ -8,12 +8,15 @@ const fewest = 4;
 /** Weights of the newest answer in the mean that is watched and in the one that it is compared with. */
 const quick = 1 / 20;
 const slow = 1 / 500;
+/** The mean of so many first answers is what is usual: one alone may have been quick by chance. */
+const first = 20;
 
 export class LatencyLimit {
-  #usual: number | undefined;
+  #usual = 0;
   #recent = 0;
   #limit = Number.POSITIVE_INFINITY;
   #tillNextCut = 0;
+  #answers = 0;
 
   /** Requests that may be in flight; Infinity while answers take as long as usual. */
   get limit(): number {
@@ -22,7 +25,8 @@ export class LatencyLimit {
 
   /** An answer took `ms` while `inFlight` requests were out, itself included. */
   answered(ms: number, inFlight: number): void {
-    this.#usual = this.#usual === undefined ? ms : this.#usual + (ms - this.#usual) * slow;
+    this.#answers += 1;
+    this.#usual += (ms - this.#usual) * (this.#answers <= first ? 1 / this.#answers : slow);
     this.#recent = this.#recent === 0 ? ms : this.#recent + (ms - this.#recent) * quick;
     this.#tillNextCut -= 1;
     if (this.#recent <= tolerance * this.#usual) {

@@ -1,65 +1,80 @@
 /**
- * Limiter: requests and tokens per minute of one API key. A request reserves its prompt and `max_tokens` before it is sent,
- * waits in one queue and is released one at a time: when ten wait for one Retry-After, one goes, not ten. It sends
- * nothing itself and never retries.
+ * Limiter: requests and tokens per minute of one API key. A request reserves what it will take before it is sent, waits in
+ * one queue and is released one at a time: when ten wait for one Retry-After, one goes, not ten. It sends nothing itself and
+ * never retries.
  *
- * It keeps two pairs of buckets. The recipe's: what the operator allows. The server's: what is left there as far as known.
- * The latter start empty, for a drained server must not be burst into; an answer's x-ratelimit headers then say how much is
- * left (a fresh minute may be burst into) and what the true limit is, whatever the recipe says. A 429 slows down (AIMD).
+ * It keeps two pairs of buckets, in the server's count of tokens as far as that is learnt (prompt-count.ts). The recipe's:
+ * what the operator allows. The server's: what is left there. The latter are taken to start empty, for a drained server must
+ * not be burst into; an answer's x-ratelimit headers then say how much is left (a fresh minute may be burst into) and what the
+ * true limit is, whatever the recipe says (server-bucket.ts). A refusal that comes a moment too early is waited out; any
+ * other slows down (AIMD).
  */
+import { type Clock, systemClock } from './clock.ts';
 import { LatencyLimit } from './latency-limit.ts';
-import { type Reservation, TokenBucket } from './token-bucket.ts';
-
-export interface Limits {
-  requestsPerMinute: number;
-  tokensPerMinute: number;
-}
-
-/** What a response's x-ratelimit headers say; absent where the server says nothing. Counts, not rates. */
-export interface RateNews {
-  limitRequests?: number;
-  remainingRequests?: number;
-  limitTokens?: number;
-  remainingTokens?: number;
-}
-
-/** A released request. Must be settled exactly once, whatever became of it. */
-export interface Permit {
-  /** An answer came: the server took `tokens`, as far as its usage tells. */
-  settle(tokens: number, news?: RateNews): void;
-  /** The server refused it by 429: nothing was taken. Without `retryAfterMs` the queue waits a second. */
-  refused(retryAfterMs?: number, news?: RateNews): void;
-  /** No answer: what was reserved counts as taken. */
-  lost(): void;
-}
+import type { Limits, Permit, RateNews, Refusal, RequestSize } from './permit.ts';
+import { PromptCounts } from './prompt-count.ts';
+import { type Mark, ServerBucket } from './server-bucket.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 interface Waiting {
-  tokens: number;
+  size: RequestSize;
   release: (permit: Permit) => void;
 }
 
+/** A request in flight. */
+interface Sent {
+  size: RequestSize;
+  at: number;
+  /** Tokens that the server may want before it admits the request, and those that it is expected to take. */
+  needed: number;
+  taken: number;
+  marks: Pair<Mark>;
+}
+
+interface Pair<T> {
+  requests: T;
+  tokens: T;
+}
+
 const minute = 60_000;
-/** Left in a bucket whose level the server tells: requests overtake each other, and its count of a prompt's tokens is not quite ours. */
+/** Left in a bucket whose level the server tells: requests overtake each other, and prompts of one kind differ. */
 const spareMs = 1000;
+/** Refused by less than this, or by less than its own tokens take to flow in: it came too early, the rate is right. */
+const earlyMs = 1000;
+/** Above this share of refusals, over some thirty requests, it is not a matter of timing any more. */
+const manyRefusals = 0.1;
+const newest = 1 / 30;
 const decrease = 0.7;
 /** Additive increase per answered request, up to the full rate: 30 answers after one decrease. */
 const increase = 0.01;
 const slowest = 0.05;
 
 export class RateLimiter {
+  readonly #clock: Clock;
   readonly #claims = new Map<symbol, Limits>();
   readonly #queue: Waiting[] = [];
-  readonly #allowed = { requests: new TokenBucket(), tokens: new TokenBucket() };
-  readonly #server = { requests: new TokenBucket(), tokens: new TokenBucket() };
+  readonly #allowed: Pair<TokenBucket>;
+  /** The server's as long as it does not tell. */
+  readonly #supposed: Pair<TokenBucket>;
+  readonly #server: Pair<ServerBucket> = { requests: new ServerBucket('requests'), tokens: new ServerBucket('tokens') };
   readonly #latency = new LatencyLimit();
+  readonly #prompts = new PromptCounts();
   #stated: RateNews = {};
-  #inFlight = 0;
+  readonly #inFlight = new Set<Sent>();
   #factor = 1;
+  #refusedShare = 0;
   /** The very first request goes at once, whatever it needs: its answer tells how full the server's buckets are. */
   #untried = true;
-  #heldUntil = 0;
+  #heldUntil = Number.NEGATIVE_INFINITY;
   #lastDecrease = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: () => void = () => undefined;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+    const bucket = () => new TokenBucket(clock.now());
+    this.#allowed = { requests: bucket(), tokens: bucket() };
+    this.#supposed = { requests: bucket(), tokens: bucket() };
+  }
 
   /** One user's limits, until the returned function is called. Several users at once get the lowest of theirs. */
   claim(limits: Limits): () => void {
@@ -73,8 +88,8 @@ export class RateLimiter {
     };
   }
 
-  /** Waits for room for one request of `tokens` (prompt estimate + max_tokens). Rejects with the signal's reason. */
-  acquire(tokens: number, signal: AbortSignal): Promise<Permit> {
+  /** Waits for room for one request. Rejects with the signal's reason. */
+  acquire(size: RequestSize, signal: AbortSignal): Promise<Permit> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const abort = () => {
@@ -89,7 +104,7 @@ export class RateLimiter {
         signal.removeEventListener('abort', abort);
         resolve(permit);
       };
-      const waiting = { tokens, release };
+      const waiting = { size, release };
       signal.addEventListener('abort', abort, { once: true });
       this.#queue.push(waiting);
       this.#pump();
@@ -102,133 +117,183 @@ export class RateLimiter {
   }
 
   #pump(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
       // The next answer pumps again.
-      if (this.#inFlight >= this.#latency.limit) return;
-      const now = performance.now();
-      const wait = this.#waitMs(first.tokens, now);
+      if (this.#inFlight.size >= this.#latency.limit) return;
+      const now = this.#clock.now();
+      const needed = this.#prompts.needed(first.size);
+      const wait = this.#waitMs(needed, now);
       if (wait > 0 && !this.#untried) {
-        this.#timer = setTimeout(() => this.#pump(), Math.ceil(wait));
+        this.#stopTimer = this.#clock.after(Math.ceil(wait), () => this.#pump());
         return;
       }
-      if (this.#untried) {
-        this.#server.requests.closeUntil(now, 1);
-        this.#server.tokens.closeUntil(now, first.tokens);
-        this.#untried = false;
-      }
+      if (this.#untried) this.#supposeEmpty(now, needed);
+      this.#untried = false;
       this.#queue.shift();
-      first.release(this.#permit(first.tokens, now));
+      first.release(this.#permit(this.#send(first.size, needed, now)));
     }
   }
 
-  #waitMs(tokens: number, now: number): number {
-    const { remainingRequests, remainingTokens } = this.#stated;
-    // Of what it says nothing beside the other, the server has no limit.
-    const isSilent = remainingRequests === undefined && remainingTokens === undefined;
-    const spare = isSilent ? 0 : spareMs;
-    const server = [
-      isSilent || remainingRequests !== undefined ? this.#server.requests.waitMs(1, now, spare) : 0,
-      isSilent || remainingTokens !== undefined ? this.#server.tokens.waitMs(tokens, now, spare) : 0,
-    ];
-    const allowed = [this.#allowed.requests.waitMs(1, now), this.#allowed.tokens.waitMs(tokens, now)];
-    return Math.max(this.#heldUntil - now, ...allowed, ...server);
+  #waitMs(needed: number, now: number): number {
+    const amounts = { requests: 1, tokens: needed };
+    const taken = { requests: 1, tokens: needed * this.#server.tokens.share };
+    const isSilent = !this.#server.requests.isTold && !this.#server.tokens.isTold;
+    const waits = (['requests', 'tokens'] as const).map((name) => {
+      const allowed = this.#allowed[name].waitMs(taken[name], now);
+      if (isSilent) return Math.max(allowed, this.#supposed[name].waitMs(amounts[name], now));
+      // Of what it says nothing beside the other, the server has no limit.
+      if (!this.#server[name].isTold) return allowed;
+      return Math.max(allowed, this.#server[name].waitMs(amounts[name], now, spareMs));
+    });
+    return Math.max(this.#heldUntil - now, ...waits);
   }
 
-  #permit(tokens: number, sentAt: number): Permit {
-    this.#inFlight += 1;
-    this.#allowed.requests.take(1, sentAt);
-    this.#allowed.tokens.take(tokens, sentAt);
-    const taken = {
-      requests: this.#server.requests.take(1, sentAt),
-      tokens: this.#server.tokens.take(tokens, sentAt),
-    };
-    this.#pace(tokens, sentAt);
+  #send(size: RequestSize, needed: number, now: number): Sent {
+    const taken = needed * this.#server.tokens.share;
+    for (const buckets of [this.#allowed, this.#supposed]) {
+      buckets.requests.take(1, now);
+      buckets.tokens.take(taken, now);
+    }
+    this.#pace(taken, now);
+    const marks = { requests: this.#server.requests.sent(1, now), tokens: this.#server.tokens.sent(needed, now) };
+    const sent = { size, at: now, needed, taken, marks };
+    this.#inFlight.add(sent);
+    return sent;
+  }
+
+  #permit(sent: Sent): Permit {
     let open = true;
     const close = (account: () => void) => {
       if (!open) return;
       open = false;
       account();
-      this.#inFlight -= 1;
+      this.#inFlight.delete(sent);
       this.#pump();
     };
+    const answered = () => this.#latency.answered(this.#clock.now() - sent.at, this.#inFlight.size);
     return {
       settle: (used, news = {}) =>
         close(() => {
-          this.#latency.answered(performance.now() - sentAt, this.#inFlight);
+          answered();
           this.#factor = Math.min(1, this.#factor + increase);
-          this.#learn(taken, news);
-          // A server that tells what is left has its own way of settling; one that does not is taken to charge what was used.
-          if (this.#stated.remainingTokens === undefined) this.#giveBack(0, tokens - used);
+          this.#refusedShare -= this.#refusedShare * newest;
+          if (used !== undefined) this.#learnPrompt(sent.size, used.input);
+          this.#learn(sent, news, 'told');
+          if (used !== undefined) this.#settle(sent, used);
         }),
-      refused: (retryAfterMs = 1000, news = {}) => close(() => this.#backOff(sentAt, taken, retryAfterMs, news)),
-      lost: () => close(() => this.#latency.answered(performance.now() - sentAt, this.#inFlight)),
+      refused: (refusal, news = {}) => close(() => this.#backOff(sent, refusal, news)),
+      lost: () =>
+        close(() => {
+          answered();
+          this.#learn(sent, {}, 'told');
+        }),
     };
   }
 
-  /** After a 429 requests are spread out, even if the buckets would let them burst. */
+  /** A server that tells what is left shows what it takes; one that does not is taken to charge what was used. */
+  #settle({ size, taken }: Sent, { input, output }: { input: number; output: number }): void {
+    const used = input + output;
+    const { isTold, share } = this.#server.tokens;
+    if (!isTold) return this.#giveBack(0, taken - used);
+    const charged = share * (input + size.output);
+    // Where the server's limit is no higher than the recipe's, its own count decides, and the recipe's must not be stricter.
+    const isServers = this.#supposed.tokens.perMinute <= this.#allowed.tokens.perMinute;
+    this.#allowed.tokens.giveBack(taken - (isServers ? Math.min(charged, used) : charged));
+  }
+
+  /** After a decrease requests are spread out, even if the buckets would let them burst. */
   #pace(tokens: number, now: number): void {
     if (this.#factor >= 1) return;
-    const share = Math.max(tokens / this.#server.tokens.perMinute, 1 / this.#server.requests.perMinute);
-    this.#heldUntil = Math.max(this.#heldUntil, now) + (share * minute) / this.#factor;
+    this.#heldUntil = Math.max(this.#heldUntil, now) + this.#flowMs(tokens) / this.#factor;
   }
 
-  /** One decrease for all requests that were in flight together; the queue's head may go when Retry-After is over. */
-  #backOff(sentAt: number, taken: Record<'requests' | 'tokens', Reservation>, retryMs: number, news: RateNews): void {
-    const now = performance.now();
-    if (sentAt > this.#lastDecrease) {
-      this.#factor = Math.max(slowest, this.#factor * decrease);
-      this.#lastDecrease = now;
-    }
-    this.#heldUntil = Math.max(this.#heldUntil, now + retryMs);
-    this.#giveBack(1, taken.tokens.amount);
-    this.#learn(taken, news);
-    if (news.remainingTokens === undefined) this.#takeAsEmpty(taken.tokens.amount);
+  /** Milliseconds in which the server's limits let one such request flow in. */
+  #flowMs(tokens: number): number {
+    return minute * Math.max(tokens / this.#supposed.tokens.perMinute, 1 / this.#supposed.requests.perMinute);
   }
 
-  /** The server says nothing but 429: when its wait is over, there is room for one request. */
-  #takeAsEmpty(tokens: number): void {
-    const { requests, tokens: left } = this.#server;
-    requests.closeUntil(this.#heldUntil, 1);
-    left.closeUntil(this.#heldUntil, this.#queue[0]?.tokens ?? tokens);
+  /** The queue's head may go when Retry-After is over; the rate is cut if this is not a matter of timing. */
+  #backOff(sent: Sent, { retryAfterMs = 1000, about }: Refusal, news: RateNews): void {
+    const now = this.#clock.now();
+    this.#refusedShare += (1 - this.#refusedShare) * newest;
+    const isEarly = retryAfterMs <= Math.max(earlyMs, this.#flowMs(sent.needed));
+    if (!isEarly || this.#refusedShare > manyRefusals) this.#slowDown(sent.at, now);
+    // Somebody else who was told the same does not come in the same millisecond.
+    const jitter = this.#clock.random() * Math.min(100, retryAfterMs / 10);
+    this.#heldUntil = Math.max(this.#heldUntil, now + retryAfterMs + jitter);
+    this.#giveBack(1, sent.taken);
+    this.#learn(sent, news, 'refused');
+    if (about !== 'requests') this.#guessNeed(sent.size, retryAfterMs, news);
+    const next = this.#queue[0];
+    this.#supposeEmpty(this.#heldUntil, next === undefined ? sent.needed : this.#prompts.needed(next.size), about);
   }
 
-  #learn(taken: Record<'requests' | 'tokens', Reservation>, news: RateNews): void {
+  /** One decrease for all requests that were in flight together. */
+  #slowDown(sentAt: number, now: number): void {
+    if (sentAt <= this.#lastDecrease) return;
+    this.#factor = Math.max(slowest, this.#factor * decrease);
+    this.#lastDecrease = now;
+  }
+
+  /** What is left and what flows in until it would be admitted: so much the server wants for it. */
+  #guessNeed(size: RequestSize, retryAfterMs: number, { limitTokens = 0, remainingTokens }: RateNews): void {
+    if (remainingTokens === undefined) return;
+    const wanted = remainingTokens + (retryAfterMs / minute) * limitTokens;
+    if (wanted < limitTokens / 2) this.#prompts.of(size.kind).guess(size.prompt, wanted - size.output);
+  }
+
+  /** Until `time` nothing is there, then room for one request; `about`: of one limit alone. */
+  #supposeEmpty(time: number, tokens: number, about?: Refusal['about']): void {
+    if (about !== 'tokens') this.#supposed.requests.closeUntil(time, 1);
+    if (about !== 'requests') this.#supposed.tokens.closeUntil(time, tokens);
+  }
+
+  #learn({ marks }: Sent, news: RateNews, how: 'told' | 'refused'): void {
+    const now = this.#clock.now();
     this.#stated = { ...this.#stated, ...news };
     this.#applyLimits();
-    if (news.remainingRequests !== undefined) this.#server.requests.correct(taken.requests, news.remainingRequests);
-    if (news.remainingTokens !== undefined) this.#server.tokens.correct(taken.tokens, news.remainingTokens);
+    const { requests, tokens } = this.#supposed;
+    this.#server.requests[how](marks.requests, news.remainingRequests, requests.perMinute, now);
+    this.#server.tokens[how](marks.tokens, news.remainingTokens, tokens.perMinute, now);
+  }
+
+  /** The first answer of its kind says what all that were sent before it need. */
+  #learnPrompt({ kind, prompt }: RequestSize, charged: number): void {
+    const count = this.#prompts.of(kind);
+    const isFirst = !count.isLearnt;
+    count.learn(prompt, charged);
+    if (!isFirst) return;
+    const now = this.#clock.now();
+    const open = [...this.#inFlight];
+    for (const sent of open) {
+      const needed = this.#prompts.needed(sent.size);
+      const taken = needed * this.#server.tokens.share;
+      this.#allowed.tokens.take(taken - sent.taken, now);
+      Object.assign(sent, { needed, taken });
+    }
+    this.#server.tokens.recount(
+      open.map(({ marks }) => marks.tokens),
+      open.map(({ needed }) => needed),
+      now,
+    );
   }
 
   #giveBack(requests: number, tokens: number): void {
-    for (const buckets of [this.#allowed, this.#server]) {
+    for (const buckets of [this.#allowed, this.#supposed]) {
       buckets.requests.giveBack(requests);
       buckets.tokens.giveBack(tokens);
     }
   }
 
   #applyLimits(): void {
+    const now = this.#clock.now();
     const claims = [...this.#claims.values()];
     const requests = Math.min(...claims.map((claim) => claim.requestsPerMinute));
     const tokens = Math.min(...claims.map((claim) => claim.tokensPerMinute));
-    this.#allowed.requests.limit(requests);
-    this.#allowed.tokens.limit(tokens);
-    this.#server.requests.limit(this.#stated.limitRequests || requests);
-    this.#server.tokens.limit(this.#stated.limitTokens || tokens);
-  }
-}
-
-/** The limiters of this process, one per API key and base URL, however many runs use them. */
-export class LimiterRegistry {
-  readonly #limiters = new Map<string, RateLimiter>();
-
-  /** `account` identifies key and base URL; it must not be the key itself. */
-  limiter(account: string): RateLimiter {
-    const known = this.#limiters.get(account);
-    if (known !== undefined) return known;
-    const limiter = new RateLimiter();
-    this.#limiters.set(account, limiter);
-    return limiter;
+    this.#allowed.requests.limit(requests, now);
+    this.#allowed.tokens.limit(tokens, now);
+    this.#supposed.requests.limit(this.#stated.limitRequests || requests, now);
+    this.#supposed.tokens.limit(this.#stated.limitTokens || tokens, now);
   }
 }

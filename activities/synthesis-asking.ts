@@ -9,7 +9,8 @@ import type { LimitFunction } from 'p-limit';
 import { cost } from '../domain/budget.ts';
 import type { Pair } from '../domain/manifest.ts';
 import type { FolderLease } from './folder-lease.ts';
-import type { Permit, RateLimiter } from './limiter.ts';
+import type { RateLimiter } from './limiter.ts';
+import type { Permit } from './permit.ts';
 import type { SynthesisLog } from './synthesis-log.ts';
 import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './synthesis-question.ts';
 import type { TeacherAnswer } from './teacher-answer.ts';
@@ -49,7 +50,7 @@ export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
 
 async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
   const { till, halted } = deps;
-  const { usd, tokens } = prepared;
+  const { usd } = prepared;
   halted.throwIfAborted();
   if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
   let used = 0;
@@ -59,7 +60,7 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
     };
     const { permit, coming } = await deps.sending(() => send(deps, prepared, asked));
     const answer = await lostIfThrown(permit, () => coming);
-    settlePermit(permit, answer, tokens);
+    settlePermit(permit, answer);
     used = await recordOutcome(deps, prepared, answer);
     return answer;
   } finally {
@@ -73,7 +74,13 @@ async function send(
   { question, pictures, base, usd, tokens }: Prepared,
   asked: () => void,
 ): Promise<{ permit: Permit; coming: Promise<TeacherAnswer> }> {
-  const permit = await deps.limiter.acquire(tokens, deps.halted);
+  const { model, prompt, detail } = deps.settings;
+  const size = {
+    kind: `${model} ${prompt} ${detail}`,
+    prompt: tokens - question.maxTokens,
+    output: question.maxTokens,
+  };
+  const permit = await deps.limiter.acquire(size, deps.halted);
   return lostIfThrown(permit, async () => {
     const request = deps.client.request(question, await readPictures(deps.datasetPath, pictures));
     await deps.lease.check();
@@ -132,14 +139,14 @@ export async function recordOutcome(
   }
 }
 
-function settlePermit(permit: Permit, answer: TeacherAnswer, reserved: number): void {
+function settlePermit(permit: Permit, answer: TeacherAnswer): void {
   switch (answer.kind) {
     case 'critique':
     case 'unusable':
-      permit.settle(answer.usage === undefined ? reserved : answer.usage.input + answer.usage.output, answer.news);
+      permit.settle(answer.usage, answer.news);
       return;
     case 'rate-limited':
-      permit.refused(answer.retryAfterMs, answer.news);
+      permit.refused(answer.refusal, answer.news);
       return;
     case 'unavailable':
       permit.lost();

@@ -6,11 +6,12 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { accountName, readApiKey } from './api-key.ts';
 import { BatchClient } from './batch-client.ts';
-import { LimiterRegistry, type RateLimiter } from './limiter.ts';
+import { RateLimiter } from './limiter.ts';
 import { TeacherClient } from './teacher-client.ts';
 import { Till } from './till.ts';
 
-const limiters = new LimiterRegistry();
+/** By account: API key and base URL. */
+const limiters = new Map<string, RateLimiter>();
 /** Requests of one stage whose pictures are in memory. Each is gone once it is sent, within a second or so. */
 const sendingAtOnce = 16;
 
@@ -44,7 +45,9 @@ export class AskingTools {
 
   async #make(): Promise<Omit<Tools, 'till'>> {
     const key = await readApiKey(this.#keyFile);
-    const limiter = limiters.limiter(accountName(this.#baseUrl, key));
+    const account = accountName(this.#baseUrl, key);
+    const limiter = limiters.get(account) ?? new RateLimiter();
+    limiters.set(account, limiter);
     const { requests_per_minute: requestsPerMinute, tokens_per_minute: tokensPerMinute } = this.#settings;
     this.#leave = limiter.claim({ requestsPerMinute, tokensPerMinute });
     const client = new TeacherClient(this.#baseUrl, key);

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import type { Usage } from '../domain/budget.ts';
 import type { Critique } from '../domain/prompt.ts';
-import type { RateNews } from './limiter.ts';
+import type { RateNews, Refusal } from './permit.ts';
 
 /** The four parts asked of the teacher, in their order. */
 export const critiquePartsSchema = z.object({
@@ -42,7 +42,7 @@ export type TeacherAnswer =
     }
   /** No answer this time; `maybePaid` if the server may have done the work. */
   | { kind: 'unavailable'; detail: string; maybePaid: boolean; retryAfterMs: number | undefined; news: RateNews }
-  | { kind: 'rate-limited'; retryAfterMs: number | undefined; news: RateNews };
+  | { kind: 'rate-limited'; refusal: Refusal; news: RateNews };
 
 const completionSchema = z.object({
   model: z.string().default(''),

@@ -137,6 +137,7 @@ export function judgeError(error: unknown, key: string): TeacherAnswer {
   return judgeStatus({
     status: error.status,
     code: error.code ?? '',
+    type: error.type,
     said: withoutKey(error.message, key).slice(0, 300),
     headers: headersOf(error),
   });
@@ -170,7 +171,14 @@ const rowReasons = new Map<string, UnusableReason>([
 ]);
 
 /** Status and code of an error answer → try again, set the row aside, or stop the stage. */
-export function judgeStatus(answer: { status: number; code: string; said: string; headers: Headers }): TeacherAnswer {
+export function judgeStatus(answer: {
+  status: number;
+  code: string;
+  /** OpenAI's says of a 429 which limit it is about: `requests` or `tokens`. */
+  type?: string | undefined;
+  said: string;
+  headers: Headers;
+}): TeacherAnswer {
   const { status, code, said, headers } = answer;
   const news = readRateNews(headers);
   const retryAfterMs = readRetryAfter(headers, Date.now());
@@ -180,7 +188,7 @@ export function judgeStatus(answer: { status: number; code: string; said: string
       'QuotaExhausted',
     );
   }
-  if (status === 429) return { kind: 'rate-limited', retryAfterMs, news };
+  if (status === 429) return { kind: 'rate-limited', refusal: { retryAfterMs, about: limitOf(answer.type) }, news };
   if (status === 408 || status === 409 || status >= 500) {
     return { kind: 'unavailable', detail: said, maybePaid: status === 408, retryAfterMs, news };
   }
@@ -190,6 +198,10 @@ export function judgeStatus(answer: { status: number; code: string; said: string
     `the teacher refused the request (${said})${hint(status)}`,
     status === 401 || status === 403 ? 'TeacherDenied' : 'TeacherRefused',
   );
+}
+
+function limitOf(type: string | undefined): 'requests' | 'tokens' | undefined {
+  return type === 'requests' || type === 'tokens' ? type : undefined;
 }
 
 function hint(status: number): string {

@@ -55,8 +55,12 @@ export class Reckoning {
   admitted(tokens: number): void {
     this.#lastAdmittedAt = performance.now();
     this.#count.admitted += 1;
+    this.charged(tokens);
+  }
+
+  charged(tokens: number): void {
     this.#count.tokens += tokens;
-    if (this.#lastAdmittedAt - (this.#firstAt ?? 0) < 60_000) this.#count.tokensFirstMinute += tokens;
+    if (performance.now() - (this.#firstAt ?? 0) < 60_000) this.#count.tokensFirstMinute += tokens;
   }
 
   refused(): void {

@@ -14,12 +14,20 @@ import { imageTokens } from '../../domain/tokens.ts';
 import { drawCritique } from './critique.ts';
 import { ServerLimits } from './limits.ts';
 import { Reckoning } from './reckoning.ts';
+import { tierLimits } from './tiers.ts';
 
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
-    'requests-per-minute': { type: 'string', default: '10000' },
-    'tokens-per-minute': { type: 'string', default: '2000000' },
+    /** GPT-4o's usage tier, 1 to 5: the default of the two limits. */
+    tier: { type: 'string', default: '4' },
+    'requests-per-minute': { type: 'string' },
+    'tokens-per-minute': { type: 'string' },
+    /** Tokens of each picture, whatever its size; without it OpenAI's tile rule. */
+    'picture-tokens': { type: 'string' },
+    'characters-per-token': { type: 'string', default: '4.4' },
+    /** `max`: prompt and max_tokens, as it admits; `actual`: what was used, as it answers, and its headers are of that moment. */
+    charge: { type: 'string', default: 'max' },
     /** Share of a minute's worth in the buckets at the start: 1 fresh, 0 drained. */
     fill: { type: 'string', default: '1' },
     /** Seconds an answer takes: the median; log-normal, so that one in twenty takes 1.8 times as long. */
@@ -30,10 +38,15 @@ const { values } = parseArgs({
   },
 });
 const random = seededRandom(Number(values.seed));
+const { requestsPerMinute, tokensPerMinute } = tierLimits(Number(values.tier));
 const limits = new ServerLimits(
-  { requests: Number(values['requests-per-minute']), tokens: Number(values['tokens-per-minute']) },
+  {
+    requests: Number(values['requests-per-minute'] ?? requestsPerMinute),
+    tokens: Number(values['tokens-per-minute'] ?? tokensPerMinute),
+  },
   Number(values.fill),
 );
+const isCharged = { atOnce: z.enum(['max', 'actual']).parse(values.charge) === 'max' };
 const reckoning = new Reckoning();
 const faults = ['500', 'reset', 'cut', 'silence'] as const;
 
@@ -71,28 +84,28 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request) chunks.push(Buffer.from(chunk));
   const { text, images, maxTokens, model } = await read(Buffer.concat(chunks).toString('utf8'));
   // Its own count of text: not quite what a client estimates.
-  const prompt = 60 + Math.ceil(text.length / 4.4) + images;
-  const { waitMs, headers } = limits.admit(prompt + maxTokens);
+  const prompt = 60 + textTokens(text) + images;
+  const { waitMs, about, headers } = isCharged.atOnce ? limits.admit(prompt + maxTokens) : limits.admitUnpaid();
   if (waitMs > 0) {
     reckoning.refused();
-    const error = { message: 'Rate limit reached', type: 'tokens', param: null, code: 'rate_limit_exceeded' };
+    const error = { message: 'Rate limit reached', type: about, param: null, code: 'rate_limit_exceeded' };
     send(response, 429, { error }, { ...headers, 'retry-after-ms': String(Math.ceil(waitMs)) });
     return;
   }
-  reckoning.admitted(prompt + maxTokens);
+  reckoning.admitted(isCharged.atOnce ? prompt + maxTokens : 0);
   await answer(response, { text, prompt, model }, headers);
 }
 
 async function answer(
   response: ServerResponse,
   { text, prompt, model }: { text: string; prompt: number; model: string },
-  headers: Record<string, string>,
+  admitted: Record<string, string>,
 ): Promise<void> {
   const fault = random() < Number(values.faults) ? faults[Math.floor(random() * faults.length)] : undefined;
   if (fault === 'silence') return;
   await sleep(fault === '500' ? 200 : latencyMs());
   if (fault === '500') {
-    send(response, 500, { error: { message: 'The server had an error', type: 'server_error', code: null } }, headers);
+    send(response, 500, { error: { message: 'The server had an error', type: 'server_error', code: null } }, admitted);
     return;
   }
   if (fault === 'reset') {
@@ -101,7 +114,9 @@ async function answer(
   }
   reckoning.paid(createHash('sha256').update(text).digest('hex'));
   const content = JSON.stringify(drawCritique(random));
-  const output = Math.ceil(content.length / 4.4);
+  const output = textTokens(content);
+  if (!isCharged.atOnce) reckoning.charged(prompt + output);
+  const headers = isCharged.atOnce ? admitted : limits.charge(prompt + output);
   const completion = {
     id: 'chatcmpl-bench',
     object: 'chat.completion',
@@ -128,6 +143,10 @@ async function read(body: string): Promise<{ text: string; images: number; maxTo
       if (one.type === 'text') text += `${one.text}\n`;
       else {
         const { url, detail } = one.image_url;
+        if (values['picture-tokens'] !== undefined) {
+          images += Number(values['picture-tokens']);
+          continue;
+        }
         const { width, height } = await sharp(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')).metadata();
         images += imageTokens({ width, height }, detail === 'low' ? 'low' : 'high');
       }
@@ -136,10 +155,14 @@ async function read(body: string): Promise<{ text: string; images: number; maxTo
   return { text, images, model, maxTokens: max_completion_tokens ?? max_tokens ?? 4096 };
 }
 
-/** Log-normal (Box and Muller 1958), σ 0.35, at least a second. */
+function textTokens(text: string): number {
+  return Math.ceil(text.length / Number(values['characters-per-token']));
+}
+
+/** Log-normal (Box and Muller 1958), σ 0.35. */
 function latencyMs(): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Math.max(1000, Number(values.latency) * 1000 * Math.exp(0.35 * normal));
+  return Number(values.latency) * 1000 * Math.exp(0.35 * normal);
 }
 
 function send(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
