@@ -57,7 +57,8 @@ export async function persist<T>(
     if (tried === undefined || tried.refused) {
       const sentence = tried?.sentence ?? '';
       if (tried !== undefined) log.warn('stage failed, asking the operator', { stage, sentence });
-      onAnswer?.(await desk.operator.ask({ stage, sentence, logTail: '', canSkip: false }));
+      const answer = await desk.operator.ask({ stage, sentence, logTail: '', canSkip: false });
+      onAnswer?.(answer);
     } else if (desk.cut.isDue) {
       // Other branches come to such a place within their own round.
       await desk.cut.interruptible(() => sleep(desk.limits.roundSeconds * 1000));

@@ -1,6 +1,7 @@
 /** Harness: activities that do what a test says, a worker that runs the real workflow bundle, replay of what happened. */
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { inject } from 'vitest';
@@ -10,6 +11,7 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { recipeSchema } from '../../domain/recipe.ts';
+import type { RunLimits } from '../../workflows/persisting.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 
 const resources = { time_limit_minutes: 5 };
@@ -118,10 +120,21 @@ function describe(name: string, input: unknown): string {
 
 let bundle: WorkflowBundleWithSourceMap | undefined;
 
-/** Runs `work` beside workers for all queues, then replays the workflow's whole history against the same bundle. */
+/** Histories of a run, newest first: more than one if it continued as new. */
+export async function histories(client: Client, run: string): Promise<History[]> {
+  const found: History[] = [];
+  for (let runId: string | undefined; ;) {
+    const history = await client.workflow.getHandle(run, runId).fetchHistory();
+    found.push(history);
+    runId = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+    if (runId === '') return found;
+  }
+}
+
+/** Runs `work` beside workers for all queues, then replays the runs' whole histories against the same bundle. */
 export async function withWorkers(
   activities: Activities,
-  run: string,
+  runs: string | string[],
   work: (client: Client) => Promise<void>,
 ): Promise<void> {
   const address = inject('temporalAddress');
@@ -143,8 +156,11 @@ export async function withWorkers(
   const running = workers.map((worker) => worker.run());
   try {
     await work(client);
-    const history = await client.workflow.getHandle(run).fetchHistory();
-    await Worker.runReplayHistory({ workflowBundle: bundle }, JSON.parse(historyToJSON(history)), run);
+    for (const run of [runs].flat()) {
+      for (const history of await histories(client, run)) {
+        await Worker.runReplayHistory({ workflowBundle: bundle }, JSON.parse(historyToJSON(history)), run);
+      }
+    }
   } finally {
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
@@ -154,21 +170,29 @@ export async function withWorkers(
 }
 
 /** Starts a run of the harness' plan. */
-export async function start(client: Client, run: string, retries: Partial<RunPlan['recipe']['retries']> = {}) {
+export async function start(
+  client: Client,
+  run: string,
+  retries: Partial<RunPlan['recipe']['retries']> = {},
+  limits: Partial<RunLimits> = {},
+) {
   const { recipe, ...rest } = plan(run);
   return client.workflow.start<typeof trainCritic>('trainCritic', {
     workflowId: run,
     taskQueue: taskQueues.workflows,
-    args: [{ ...rest, recipe: { ...recipe, retries: { ...recipe.retries, ...retries } } }],
+    args: [
+      { ...rest, recipe: { ...recipe, retries: { ...recipe.retries, ...retries } } },
+      { historyEvents: 2000, roundSeconds: 300, ...limits },
+    ],
   });
 }
 
-/** Asks until the answer holds, for ten seconds. */
+/** Asks until the answer holds, for thirty seconds. */
 export async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 100; i += 1) {
+  for (let i = 0; i < 300; i += 1) {
     const value = await ask();
     if (holds(value)) return value;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error('it did not come about within 10 s');
+  throw new Error('it did not come about within 30 s');
 }
