@@ -163,7 +163,7 @@ describe('a job that fails again and again', () => {
       });
       const run = 'wf-windows';
       await withWorkers(activities, run, async (client) => {
-        const handle = await start(client, run, { max_attempts: 3 });
+        const handle = await start(client, run, { max_attempts: 4 });
         const view = await until(
           () => handle.query<RunView>('view'),
           ({ questions, status }) => questions.length > 0 || status === 'passed',
