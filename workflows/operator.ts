@@ -115,7 +115,7 @@ export class OperatorDesk {
   /** The validator has let it through; between the two nothing else happens to the run. */
   #take(answer: OperatorAnswer): string {
     const match = matchAnswer(answer, this.#open());
-    if ('fault' in match) throw ApplicationFailure.nonRetryable(match.fault, 'AnswerRefused');
+    if ('fault' in match) throw ApplicationFailure.nonRetryable(match.fault, 'Refused');
     match.question.answer = answer;
     this.#show();
     return `${match.question.id}: ${answer.action}`;

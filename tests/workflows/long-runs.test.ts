@@ -6,7 +6,6 @@ import { Context } from '@temporalio/activity';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import type { PolledState } from '../../activities/job-poller.ts';
 import { createWatchActivities } from '../../activities/watching.ts';
 import type { JobOrder } from '../../domain/job-spec.ts';
 import type { JobStage } from '../../domain/names.ts';
@@ -30,6 +29,7 @@ function order(run: string, stage: JobStage): JobOrder {
     resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [] },
     watch: { stall_factor: 10, stall_seconds: 600, first_row_seconds: 3600, checkpoint_seconds: 180 },
     trainer: '/t',
+    engine: {},
   };
 }
 
@@ -74,16 +74,15 @@ describe('the history of a run', () => {
       let looks = 0;
       const poller = {
         watch: () => ({
-          state: (): PolledState => {
+          state: () => {
             looks += 1;
             const state = looks < 10_000 ? 'PENDING' : 'COMPLETED';
             const job = { state, reason: reasons[looks % reasons.length], nodes: [], flags: [], restartCount: 0 };
-            // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-            return { kind: 'known', job } as unknown as PolledState;
+            return { kind: 'known', job };
           },
+          hurry: () => undefined,
           close: () => undefined,
         }),
-        hurry: () => undefined,
       };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       const deps = { poller, job: { fileIntervalMs: 0 } } as unknown as Parameters<typeof createWatchActivities>[0];
