@@ -5,7 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture } from './fixture.ts';
 import { attemptFolder, doneSteps, newRun, queued, runningJob, starts, story, until } from './runs.ts';
-import { appendToSlurmConf, kill, launch, mountSmallStore, slurm, stateSaved, where } from './stack.ts';
+import {
+  appendToSlurmConf,
+  kill,
+  launch,
+  mountReadOnlyStore,
+  mountSmallStore,
+  slurm,
+  stateSaved,
+  where,
+} from './stack.ts';
 
 const stand = fixture();
 const once = ['start a1', 'step 1 a1', 'step 2 a1', 'step 3 a1', 'end a1'];
@@ -61,6 +70,25 @@ describe('slurmctld is dead for a minute', () => {
     for (const run of [submitting, pending, running, ending, collecting, cancelling]) {
       expect(await queued(run)).toEqual([]);
     }
+  });
+});
+
+describe('a run that is cancelled', () => {
+  it('while its store is read-only: its job, which waits for a node, is cancelled all the same', async () => {
+    const run = newRun('read-only');
+    await slurm('scontrol', 'update', 'partitionname=a100', 'state=down');
+    const handle = await stand.runs.start(run);
+    await until('its job is pending', 60, async () => (await queued(run))[0]?.state === 'PENDING');
+    const unmount = mountReadOnlyStore();
+    try {
+      await handle.cancel();
+      await until('its job is gone', 60, async () => (await queued(run)).length === 0);
+      await expect(handle.result()).rejects.toThrow('cancelled');
+    } finally {
+      unmount();
+      await slurm('scontrol', 'update', 'partitionname=a100', 'state=up');
+    }
+    expect(starts(run)).toEqual([]);
   });
 });
 

@@ -80,16 +80,23 @@ export function mountSmallStore(): () => void {
   const { uid, gid, mode } = statSync(where.store);
   const options = `size=4m,uid=${uid},gid=${gid},mode=${(mode & 0o7777).toString(8)}`;
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'critic-faults', where.store]);
-  return unmountSmallStore;
+  return unmountStore;
 }
 
-function unmountSmallStore(): void {
+/** The store as the worker sees it takes no write, until the returned function is called; what is open stays writable. */
+export function mountReadOnlyStore(): () => void {
+  execFileSync('mount', ['--bind', where.store, where.store]);
+  execFileSync('mount', ['-o', 'remount,ro,bind', where.store]);
+  return unmountStore;
+}
+
+function unmountStore(): void {
   execFileSync('umount', ['-l', where.store]);
 }
 
 /** What a run of these tests that was cut off has left: a store mounted over the store, a second worker. */
 export async function clearUp(): Promise<void> {
-  if (readFileSync('/proc/mounts', 'utf8').includes(` ${where.store} tmpfs `)) unmountSmallStore();
+  while (readFileSync('/proc/mounts', 'utf8').includes(` ${where.store} `)) unmountStore();
   await stopWorker('worker-b');
 }
 

@@ -6,11 +6,16 @@ import { ensureReaper } from '../../workers/reaper-schedule.ts';
 import type { ReapLimits, reapOrphans } from '../../workflows/reap-orphans.ts';
 import { stubs, withWorkers } from './harness.ts';
 
-const quick: ReapLimits = { cancelSeconds: 4, atOnce: 3, lookSeconds: 60 };
+const quick: ReapLimits = { cancelSeconds: 8, atOnce: 3, lookSeconds: 60 };
 const gone = { jobId: '7' };
 
-/** Runs one look and gives what it returned. */
-async function look(id: string, names: string[], cancelJob: (name: string) => Promise<typeof gone>, limits = quick) {
+/** Runs one look and gives what it returned; `after` runs once it has, before the worker is stopped. */
+async function look(
+  id: string,
+  names: string[],
+  cancelJob: (name: string) => Promise<typeof gone>,
+  { limits = quick, after }: { limits?: ReapLimits; after?: () => void } = {},
+) {
   const { activities } = stubs({ findOrphans: async () => names, cancelJob: async ({ name }) => cancelJob(name) });
   let result: Awaited<ReturnType<typeof reapOrphans>> | undefined;
   await withWorkers(activities, id, async (client) => {
@@ -19,6 +24,7 @@ async function look(id: string, names: string[], cancelJob: (name: string) => Pr
       taskQueue: taskQueues.workflows,
       args: [limits],
     });
+    after?.();
   });
   return { cancelled: result?.cancelled.toSorted(), left: result?.left };
 }
@@ -27,20 +33,15 @@ describe('the reaper', () => {
   it('is held up neither by an orphan that does not go nor by one whose cancel never returns', async () => {
     const released = Promise.withResolvers<typeof gone>();
     const names = ['a', 'stuck', 'b', 'silent', 'c', 'd'];
-    const started = Date.now();
-    const reaped = await look('wf-reap-stuck', names, async (name) => {
-      if (name === 'silent') {
-        setTimeout(() => released.resolve(gone), 6_000);
-        return released.promise;
-      }
-      if (name === 'stuck')
-        throw ApplicationFailure.retryable('still there (CANCELLED COMPLETING on n1)', 'SlurmUnavailable');
-      return gone;
-    });
+    const cancelJob = async (name: string) => {
+      if (name === 'silent') return released.promise;
+      if (name !== 'stuck') return gone;
+      throw ApplicationFailure.retryable('still there (CANCELLED COMPLETING on n1)', 'SlurmUnavailable');
+    };
+    const reaped = await look('wf-reap-stuck', names, cancelJob, { after: () => released.resolve(gone) });
     expect(reaped.cancelled).toEqual(['a', 'b', 'c', 'd']);
     expect(reaped.left?.map(({ name }) => name).toSorted()).toEqual(['silent', 'stuck']);
     expect(reaped.left).toContainEqual({ name: 'stuck', why: 'still there (CANCELLED COMPLETING on n1)' });
-    expect(Date.now() - started).toBeLessThan(15_000);
   });
 
   it('cancels side by side, no more than so many at once', async () => {
@@ -59,7 +60,9 @@ describe('the reaper', () => {
   });
 
   it('begins no further orphan once its time is up, and names those for the next look', async () => {
-    const reaped = await look('wf-reap-late', ['a', 'b'], async () => gone, { ...quick, lookSeconds: 0 });
+    const reaped = await look('wf-reap-late', ['a', 'b'], async () => gone, {
+      limits: { ...quick, lookSeconds: 0 },
+    });
     const why = 'not reached in this look';
     expect(reaped.cancelled).toEqual([]);
     expect(reaped.left).toHaveLength(2);
