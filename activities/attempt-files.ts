@@ -1,21 +1,28 @@
 /**
- * Files that a job leaves in its attempt's folder, read with distrust: bounded sizes, regular files only, zod at the edge.
- * A file that is absent is undefined; one that is there and unreadable is a sentence, never an exception: it is evidence.
+ * Files that a job leaves in its attempt's folder, read with distrust: regular files only, no links, bounded sizes, zod at
+ * the edge. A file that is absent is undefined; one that is there and unreadable is a sentence, never an exception: it is
+ * evidence. Each is looked for in its folder's listing before it is opened (files/fresh-look.ts).
  */
-import { lstat, open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { type Outcome, outcomeSchema, resultSchema, type TrainerResult } from '../domain/manifest.ts';
 import { attemptFiles } from '../domain/names.ts';
+import { freshSize, readFrom, staleViewMs, whenListed } from '../files/fresh-look.ts';
+import { FileFault, readRegularFile, withRegularFile } from '../files/regular-file.ts';
 import { hasCode } from './durable-file.ts';
 
 const maxJsonBytes = 1024 * 1024;
+const maxReadBytes = 16 * maxJsonBytes;
+/** A job that puts a link where a file is due is not followed. */
+const noFollow = { noFollow: true };
 
 /** What was found where a JSON file was looked for. */
 export type Found<T> = { kind: 'absent' } | { kind: 'read'; value: T } | { kind: 'unreadable'; why: string };
 
-export function findOutcome(directory: string): Promise<Found<Outcome>> {
-  return findJson(join(directory, attemptFiles.outcome), outcomeSchema);
+/** `patienceMs`: for how long a file that is listed and cannot be opened is waited for; with 0 it counts as absent. */
+export function findOutcome(directory: string, patienceMs = staleViewMs): Promise<Found<Outcome>> {
+  return findJson(directory, attemptFiles.outcome, outcomeSchema, patienceMs);
 }
 
 /** Exit 0 and the attempt's own name: nothing that Slurm could say would change what becomes of the attempt. */
@@ -24,7 +31,7 @@ export function saysDone(found: Found<Outcome>, name: string): boolean {
 }
 
 export function findResult(directory: string): Promise<Found<TrainerResult>> {
-  return findJson(join(directory, attemptFiles.result), resultSchema);
+  return findJson(directory, attemptFiles.result, resultSchema, staleViewMs);
 }
 
 /** The result if it is there and readable. */
@@ -33,9 +40,9 @@ export async function readResult(directory: string): Promise<TrainerResult | und
   return found.kind === 'read' ? found.value : undefined;
 }
 
-/** Last `bytes` of a text file from the first whole line on, without control characters; empty if there is no file. */
+/** Last `bytes` of a text file from the first whole line on, without control characters; empty if there is no such file. */
 export async function tailText(path: string, bytes: number): Promise<string> {
-  const read = await readRange(path, (size) => Math.max(0, size - bytes));
+  const read = await whenListed(dirname(path), basename(path), (at) => readTail(at, bytes));
   if (read === undefined) return '';
   const text = read.start === 0 ? read.text : read.text.slice(read.text.indexOf('\n') + 1);
   return (
@@ -49,62 +56,91 @@ export async function tailText(path: string, bytes: number): Promise<string> {
   );
 }
 
-/** Whole lines of a growing file from byte `offset` on, and where to go on reading. A line not ended yet is left. */
-export async function readLinesFrom(path: string, offset: number): Promise<{ lines: string[]; offset: number }> {
-  const read = await readRange(path, (size) => (offset > size ? 0 : offset));
-  if (read === undefined) return { lines: [], offset: 0 };
-  const end = read.text.lastIndexOf('\n') + 1;
-  const whole = read.text.slice(0, end);
-  return { lines: whole.split('\n').filter((line) => line !== ''), offset: read.start + Buffer.byteLength(whole) };
+export interface ReadLines {
+  lines: string[];
+  /** Where to go on reading. */
+  offset: number;
+  /** The file is not the one that was read up to the offset given: these lines are its first. */
+  again: boolean;
 }
 
-/** Names of complete checkpoints, newest last. The trainer renames a checkpoint into place when it is whole. */
-export async function listCheckpoints(directory: string): Promise<string[]> {
-  const folder = join(directory, 'checkpoints');
-  const entries = await readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
+/**
+ * Whole lines of a growing file from byte `offset` on, at most 16 MiB of them. A line not ended yet is left. What is no
+ * regular file has none. Throws ENOENT if there is nothing: the caller has seen it listed.
+ */
+export async function readLinesFrom(path: string, offset: number): Promise<ReadLines> {
+  const none = { lines: [], offset, again: false };
+  return whereRegular(path, none, async (file) => {
+    // The newline before the offset must stand there still, or the file was replaced.
+    const goesOn = offset > 0 && (await readFrom(file, offset - 1, 1)).toString() === '\n';
+    const start = goesOn ? offset : 0;
+    await freshSize(file);
+    const bytes = await readFrom(file, start, maxReadBytes);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    const lines = bytes.toString('utf8', 0, end).split('\n');
+    return { lines: lines.filter((line) => line !== ''), offset: start + end, again: offset > 0 && !goesOn };
   });
+}
+
+/** Paths of complete checkpoints, newest last. The trainer renames a checkpoint into place when it is whole. */
+export async function listCheckpoints(directory: string): Promise<string[]> {
+  const names = (await whenListed(directory, attemptFiles.checkpoints, foldersIn)) ?? [];
   const step = (name: string) => Number(name.slice('checkpoint-'.length));
-  return entries
+  return names
     .filter((name) => /^checkpoint-\d+$/.test(name))
     .toSorted((a, b) => step(a) - step(b))
-    .map((name) => join(folder, name));
+    .map((name) => join(directory, attemptFiles.checkpoints, name));
 }
 
-async function findJson<T>(path: string, schema: z.ZodType<T>): Promise<Found<T>> {
-  const read = await readRange(path, () => 0, maxJsonBytes);
-  if (read === undefined) return { kind: 'absent' };
+/** Folders in what a job may have made instead of a folder. */
+async function foldersIn(path: string): Promise<string[]> {
   try {
-    const parsed = schema.safeParse(JSON.parse(read.text));
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+async function findJson<T>(
+  directory: string,
+  name: string,
+  schema: z.ZodType<T>,
+  patienceMs: number,
+): Promise<Found<T>> {
+  const found = await whenListed(directory, name, (path) => readJson(path, schema), patienceMs);
+  return found ?? { kind: 'absent' };
+}
+
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<Found<T>> {
+  try {
+    const text = (await readRegularFile(path, maxJsonBytes, noFollow)).toString('utf8');
+    const parsed = schema.safeParse(JSON.parse(text));
     if (parsed.success) return { kind: 'read', value: parsed.data };
     const issue = parsed.error.issues[0];
     return { kind: 'unreadable', why: `${path}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as agreed'}` };
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: 'unreadable', why: `${path} is not JSON (${error.message})` };
+    if (error instanceof FileFault) return { kind: 'unreadable', why: error.message };
+    if (hasCode(error, 'ELOOP')) return { kind: 'unreadable', why: `${path} is a symbolic link` };
     throw error;
   }
 }
 
-async function readRange(
-  path: string,
-  startOf: (size: number) => number,
-  maxBytes = 16 * maxJsonBytes,
-): Promise<{ text: string; start: number } | undefined> {
+async function readTail(path: string, bytes: number): Promise<{ text: string; start: number }> {
+  return whereRegular(path, { text: '', start: 0 }, async (file) => {
+    const start = Math.max(0, (await freshSize(file)) - bytes);
+    return { text: (await readFrom(file, start, bytes)).toString('utf8'), start };
+  });
+}
+
+/** `work` on a regular file; `otherwise` for a link, a pipe, a device, a folder. */
+async function whereRegular<T>(path: string, otherwise: T, work: (file: FileHandle) => Promise<T>): Promise<T> {
   try {
-    const state = await lstat(path);
-    if (!state.isFile()) return undefined;
-    const file = await open(path, 'r');
-    try {
-      const start = startOf(state.size);
-      const buffer = Buffer.alloc(Math.min(Math.max(0, state.size - start), maxBytes));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
-      return { text: buffer.subarray(0, bytesRead).toString('utf8'), start };
-    } finally {
-      await file.close();
-    }
+    return await withRegularFile(path, work, noFollow);
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    if (error instanceof FileFault || hasCode(error, 'ELOOP')) return otherwise;
     throw error;
   }
 }

@@ -2,62 +2,92 @@
  * Metrics of attempts: the newest numbers of a growing `metrics.jsonl` for heartbeats, and all attempts stitched into the
  * one file of the artifact (contracts.md §7). A line that cannot be read is skipped: numbers inform, they do not decide.
  */
-import { join } from 'node:path';
 import { type MetricsRow, metricsRowSchema } from '../domain/manifest.ts';
 import { attemptFiles } from '../domain/names.ts';
-import { medianStepSeconds, stitchMetrics } from '../domain/stitch.ts';
+import { Pace, type RowPace } from '../domain/pace.ts';
+import { stitchMetrics } from '../domain/stitch.ts';
+import { whenListed } from '../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
+import { hasCode } from './durable-file.ts';
 
 /** Steps that the shown reward and answer length are the mean of: single steps wobble with the drawn prompts. */
 const window = 8;
 
+/** Reads a growing file; each row is looked at once, whatever came before it. */
 export class MetricsTail {
   readonly #path: string;
   #offset = 0;
-  readonly #rows: MetricsRow[] = [];
+  #pace = new Pace();
+  #newest: MetricsRow | undefined;
+  #rewards: number[] = [];
+  #lengths: number[] = [];
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Reads what was appended since the last call. */
+  /** Reads what was appended since the last call; to be called once the file is listed. One that is not seen yet has no rows. */
   async read(): Promise<void> {
-    const { lines, offset } = await readLinesFrom(this.#path, this.#offset);
-    if (offset < this.#offset) this.#rows.length = 0;
-    this.#offset = offset;
-    this.#rows.push(...lines.flatMap(parseRow));
+    const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE')) return undefined;
+      throw error;
+    });
+    if (read === undefined) return;
+    if (read.again) this.#forget();
+    this.#offset = read.offset;
+    for (const row of read.lines.flatMap(parseRow)) this.#take(row);
   }
 
-  /** What was read so far, oldest first. */
-  get rows(): readonly MetricsRow[] {
-    return this.#rows;
+  /** How many rows there are, and how fast they come. */
+  get pace(): RowPace {
+    return this.#pace;
   }
 
   get newest(): MetricsRow | undefined {
-    return this.#rows.at(-1);
+    return this.#newest;
   }
 
   get reward(): number | undefined {
-    return this.#mean('reward');
+    return mean(this.#rewards);
   }
 
   get responseLength(): number | undefined {
-    return this.#mean('response_length');
+    return mean(this.#lengths);
   }
 
   /** Seconds to go, from the run's own median step; undefined before there are two steps. */
   etaSeconds(totalSteps: number | undefined): number | undefined {
     const step = this.newest?.step;
-    const median = medianStepSeconds(this.#rows);
+    const median = this.#pace.stepSeconds;
     if (step === undefined || totalSteps === undefined || median === undefined) return undefined;
     return Math.max(0, Math.round((totalSteps - step) * median));
   }
 
-  #mean(name: 'reward' | 'response_length'): number | undefined {
-    const values = this.#rows.flatMap((row) => row[name] ?? []).slice(-window);
-    if (values.length === 0) return undefined;
-    return values.reduce((sum, value) => sum + value, 0) / values.length;
+  #take(row: MetricsRow): void {
+    this.#pace.add(row);
+    this.#newest = row;
+    keepLast(this.#rewards, row.reward);
+    keepLast(this.#lengths, row.response_length);
   }
+
+  /** Another file stands there: what was read of the old one is void. */
+  #forget(): void {
+    this.#pace = new Pace();
+    this.#newest = undefined;
+    this.#rewards = [];
+    this.#lengths = [];
+  }
+}
+
+function keepLast(values: number[], value: unknown): void {
+  if (typeof value !== 'number') return;
+  values.push(value);
+  if (values.length > window) values.shift();
+}
+
+function mean(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Text of the stitched metrics of these attempts' folders, oldest first. */
@@ -71,8 +101,18 @@ export async function stitchedMetrics(directories: string[]): Promise<string> {
 
 /** All readable rows of one attempt. */
 export async function readMetrics(directory: string): Promise<MetricsRow[]> {
-  const { lines } = await readLinesFrom(join(directory, attemptFiles.metrics), 0);
-  return lines.flatMap(parseRow);
+  const rows = await whenListed(directory, attemptFiles.metrics, readRows);
+  return rows ?? [];
+}
+
+async function readRows(path: string): Promise<MetricsRow[]> {
+  const rows: MetricsRow[] = [];
+  for (let from = 0; ;) {
+    const { lines, offset } = await readLinesFrom(path, from);
+    if (offset <= from) return rows;
+    rows.push(...lines.flatMap(parseRow));
+    from = offset;
+  }
 }
 
 function parseRow(line: string): MetricsRow[] {

@@ -3,21 +3,26 @@
  * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (contracts.md §2.4).
  * Reads only, but for the attempt's claim: with it the attempt is closed before it is judged.
  */
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlurmJob } from 'slurm-rest-client';
 import { classifyOutcome, type JobFacts } from '../domain/job-outcome.ts';
 import type { CollectedAttempt, PreparedAttempt } from '../domain/job-life.ts';
 import type { JobOrder } from '../domain/job-spec.ts';
+import type { Outcome, TrainerResult } from '../domain/manifest.ts';
 import { attemptFiles } from '../domain/names.ts';
 import { jobKind } from '../domain/plan.ts';
+import { lookUntil, viewAgeMs, whenListed } from '../files/fresh-look.ts';
 import { closeAttempt } from './attempt-closing.ts';
 import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
 import { readMetrics } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failure.ts';
+import { heartbeating } from './heartbeating.ts';
 
 const logTailBytes = 2_000;
+/** The trainer's exit code for "checkpointed, resume me". */
+const checkpointed = 85;
 
 type Deps = Pick<ActivityDeps, 'slurm' | 'accounting'>;
 
@@ -29,39 +34,90 @@ export interface CollectInput {
 
 export function createCollectActivities(deps: Deps) {
   return {
-    async collectAttempt({ order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
-      const { directory } = prepared;
-      await closing(directory, prepared.name);
-      const outcome = ours(await findOutcome(directory), prepared.name);
-      // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
-      const done = saysDone(outcome, prepared.name);
-      const { job, unheard } = done ? nobodyAsked : await lookUp(deps, jobId, prepared.name);
-      const result = ours(await findResult(directory), prepared.name);
-      const facts: JobFacts = {
-        slurm: job === undefined ? undefined : slurmFacts(job),
-        outcome: value(outcome),
-        outcomeFault: fault(outcome),
-        result: value(result),
-        resultFault: fault(result),
-        planned: order.planned,
-        outputPresent: await outputIsThere(order, directory),
-      };
-      const { jobClass, evidence } = classifyOutcome(facts);
-      const seconds = runSeconds(job, facts.outcome);
-      const checkpoints = await listCheckpoints(directory);
-      return {
-        jobClass,
-        evidence: unheard === undefined ? evidence : `${evidence}; slurmdbd did not say how it ended (${unheard})`,
-        logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
-        node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
-        progress: await progressOf(order, directory),
-        checkpoint: checkpoints.at(-1) ?? null,
-        gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
-        seconds,
-        slurmState: job?.state ?? (done ? 'COMPLETED' : 'VANISHED'),
-      };
-    },
+    collectAttempt: (input: CollectInput): Promise<CollectedAttempt> =>
+      heartbeating('collecting', () => collect(deps, input)),
   };
+}
+
+async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
+  const { directory, name } = prepared;
+  await closing(directory, name);
+  const first = ours(await findOutcome(directory), name);
+  // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
+  const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUp(deps, jobId, name);
+  const left = await leftBehind(order, directory, name);
+  const facts: JobFacts = {
+    slurm: job === undefined ? undefined : slurmFacts(job),
+    outcome: value(left.outcome),
+    outcomeFault: fault(left.outcome),
+    result: value(left.result),
+    resultFault: fault(left.result),
+    planned: order.planned,
+    outputPresent: left.outputPresent,
+  };
+  const { jobClass, evidence } = classifyOutcome(facts);
+  const done = saysDone(left.outcome, name);
+  const seconds = runSeconds(job, facts.outcome);
+  return {
+    jobClass,
+    evidence: unheard === undefined || done ? evidence : `${evidence}; slurmdbd did not say how it ended (${unheard})`,
+    logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
+    node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
+    progress: left.progress,
+    checkpoint: left.checkpoint,
+    gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
+    seconds,
+    slurmState: job?.state ?? (done ? 'COMPLETED' : 'VANISHED'),
+  };
+}
+
+/** What the job has left. Slurm says that it is over within seconds; what it wrote may be shown here a minute later. */
+interface LeftBehind {
+  outcome: Found<Outcome>;
+  result: Found<TrainerResult>;
+  outputPresent: boolean;
+  progress: number | null;
+  checkpoint: string | null;
+}
+
+/**
+ * Reads what is due only once it had the time to show itself: nothing is judged missing that this machine may not see yet.
+ * On a disk of its own nothing is waited for. A job that was killed leaves no outcome: then the whole time is waited once.
+ */
+async function leftBehind(order: JobOrder, directory: string, name: string): Promise<LeftBehind> {
+  const until = performance.now() + (await viewAgeMs(directory));
+  const due = <T>(look: () => Promise<T>, isThere: (seen: T) => boolean) =>
+    lookUntil(look, isThere, Math.max(0, until - performance.now()));
+  const outcome = ours(
+    await due(
+      () => findOutcome(directory),
+      ({ kind }) => kind !== 'absent',
+    ),
+    name,
+  );
+  const done = saysDone(outcome, name);
+  const result = await due(
+    () => findResult(directory),
+    ({ kind }) => !done || kind !== 'absent',
+  );
+  const outputPresent = await due(
+    () => outputIsThere(order, directory),
+    (isThere) => !done || isThere,
+  );
+  const progress = await progressOf(order, directory);
+  const steps = done || jobKind(order.stage) === 'predict' ? 0 : (progress ?? 0);
+  const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
+  // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for; after the exit that says
+  // "checkpointed", the one of the last step.
+  const checkpoint = await due(
+    async () => (await listCheckpoints(directory)).at(-1) ?? null,
+    (newest) => steps === 0 || (newest !== null && (!asked || stepOf(newest) >= steps)),
+  );
+  return { outcome, result: ours(result, name), outputPresent, progress, checkpoint };
+}
+
+function stepOf(checkpoint: string): number {
+  return Number(/-(\d+)$/.exec(checkpoint)?.[1] ?? 0);
 }
 
 async function closing(directory: string, name: string): Promise<void> {
@@ -114,10 +170,8 @@ function fault(found: Found<unknown>): string | undefined {
 
 async function outputIsThere(order: JobOrder, directory: string): Promise<boolean> {
   const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
-  return access(join(directory, attemptFiles.output, file)).then(
-    () => true,
-    () => false,
-  );
+  const found = await whenListed(directory, `${attemptFiles.output}/${file}`, (path) => lstat(path));
+  return found?.isFile() ?? false;
 }
 
 async function progressOf(order: JobOrder, directory: string): Promise<number | null> {

@@ -1,9 +1,10 @@
 /**
  * Watching a job: a heartbeating activity that returns when its state changes, when it gets stuck or free, and when it is over.
  * All else, such as a pending reason that changes every minute, goes out with its heartbeats. It asks the shared
- * poller, never Slurm itself, and reads the attempt's own files twice a second, or when an outcome appears: a finished job
- * is noticed by its outcome file, a stuck one by its metrics. It has no side effect, so a kill -9 costs nothing: the next
- * attempt goes on watching.
+ * poller, never Slurm itself, and looks into the attempt's folder twice a second, or when an outcome appears: a finished job
+ * is noticed by its outcome file, a stuck one by its metrics. No file is asked for by name before the folder's listing has it:
+ * a shared file system would remember for a minute that it was absent. It has no side effect, so a kill -9 costs nothing: the
+ * next attempt goes on watching.
  */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -13,6 +14,7 @@ import { attemptFiles } from '../domain/names.ts';
 import { judgePendingReason, LastingReason } from '../domain/pending-reason.ts';
 import type { StageProgress } from '../domain/progress.ts';
 import { judgeSilence } from '../domain/stall.ts';
+import { namesIn } from '../files/fresh-look.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -24,6 +26,7 @@ import { Silence } from './silence.ts';
 const absentMs = 5 * 60_000;
 /** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
 const settleMs = 15_000;
+const absent = { kind: 'absent' } as const;
 
 /**
  * What keeps a job from starting is told at once the first time, and so are the first of such sentences; what was told before
@@ -47,12 +50,13 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
       try {
         for (;;) {
           const polled = watch.state();
-          await tail.read();
+          const names = await namesIn(input.attempt.directory);
+          if (names.has(attemptFiles.metrics)) await tail.read();
           // A first row means that it runs: Slurm is asked now, since a waiting job is looked at rarely.
           if (!begun && tail.rows.length > 0) watch.hurry();
           begun ||= tail.rows.length > 0;
           Context.current().heartbeat(progress(input, polled, tail));
-          const outcome = await findOutcome(input.attempt.directory);
+          const outcome = names.has(attemptFiles.outcome) ? await findOutcome(input.attempt.directory, 0) : absent;
           const done = saysDone(outcome, input.attempt.name);
           if (outcome.kind !== 'absent' && !done) {
             outcomeSince ??= Date.now();
@@ -63,7 +67,7 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           if (seen?.stuck === input.known.stuck) shownAt = Date.now();
           if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
-          const stalled = judgeSilence(silence.look(running, tail.rows.length), tail.rows, input.watch);
+          const stalled = judgeSilence(silence.look(running, tail.pace.rows), tail.pace, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await bell.wait(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.

@@ -152,4 +152,5 @@ export const attemptFiles = {
   checkpointRequest: 'checkpoint-requested',
   stacks: 'stacks.txt',
   output: 'output',
+  checkpoints: 'checkpoints',
 } as const;

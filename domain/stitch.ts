@@ -17,29 +17,6 @@ export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): Met
   return [...bySteps.values()].toSorted((a, b) => a.step - b.step);
 }
 
-/**
- * Median seconds per step of one attempt's rows, the upper one of two; undefined with fewer than two timed rows. `time` is in
- * seconds. Not for stitched rows: the gap between two attempts is no step.
- */
-export function medianStepSeconds(rows: readonly MetricsRow[]): number | undefined {
-  const paces = rows.slice(1).flatMap((row, i) => {
-    const before = rows[i];
-    if (before === undefined || typeof row.time !== 'number' || typeof before.time !== 'number') return [];
-    const steps = row.step - before.step;
-    return steps > 0 ? [(row.time - before.time) / steps] : [];
-  });
-  return paces.toSorted((a, b) => a - b)[Math.floor(paces.length / 2)];
-}
-
-/** Median seconds between two rows of one attempt, the upper one of two; undefined with fewer than two timed rows. */
-export function medianRowSeconds(rows: readonly MetricsRow[]): number | undefined {
-  const gaps = rows.slice(1).flatMap((row, i) => {
-    const before = rows[i]?.time;
-    return typeof row.time === 'number' && typeof before === 'number' ? [Math.max(0, row.time - before)] : [];
-  });
-  return gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)];
-}
-
 /** Mean over the last `window` (≥ 1) values at each place; over fewer at the start. Same length as `values`. */
 export function movingMean(values: readonly number[], window: number): number[] {
   return values.map((_, i) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Pace } from '../../domain/pace.ts';
 import { judgeSilence } from '../../domain/stall.ts';
 
 const settings = { stall_factor: 10, stall_seconds: 60, first_row_seconds: 600, checkpoint_seconds: 180 };
@@ -11,12 +12,14 @@ describe('judgeSilence', () => {
     ['the long patience, before there are two rows', 600, rows(1, 1)],
     ['the long patience, when no row has a time', 600, [{ step: 1 }, { step: 2 }]],
   ])('waits for %s', (_sentence, seconds, seen) => {
-    expect(judgeSilence(seconds - 0.1, seen, settings)).toBeUndefined();
-    expect(judgeSilence(seconds, seen, settings)).toContain(`${seconds} s`);
+    expect(judgeSilence(seconds - 0.1, Pace.of(seen), settings)).toBeUndefined();
+    expect(judgeSilence(seconds, Pace.of(seen), settings)).toContain(`${seconds} s`);
   });
 
   it('goes by the median: one slow step (an evaluation) does not stretch it', () => {
     const slow = [...rows(12, 5), { step: 5, time: 1000 }, { step: 6, time: 1012 }];
-    expect(judgeSilence(121, slow, settings)).toBe('it runs and has written no step for 121 s, its own median is 12 s');
+    expect(judgeSilence(121, Pace.of(slow), settings)).toBe(
+      'it runs and has written no step for 121 s, its own median is 12 s',
+    );
   });
 });

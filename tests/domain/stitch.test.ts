@@ -1,7 +1,8 @@
 /** Several attempts as one run. */
 import { describe, expect, it } from 'vitest';
 import type { MetricsRow } from '../../domain/manifest.ts';
-import { medianStepSeconds, movingMean, stitchMetrics } from '../../domain/stitch.ts';
+import { Pace } from '../../domain/pace.ts';
+import { movingMean, stitchMetrics } from '../../domain/stitch.ts';
 
 const rows = (attempt: number, steps: number[]): MetricsRow[] =>
   steps.map((step) => ({ step, attempt, loss: attempt }));
@@ -37,7 +38,7 @@ describe('stitchMetrics', () => {
   });
 });
 
-describe('medianStepSeconds', () => {
+describe('the median step of a pace', () => {
   const timed = (...times: (number | string | undefined)[]): MetricsRow[] =>
     times.map((time, i) => ({ step: i + 1, ...(time === undefined ? {} : { time }) }));
   it.each<[string, MetricsRow[], number | undefined]>([
@@ -64,7 +65,7 @@ describe('medianStepSeconds', () => {
       undefined,
     ],
   ])('%s', (_name, given, expected) => {
-    expect(medianStepSeconds(given)).toBe(expected);
+    expect(Pace.of(given).stepSeconds).toBe(expected);
   });
 });
 
