@@ -6,10 +6,9 @@
  * sees the artifact. Two publishers of one key: the first rename wins, the second one's folder is removed.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { type FileHandle, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ArtifactManifest,
   type ArtifactRef,
@@ -18,9 +17,14 @@ import {
   type Cost,
 } from '../domain/manifest.ts';
 import { paths, type Stage } from '../domain/names.ts';
-import { hasCode, readIfPresent, syncFolder, writeFileAtomic } from './durable-file.ts';
+import { lookUntil, StaleView, staleViewMs, viewAgeMs, whenListed } from '../files/fresh-look.ts';
+import { readRegularFile, withRegularFile } from '../files/regular-file.ts';
+import { hasCode, syncFolder, writeFileAtomic } from './durable-file.ts';
 
 const manifestName = 'manifest.json';
+/** A model or a dataset of 100,000 pictures has less. */
+const maxManifestBytes = 256 * 1024 * 1024;
+const noFollow = { noFollow: true };
 
 export interface Publication {
   stage: Stage;
@@ -51,22 +55,20 @@ export class ArtifactStore {
   ): Promise<{ key: string; path: string; artifact: ArtifactRef | undefined }> {
     const key = artifactKey(stage, ingredients);
     const path = paths.artifact(this.root, stage, key);
-    const manifest = await this.#verified(path);
+    const manifest = await this.#verified(stage, key);
     return { key, path, artifact: manifest && { ...reference(manifest, path), reused: true } };
   }
 
   /** The artifact with this key as its manifest tells it, files unread: enough for a plan, never for a stage. */
   async peek(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
-    const text = await readIfPresent(paths.artifactManifest(this.root, stage, key));
-    return text === undefined ? undefined : parseManifest(text);
+    const name = below(this.root, paths.artifactManifest(this.root, stage, key));
+    return whenListed(this.root, name, async (path) => parseManifest(await readText(path)));
   }
 
   /** Keys of all artifacts of a stage. */
   async keys(stage: Stage): Promise<string[]> {
-    const names = await readdir(dirname(paths.artifact(this.root, stage, 'key'))).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return [];
-      throw error;
-    });
+    const folder = below(this.root, dirname(paths.artifact(this.root, stage, 'key')));
+    const names = (await whenListed(this.root, folder, (path) => readdir(path))) ?? [];
     return names.filter((name) => /^[0-9a-f]{32}$/.test(name));
   }
 
@@ -86,29 +88,36 @@ export class ArtifactStore {
   async publish(publication: Publication): Promise<ArtifactRef> {
     const { stage, key, from } = publication;
     const path = paths.artifact(this.root, stage, key);
-    const standing = await this.#verified(path);
-    if (standing !== undefined) {
-      await rm(from, { recursive: true, force: true });
-      return reference(standing, path);
-    }
-    const manifest = await describe(publication);
-    await writeFileAtomic(join(from, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-    await mkdir(dirname(path), { recursive: true });
-    try {
-      await rename(from, path);
-    } catch (error) {
-      if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
-      return this.publish(publication);
-    }
-    await syncFolder(dirname(path));
-    return reference(manifest, path);
+    const placed = async () => {
+      const standing = await this.#verified(stage, key);
+      if (standing !== undefined) {
+        await rm(from, { recursive: true, force: true });
+        return reference(standing, path);
+      }
+      const manifest = await describe(publication);
+      await writeFileAtomic(join(from, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+      await mkdir(dirname(path), { recursive: true });
+      if (!(await moved(from, path))) return undefined;
+      await syncFolder(dirname(path));
+      return reference(manifest, path);
+    };
+    // Another publisher may have been first, and its artifact may not be seen here yet.
+    const artifact = await lookUntil(placed, (done) => done !== undefined, staleViewMs);
+    if (artifact === undefined) throw new StaleView(path, staleViewMs);
+    return artifact;
   }
 
-  async #verified(path: string): Promise<ArtifactManifest | undefined> {
-    const text = await readIfPresent(join(path, manifestName));
-    if (text === undefined) return undefined;
-    const fault = await findFault(path, text);
-    if (typeof fault !== 'string') return fault;
+  async #verified(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
+    const path = paths.artifact(this.root, stage, key);
+    const name = below(this.root, paths.artifactManifest(this.root, stage, key));
+    const look = () => whenListed(this.root, name, async (manifest) => findFault(path, await readText(manifest)));
+    let found = await look();
+    if (typeof found === 'string') {
+      // What looks damaged may only be seen late, while another machine is replacing it.
+      await sleep(await viewAgeMs(this.root));
+      found = await look();
+    }
+    if (typeof found !== 'string') return found;
     await rename(path, `${path}.corrupt-${Date.now()}`);
     return undefined;
   }
@@ -122,11 +131,20 @@ export function artifactKey(stage: Stage, ingredients: Record<string, unknown>):
     .slice(0, 32);
 }
 
-/** sha256 of a file's content, streamed. */
+/** sha256 of a regular file's content, streamed; links are followed. Throws FileFault for anything else. */
 export async function fileSha256(path: string): Promise<string> {
+  return withRegularFile(path, async (file) => (await digest(file)).sha256);
+}
+
+async function digest(file: FileHandle): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
+  for (let bytes = 0; ;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, bytes);
+    if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
+    hash.update(buffer.subarray(0, bytesRead));
+    bytes += bytesRead;
+  }
 }
 
 /** Regular files below `folder`, as sorted relative paths. A link or device in it is refused: jobs' output is distrusted. */
@@ -147,9 +165,7 @@ async function describe(publication: Publication): Promise<ArtifactManifest> {
   const files: ArtifactManifest['files'] = [];
   for (const path of await listFiles(from)) {
     if (path === manifestName) continue;
-    const full = join(from, path);
-    await syncFile(full);
-    files.push({ path, bytes: (await lstat(full)).size, sha256: await fileSha256(full) });
+    files.push({ path, ...(await withRegularFile(join(from, path), syncedDigest, noFollow)) });
   }
   const made_by = { run, attempts, finished_at: new Date().toISOString() };
   return artifactManifestSchema.parse({ schema: 1, stage, key, ingredients, files, counts, made_by, cost });
@@ -183,16 +199,34 @@ function parseManifest(text: string): ArtifactManifest | undefined {
 
 /** Manifest of an artifact that is known to exist, e.g. for the report. Throws if it is unreadable. */
 export async function readManifest(artifactPath: string): Promise<ArtifactManifest> {
-  return artifactManifestSchema.parse(JSON.parse(await readFile(join(artifactPath, manifestName), 'utf8')));
+  const name = `${basename(artifactPath)}/${manifestName}`;
+  const text = await whenListed(dirname(artifactPath), name, readText);
+  if (text === undefined) throw new Error(`there is no artifact at "${artifactPath}"`);
+  return artifactManifestSchema.parse(JSON.parse(text));
 }
 
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+async function syncedDigest(file: FileHandle): Promise<{ bytes: number; sha256: string }> {
+  await file.sync();
+  return digest(file);
+}
+
+/** Renames a folder; false if another one stands there that is not empty. */
+async function moved(from: string, to: string): Promise<boolean> {
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return false;
+    throw error;
   }
+}
+
+async function readText(path: string): Promise<string> {
+  return (await readRegularFile(path, maxManifestBytes, noFollow)).toString('utf8');
+}
+
+function below(root: string, path: string): string {
+  return path.slice(root.length + 1);
 }
 
 function reference(manifest: ArtifactManifest, path: string): ArtifactRef {

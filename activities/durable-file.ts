@@ -3,8 +3,12 @@
  * content or the new, never half of it. It knows nothing of artifacts or jobs.
  */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, rename, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { freshSize, readFrom, whenListed } from '../files/fresh-look.ts';
+import { FileFault, withRegularFile } from '../files/regular-file.ts';
+
+const maxTextBytes = 64 * 1024 * 1024;
 
 /** Replaces `path` by `content`: temporary file beside it, fsync, rename, fsync of the folder. */
 export async function writeFileAtomic(path: string, content: string, mode = 0o640): Promise<void> {
@@ -37,14 +41,19 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Content of a text file, or undefined if there is none. Every other failure is thrown. */
+/**
+ * Content of a text file, or undefined if there is none. It is looked for in its folder's listing, and read to its end as
+ * the file server has it, since another machine may have written it. Throws FileFault for what is no regular file or larger
+ * than 64 MiB.
+ */
 export async function readIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  return whenListed(dirname(path), basename(path), (at) =>
+    withRegularFile(at, async (file) => {
+      const size = await freshSize(file);
+      if (size > maxTextBytes) throw new FileFault(at, `a text of at most ${maxTextBytes} bytes`, `${size} bytes`);
+      return (await readFrom(file, 0, maxTextBytes)).toString('utf8');
+    }),
+  );
 }
 
 /** Is `error` a system error with this code, e.g. `ENOENT`? */

@@ -6,10 +6,12 @@
  * cuts it off (or ends it, if only its newline is missing). Power cut: the same, for fdatasync is awaited.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type * as z from 'zod';
-import { hasCode, syncFolder } from './durable-file.ts';
+import { freshSize, readFrom, whenListed } from '../files/fresh-look.ts';
+import { withRegularFile } from '../files/regular-file.ts';
+import { syncFolder } from './durable-file.ts';
 
 interface Pending {
   line: string;
@@ -41,7 +43,8 @@ export class RowLog<T> {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o640);
     try {
       await syncFolder(dirname(path));
-      const content = await file.readFile();
+      // To its end as the server has it: what another machine appended must not be cut off as a torn line.
+      const content = await readFrom(file, 0, await freshSize(file));
       const { rows, unreadable, end } = readRows(content, schema);
       const last = end === content.length ? undefined : readRow(content.toString('utf8', end), schema);
       if (last !== undefined) {
@@ -61,10 +64,10 @@ export class RowLog<T> {
 
   /** Rows of a log that somebody else may be writing; the file is left alone. None if there is no such file. */
   static async read<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
-    const content = await readFile(path).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return Buffer.alloc(0);
-      throw error;
-    });
+    const content = await whenListed(dirname(path), basename(path), (at) =>
+      withRegularFile(at, async (file) => readFrom(file, 0, await freshSize(file))),
+    );
+    if (content === undefined) return [];
     return readRows(content, schema).rows;
   }
 
