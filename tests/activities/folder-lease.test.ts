@@ -1,9 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hasCode } from '../../activities/durable-file.ts';
 import { FolderLease } from '../../activities/folder-lease.ts';
 import { temporaryFolder } from './fixtures.ts';
 
@@ -38,6 +40,17 @@ async function holder(staleMs: number) {
 
 function take(staleMs: number, signal = never): Promise<FolderLease> {
   return FolderLease.take(folder, signal, { renewMs: 50, staleMs, pollMs: 20 });
+}
+
+/** As a network file system shows what is not written back yet: every file of the folder looks an hour old. */
+async function age(path: string): Promise<void> {
+  const old = new Date(Date.now() - 60 * minute);
+  try {
+    for (const name of await readdir(path, { recursive: true })) await utimes(join(path, name), old, old);
+  } catch (error) {
+    // Renamed meanwhile.
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
 }
 
 async function isTaken(promise: Promise<FolderLease>, withinMs: number): Promise<boolean> {
@@ -90,6 +103,18 @@ describe('the lease of a folder', () => {
     expect(await ask()).toBe('Superseded');
     await lease.check();
     await lease.release();
+  });
+
+  it('stays with a holder that renews it, though nobody is shown newer file times or contents', async () => {
+    const { ask } = await holder(500);
+    const frozen = setInterval(() => void age(folder), 10);
+    const controller = new AbortController();
+    const waiting = take(500, controller.signal);
+    waiting.catch(() => undefined);
+    const taken = await isTaken(waiting, 2_000);
+    clearInterval(frozen);
+    controller.abort();
+    expect({ taken, said: await ask() }).toEqual({ taken: false, said: 'mine' });
   });
 
   it('stays with a holder that renews it, however long that takes', async () => {
