@@ -91,7 +91,7 @@ describe('a job on another machine, seen late', () => {
         stage: 'sft',
         totalSteps: 3,
         watch,
-        lastState: 'RUNNING',
+        known: { state: 'RUNNING', told: [] },
       }),
     );
     await sleep(1_000);
