@@ -41,11 +41,12 @@ export function createCollectActivities(deps: Deps) {
 
 async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
   const { directory, name } = prepared;
-  await closing(directory, name);
+  const begun = (await closing(directory, name)) === 'begun';
   const first = ours(await findOutcome(directory), name);
   // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
   const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUp(deps, jobId, name);
-  const left = await leftBehind(order, directory, name);
+  // What no job has begun has left nothing that could be under way.
+  const left = await leftBehind(order, directory, name, begun ? await viewAgeMs(directory) : 0);
   const facts: JobFacts = {
     slurm: job === undefined ? undefined : slurmFacts(job),
     outcome: value(left.outcome),
@@ -81,11 +82,11 @@ interface LeftBehind {
 }
 
 /**
- * Reads what is due only once it had the time to show itself: nothing is judged missing that this machine may not see yet.
- * On a disk of its own nothing is waited for. A job that was killed leaves no outcome: then the whole time is waited once.
+ * Reads what is due only once it had the time to show itself, `patienceMs`: nothing is judged missing that this machine may
+ * not see yet. A job that was killed leaves no outcome: then the whole time is waited once.
  */
-async function leftBehind(order: JobOrder, directory: string, name: string): Promise<LeftBehind> {
-  const until = performance.now() + (await viewAgeMs(directory));
+async function leftBehind(order: JobOrder, directory: string, name: string, patienceMs: number): Promise<LeftBehind> {
+  const until = performance.now() + patienceMs;
   const due = <T>(look: () => Promise<T>, isThere: (seen: T) => boolean) =>
     lookUntil(look, isThere, Math.max(0, until - performance.now()));
   const outcome = ours(
@@ -120,8 +121,8 @@ function stepOf(checkpoint: string): number {
   return Number(/-(\d+)$/.exec(checkpoint)?.[1] ?? 0);
 }
 
-async function closing(directory: string, name: string): Promise<void> {
-  await closeAttempt(directory).catch((error: unknown) => {
+async function closing(directory: string, name: string): Promise<'closed' | 'begun'> {
+  return closeAttempt(directory).catch((error: unknown) => {
     throw toFailure(error, `close attempt "${name}"`);
   });
 }

@@ -52,10 +52,10 @@ export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'll
       const signal = Context.current().cancellationSignal;
       return translated(`synthesise critiques for run "${plan.run}"`, signal, async () => {
         const stage = new Synthesis(deps, plan, dataset, pace, signal);
-        const found = await stage.find();
-        if (found !== undefined) return found;
         const meter = new SynthesisMeter(Context.current());
         try {
+          const found = await stage.find();
+          if (found !== undefined) return found;
           const onWait = () => meter.before('another run asks for the same answers');
           const lease = await FolderLease.take(await stage.folder(), signal, { ...usualTimes, onWait });
           meter.before('reading what was answered before');

@@ -21,8 +21,8 @@ const debian = [
   'python3',
   'python3-pip',
 ];
-/** For further Slurm releases, and for clocks that are wrong. */
-const debianForTests = ['debootstrap', 'libfaketime'];
+/** For further Slurm releases, for clocks that are wrong, and for file systems that show things late. */
+const debianForTests = ['debootstrap', 'libfaketime', 'bindfs'];
 const uvVersion = '0.13.9';
 
 /** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be had. */

@@ -1,15 +1,19 @@
-/** `npm start` and `npm test`, once the npm packages are there: install what else is missing, then demo or tests. */
+/** `npm start`, `npm test` and `npm run test:stale`, once the npm packages are there: install what else is missing, then demo or tests. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { install } from './install.ts';
 import { checkout, stackConfig } from './stack-config.ts';
+import { runStaleTests } from './stale-run.ts';
 import { runTests } from './test-run.ts';
 
 async function main(): Promise<number> {
   const [verb, ...args] = process.argv.slice(2);
-  if (verb !== 'start' && verb !== 'test') throw new Error(`expected start or test, got "${verb ?? 'nothing'}"`);
+  if (verb !== 'start' && verb !== 'test' && verb !== 'stale') {
+    throw new Error(`expected start, test or stale, got "${verb ?? 'nothing'}"`);
+  }
   const config = stackConfig();
-  await install(config, console.log, verb === 'test');
+  await install(config, console.log, verb !== 'start');
+  if (verb === 'stale') return runStaleTests(config);
   return verb === 'test' ? runTests(config) : handOver(['demo', ...args]);
 }
 

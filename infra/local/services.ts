@@ -8,6 +8,7 @@ import { nodes } from './slurm-files.ts';
 import { systemPath as path } from './slurm-root.ts';
 import { slurmServices } from './slurm-services.ts';
 import { folders, localEnvironment, port, pythonEnvironment, type StackConfig } from './stack-config.ts';
+import { behindStaleView } from './stale-view.ts';
 import { temporalBinary } from './temporal-binary.ts';
 import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
@@ -88,12 +89,13 @@ function teacher(config: StackConfig): Service {
 
 function worker(config: StackConfig): Service {
   const where = folders(config);
+  const argv: [string, ...string[]] = [process.execPath, ...nodeFlags, join(config.checkout, 'workers/main.ts')];
   return {
     name: 'worker',
     after: ['temporal', 'slurmrestd', 'teacher', ...nodes.map((node) => `slurmd-${node}`)],
     deadlineSeconds: 60,
     launch: () => ({
-      argv: [process.execPath, ...nodeFlags, join(config.checkout, 'workers/main.ts')],
+      argv: config.staleSeconds === undefined ? argv : behindStaleView(argv, where.store, config.staleSeconds),
       env: {
         PATH: path,
         HOME: where.local,

@@ -18,6 +18,8 @@ export interface StackConfig extends SlurmRoot {
   portBase: number;
   /** Hostname as slurm wants it: without domain. */
   host: string;
+  /** The worker sees the store as over a network file system that remembers for so long; for tests. */
+  staleSeconds?: number;
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
@@ -49,7 +51,9 @@ export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
       `CRITIC_PORT_BASE: expected a whole number from 1024 to 64000, got "${env.CRITIC_PORT_BASE ?? ''}"`,
     );
   }
+  const stale = Number(env.CRITIC_STALE_SECONDS ?? 0);
   return {
+    ...(stale > 0 ? { staleSeconds: stale } : {}),
     checkout,
     cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
     state: env.CRITIC_STATE ?? (root ? '/var/lib/critic' : join(homedir(), '.local/state/critic')),

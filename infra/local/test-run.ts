@@ -19,7 +19,7 @@ import {
 } from './stack-config.ts';
 import { temporalBinary } from './temporal-binary.ts';
 
-interface Counts {
+export interface Counts {
   passed: number;
   failed: number;
 }
@@ -71,7 +71,7 @@ export async function runTests(config: StackConfig): Promise<number> {
   return broken.length === 0 && total.passed > 0 ? 0 : 1;
 }
 
-function liveEnvironment(test: StackConfig): Record<string, string> {
+export function liveEnvironment(test: StackConfig): Record<string, string> {
   return {
     ...localEnvironment(test),
     CRITIC_STATE: test.state,
@@ -121,9 +121,23 @@ async function plain(command: string, args: string[], env: NodeJS.ProcessEnv, cw
   return undefined;
 }
 
-async function vitest(project: string, reports: string, env: NodeJS.ProcessEnv): Promise<Counts> {
+/** Runs a project's tests, or those that `more` picks (files, `-t`). `reports`: a folder for its report. */
+export async function vitest(
+  project: string,
+  reports: string,
+  env: NodeJS.ProcessEnv,
+  more: string[] = [],
+): Promise<Counts> {
   const report = join(reports, `${project}.json`);
-  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const args = [
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...more,
+  ];
   // Not .bin/vitest: its first line would pick whatever Node the machine has.
   const vitestEntry = join(checkout, 'node_modules/vitest/vitest.mjs');
   const code = await foreground(process.execPath, [vitestEntry, ...args], env, checkout);

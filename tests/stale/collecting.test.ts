@@ -55,6 +55,7 @@ async function outcome(directory: string, code: number): Promise<void> {
 
 /** What a job that does its three steps leaves, in the order in which it does. */
 async function finish(directory: string): Promise<void> {
+  await mkdir(join(directory, 'claim'), { recursive: true });
   await mkdir(join(directory, 'output'), { recursive: true });
   await writeFile(join(directory, 'output/config.json'), '{}');
   await steps(directory, 1, 2, 3);
@@ -106,6 +107,7 @@ describe('a job on another machine, seen late', () => {
   it('whose node failed is resumed from a checkpoint that this machine has not seen yet', async () => {
     const { real, view } = viewed(10, 'view');
     expect(existsSync(join(view, 'checkpoints'))).toBe(false);
+    await mkdir(join(real, 'claim'));
     await steps(real, 1, 2);
     await mkdir(join(real, 'checkpoints/checkpoint-2'), { recursive: true });
     await outcome(real, 71);
@@ -120,6 +122,13 @@ describe('a job on another machine, seen late', () => {
     await mkdir(join(real, 'claim'));
     setTimeout(() => void finish(real), 5_000);
     expect(await collect(view, 'COMPLETED')).toMatchObject({ jobClass: 'completed' });
+  });
+
+  it('that never began is judged at once: it has left nothing that could be under way', async () => {
+    const { view } = viewed(60, 'view');
+    const startedAt = performance.now();
+    expect(await collect(view, 'NODE_FAIL')).toMatchObject({ jobClass: 'node-failed', checkpoint: null });
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   it('shows all the rows of its metrics, though their file was looked at when it was shorter', async () => {
