@@ -53,8 +53,8 @@ export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>
           const names = await namesIn(input.attempt.directory);
           if (names.has(attemptFiles.metrics)) await tail.read();
           // A first row means that it runs: Slurm is asked now, since a waiting job is looked at rarely.
-          if (!begun && tail.rows.length > 0) watch.hurry();
-          begun ||= tail.rows.length > 0;
+          if (!begun && tail.pace.rows > 0) watch.hurry();
+          begun ||= tail.pace.rows > 0;
           Context.current().heartbeat(progress(input, polled, tail));
           const outcome = names.has(attemptFiles.outcome) ? await findOutcome(input.attempt.directory, 0) : absent;
           const done = saysDone(outcome, input.attempt.name);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SlurmClient } from 'slurm-rest-client';
 import { describe, expect, it } from 'vitest';
+import { Accounting } from '../../activities/accounting.ts';
 import { readMetrics } from '../../activities/attempt-metrics.ts';
 import { createCollectActivities } from '../../activities/collecting.ts';
 import type { JobPoller } from '../../activities/job-poller.ts';
@@ -29,14 +30,16 @@ function slurm(state: string): SlurmClient {
   return { getJob: async () => job, accountingJobs: async () => [] } as unknown as SlurmClient;
 }
 
-const collect = (directory: string, state: string) =>
-  inActivity(activityEnvironment().env, () =>
-    createCollectActivities({ slurm: slurm(state) }).collectAttempt({
+const collect = (directory: string, state: string) => {
+  const client = slurm(state);
+  return inActivity(activityEnvironment().env, () =>
+    createCollectActivities({ slurm: client, accounting: new Accounting(client) }).collectAttempt({
       order,
       prepared: { name, directory, attempt: 1 },
       jobId: '7',
     }),
   );
+};
 
 async function steps(directory: string, ...numbers: number[]): Promise<void> {
   for (const step of numbers) await appendFile(join(directory, 'metrics.jsonl'), `{"step":${step},"time":${step}}\n`);
