@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'tests/{architecture,domain,files,activities,cli,infra}/**/*.test.ts',
+            'tests/{architecture,domain,files,activities,cli,infra,fuzz}/**/*.test.ts',
             'packages/*/tests/unit/**/*.test.ts',
           ],
         },

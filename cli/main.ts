@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
+import { shown } from '../domain/errors.ts';
 import { type Stage, stages } from '../domain/names.ts';
 import { answerFault, type OperatorAnswer } from '../domain/operator-answer.ts';
 import { checkout, folders, localEnvironment, port, stackConfig } from '../infra/local/stack-config.ts';
@@ -41,7 +42,7 @@ program
   .option('--seed <n>', 'instead of the recipe’s', wholeNumber)
   .description('say what a run would reuse, ask, cost and take; nothing is spent')
   .action(async (path: string, options: RunOptions) => {
-    const recipe = readRecipe(path, { dataset: options.dataset, seed: options.seed });
+    const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
     await withClient(async (client) => console.log(renderPlan(await planRecipe(client, recipe)).join('\n')));
   });
 
@@ -58,7 +59,7 @@ program
 
 program
   .command('watch')
-  .argument('<run>')
+  .argument('<run>', 'its id', aRun)
   .description('show a run until it ends')
   .action(async (run: string) => {
     const config = cliConfig();
@@ -67,7 +68,7 @@ program
 
 program
   .command('answer')
-  .argument('<run>')
+  .argument('<run>', 'its id', aRun)
   .argument('<stage>', 'the stage that asks', aStage)
   .argument('<action>', 'retry, skip or abort')
   .option('--question <id>', 'the question that is meant; else the stage’s open one')
@@ -103,7 +104,7 @@ program
 
 program
   .command('cancel')
-  .argument('<run>')
+  .argument('<run>', 'its id', aRun)
   .description('cancel a run and its jobs')
   .action(async (run: string) => {
     await withClient(async (client) => {
@@ -145,7 +146,7 @@ async function demo(
 }
 
 async function runRecipe(path: string, options: RunOptions): Promise<void> {
-  const recipe = readRecipe(path, { dataset: options.dataset, seed: options.seed });
+  const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
   const config = cliConfig();
   await withClient(async (client) => {
     const run = await startRun(client, recipe);
@@ -164,7 +165,7 @@ async function follow(client: Client, run: string, ui: string | undefined, failO
     const result = await watchRun(client, run, { out: process.stdout, failOnQuestion, signal: stop.signal });
     if (result === undefined) return await leave(client, run);
     const { passed, reasons, reused, report } = result;
-    const summary = readSummary(report);
+    const summary = await readSummary(report);
     console.log(renderEnding({ summary, passed, reasons, reused, report, ui: address || undefined }).join('\n'));
     if (!result.passed) process.exitCode = 2;
   } finally {
@@ -198,26 +199,34 @@ async function withClient(work: (client: Client) => Promise<void>): Promise<void
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got "${text}"`);
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got ${shown(text)}`);
   return Number(text);
 }
 
 function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError(`expected a number above 0, got "${text}"`);
+    throw new InvalidArgumentError(`expected a number above 0, got ${shown(text)}`);
   return value;
+}
+
+function aRun(text: string): string {
+  // Not by the pattern of our own ids: a schedule gives its runs ids of another form. Temporal takes up to 1000 characters.
+  if (text.trim() === '' || text.length > 1000) {
+    throw new InvalidArgumentError(`expected a run's id, as "critic run" prints it, got ${shown(text)}`);
+  }
+  return text;
 }
 
 function aStage(text: string): Stage {
   const found = stages.find((stage) => stage === text);
-  if (found === undefined) throw new InvalidArgumentError(`expected one of ${stages.join(', ')}, got "${text}"`);
+  if (found === undefined) throw new InvalidArgumentError(`expected one of ${stages.join(', ')}, got ${shown(text)}`);
   return found;
 }
 
 program.parseAsync().catch((error: unknown) => {
-  const shown = error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
-  if (!shown) console.error(`critic: ${error instanceof Error ? error.message : String(error)}`);
+  const isShown = error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+  if (!isShown) console.error(`critic: ${error instanceof Error ? error.message : String(error)}`);
   const code = error instanceof Error && 'exitCode' in error ? error.exitCode : 1;
   process.exitCode = typeof code === 'number' ? code : 1;
 });

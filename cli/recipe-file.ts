@@ -1,25 +1,34 @@
-/** Recipe files: YAML → a checked recipe with absolute paths. All faults at once, each naming field, value, expectation. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+/**
+ * Recipe files: YAML → a checked recipe with absolute paths. All faults at once, each naming field, value, expectation. What
+ * is no YAML file of a person's size is refused before it is parsed: a pipe, a device, a folder, fifty megabytes, a bomb.
+ */
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
-import { describeFaults } from '../domain/errors.ts';
+import { type Document, isScalar, parseDocument, visit } from 'yaml';
+import { cut, describeFaults, shown } from '../domain/errors.ts';
 import { checkRecipe, type Recipe } from '../domain/recipe.ts';
+import { FileFault, readRegularText } from '../files/regular-file.ts';
 import { CliError } from './config.ts';
+
+/** Twenty times the longest recipe we know, and parsed in a moment whatever is in it. */
+const maxRecipeBytes = 64 * 1024;
+/** Levels of a recipe: 5 (`retries.policy.<class>.<rule>`). Below this nothing that walks a value can run out of stack. */
+const maxDepth = 16;
+/** Times that anchors may be used, those within anchors counted (the YAML library's own default). */
+const maxAliasCount = 100;
 
 export interface RecipeOverrides {
   dataset?: string | undefined;
   seed?: number | undefined;
 }
 
-export function readRecipe(path: string, overrides: RecipeOverrides = {}): Recipe {
-  if (!existsSync(path)) throw new CliError(`recipe: expected a YAML file, got "${path}", which does not exist`);
-  const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) throw new CliError(`recipe "${path}" is not YAML: ${syntax.message}`);
-  const value: unknown = document.toJS();
-  const given = typeof value === 'object' && value !== null ? overridden(value, overrides) : value;
+/** Throws a CliError that names the file, or each field with its value, and what was expected. */
+export async function readRecipe(path: string, overrides: RecipeOverrides = {}): Promise<Recipe> {
+  const value = parseYaml(path, await readText(path));
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const given = isMapping ? overridden(value, overrides) : value;
   const checked = checkRecipe(given);
-  if ('faults' in checked) throw new CliError(describeFaults(`recipe "${path}"`, checked.faults));
+  if ('faults' in checked) throw new CliError(describeFaults(`recipe "${cut(path)}"`, checked.faults));
   const base = dirname(resolve(path));
   const { dataset, base_model: baseModel } = checked.recipe;
   return {
@@ -29,11 +38,72 @@ export function readRecipe(path: string, overrides: RecipeOverrides = {}): Recip
   };
 }
 
-function folder(field: string, path: string): string {
-  if (existsSync(path) && statSync(path).isDirectory()) return path;
-  throw new CliError(`recipe.${field}: expected an existing folder, got "${path}"`);
+async function readText(path: string): Promise<string> {
+  try {
+    return await readRegularText(path, maxRecipeBytes);
+  } catch (error) {
+    if (error instanceof FileFault) throw fault(path, error.expected, error.got);
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    throw fault(path, 'a readable YAML file', error.code === 'ENOENT' ? 'none there' : String(error.code));
+  }
 }
 
+function parseYaml(path: string, text: string): unknown {
+  // Repeated keys are looked for below: the library compares each with each.
+  const document = parseDocument(text, { stringKeys: true, logLevel: 'error', uniqueKeys: false });
+  const [wrong] = [...document.errors, ...document.warnings];
+  if (wrong?.code === 'MULTIPLE_DOCS') throw fault(path, 'one YAML document', 'several ("---" begins another)');
+  if (wrong?.code === 'RESOURCE_EXHAUSTION') throw tooDeep(path);
+  // The library's first line has the reason and the place; below it, it quotes the text.
+  if (wrong !== undefined)
+    throw fault(path, 'YAML', `what is none: ${wrong.message.split('\n')[0]?.replace(/:$/, '')}`);
+  const repeated = findRepeatedKey(document);
+  if (repeated !== undefined) throw fault(path, 'each key once in its mapping', `${shown(repeated)} again`);
+  if (document.contents === null) throw fault(path, 'a YAML mapping of name, seed, dataset, …', 'an empty file');
+  try {
+    const value: unknown = document.toJS({ maxAliasCount });
+    if (isDeeper(value, maxDepth)) throw tooDeep(path);
+    return value;
+  } catch (error) {
+    // So the library says that an alias has no anchor, or that there are too many.
+    if (!(error instanceof ReferenceError)) throw error;
+    throw fault(path, `YAML with at most ${maxAliasCount} aliases, each of an anchor before it`, error.message);
+  }
+}
+
+function findRepeatedKey(document: Document): string | undefined {
+  let repeated: string | undefined;
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        const name = isScalar(key) ? key.value : key;
+        if (seen.has(name)) repeated ??= String(name);
+        seen.add(name);
+      }
+    },
+  });
+  return repeated;
+}
+
+function tooDeep(path: string): CliError {
+  return fault(path, `YAML of at most ${maxDepth} levels`, 'more');
+}
+
+/** Is there anything below level `depth`? Also true for a value that holds itself. */
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1));
+}
+
+function fault(path: string, expected: string, got: string): CliError {
+  return new CliError(`recipe "${cut(path)}": expected ${expected}, got ${cut(got)}`);
+}
+
+function folder(field: string, path: string): string {
+  if (existsSync(path) && statSync(path).isDirectory()) return path;
+  throw new CliError(`recipe.${field}: expected an existing folder, got "${cut(path)}"`);
+}
 /** The recipe's value with another dataset folder or seed; how the dataset is to be read stays the recipe's word. */
 function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
   const given: Record<string, unknown> = { ...value };

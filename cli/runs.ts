@@ -2,7 +2,6 @@
  * Runs: start one, watch it, answer it, cancel it. Watching reads the `view` query for stages and the pending activities'
  * heartbeats for live numbers, so that it also works while a worker is away.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
@@ -18,11 +17,15 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { RunView, StageProgress } from '../domain/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
+import { readRegularText } from '../files/regular-file.ts';
 import type { planRun } from '../workflows/plan-run.ts';
 import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './config.ts';
 import type { ProgressByActivity } from './run-view.ts';
 import { watchTerminal } from './terminal.ts';
+
+/** A summary has a line or two for each model. */
+const maxSummaryBytes = 1024 * 1024;
 
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
 export async function startRun(client: Client, recipe: Recipe, now = new Date()): Promise<string> {
@@ -138,6 +141,6 @@ function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivit
 }
 
 /** Model metrics of a finished run, as the report wrote them beside itself. */
-export function readSummary(reportPath: string): string {
-  return readFileSync(join(reportPath, '..', 'summary.txt'), 'utf8');
+export function readSummary(reportPath: string): Promise<string> {
+  return readRegularText(join(reportPath, '..', 'summary.txt'), maxSummaryBytes);
 }

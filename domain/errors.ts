@@ -30,26 +30,65 @@ export interface InputFault {
   expected: string;
 }
 
-/** `field: expected …, got …`; long values are cut at 80 characters. */
+/** Characters of somebody else's text that a message shows: enough to find it again, never a file of it. */
+export const maxShown = 200;
+/** An array or object is shown to this depth, and this many entries of each. */
+const shownDepth = 3;
+const shownEntries = 20;
+
+/** `field: expected …, got …`; both the field's name and the value are cut at 200 characters. */
 export function describeFault({ field, value, expected }: InputFault): string {
-  const given = shown(value);
-  return `${field}: expected ${expected}, got ${given.length > 80 ? `${given.slice(0, 77)}…` : given}`;
+  return `${cut(field)}: expected ${expected}, got ${shown(value)}`;
 }
 
-/** As JSON where JSON is honest about it: NaN would be null, a bigint would throw, a function would vanish. */
-function shown(value: unknown): string {
+/** The text, cut at `limit` characters. */
+export function cut(text: string, limit = maxShown): string {
+  return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+}
+
+/**
+ * A value as a message shows it, cut at 200 characters. As JSON where JSON is honest about it: NaN would be null, a bigint
+ * would throw, a function would vanish. A value of any size, depth or with a circle in it costs little.
+ */
+export function shown(value: unknown): string {
+  return cut(preview(value, shownDepth));
+}
+
+function preview(value: unknown, depth: number): string {
   switch (typeof value) {
     case 'undefined':
       return 'nothing';
     case 'number':
     case 'bigint':
+    case 'boolean':
       return String(value);
     case 'function':
     case 'symbol':
       return `a ${typeof value}`;
-    default:
-      return JSON.stringify(value);
+    case 'string':
+      return JSON.stringify(value.slice(0, maxShown));
+    case 'object':
+      return value === null ? 'null' : previewObject(value, depth);
   }
+}
+
+function previewObject(value: object, depth: number): string {
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  const isArray = Array.isArray(value);
+  const [open, close] = isArray ? '[]' : '{}';
+  const keys = isArray ? value.slice(0, shownEntries + 1).map((_, index) => index) : Object.keys(value);
+  if (keys.length === 0) return `${open}${close}`;
+  if (depth === 0) return `${open}…${close}`;
+  const entry = (key: string | number) => preview(Reflect.get(value, key), depth - 1);
+  const few = keys
+    .slice(0, shownEntries)
+    .map((key) => (typeof key === 'number' ? entry(key) : `${preview(key, 0)}:${entry(key)}`));
+  return `${open}${few.join(',')}${keys.length > shownEntries ? ',…' : ''}${close}`;
+}
+
+/** `expected …, got …` of a zod issue; the schema must have been asked with `reportInput`. */
+export function describeIssue({ message, input }: { message: string; input?: unknown }): string {
+  return `${cut(message.replace(/^(?:Invalid \w+|Too big|Too small): /, ''))}, got ${shown(input)}`;
 }
 
 /** One wrong value where the first one ends the work; see `describeFaults` for all at once. Its message is `describeFault`'s. */

@@ -3,6 +3,8 @@
  * Workflows import the types only. It does not read files and does not resolve paths: that is the CLI's work.
  */
 import * as z from 'zod';
+import { cut, describeIssue } from './errors.ts';
+import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
 import { failureClasses, isSafeName } from './names.ts';
 import { criticPromptVersions, isEditedOnly, teacherPromptVersions } from './prompt.ts';
 
@@ -12,6 +14,20 @@ const name = z
 const positiveInt = z.int().positive();
 const fraction = z.number().min(0).max(1);
 const usd = z.number().min(0);
+/** PATH_MAX of Linux: no longer path can be opened. */
+const somePath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine((value) => !value.includes('\0'), 'expected a path without NUL');
+/** What slurmrestd takes in a URL and every release in a request. Slurm's own names are narrower. */
+const slurmName = (expected: string, pattern: RegExp) => z.string().max(255).regex(pattern, `expected ${expected}`);
+const oneSlurmName = slurmName('letters, digits, "_", ".", "@", "+" and "-"', /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$/);
+const slurmNames = slurmName(
+  'names of letters, digits, "_", ".", "@", "+" and "-", several with commas between',
+  /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*(?:,[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*$/,
+);
+const nodeName = slurmName('letters, digits, "_", "." and "-"', /^[A-Za-z0-9][A-Za-z0-9_.-]*$/);
 
 /**
  * Where the dataset is and how to read it; a bare string is its `path`. `form`: our own `pairs.jsonl`, IE-Bench's text files
@@ -21,7 +37,7 @@ const usd = z.number().min(0);
 const dataset = z.preprocess(
   (value) => (typeof value === 'string' ? { path: value } : value),
   z.strictObject({
-    path: z.string().min(1),
+    path: somePath,
     form: z.enum(['auto', 'pairs', 'text', 'parquet']).default('auto'),
     shared_sources: z.enum(['refuse', 'report']).default('refuse'),
   }),
@@ -29,19 +45,16 @@ const dataset = z.preprocess(
 
 /** Resources of a job. `memory_mib` and `time_limit_minutes` are per node and per attempt. */
 const resources = z.strictObject({
-  partition: z.string().min(1).optional(),
-  account: z.string().min(1).optional(),
-  qos: z.string().min(1).optional(),
+  partition: slurmNames.optional(),
+  account: oneSlurmName.optional(),
+  qos: oneSlurmName.optional(),
   nodes: positiveInt.max(64).default(1),
   gpus_per_node: z.int().min(0).max(16).default(1),
-  gpu_type: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]+$/)
-    .optional(),
+  gpu_type: nodeName.optional(),
   cpus: positiveInt.max(512).default(1),
   memory_mib: positiveInt.optional(),
   time_limit_minutes: positiveInt.max(60 * 24 * 14),
-  exclude_nodes: z.array(z.string().regex(/^[A-Za-z0-9_.-]+$/)).default([]),
+  exclude_nodes: z.array(nodeName).default([]),
 });
 
 /** USD per million tokens. `batch_discount` is the share taken off in the Batch API. */
@@ -58,7 +71,7 @@ const batch = z.strictObject({
 });
 
 const synthesis = z.strictObject({
-  model: z.string().min(1),
+  model: z.string().min(1).max(256),
   prompt: z.enum(teacherPromptVersions).default('teacher-v1'),
   /** One by one, or in batches: cheaper, within a day. Both fill the same answers; a recipe may change it at any time. */
   api: z.enum(['chat', 'batch']).default('chat'),
@@ -93,7 +106,9 @@ const sft = z.strictObject({
   cutoff_len: positiveInt,
   save_steps: positiveInt,
   threads: positiveInt.default(1),
-  llamafactory: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  llamafactory: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()], 'expected a text, a number, true or false'))
+    .default({}),
   resources,
 });
 
@@ -179,7 +194,7 @@ const recipe = z.strictObject({
     .min(0)
     .max(2 ** 31 - 1),
   dataset,
-  base_model: z.string().min(1),
+  base_model: somePath,
   prompt: z.enum(criticPromptVersions),
   synthesis,
   mix: z.strictObject({ direct_per_reasoning: z.number().min(0).max(10).default(1) }).prefault({}),
@@ -191,12 +206,51 @@ const recipe = z.strictObject({
   watch: watch.prefault({}),
 });
 
-export const recipeSchema = recipe.superRefine(({ prompt, synthesis: { prompt: teacher } }, context) => {
-  if (isEditedOnly(prompt) === isEditedOnly(teacher)) return;
-  const expected = isEditedOnly(prompt) ? 'teacher-edited-v1' : 'teacher-v1';
-  const message = `expected "${expected}", since the critic is asked with "${prompt}": both see the same pictures`;
-  context.addIssue({ code: 'custom', path: ['synthesis', 'prompt'], message, input: teacher });
+export const recipeSchema = recipe.superRefine((given, context) => {
+  for (const { path, input, message } of findMisfits(given)) {
+    context.addIssue({ code: 'custom', path, message, input });
+  }
 });
+
+interface Misfit {
+  path: string[];
+  input: unknown;
+  /** `expected …` */
+  message: string;
+}
+
+/** What each field by itself does not show: values that would fail, or pay for nothing, only once a stage is reached. */
+function findMisfits(given: z.output<typeof recipe>): Misfit[] {
+  const { prompt, synthesis: teacher, sft: tuning } = given;
+  const misfits: Misfit[] = [];
+  const expect = (holds: boolean, where: string, input: unknown, message: string) => {
+    if (!holds) misfits.push({ path: where.split('.'), input, message: `expected ${message}` });
+  };
+  const teacherPrompt = isEditedOnly(prompt) ? 'teacher-edited-v1' : 'teacher-v1';
+  expect(
+    isEditedOnly(prompt) === isEditedOnly(teacher.prompt),
+    'synthesis.prompt',
+    teacher.prompt,
+    `"${teacherPrompt}", since the critic is asked with "${prompt}": both see the same pictures`,
+  );
+  const { min_words: min, max_words: max } = teacher.filter;
+  expect(min <= max, 'synthesis.filter.min_words', min, `at most max_words, ${max}: no answer could be kept`);
+  const { tokens_per_minute: tokens, max_tokens: answer } = teacher;
+  const least = `more than max_tokens, ${answer}: no request could be sent`;
+  expect(tokens > answer, 'synthesis.tokens_per_minute', tokens, least);
+  for (const key of Object.keys(tuning.llamafactory)) {
+    const fault = llamaFactoryFault(key);
+    if (fault !== undefined) {
+      misfits.push({ path: ['sft', 'llamafactory', key], input: tuning.llamafactory[key], message: fault });
+    }
+  }
+  return misfits;
+}
+
+function llamaFactoryFault(key: string): string | undefined {
+  if (ownedByTrainer.has(key)) return 'expected no such key, which the trainer sets itself';
+  return llamaFactoryArguments.has(key) ? undefined : 'expected an argument that LLaMA-Factory 0.9.5 knows';
+}
 
 /** A checked recipe, defaults filled in. `dataset.path` and `base_model` are absolute once the CLI has read it. */
 export type Recipe = z.output<typeof recipeSchema>;
@@ -211,12 +265,11 @@ export type RewardSettings = z.output<typeof reward>;
 export function checkRecipe(value: unknown): { recipe: Recipe } | { faults: string[] } {
   const result = recipeSchema.safeParse(value, { reportInput: true });
   if (result.success) return { recipe: result.data };
-  return { faults: result.error.issues.flatMap(describeIssue) };
+  return { faults: result.error.issues.flatMap(faultsOf) };
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const field = ['recipe', ...issue.path.map(String)].join('.');
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${key}: unknown key`);
-  const given = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
-  return [`${field}: ${issue.message.replace(/^Invalid input: /, '')}, got ${given}`];
+function faultsOf(issue: z.core.$ZodIssue): string[] {
+  const field = cut(['recipe', ...issue.path.map((part) => cut(String(part)))].join('.'));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${cut(key)}: unknown key`);
+  return [`${field}: ${describeIssue({ message: issue.message, input: issue.input })}`];
 }

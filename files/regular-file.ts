@@ -3,6 +3,7 @@
  * (a named pipe would hold a libuv thread until somebody writes), devices and folders are refused, and no more is read
  * than the caller allows. Used by activities, workers and cli; it knows nothing of what the files mean.
  */
+import { isUtf8 } from 'node:buffer';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -67,6 +68,22 @@ export async function readRegularFile(path: string, maxBytes: number, options: O
     },
     options,
   );
+}
+
+/**
+ * Text of a regular file of at most `maxBytes`, a byte order mark left out. Throws FileFault for bytes that are no UTF-8: the
+ * usual replacement character would hide them.
+ */
+export async function readRegularText(path: string, maxBytes: number, options: OpenOptions = {}): Promise<string> {
+  const text = decodeUtf8(await readRegularFile(path, maxBytes, options));
+  if (text === undefined) throw new FileFault(path, 'text in UTF-8', 'bytes that are none');
+  return text;
+}
+
+/** The text that these bytes are in UTF-8, a byte order mark left out; undefined if they are none. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  return new TextDecoder().decode(bytes);
 }
 
 /** What `stats` describes, in words. */

@@ -1,6 +1,6 @@
 /** How wrong input is said. */
 import { describe, expect, it } from 'vitest';
-import { describeFault, describeFaults, InputError } from '../../domain/errors.ts';
+import { describeFault, describeFaults, InputError, shown } from '../../domain/errors.ts';
 
 const epochs = 'recipe.sft.epochs';
 const expected = 'a number between 0 and 100';
@@ -20,10 +20,23 @@ describe('describeFault', () => {
     expect(describeFault({ field: epochs, value, expected })).toBe(`${epochs}: expected ${expected}, ${ending}`);
   });
 
-  it('a long value is cut at 80 characters', () => {
-    const sentence = describeFault({ field: 'x', value: 'y'.repeat(500), expected: 'less' });
-    expect(sentence.slice('x: expected less, got '.length)).toHaveLength(78);
-    expect(sentence.endsWith('…')).toBe(true);
+  it('a long value and a long field are cut at 200 characters', () => {
+    const sentence = describeFault({ field: 'x'.repeat(500), value: 'y'.repeat(500), expected: 'less' });
+    const [field = '', value = ''] = sentence.split(': expected less, got ');
+    expect([field.length, value.length]).toEqual([200, 200]);
+    expect([field, value].every((text) => text.endsWith('…'))).toBe(true);
+  });
+
+  it('a value that holds itself, is nested ten thousand deep or has a million entries is shown in a moment', () => {
+    const circle: Record<string, unknown> = { a: 1 };
+    circle['self'] = circle;
+    let deep: unknown = 1;
+    for (let level = 0; level < 10_000; level += 1) deep = [deep];
+    expect(shown(circle)).toBe('{"a":1,"self":{"a":1,"self":{"a":1,"self":{…}}}}');
+    expect(shown(deep)).toBe('[[[[…]]]]');
+    expect(shown(Array.from({ length: 1_000_000 }, () => 1))).toBe(`[${'1,'.repeat(20)}…]`);
+    expect(shown([Number.NaN, null, undefined])).toBe('[NaN,null,nothing]');
+    expect(shown(Buffer.alloc(1_000_000))).toBe('1000000 bytes');
   });
 });
 

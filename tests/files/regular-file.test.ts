@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { FileFault, readRegularFile, withRegularFile } from '../../files/regular-file.ts';
+import { FileFault, readRegularFile, readRegularText, withRegularFile } from '../../files/regular-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'critic-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -62,5 +62,21 @@ describe('a file that somebody else wrote', () => {
 
   it('that is absent is a system error', async () => {
     await expect(withRegularFile(join(folder, 'none'), async () => 1)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('text that somebody else wrote', () => {
+  it('is read without its byte order mark', async () => {
+    const path = join(folder, 'text');
+    writeFileSync(path, '\uFEFFblåhaj');
+    expect(await readRegularText(path, 20)).toBe('blåhaj');
+  });
+
+  it('is refused when its bytes are no UTF-8, instead of being read with U+FFFD in their place', async () => {
+    const path = join(folder, 'latin1');
+    writeFileSync(path, Buffer.from('blåhaj', 'latin1'));
+    await expect(readRegularText(path, 20)).rejects.toThrow(
+      `"${path}": expected text in UTF-8, got bytes that are none`,
+    );
   });
 });

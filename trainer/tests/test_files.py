@@ -1,7 +1,10 @@
 """Checkpoints, model folders, metrics and schemas, without training."""
 
+import dataclasses
 import json
+import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -114,6 +117,16 @@ def test_the_rendered_config_owns_its_keys_and_takes_weights_from_the_checkpoint
     assert (config["image_min_pixels"], config["use_cpu"], config["bf16"]) == (784, True, False)
     for key in ("output_dir", "overwrite_output_dir", "resume_from_checkpoint", "save_only_model", "media_dir"):
         assert key in OWNED_KEYS
+
+
+def test_recipes_are_checked_against_the_arguments_of_the_installed_llamafactory() -> None:
+    parser = pytest.importorskip("llamafactory.hparams.parser")
+    text = (Path(__file__).parents[2] / "domain" / "llamafactory-arguments.ts").read_text()
+    known, owned = (set(block.split()) for block in re.findall(r"words\(`(.*?)`\)", text, re.DOTALL))
+    fields = {field.name for one in parser._TRAIN_ARGS for field in dataclasses.fields(one) if field.init}
+    assert known == fields
+    assert owned == OWNED_KEYS
+    assert f"LLaMA-Factory {version('llamafactory')} with transformers {version('transformers')}" in text
 
 
 def test_a_result_is_checked_before_it_is_written() -> None:
