@@ -231,8 +231,8 @@ describe('the recipe’s dataset section', () => {
     expect(recipe.dataset).toEqual({ path: '/data', form: 'auto', shared_sources: 'refuse' });
     const checked = checkRecipe({ ...recipe, dataset: { path: '', form: 'csv' } });
     expect('faults' in checked ? checked.faults : []).toEqual([
-      'recipe.dataset.path: Too small: expected string to have >=1 characters, got ""',
-      'recipe.dataset.form: Invalid option: expected one of "auto"|"pairs"|"text"|"parquet", got "csv"',
+      'recipe.dataset.path: expected string to have >=1 characters, got ""',
+      'recipe.dataset.form: expected one of "auto"|"pairs"|"text"|"parquet", got "csv"',
     ]);
   });
 
