@@ -9,6 +9,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Beside a CPU hog: many tests start processes, and no test here is about how long the runner waits.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           include: [
             'tests/{architecture,domain,files,activities,cli,infra,fuzz}/**/*.test.ts',
             'packages/*/tests/unit/**/*.test.ts',
