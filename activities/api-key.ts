@@ -3,30 +3,34 @@
  * heartbeat or a payload; `account` stands for it where a name is needed.
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/activity';
+import { FileFault, withRegularFile } from '../files/regular-file.ts';
 import { hasCode } from './durable-file.ts';
+
+/** Twenty times OpenAI's longest. */
+const maxKeyBytes = 4096;
 
 /** Reads the key. Throws a non-retryable `ConfigInvalid` that says what to do if the file is absent, open to others or empty. */
 export async function readApiKey(path: string): Promise<string> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const { mode } = await file.stat();
+    return await withRegularFile(path, async (file, { mode, size }) => {
       if ((mode & 0o077) !== 0) {
         throw configInvalid(
           `API key file "${path}": expected mode 0600, got 0${(mode & 0o777).toString(8)}; run: chmod 600 ${path}`,
         );
       }
-      const key = (await file.readFile('utf8')).trim();
+      if (size > maxKeyBytes) {
+        throw configInvalid(`API key file "${path}": expected at most ${maxKeyBytes} bytes, got ${size}`);
+      }
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(maxKeyBytes), 0, maxKeyBytes, 0);
+      const key = buffer.toString('utf8', 0, bytesRead).trim();
       if (!/^[\x21-\x7e]+$/.test(key)) {
         throw configInvalid(`API key file "${path}": expected one line of printable characters without spaces`);
       }
       return key;
-    } finally {
-      await file.close();
-    }
+    });
   } catch (error) {
+    if (error instanceof FileFault) throw configInvalid(`API key file ${error.message}`);
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EACCES')) throw error;
     throw configInvalid(`API key file "${path}": expected a readable file of mode 0600 with the key, found none`);
   }

@@ -1,10 +1,13 @@
 /** Image files of a dataset folder, each read once however many pairs name it. A file that cannot be read is a fault. */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
+import { shown } from '../domain/errors.ts';
+import { FileFault, readRegularFile } from '../files/regular-file.ts';
 import { forEachConcurrently } from './concurrently.ts';
 import type { ImageBytes, OnImage, PairLine } from './dataset-rows.ts';
 import { hasCode } from './durable-file.ts';
 
+/** Above what any picture of 50 million pixels takes as JPEG or WebP, and most as PNG; four of them are in memory at once. */
 export const maxImageBytes = 64 * 1024 * 1024;
 /** Images are read whole to be hashed and checked: at most this many are in memory. */
 const concurrency = 4;
@@ -29,27 +32,30 @@ export class ImageFiles {
 
   async #readOne(root: string, path: string): Promise<ImageBytes> {
     if (!path.startsWith('images/') || path.includes('\\') || path.includes('\0') || posix.normalize(path) !== path) {
-      return { fault: `expected a path below "images/" without "..", got "${path}"` };
+      return { fault: `expected a path below "images/" without "..", got ${shown(path)}` };
     }
     const place = this.#place(path);
-    const got = `got "${place}"`;
+    const got = `got ${shown(place)}`;
     try {
       const real = await realpath(join(root, place));
       if (!real.startsWith(root + sep)) {
-        return { fault: `expected a file of the dataset, ${got}, which leads to "${real}"` };
+        return { fault: `expected a file of the dataset, ${got}, which leads to ${shown(real)}` };
       }
-      const state = await stat(real);
-      if (!state.isFile()) return { fault: `expected a file, ${got}, which is none` };
-      if (state.size > maxImageBytes) {
-        return { fault: `expected at most ${maxImageBytes} bytes, ${got} of ${state.size}` };
-      }
-      return { bytes: await readFile(real) };
+      return { bytes: await readRegularFile(real, maxImageBytes, { noFollow: true }) };
     } catch (error) {
-      if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) {
-        return { fault: `expected a file, ${got}, which does not exist` };
-      }
-      if (hasCode(error, 'EACCES')) return { fault: `expected a readable file, ${got}, which may not be read` };
-      throw error;
+      if (error instanceof FileFault)
+        return { fault: `expected ${error.expected}, ${got}, which is none: ${error.got}` };
+      const fault = faultOfCode(error);
+      if (fault === undefined) throw error;
+      return { fault: `expected a file, ${got}, ${fault}` };
     }
   }
+}
+
+/** What a system error says of the path; undefined for one that is about the disk. */
+function faultOfCode(error: unknown): string | undefined {
+  if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return 'which does not exist';
+  if (hasCode(error, 'EACCES')) return 'which may not be read';
+  if (hasCode(error, 'ELOOP')) return 'a link that leads in a circle';
+  return hasCode(error, 'ENAMETOOLONG') ? 'a name too long for any file' : undefined;
 }

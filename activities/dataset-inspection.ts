@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { shown } from '../domain/errors.ts';
 import type { StageProgress } from '../domain/progress.ts';
 import type { DatasetSettings } from '../domain/recipe.ts';
+import { FileFault } from '../files/regular-file.ts';
 import { at, type DatasetSource, findSetFaults, findSharedSources, type PairLine, pairsName } from './dataset-rows.ts';
 import { openDataset } from './dataset-source.ts';
 import { findDecodingFault, readImage } from './image.ts';
@@ -25,14 +27,34 @@ export interface InspectedDataset {
   sharedSources: number;
 }
 
-/** `decoded`: sums of images that were decoded before, by an earlier run; what has such a sum is not decoded again. */
+type Report = (progress: StageProgress) => void;
+
+/**
+ * `decoded`: sums of images that were decoded before, by an earlier run; what has such a sum is not decoded again. `report`
+ * is called after each image. Stops between two images when the activity is cancelled.
+ */
 export async function inspectDataset(
   settings: DatasetSettings,
   decoded: ReadonlySet<string>,
+  report: Report,
+): Promise<InspectedDataset | { faults: string[] }> {
+  try {
+    return await inspect(settings, decoded, report);
+  } catch (error) {
+    // `pairs.jsonl` or a text file itself: no file, too large, or no text.
+    if (error instanceof FileFault) return { faults: [`recipe.dataset: ${error.message}`] };
+    throw error;
+  }
+}
+
+async function inspect(
+  settings: DatasetSettings,
+  decoded: ReadonlySet<string>,
+  report: Report,
 ): Promise<InspectedDataset | { faults: string[] }> {
   const source = await openDataset(settings);
   if ('fault' in source) return { faults: [source.fault] };
-  const images = new ImageCheck(decoded);
+  const images = new ImageCheck(decoded, report);
   const { pairs, faults } = await source.scan((path, image, total) => images.take(path, image, total));
   const shared = findSharedSources(pairs, source.fields);
   const refused = settings.shared_sources === 'refuse' ? shared : [];
@@ -59,24 +81,25 @@ class ImageCheck {
   readonly sizes: Record<string, readonly [number, number]> = {};
   readonly #faults = new Map<string, string>();
   readonly #decoded: ReadonlySet<string>;
+  readonly #report: Report;
   #done = 0;
 
-  constructor(decoded: ReadonlySet<string>) {
+  constructor(decoded: ReadonlySet<string>, report: Report) {
     this.#decoded = decoded;
+    this.#report = report;
   }
 
   async take(path: string, image: { bytes: Buffer } | { fault: string }, total: number): Promise<void> {
-    const { heartbeat, cancellationSignal } = Context.current();
-    cancellationSignal.throwIfAborted();
+    Context.current().cancellationSignal.throwIfAborted();
     const fault = 'fault' in image ? image.fault : await this.#look(path, image.bytes);
     if (fault !== undefined) this.#faults.set(path, fault);
     this.#done += 1;
     const failed = this.#faults.size;
-    heartbeat({ state: 'checking', done: this.#done, total, unit: 'files', failed } satisfies StageProgress);
+    this.#report({ state: 'checking', done: this.#done, total, unit: 'files', failed });
   }
 
   async #look(path: string, bytes: Buffer): Promise<string | undefined> {
-    const wrong = (fault: string) => `expected an image, got "${path}", ${fault}`;
+    const wrong = (fault: string) => `expected an image, got ${shown(path)}, ${fault}`;
     const facts = await readImage(bytes);
     if ('fault' in facts) return wrong(facts.fault);
     const sum = sha256(bytes);

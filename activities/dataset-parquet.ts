@@ -4,10 +4,13 @@
  * a time. Other columns (`problem`, the prompt) are not used; the form has no sub-scores.
  */
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import * as z from 'zod';
+import { cut } from '../domain/errors.ts';
+import { decodeUtf8, FileFault, withRegularFile } from '../files/regular-file.ts';
 import { maxImageBytes } from './dataset-image-files.ts';
 import {
   checkPair,
@@ -22,6 +25,29 @@ import {
 } from './dataset-rows.ts';
 import { parseBasename, stem } from './dataset-text.ts';
 import { systemCode } from './failure.ts';
+
+/** A row group is read column by column and held in memory; those of the hub have some 100 MB. */
+const maxSliceBytes = 1024 * 1024 * 1024;
+/** Its marks and the length of its footer. */
+const leastBytes = 12;
+/** Pairs are held in memory, about a kilobyte each. */
+const maxRows = 1_000_000;
+
+/** Pages that claim to inflate to more than a row group may have are refused; text that is no UTF-8 stays bytes, a fault of its row. */
+const decoding = {
+  utf8: false,
+  compressors: Object.fromEntries(
+    Object.entries(compressors).map(([codec, inflate]): [string, typeof inflate] => [
+      codec,
+      (input, outputLength) => {
+        if (outputLength > maxSliceBytes)
+          throw new Error(`a page of ${outputLength} bytes, more than ${maxSliceBytes}`);
+        return inflate(input, outputLength);
+      },
+    ]),
+  ),
+  parsers: { stringFromBytes: (bytes: Uint8Array | undefined) => bytes && (decodeUtf8(bytes) ?? bytes) },
+};
 
 const columns = ['images', 'edit_inst', 'answer'];
 /** Our fields → the form's, for faults. */
@@ -53,11 +79,15 @@ export class ParquetSource implements DatasetSource {
 
   async scan(onImage: OnImage): Promise<ReadRows> {
     const rows: ReadRows = { pairs: [], faults: [] };
-    const files = await Promise.all(this.#files.map((file) => openFile(this.#folder, file)));
-    const total = 2 * files.reduce((sum, file) => sum + ('groups' in file ? file.rows : 0), 0);
-    for (const file of files) {
-      if ('fault' in file) rows.faults.push(file.fault);
-      else await readFileRows(file, rows, (path, bytes) => onImage(path, bytes, total));
+    let total = 0;
+    for (const name of this.#files) {
+      total += await withParquet(this.#folder, name, async (file) => ('groups' in file ? 2 * file.rows : 0));
+    }
+    for (const name of this.#files) {
+      await withParquet(this.#folder, name, async (file) => {
+        if ('fault' in file) rows.faults.push(file.fault);
+        else await readFileRows(file, rows, (path, bytes) => onImage(path, bytes, total));
+      });
     }
     return rows;
   }
@@ -70,26 +100,70 @@ export class ParquetSource implements DatasetSource {
 interface ParquetFile {
   name: string;
   split: Split;
-  buffer: Awaited<ReturnType<typeof asyncBufferFromFile>>;
+  buffer: AsyncBuffer;
   metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>;
   rows: number;
   groups: number[];
 }
 
-async function openFile(folder: string, name: string): Promise<ParquetFile | { fault: string }> {
+/** Opens one file, reads its footer and runs `work` with what it says, or with the sentence on what is wrong with it. */
+async function withParquet<T>(
+  folder: string,
+  name: string,
+  work: (file: ParquetFile | { fault: string }) => Promise<T>,
+): Promise<T> {
   const split = splitOf(name);
   if (split === undefined) {
-    return { fault: `${name}: expected "train", "test" or "validation" in its name, to tell the split` };
+    return work({ fault: `${name}: expected "train", "test" or "validation" in its name, to tell the split` });
+  }
+  let isOpen = false;
+  try {
+    return await withRegularFile(join(folder, name), async (handle, { size }) => {
+      isOpen = true;
+      return work(await readFooter(name, split, bufferOf(handle, size)));
+    });
+  } catch (error) {
+    // Of the open alone: what `work` threw is its own.
+    if (isOpen || !(error instanceof FileFault)) throw error;
+    return work({ fault: `${name}: expected ${error.expected}, got ${error.got}` });
+  }
+}
+
+/** Reads ranges of an open file. What a damaged footer claims to lie beyond its end, or to be larger than a row group may be, is an error. */
+function bufferOf(handle: FileHandle, byteLength: number): AsyncBuffer {
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      const length = end - start;
+      if (start < 0 || length < 0 || end > byteLength) throw new Error(`bytes ${start} to ${end} of ${byteLength}`);
+      if (length > maxSliceBytes) throw new Error(`${length} bytes at once, more than ${maxSliceBytes}`);
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await handle.read(bytes, done, length - done, start + done);
+        if (bytesRead === 0) throw new Error(`its end after ${start + done} bytes`);
+        done += bytesRead;
+      }
+      return bytes.buffer;
+    },
+  };
+}
+
+async function readFooter(name: string, split: Split, buffer: AsyncBuffer): Promise<ParquetFile | { fault: string }> {
+  if (buffer.byteLength < leastBytes) {
+    return { fault: `${name}: expected a readable parquet file, got one of ${buffer.byteLength} bytes` };
   }
   try {
-    const buffer = await asyncBufferFromFile(join(folder, name));
     const metadata = await parquetMetadataAsync(buffer);
     const known = new Set(metadata.schema.map((element) => element.name));
     const missing = columns.filter((column) => !known.has(column));
     if (missing.length > 0)
       return { fault: `${name}: expected columns ${columns.join(', ')}, got none of ${missing.join(', ')}` };
     const groups = metadata.row_groups.map((group) => Number(group.num_rows));
-    return { name, split, buffer, metadata, rows: Number(metadata.num_rows), groups };
+    const rows = groups.reduce((sum, count) => sum + count, 0);
+    if (groups.some((count) => count < 0) || rows > maxRows) {
+      return { fault: `${name}: expected at most ${maxRows} rows, got ${groups.join(' + ').slice(0, 100)}` };
+    }
+    return { name, split, buffer, metadata, rows, groups };
   } catch (error) {
     return { fault: unreadable(name, error) };
   }
@@ -129,17 +203,22 @@ async function readGroup(
   const { buffer, metadata } = file;
   try {
     return {
-      values: await parquetReadObjects({ file: buffer, metadata, columns, rowStart, rowEnd, compressors, utf8: false }),
+      values: await parquetReadObjects({ file: buffer, metadata, columns, rowStart, rowEnd, ...decoding }),
     };
   } catch (error) {
     return { fault: unreadable(`${file.name} rows ${rowStart + 1} to ${rowEnd}`, error) };
   }
 }
 
-/** A file that hyparquet cannot read is a fault of the data; one that the disk cannot read is thrown. */
+/**
+ * A file that hyparquet cannot read is a fault of the data; one that the disk cannot read is thrown. Of damage that the
+ * library did not foresee its own words say nothing.
+ */
 function unreadable(what: string, error: unknown): string {
   if (systemCode(error) !== undefined || !(error instanceof Error)) throw error;
-  return `${what}: expected a readable parquet file, got one that is not (${error.message})`;
+  const unforeseen = error instanceof TypeError || error instanceof RangeError;
+  const why = unforeseen ? 'damaged' : `not (${cut(error.message)})`;
+  return `${what}: expected a readable parquet file, got one that is ${why}`;
 }
 
 async function readRow(

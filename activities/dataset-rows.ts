@@ -2,6 +2,8 @@
  * Dataset rows: the text of `pairs.jsonl` → checked pairs and every fault in them, and the faults that only all rows
  * together show, whatever form they were published in. No I/O.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { cut, describeIssue, shown } from '../domain/errors.ts';
 import { type Pair, pairSchema } from '../domain/manifest.ts';
 
 export const splits = ['train', 'dev', 'test'] as const;
@@ -51,15 +53,30 @@ export const pairsFields: FieldNames = {
   edited_image: 'edited_image',
 };
 
+/** Lines between two turns of the event loop: some twenty milliseconds of parsing and checking. */
+const linesATurn = 1000;
+
 /** The readable pairs of our own form, and a fault for each thing that is wrong with a line by itself. */
-export function readPairs(text: string): ReadRows {
+export function readPairs(text: string): Promise<ReadRows> {
+  return readLines(text, pairsName, (line) => {
+    const read = parseLine(line);
+    return 'value' in read ? checkPair(read.value) : { faults: [read.fault] };
+  });
+}
+
+/** Checks each line that is not blank. A million lines take many seconds: heartbeats and other activities get their turns. */
+export async function readLines(
+  text: string,
+  file: string,
+  check: (line: string) => ReturnType<typeof checkPair>,
+): Promise<ReadRows> {
   const pairs: PairLine[] = [];
   const faults: string[] = [];
   for (const [index, line] of text.split('\n').entries()) {
+    if (index % linesATurn === linesATurn - 1) await nextTurn();
     if (line.trim() === '') continue;
-    const where = `${pairsName} line ${index + 1}`;
-    const read = parseLine(line);
-    const checked = 'value' in read ? checkPair(read.value) : { faults: [read.fault] };
+    const where = `${file} line ${index + 1}`;
+    const checked = check(line);
     if ('pair' in checked) pairs.push({ where, pair: checked.pair });
     else faults.push(...checked.faults.map((fault) => `${where}${fault}`));
   }
@@ -90,8 +107,7 @@ export function checkPair(
     faults: result.error.issues.map((issue) => {
       const path = issue.path.join('.');
       const field = path === '' ? '' : `, ${names[path] ?? path}`;
-      const got = issue.input === undefined ? 'nothing' : shown(JSON.stringify(issue.input));
-      return `${field}: ${issue.message.replace(/^(?:Invalid input|Too big|Too small): /, '')}, got ${got}`;
+      return `${field}: ${describeIssue({ message: issue.message, input: issue.input })}`;
     }),
   };
 }
@@ -101,7 +117,7 @@ function parseLine(line: string): { value: unknown } | { fault: string } {
     return { value: JSON.parse(line) };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return { fault: `: expected a JSON object, got ${shown(line)} (${error.message})` };
+    return { fault: `: expected a JSON object, got ${cut(line)}` };
   }
 }
 
@@ -132,14 +148,10 @@ export function findSharedSources(pairs: readonly PairLine[], names: FieldNames)
     } else if (first.pair.split !== split && !shared.has(source)) {
       shared.set(
         source,
-        `${at(line.where, names.split)}expected "${first.pair.split}", got "${split}": source "${source}" is in ` +
+        `${at(line.where, names.split)}expected "${first.pair.split}", got "${split}": source ${shown(source)} is in ` +
           `"${first.pair.split}" at ${first.where}, and a source belongs to one split`,
       );
     }
   }
   return [...shared.values()];
-}
-
-export function shown(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
 }

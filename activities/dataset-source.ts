@@ -2,10 +2,12 @@
  * Dataset sources: a folder in one of the three forms, read as pairs of ours and the bytes of their images. What is wrong
  * with a row or a file is collected, never thrown; a broken disk is thrown.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
+import { shown } from '../domain/errors.ts';
 import type { DatasetSettings } from '../domain/recipe.ts';
+import { readRegularText } from '../files/regular-file.ts';
 import { ImageFiles } from './dataset-image-files.ts';
 import { ParquetSource } from './dataset-parquet.ts';
 import {
@@ -24,7 +26,11 @@ import { hasCode } from './durable-file.ts';
 
 /** What `val.txt` is depends on whether there is a `test.txt`: IE-Bench's own `val` is its test split. */
 const textFiles = ['train.txt', 'val.txt', 'test.txt'] as const;
-const maxTextBytes = 256 * 1024 * 1024;
+/** Half a million rows; the longest text that Node can hold is twice as long. */
+export const maxTextBytes = 256 * 1024 * 1024;
+/** Parquet files lie in the folder or in one below, `data/` or one for each split. A dataset of "/" must not be walked. */
+const maxFolders = 1000;
+const parquetDepth = 2;
 
 /** The source that the settings name, or a sentence on what the folder lacks. */
 export async function openDataset(settings: DatasetSettings): Promise<DatasetSource | { fault: string }> {
@@ -41,7 +47,7 @@ export async function openDataset(settings: DatasetSettings): Promise<DatasetSou
       text: 'train.txt',
       parquet: '*.parquet files',
     };
-    return { fault: `recipe.dataset: expected a folder with ${expected[form]}, got "${path}", which has none` };
+    return { fault: `recipe.dataset: expected a folder with ${expected[form]}, got ${shown(path)}, which has none` };
   }
   switch (found) {
     case 'pairs':
@@ -63,7 +69,7 @@ class PairsSource implements DatasetSource {
   }
 
   async scan(onImage: OnImage): Promise<ReadRows> {
-    const rows = readPairs(await this.pairsText());
+    const rows = await readPairs(await this.pairsText());
     await new ImageFiles(this.#folder, (path) => path).read(rows.pairs, onImage);
     return rows;
   }
@@ -85,11 +91,12 @@ class TextSource implements DatasetSource {
   }
 
   async scan(onImage: OnImage): Promise<ReadRows> {
-    const rows: ReadRows = { pairs: [], faults: [] };
+    let rows: ReadRows = { pairs: [], faults: [] };
     for (const file of this.#files) {
-      const { pairs, faults } = readTextRows(await readText(join(this.#folder, file)), file, this.#split(file));
-      rows.pairs.push(...pairs);
-      rows.faults.push(...faults);
+      const text = await readText(join(this.#folder, file));
+      const { pairs, faults } = await readTextRows(text, file, this.#split(file));
+      // Not by spreading: more than some 100,000 arguments are too many.
+      rows = { pairs: rows.pairs.concat(pairs), faults: rows.faults.concat(faults) };
     }
     const where = (path: string) =>
       path.replace(/^images\/(src|edited)\//, (_, kind) => (kind === 'src' ? 'src/' : 'dst/'));
@@ -109,30 +116,41 @@ class TextSource implements DatasetSource {
 
 /** Names of the folder's own files and of the parquet files below it; none if there is no folder. */
 async function filesOf(folder: string): Promise<string[]> {
-  try {
-    const own = await readdir(folder, { withFileTypes: true });
-    const below = own.filter((entry) => entry.isDirectory() && !['images', 'src', 'dst'].includes(entry.name));
-    const nested = await Promise.all(
-      below.map(async ({ name }) =>
-        (await readdir(join(folder, name), { recursive: true }))
-          .filter((file) => file.endsWith('.parquet'))
-          .map((file) => `${name}/${file}`),
-      ),
+  const own = await entriesOf(folder);
+  const nested: string[] = [];
+  const open = foldersIn(own).filter((name) => !['images', 'src', 'dst'].includes(name));
+  for (let looked = 0; looked < maxFolders; looked += 1) {
+    const name = open.shift();
+    if (name === undefined) break;
+    const entries = await entriesOf(join(folder, name));
+    nested.push(
+      ...filesIn(entries)
+        .filter((file) => file.endsWith('.parquet'))
+        .map((file) => `${name}/${file}`),
     );
-    return [...own.filter((entry) => !entry.isDirectory()).map(({ name }) => name), ...nested.flat()];
+    if (name.split('/').length < parquetDepth) open.push(...foldersIn(entries).map((inner) => `${name}/${inner}`));
+  }
+  return [...filesIn(own), ...nested];
+}
+
+/** What is in a folder; nothing if it is none or may not be read. */
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'].some((code) => hasCode(error, code))) return [];
     throw error;
   }
 }
 
-async function readText(path: string): Promise<string> {
-  const { size } = await stat(path);
-  if (size > maxTextBytes) {
-    throw ApplicationFailure.nonRetryable(
-      `${path}: expected at most ${maxTextBytes} bytes, got ${size}`,
-      'DataInvalid',
-    );
-  }
-  return readFile(path, 'utf8');
+function filesIn(entries: readonly Dirent[]): string[] {
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
+function foldersIn(entries: readonly Dirent[]): string[] {
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+}
+
+function readText(path: string): Promise<string> {
+  return readRegularText(path, maxTextBytes);
 }

@@ -4,7 +4,8 @@
  * Lines → checked pairs and every fault. No I/O. The captions are not used; the form has no sub-scores.
  */
 import { extname } from 'node:path';
-import { checkPair, type FieldNames, type PairLine, type ReadRows, shown, type Split } from './dataset-rows.ts';
+import { cut, shown } from '../domain/errors.ts';
+import { checkPair, type FieldNames, readLines, type ReadRows, type Split } from './dataset-rows.ts';
 
 export const textFields: FieldNames = {
   id: 'basename',
@@ -32,23 +33,14 @@ export function stem(basename: string): string {
 }
 
 /** The readable pairs of one file; `file` is its name in faults. */
-export function readTextRows(text: string, file: string, split: Split): ReadRows {
-  const pairs: PairLine[] = [];
-  const faults: string[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const where = `${file} line ${index + 1}`;
-    const read = readLine(line.trim(), split);
-    if ('pair' in read) pairs.push({ where, pair: read.pair });
-    else faults.push(...read.faults.map((fault) => `${where}${fault}`));
-  }
-  return { pairs, faults };
+export function readTextRows(text: string, file: string, split: Split): Promise<ReadRows> {
+  return readLines(text, file, (line) => readLine(line.trim(), split));
 }
 
-function readLine(line: string, split: Split) {
+function readLine(line: string, split: Split): ReturnType<typeof checkPair> {
   const parts = line.split('|');
   if (parts.length < minFields) {
-    return { faults: [`: expected "basename|instruction|captions …|label", got ${shown(line)}`] };
+    return { faults: [`: expected "basename|instruction|captions …|label", got ${cut(line)}`] };
   }
   const [basename = '', instruction = '', label = ''] = [parts[0], parts[1], parts.at(-1)?.trim()];
   const known = parseBasename(basename);
@@ -67,6 +59,6 @@ function readLine(line: string, split: Split) {
     columns,
   );
   if (known !== undefined) return checked;
-  const fault = `, basename: expected "tag_Method_IEB_00000_prompt1.png", got ${shown(JSON.stringify(basename))}`;
+  const fault = `, basename: expected "tag_Method_IEB_00000_prompt1.png", got ${shown(basename)}`;
   return { faults: [fault, ...('pair' in checked ? [] : checked.faults)] };
 }

@@ -5,20 +5,23 @@
  *
  * kill -9 at any point before the store's rename leaves a `try-…` folder below `partial/`, removed after a day; after it, the artifact stands. Idempotent.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import * as z from 'zod';
-import { describeFaults } from '../domain/errors.ts';
+import { cut, describeFaults } from '../domain/errors.ts';
 import type { ArtifactRef, Pair } from '../domain/manifest.ts';
 import { paths } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { StageProgress } from '../domain/progress.ts';
+import { readRegularText } from '../files/regular-file.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { type ImageSizes, type InspectedDataset, inspectDataset, listingHash, sha256 } from './dataset-inspection.ts';
 import { pairsName, readPairs, splits } from './dataset-rows.ts';
+import { maxTextBytes } from './dataset-source.ts';
 import { writeFileAtomic } from './durable-file.ts';
 import { translated } from './failure.ts';
+import { heartbeating } from './heartbeating.ts';
 import { tryFolder } from './try-folder.ts';
 
 const sizesName = 'images.json';
@@ -33,13 +36,19 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
     async checkDataset({ plan }: { plan: RunPlan }): Promise<ArtifactRef> {
       const started = Date.now();
       const { dataset } = plan.recipe;
-      return translated(`read dataset "${dataset.path}"`, Context.current().cancellationSignal, async () => {
-        const inspected = await inspectDataset(dataset, await decodedBefore(store));
-        if ('faults' in inspected) throw await refusal(store, plan, inspected.faults);
+      const signal = Context.current().cancellationSignal;
+      const work = async (report: (progress: StageProgress) => void) => {
+        const inspected = await inspectDataset(dataset, await decodedBefore(store), report);
+        const faults = 'faults' in inspected ? inspected.faults : findRecipeFaults(plan, inspected);
+        if ('faults' in inspected || faults.length > 0) throw await refusal(store, plan, faults);
         const ingredients = datasetIngredients(inspected);
+        report({ state: 'verifying' });
         const found = await store.find('dataset', ingredients);
+        signal.throwIfAborted();
         if (found.artifact !== undefined) return found.artifact;
-        const from = await copyContents(dataset.path, inspected, await tryFolder(store, 'dataset', found.key));
+        const from = await copyContents(dataset.path, inspected, await tryFolder(store, 'dataset', found.key), report);
+        signal.throwIfAborted();
+        report({ state: 'publishing' });
         return store.publish({
           stage: 'dataset',
           key: found.key,
@@ -50,9 +59,19 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
           run: plan.run,
           attempts: [],
         });
-      });
+      };
+      return translated(`read dataset "${cut(dataset.path)}"`, signal, () => heartbeating('checking', work));
     },
   };
+}
+
+/** What this dataset cannot give the recipe, as far as it shows before anything is paid for. */
+function findRecipeFaults({ recipe }: RunPlan, inspected: InspectedDataset): string[] {
+  const { prompts_per_step: prompts } = recipe.grpo;
+  const { train = 0 } = counts(inspected);
+  // TRL draws a step's prompts without repeating one, and drops a step that is not full.
+  if (train >= prompts) return [];
+  return [`recipe.grpo.prompts_per_step: expected at most ${train}, the rows of split "train", got ${prompts}`];
 }
 
 /** What determines the artifact: the content, not the form it came in or where it lay. */
@@ -73,7 +92,7 @@ async function decodedBefore(store: ArtifactStore): Promise<Set<string>> {
 
 /** Pairs of a published dataset. They were checked before they were published; a fault now means the store was touched. */
 export async function readDatasetPairs(dataset: ArtifactRef): Promise<Pair[]> {
-  const { pairs, faults } = readPairs(await readFile(join(dataset.path, pairsName), 'utf8'));
+  const { pairs, faults } = await readPairs(await readRegularText(join(dataset.path, pairsName), maxTextBytes));
   if (faults.length > 0) throw new Error(`dataset artifact ${dataset.key} is damaged: ${faults[0] ?? ''}`);
   return pairs.map(({ pair }) => pair);
 }
@@ -82,7 +101,7 @@ export async function readDatasetPairs(dataset: ArtifactRef): Promise<Pair[]> {
 export async function readImageSizes(datasetPath: string): Promise<ImageSizes> {
   const side = z.int().positive();
   const schema = z.record(z.string(), z.tuple([side, side]));
-  return schema.parse(JSON.parse(await readFile(join(datasetPath, sizesName), 'utf8')));
+  return schema.parse(JSON.parse(await readRegularText(join(datasetPath, sizesName), maxTextBytes)));
 }
 
 /** The failure that names the first faults, and the file with all of them if they are more. */
@@ -91,7 +110,7 @@ export async function refusal(
   { run, recipe }: RunPlan,
   faults: readonly string[],
 ): Promise<ApplicationFailure> {
-  const message = describeFaults(`dataset "${recipe.dataset.path}" cannot be used`, faults, shownFaults);
+  const message = describeFaults(`dataset "${cut(recipe.dataset.path)}" cannot be used`, faults, shownFaults);
   if (faults.length <= shownFaults) return dataInvalid(message);
   const path = join(paths.run(store.root, run), 'dataset-faults.txt');
   await mkdir(dirname(path), { recursive: true });
@@ -100,9 +119,14 @@ export async function refusal(
 }
 
 /** Copies everything into the folder `to` and returns it; a file that changed since it was checked is refused, to be checked again. */
-async function copyContents(folder: string, inspected: InspectedDataset, to: string): Promise<string> {
+async function copyContents(
+  folder: string,
+  inspected: InspectedDataset,
+  to: string,
+  report: (progress: StageProgress) => void,
+): Promise<string> {
   const { source, contents, text, sizes } = inspected;
-  const { heartbeat, cancellationSignal } = Context.current();
+  const { cancellationSignal } = Context.current();
   let done = 0;
   await source.scan(async (path, image, total) => {
     cancellationSignal.throwIfAborted();
@@ -112,7 +136,7 @@ async function copyContents(folder: string, inspected: InspectedDataset, to: str
     await mkdir(dirname(join(to, path)), { recursive: true });
     await writeFile(join(to, path), image.bytes);
     done += 1;
-    heartbeat({ state: 'copying', done, total, unit: 'files' } satisfies StageProgress);
+    report({ state: 'copying', done, total, unit: 'files' });
   });
   if (done !== Object.keys(sizes).length) throw changed(folder, `${done} images`);
   await writeFile(join(to, pairsName), text);

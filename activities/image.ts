@@ -10,6 +10,7 @@
 import pLimit from 'p-limit';
 import sharp from 'sharp';
 import type { Size } from '../domain/tokens.ts';
+import { findTextBomb } from './png-text.ts';
 
 export type ImageKind = 'png' | 'jpeg' | 'webp';
 export type ImageFacts = Size & { kind: ImageKind };
@@ -36,7 +37,7 @@ sharp.unblock({
 });
 const large = pLimit(1);
 
-/** Kind and size by the header, or a fragment on what is wrong: "a PNG of 30000 x 30000 pixels, …". Decodes no pixels. */
+/** Kind and size by the header, or a fragment on what is wrong: "a PNG of 30000 x 30000 pixels, …". Decodes no pixels; inflates texts. */
 export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: string }> {
   if (bytes.length === 0) return { fault: 'an empty file' };
   const read = await attempt(() => sharp(bytes, strict).metadata());
@@ -49,6 +50,8 @@ export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: st
   }
   // The API refuses animations, and a critic would see the first frame alone.
   if (pages > 1) return { fault: `a ${kind.toUpperCase()} of ${pages} frames` };
+  const bomb = kind === 'png' ? await findTextBomb(bytes) : undefined;
+  if (bomb !== undefined) return { fault: bomb };
   return { kind, width, height };
 }
 

@@ -5,7 +5,7 @@
  * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Idempotent.
  */
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { ArtifactRef, Pair } from '../domain/manifest.ts';
@@ -20,9 +20,11 @@ import {
   shownImages,
 } from '../domain/prompt.ts';
 import type { Recipe } from '../domain/recipe.ts';
+import { readRegularText } from '../files/regular-file.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from './dataset.ts';
 import { splits } from './dataset-rows.ts';
+import { maxTextBytes } from './dataset-source.ts';
 import { translated } from './failure.ts';
 import { renderMixCard, synthesisCardSchema } from './mix-card.ts';
 import { lengthStatistics, type PixelLimits, readPixelLimits, RecordLengths } from './record-lengths.ts';
@@ -102,7 +104,9 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
           `[\n${records.map((record) => JSON.stringify(record)).join(',\n')}\n]\n`,
         );
         await writeFile(join(from, 'dataset_info.json'), `${JSON.stringify(datasetInfo, null, 2)}\n`);
-        const card = synthesisCardSchema.parse(JSON.parse(await readFile(join(synthesis.path, cardName), 'utf8')));
+        const card = synthesisCardSchema.parse(
+          JSON.parse(await readRegularText(join(synthesis.path, cardName), maxTextBytes)),
+        );
         const keys = { dataset: dataset.key, synthesis: synthesis.key };
         const text = renderMixCard({ recipe: plan.recipe, pairs, synthesis: card, counts, keys });
         await writeFile(join(from, 'README.md'), text);
@@ -177,7 +181,9 @@ function promptRow(prompt: CriticPrompt, pair: Pair) {
 
 /** Kept critiques by pair id, in the dataset's order. */
 async function readCritiques(synthesis: ArtifactRef): Promise<Map<string, Critique>> {
-  const lines = (await readFile(join(synthesis.path, critiquesName), 'utf8')).split('\n').filter((line) => line !== '');
+  const lines = (await readRegularText(join(synthesis.path, critiquesName), maxTextBytes))
+    .split('\n')
+    .filter((line) => line !== '');
   const rows = lines.map((line) => critiqueRowSchema.parse(JSON.parse(line)));
   return new Map(rows.map(({ id, critique }) => [id, critique]));
 }

@@ -3,7 +3,6 @@
  * when the request may be sent, so that only those in flight are in memory. Asking one by one and in batches share it.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cost } from '../domain/budget.ts';
 import type { RequestTokens } from '../domain/estimate.ts';
@@ -12,7 +11,9 @@ import { shownImages, teacherPrompt } from '../domain/prompt.ts';
 import type { SynthesisSettings } from '../domain/recipe.ts';
 import { textHash } from '../domain/seeded-random.ts';
 import { fittedSize, frameTokens, imageTokens, type Size, textTokens } from '../domain/tokens.ts';
+import { readRegularFile } from '../files/regular-file.ts';
 import type { TeacherQuestion } from './completion-body.ts';
+import { maxImageBytes } from './dataset-image-files.ts';
 import type { ImageSizes } from './dataset-inspection.ts';
 import { type Image, readImage, smallerJpeg } from './image.ts';
 
@@ -102,7 +103,7 @@ export function readPictures(datasetPath: string, pictures: readonly Picture[]):
 }
 
 async function readPicture(file: string, { size, fitted }: Picture): Promise<Image> {
-  const bytes = await readFile(file);
+  const bytes = await readRegularFile(file, maxImageBytes);
   if (fitted.width < size.width || fitted.height < size.height) {
     const made = await smallerJpeg(bytes, size, fitted);
     if (made === undefined) throw new Error(`image "${file}" of the dataset artifact is damaged`);

@@ -110,20 +110,27 @@ export type MetricsRow = z.output<typeof metricsRowSchema>;
  * of IE-Bench have the overall MOS alone, so the three sub-scores may be absent.
  */
 const score = z.number().min(1).max(5);
+/** PATH_MAX of Linux. */
+const imagePath = z.string().min(1).max(4096);
+const instruction = z
+  .string()
+  .max(2000)
+  .refine((text) => /[\p{L}\p{N}\p{P}\p{S}]/u.test(text), 'expected a text with something to see')
+  .refine((text) => text.isWellFormed(), 'expected Unicode without half a pair of surrogates');
 export const pairSchema = z.object({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
-  source_id: z.string().min(1),
+  source_id: z.string().min(1).max(1024),
   split: z.enum(['train', 'dev', 'test']),
-  instruction: z.string().min(1).max(2000),
-  source_image: z.string().min(1),
-  edited_image: z.string().min(1),
+  instruction,
+  source_image: imagePath,
+  edited_image: imagePath,
   mos: z.object({
     overall: score,
     alignment: score.optional(),
     fidelity: score.optional(),
     quality: score.optional(),
   }),
-  method: z.string().min(1),
+  method: z.string().min(1).max(1024),
 });
 export type Pair = z.output<typeof pairSchema>;
 

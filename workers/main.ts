@@ -2,7 +2,7 @@
  * The worker: config → connections → activities → one Temporal worker a task queue. Stopped by TERM: running activities get
  * 20 s, then their cancellation, and are taken up by the next worker; watchers have no side effect to lose.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import {
@@ -20,8 +20,12 @@ import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
 import { JobPoller } from '../activities/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
+import { readRegularText } from '../files/regular-file.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureReaper } from './reaper-schedule.ts';
+
+/** Slurm takes a script of at most 4 MiB (`max_script_size`). */
+const maxScriptBytes = 4 * 1024 * 1024;
 
 async function main(): Promise<void> {
   const config = workerConfig(process.env);
@@ -34,7 +38,7 @@ async function main(): Promise<void> {
   const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
   const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
   await ensureReaper(client, config.CRITIC_REAPER_INTERVAL_MS);
-  const deps = buildDeps(config);
+  const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
   const workers = await createWorkers(config, connection, deps);
   const running = workers.map((worker) => worker.run());
@@ -56,7 +60,7 @@ async function noticeAccounting(accounting: Accounting): Promise<void> {
   if (notice !== undefined) Runtime.instance().logger.warn(notice);
 }
 
-function buildDeps(config: WorkerConfig): ActivityDeps {
+async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
   const { CRITIC_SLURM_TOKEN_COMMAND: command, CRITIC_SLURM_TOKEN_FILE: file } = config;
   const slurm = new SlurmClient({
     baseUrl: config.CRITIC_SLURM_URL,
@@ -76,7 +80,7 @@ function buildDeps(config: WorkerConfig): ActivityDeps {
       python: config.CRITIC_PYTHON,
       engineFile: config.CRITIC_ENGINE_FILE,
       trainerSource: config.CRITIC_TRAINER_SOURCE,
-      script: readFileSync(config.CRITIC_JOB_SCRIPT, 'utf8'),
+      script: await readRegularText(config.CRITIC_JOB_SCRIPT, maxScriptBytes),
       owner: config.jobOwner,
       userName: config.CRITIC_SLURM_USER,
       fileIntervalMs: config.CRITIC_FILE_INTERVAL_MS,

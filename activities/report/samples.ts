@@ -2,10 +2,11 @@
  * Sample critiques, chosen by rule and not by hand: the smallest, the middle and the largest errors of the greedy answers
  * on the test split. An answer that cannot be read has the largest error. Pictures are embedded as data URLs.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { parseAnswer } from '../../domain/score.ts';
+import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from '../durable-file.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
 import { dataUrl, readImage } from '../image.ts';
@@ -66,12 +67,13 @@ async function picture(folder: string, path: string): Promise<Picture> {
   try {
     const { size } = await stat(full);
     if (size > maxImageBytes) return { missing: `${path}, ${(size / 1024 / 1024).toFixed(1)} MB, not embedded` };
-    const bytes = await readFile(full);
+    const bytes = await readRegularFile(full, maxImageBytes);
     const facts = await readImage(bytes);
     if ('fault' in facts) return { missing: `${path}: ${facts.fault}` };
     const { kind, width, height } = facts;
     return { url: dataUrl({ kind, bytes }), width, height };
   } catch (error) {
+    if (error instanceof FileFault) return { missing: `${path} is ${error.got}` };
     if (!hasCode(error, 'ENOENT')) throw error;
     return { missing: `${path} is not there` };
   }

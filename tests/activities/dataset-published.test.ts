@@ -120,7 +120,7 @@ describe('the text form', () => {
       'train.txt line 2, basename: expected "tag_Method_IEB_00000_prompt1.png", got "holiday.png"',
       'train.txt line 3, label: expected number to be <=5, got 5.5',
       'train.txt line 4: expected "basename|instruction|captions …|label", got aaaa3|x',
-      'train.txt line 5, instruction: expected string to have >=1 characters, got ""',
+      'train.txt line 5, instruction: expected a text with something to see, got ""',
       'expected rows in split "train", got none',
       `val.txt line 1, basename: expected an image, got "images/edited/${test[0]}", a PNG that is cut off or damaged`,
       'val.txt line 2, basename: expected a file, got "src/bbbb2_PnP_IEB_00004_prompt1.png", which does not exist',

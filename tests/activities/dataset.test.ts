@@ -2,9 +2,10 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { ArtifactStore, artifactKey } from '../../activities/artifact-store.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ArtifactStore, artifactKey, type Publication } from '../../activities/artifact-store.ts';
 import { createDatasetActivities } from '../../activities/dataset.ts';
+import { readPairs } from '../../activities/dataset-rows.ts';
 import {
   activityEnvironment,
   inActivity,
@@ -86,6 +87,66 @@ describe('a cancelled check', () => {
     const checked = inActivity(env, () => activities.checkDataset({ plan: makePlan(folder) }));
     expect(await rejection(checked)).toBeInstanceOf(CancelledFailure);
     expect(heartbeats.length).toBeLessThan(10);
+  });
+});
+
+describe('a check that takes long', () => {
+  /** A store that takes its time for hashing, by a clock that the test turns. */
+  class SlowStore extends ArtifactStore {
+    readonly during: (work: string) => Promise<void>;
+    constructor(root: string, during: (work: string) => Promise<void>) {
+      super(root);
+      this.during = during;
+    }
+    override async find(...given: Parameters<ArtifactStore['find']>) {
+      await this.during('find');
+      return super.find(...given);
+    }
+    override async publish(publication: Publication) {
+      await this.during('publish');
+      return super.publish(publication);
+    }
+  }
+
+  it('says that it lives while it verifies and publishes for ten minutes each', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const { env, heartbeats } = activityEnvironment();
+      const beats: Record<string, number> = {};
+      const slow = new SlowStore(store.root, async (work) => {
+        const before = heartbeats.length;
+        await vi.advanceTimersByTimeAsync(600_000);
+        beats[work] = heartbeats.length - before;
+      });
+      const activities = createDatasetActivities({ store: slow });
+      const folder = await writeDataset(makePairs(1));
+      await inActivity(env, () => activities.checkDataset({ plan: makePlan(folder) }));
+      expect(beats).toEqual({ find: 60, publish: 60 });
+      expect(heartbeats.at(-1)).toEqual({ state: 'publishing' });
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('publishes nothing when it is cancelled while it verifies', async () => {
+    const { env } = activityEnvironment();
+    const slow = new SlowStore(store.root, async () => env.cancel());
+    const activities = createDatasetActivities({ store: slow });
+    const folder = await writeDataset(makePairs(1));
+    const checked = inActivity(env, () => activities.checkDataset({ plan: makePlan(folder) }));
+    expect(await rejection(checked)).toBeInstanceOf(CancelledFailure);
+    expect(await readdir(store.root)).toEqual([]);
+  });
+
+  it('leaves the event loop free while ten thousand rows are read', async () => {
+    const lines = Array.from({ length: 10_000 }, (_, index) => JSON.stringify({ ...makePairs(1)[0], id: `p${index}` }));
+    let turns = 0;
+    const turning = setInterval(() => (turns += 1), 0);
+    const { pairs } = await readPairs(lines.join('\n'));
+    clearInterval(turning);
+    expect(pairs).toHaveLength(10_000);
+    expect(turns).toBeGreaterThanOrEqual(5);
   });
 });
 

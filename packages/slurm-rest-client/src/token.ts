@@ -3,8 +3,12 @@
  * time, and never appears in a message.
  */
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { SlurmError } from './errors.ts';
+
+/** Slurm's tokens have some 150 bytes; those of a site's own authority with keys and claims a few thousand. */
+const maxTokenBytes = 64 * 1024;
 
 /** Gives the token of the moment. */
 export interface TokenProvider {
@@ -27,7 +31,7 @@ export function fileToken(path: string): TokenProvider {
       try {
         const { mtimeMs, size, ino } = await stat(path);
         const stamp = `${mtimeMs} ${size} ${ino}`;
-        if (known?.stamp !== stamp) known = { stamp, token: parseToken(await readFile(path, 'utf8')) };
+        if (known?.stamp !== stamp) known = { stamp, token: parseToken(await readTokenFile(path)) };
         return known.token;
       } catch (error) {
         throw noToken(`read token file ${path}`, error);
@@ -37,6 +41,20 @@ export function fileToken(path: string): TokenProvider {
       known = undefined;
     },
   };
+}
+
+/** A pipe or a device in the token's place would hold a thread, or be read for ever. */
+async function readTokenFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new TypeError('is no regular file');
+    if (stats.size > maxTokenBytes) throw new TypeError(`holds ${stats.size} bytes, more than ${maxTokenBytes}`);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxTokenBytes), 0, maxTokenBytes, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 export interface CommandTokenOptions {
