@@ -82,8 +82,7 @@ describe('a job on another machine, seen late', () => {
     const polled = { kind: 'known', job: { state: 'RUNNING', flags: [], nodes: ['n1'], reason: '', restartCount: 0 } };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only these are called
     const poller = {
-      watch: () => ({ state: () => polled, close: () => undefined }),
-      hurry: () => undefined,
+      watch: () => ({ state: () => polled, hurry: () => undefined, close: () => undefined }),
     } as unknown as JobPoller;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this is read
     const job = { fileIntervalMs: 100 } as Parameters<typeof createWatchActivities>[0]['job'];
