@@ -1,4 +1,4 @@
-import { appendFile, chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CancelledFailure } from '@temporalio/activity';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -141,10 +141,20 @@ describe('a synthesis that was interrupted', () => {
     expect(bench.teacher.requests.filter(({ key }) => key === uncertain[0]?.request)).toHaveLength(2);
   });
 
+  /** As another worker does it: the holder's name is renamed. */
+  async function takeOver(): Promise<void> {
+    const holder = join(dirname(await logPath()), 'holder');
+    const [name = ''] = await readdir(holder);
+    await rename(join(holder, name), join(holder, 'another~1~1~0'));
+  }
+
   it('sends nothing more once another worker has taken its answers over', async () => {
     bench.teacher.latencyMs = 20;
     bench.teacher.script = ({ number }) => {
-      if (number === 10) void logPath().then((path) => writeFile(join(dirname(path), 'lease'), '{"token":"another"}'));
+      if (number !== 10) return undefined;
+      // What is in flight takes longer than a renewal counts as proof.
+      bench.teacher.latencyMs = 1_500;
+      void takeOver();
       return undefined;
     };
     const failure = await rejection(bench.run({ concurrency: 2 }));
