@@ -26,7 +26,7 @@ export function plan(run: string): RunPlan {
     synthesis: {
       model: 'm',
       requests_per_minute: 1,
-      tokens_per_minute: 1,
+      tokens_per_minute: 1000,
       budget_usd: 1,
       prices: { input: 1, cached_input: 1, output: 1 },
     },
