@@ -84,13 +84,13 @@ async function closeBehind(deps: Deps, name: string, patience: CancelPatience): 
   }
 }
 
-/** A store that does not answer at all (a hard mount whose server is gone) is waited for until `until`, ms epoch. */
+/** A store that does not answer at all (a hard mount whose server is gone) is waited for until `until`, ms epoch, at least for one look. */
 async function tryToClose(
   directory: string,
   until: number,
 ): Promise<{ state: 'closed' | 'begun' | 'open'; why: string }> {
   const timer = new AbortController();
-  const silence = sleep(Math.max(0, until - Date.now()), 'silent' as const, { signal: timer.signal }).catch(
+  const silence = sleep(Math.max(lookMs, until - Date.now()), 'silent' as const, { signal: timer.signal }).catch(
     () => 'silent' as const,
   );
   const closing = closeAttempt(directory).catch((error: unknown) => toFailure(error, `close ${directory}`));
