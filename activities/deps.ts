@@ -2,10 +2,10 @@
  * Dependencies of activities: built once by the worker, passed in. No activity reads the environment.
  */
 import type { SlurmClient } from 'slurm-rest-client';
-import type { Accounting } from './accounting.ts';
-import type { ArtifactStore } from './artifact-store.ts';
-import type { ModelFolders } from './base-model.ts';
-import type { JobPoller } from './job-poller.ts';
+import type { Accounting } from './jobs/accounting.ts';
+import type { ArtifactStore } from './store/artifact-store.ts';
+import type { ModelFolders } from './store/base-model.ts';
+import type { JobPoller } from './jobs/job-poller.ts';
 
 export interface ActivityDeps {
   store: ArtifactStore;

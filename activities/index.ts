@@ -1,22 +1,22 @@
 /** All activities of a worker, made from its dependencies. Workflows import the type alone. */
-import { createAttemptActivities } from './attempts.ts';
-import { createCancelActivities } from './cancelling.ts';
-import { createGateActivities } from './champion.ts';
-import { createCollectActivities } from './collecting.ts';
-import { createDatasetActivities } from './dataset.ts';
+import { createAttemptActivities } from './jobs/attempts.ts';
+import { createCancelActivities } from './jobs/cancelling.ts';
+import { createGateActivities } from './gate/gate.ts';
+import { createCollectActivities } from './jobs/collecting.ts';
+import { createDatasetActivities } from './dataset/dataset.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createEstimateActivities } from './estimating.ts';
-import { createEvaluationActivities } from './evaluation.ts';
+import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
-import { createImportActivities } from './imports.ts';
-import { createLookUpActivities } from './look-up.ts';
-import { createOrphanActivities } from './orphans.ts';
-import { createRecordActivities } from './records.ts';
-import { createReportActivities } from './report.ts';
-import { createStackActivities } from './stacks.ts';
-import { createSubmissionActivities } from './submission.ts';
-import { createSynthesisActivities } from './synthesis.ts';
-import { createWatchActivities } from './watching.ts';
+import { createImportActivities } from './store/imports.ts';
+import { createLookUpActivities } from './store/look-up.ts';
+import { createOrphanActivities } from './jobs/orphans.ts';
+import { createRecordActivities } from './records/records.ts';
+import { createReportActivities } from './report/report.ts';
+import { createStackActivities } from './jobs/stacks.ts';
+import { createSubmissionActivities } from './jobs/submission.ts';
+import { createSynthesisActivities } from './synthesis/synthesis.ts';
+import { createWatchActivities } from './jobs/watching.ts';
 
 export function createActivities(deps: ActivityDeps) {
   return translatedAll({

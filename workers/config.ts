@@ -1,7 +1,7 @@
 /** Worker config: environment → checked values. The only place, beside the CLI, that reads the environment. */
 import { execFileSync } from 'node:child_process';
 import * as z from 'zod';
-import { accountingPatienceMs } from '../activities/accounting.ts';
+import { accountingPatienceMs } from '../activities/jobs/accounting.ts';
 
 const argv = z
   .string()

@@ -14,11 +14,11 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
-import { Accounting } from '../activities/accounting.ts';
-import { ArtifactStore } from '../activities/artifact-store.ts';
+import { Accounting } from '../activities/jobs/accounting.ts';
+import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { createActivities } from '../activities/index.ts';
-import { JobPoller } from '../activities/job-poller.ts';
+import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';

@@ -3,7 +3,7 @@
  * about if it fails, remembered. Which stages there are, and in what order, is `train-critic`'s.
  */
 import type { Activities } from '../activities/index.ts';
-import type { PreparedRun } from '../activities/imports.ts';
+import type { PreparedRun } from '../activities/store/imports.ts';
 import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';

@@ -11,7 +11,7 @@
  * Each stage is looked up first: an artifact that exists and verifies is reused. What fails asks the operator.
  */
 import { ActivityFailure, continueAsNew, isCancellation, log } from '@temporalio/workflow';
-import type { PreparedRun } from '../activities/imports.ts';
+import type { PreparedRun } from '../activities/store/imports.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type Stage } from '../domain/names.ts';
 import { type RunPlan, sftSteps } from '../domain/plan.ts';

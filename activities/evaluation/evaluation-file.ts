@@ -15,7 +15,7 @@ import {
   metricNames,
   modelNames,
 } from '../../domain/evaluation.ts';
-import { fileSha256, readManifest } from '../artifact-store.ts';
+import { fileSha256, readManifest } from '../store/artifact-store.ts';
 import { parseJson, parseLines } from './predictions.ts';
 
 const metricsName = 'metrics.json';

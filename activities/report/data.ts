@@ -5,7 +5,7 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { JobStage, Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
-import type { GateDecision } from '../champion.ts';
+import type { GateDecision } from '../gate/gate.ts';
 
 export interface Point {
   x: number;

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { parseAnswer } from '../../domain/score.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
-import { hasCode } from '../durable-file.ts';
+import { hasCode } from '../store/durable-file.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
-import { dataUrl, readImage } from '../image.ts';
+import { dataUrl, readImage } from '../dataset/image.ts';
 import type { Picture, Sample } from './data.ts';
 
 const ends = 3;

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { ArtifactRef } from '../../domain/manifest.ts';
-import { readIfPresent } from '../durable-file.ts';
+import { readIfPresent } from '../store/durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
-import { cardName } from '../synthesis-output.ts';
+import { cardName } from '../synthesis/output.ts';
 import type { Fact, ReportData } from './data.ts';
 
 const cardSchema = z.looseObject({

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { hasCode } from '../../activities/durable-file.ts';
+import { hasCode } from '../../activities/store/durable-file.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { startStage } from '../synthesis/children.ts';
 import { writeDataset } from '../synthesis/dataset.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { artifactKey } from '../../activities/artifact-store.ts';
+import { artifactKey } from '../../activities/store/artifact-store.ts';
 import type { JobOrder } from '../../domain/job-spec.ts';
 import { type JobStage, taskQueues } from '../../domain/names.ts';
 import { identity } from '../../infra/local/slurm-root.ts';

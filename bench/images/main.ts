@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import sharp, { type Sharp } from 'sharp';
-import { findDecodingFault, readImage, smallerJpeg } from '../../activities/image.ts';
+import { findDecodingFault, readImage, smallerJpeg } from '../../activities/dataset/image.ts';
 import { fittedSize } from '../../domain/tokens.ts';
 
 const repeats = 20;

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:synthesis:matrix`: our stage, for real, against servers that count differently; each some two minutes, three
- * at a time. `ONLY=actual` picks the cells whose name has it. tests/activities/limiter-goals.test.ts runs many more of them in
+ * at a time. `ONLY=actual` picks the cells whose name has it. tests/activities/teacher/limiter-goals.test.ts runs many more of them in
  * simulated time.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

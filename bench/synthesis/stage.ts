@@ -5,9 +5,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as z from 'zod';
-import { ArtifactStore } from '../../activities/artifact-store.ts';
-import { createDatasetActivities } from '../../activities/dataset.ts';
-import { createSynthesisActivities } from '../../activities/synthesis.ts';
+import { ArtifactStore } from '../../activities/store/artifact-store.ts';
+import { createDatasetActivities } from '../../activities/dataset/dataset.ts';
+import { createSynthesisActivities } from '../../activities/synthesis/synthesis.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { checkRecipe } from '../../domain/recipe.ts';
 

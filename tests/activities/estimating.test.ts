@@ -3,15 +3,15 @@ import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createEstimateActivities, readEstimate } from '../../activities/estimating.ts';
-import { createImportActivities, type PreparedRun } from '../../activities/imports.ts';
-import { createRecordActivities } from '../../activities/records.ts';
+import { createImportActivities, type PreparedRun } from '../../activities/store/imports.ts';
+import { createRecordActivities } from '../../activities/records/records.ts';
 import type { RunEstimate, StageEstimate } from '../../domain/estimate.ts';
 import { jobStages } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { activityEnvironment, inActivity, makePlan } from './fixtures.ts';
-import { trainerSource, writeEnvironment, writeModel } from './model-fixtures.ts';
-import { SynthesisBench } from './synthesis-fixtures.ts';
+import { trainerSource, writeEnvironment, writeModel } from './store/model-fixtures.ts';
+import { SynthesisBench } from './synthesis/synthesis-fixtures.ts';
 
 // Interpreters start: tens of milliseconds, seconds where the machine is busy.
 vi.setConfig({ testTimeout: 30_000 });

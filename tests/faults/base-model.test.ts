@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { importBaseModel } from '../../activities/base-model.ts';
+import { importBaseModel } from '../../activities/store/base-model.ts';
 import { rejection, temporaryFolder } from '../activities/fixtures.ts';
-import { safetensors, writeModel } from '../activities/model-fixtures.ts';
+import { safetensors, writeModel } from '../activities/store/model-fixtures.ts';
 
 const nothing = { roots: [], caches: [] };
 

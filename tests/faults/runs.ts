@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { artifactKey } from '../../activities/artifact-store.ts';
+import { artifactKey } from '../../activities/store/artifact-store.ts';
 import type { JobOrder } from '../../domain/job-spec.ts';
 import { type JobStage, paths, taskQueues } from '../../domain/names.ts';
 import type { RunView } from '../../domain/progress.ts';

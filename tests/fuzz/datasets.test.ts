@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { ApplicationFailure } from '@temporalio/activity';
 import { describe, expect, it } from 'vitest';
-import { ArtifactStore } from '../../activities/artifact-store.ts';
-import { createDatasetActivities } from '../../activities/dataset.ts';
+import { ArtifactStore } from '../../activities/store/artifact-store.ts';
+import { createDatasetActivities } from '../../activities/dataset/dataset.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import {
@@ -21,7 +21,7 @@ import {
   temporaryFolder,
   writeDataset,
 } from '../activities/fixtures.ts';
-import { hubRow, writeHub } from '../activities/hub-fixtures.ts';
+import { hubRow, writeHub } from '../activities/dataset/hub-fixtures.ts';
 import { pipe, withChunk, without } from './harm.ts';
 
 /** A loaded machine included; each takes some milliseconds by itself. */

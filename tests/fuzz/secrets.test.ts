@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileToken } from 'slurm-rest-client';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readApiKey } from '../../activities/api-key.ts';
+import { readApiKey } from '../../activities/teacher/api-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'critic-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 /** Promotions by machines that see the store a minute late. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { faultsOfHistory, killedPromoters, promoter } from '../activities/promoters.ts';
+import { faultsOfHistory, killedPromoters, promoter } from '../activities/gate/promoters.ts';
 import { viewed } from './view.ts';
 
 describe('the champions of a store that machines see a minute late', () => {

@@ -13,7 +13,7 @@ afterEach(() => {
 
 /** A process of another machine: it sees the folder through a view of its own and has another hostname. */
 function machine(view: string, name: string, staleMs: number) {
-  const program = fileURLToPath(new URL('../activities/lease-child.ts', import.meta.url));
+  const program = fileURLToPath(new URL('../activities/store/lease-child.ts', import.meta.url));
   const inside = 'hostname "$1" && exec "$2" "$3" "$4" "$5"';
   const child = spawn('unshare', ['-u', 'sh', '-c', inside, 'sh', name, process.execPath, program, view, `${staleMs}`]);
   children.push(child);

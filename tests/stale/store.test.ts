@@ -3,8 +3,8 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { ArtifactStore, artifactKey } from '../../activities/artifact-store.ts';
-import { RowLog } from '../../activities/row-log.ts';
+import { ArtifactStore, artifactKey } from '../../activities/store/artifact-store.ts';
+import { RowLog } from '../../activities/store/row-log.ts';
 import { viewed } from './view.ts';
 
 const ingredients = { dataset: 'abc' };

@@ -6,7 +6,7 @@ import { Context } from '@temporalio/activity';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import { createWatchActivities } from '../../activities/watching.ts';
+import { createWatchActivities } from '../../activities/jobs/watching.ts';
 import type { JobOrder } from '../../domain/job-spec.ts';
 import type { JobStage } from '../../domain/names.ts';
 import { taskQueues } from '../../domain/names.ts';

@@ -1,0 +1,120 @@
+/**
+ * Evaluation: predictions of the test split → the evaluation artifact, for the base, after SFT, after GRPO and for a
+ * constant predictor. Predictions were written by jobs: ids and MOS are checked against the dataset. The measuring itself
+ * is `domain/evaluation.ts`, in a thread (`evaluation/off-loop.ts`); this gathers and writes.
+ *
+ * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Deterministic.
+ */
+import { Context } from '@temporalio/activity';
+import { constantAnswer, type JudgedItem, judgeText, type ModelName, type TestPair } from '../../domain/evaluation.ts';
+import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
+import { mean } from '../../domain/metrics.ts';
+import type { Stage } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { readDatasetPairs } from '../dataset/dataset.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { type JudgedModels, writeEvaluation } from './evaluation-file.ts';
+import { offLoop } from './off-loop.ts';
+import { postconditionFailed, type Prediction, readPredictions } from './predictions.ts';
+import { translated } from '../failure.ts';
+import { tryFolder } from '../store/try-folder.ts';
+
+/** Raised when measuring changes: it is part of the artifact's key. */
+const version = 4;
+const predicted = ['base', 'sft', 'grpo'] as const;
+
+export interface EvaluationInput {
+  plan: RunPlan;
+  /** Needs `dataset` and `predict-grpo`; `predict-base` and `predict-sft` are absent if the operator skipped them. */
+  artifacts: Partial<Record<Stage, ArtifactRef>>;
+}
+
+export function createEvaluationActivities(deps: Pick<ActivityDeps, 'store'>) {
+  return {
+    /** Throws a non-retryable `PostconditionFailed` if predictions are not of exactly the test split's pairs. */
+    async evaluatePredictions({ plan, artifacts }: EvaluationInput): Promise<ArtifactRef> {
+      const signal = Context.current().cancellationSignal;
+      return translated(`evaluate predictions of run "${plan.run}"`, signal, async () => {
+        const started = Date.now();
+        const ingredients = evaluationIngredients(plan, artifacts);
+        const found = await deps.store.find('evaluation', ingredients);
+        if (found.artifact !== undefined) return found.artifact;
+        const { judged, texts } = await judge(plan, artifacts);
+        const { seed, grpo, predict } = plan.recipe;
+        const evaluation = await offLoop('evaluation', {
+          judged,
+          texts,
+          reward: grpo.reward,
+          sampledTemperature: predict.sampled_temperature,
+          seed,
+        });
+        const from = await tryFolder(deps.store, 'evaluation', found.key);
+        await writeEvaluation(from, evaluation, judged);
+        return deps.store.publish({
+          stage: 'evaluation',
+          key: found.key,
+          ingredients,
+          from,
+          counts: { rows: evaluation.pairs },
+          cost: { seconds: (Date.now() - started) / 1000 },
+          run: plan.run,
+          attempts: [],
+        });
+      });
+    },
+  };
+}
+
+function evaluationIngredients(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Record<string, unknown> {
+  const names = ['dataset', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
+  const inputs = Object.fromEntries(names.map((name) => [name, artifacts[name]?.key ?? null]));
+  const { seed, grpo, predict } = plan.recipe;
+  return { inputs, reward: grpo.reward, sampled_temperature: predict.sampled_temperature, seed, version };
+}
+
+interface Judged {
+  judged: JudgedModels;
+  /** Whole texts of the greedy answers. */
+  texts: Partial<Record<ModelName, string[]>>;
+}
+
+/** Reads and checks every model's predictions and judges each answer. */
+async function judge(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Promise<Judged> {
+  const { dataset } = artifacts;
+  if (dataset === undefined || artifacts['predict-grpo'] === undefined) {
+    throw new Error('an evaluation needs the dataset and the predictions after GRPO');
+  }
+  const settings = plan.recipe.grpo.reward;
+  const pairs = await readDatasetPairs(dataset);
+  const test = pairs.filter((pair) => pair.split === 'test');
+  if (test.length === 0) throw postconditionFailed(`dataset ${dataset.key}: expected test pairs, got none`);
+  const found: Judged = { judged: { constant: constantItems(pairs, test, plan) }, texts: {} };
+  for (const name of predicted) {
+    const artifact = artifacts[`predict-${name}`];
+    if (artifact === undefined) continue;
+    const rows = await readPredictions(artifact, test);
+    found.texts[name] = rows.map((row) => row.greedy.text);
+    found.judged[name] = test.flatMap((pair, index) => {
+      const row = rows[index];
+      if (row === undefined) return [];
+      const judged = (answer: Prediction['greedy']) => judgeText(answer.text, answer.tokens, row.mos, settings);
+      return [{ ...testPair(pair), greedy: judged(row.greedy), sampled: judged(row.sampled) }];
+    });
+  }
+  return found;
+}
+
+function constantItems(pairs: readonly Pair[], test: readonly Pair[], plan: RunPlan): JudgedItem[] {
+  const train = pairs.filter((pair) => pair.split === 'train').map((pair) => pair.mos.overall);
+  if (train.length === 0)
+    throw postconditionFailed('the dataset has no train pairs: the constant predictor needs them');
+  const guess = mean(train);
+  return test.map((pair) => {
+    const answer = constantAnswer(guess, pair.mos.overall, plan.recipe.grpo.reward);
+    return { ...testPair(pair), greedy: answer, sampled: answer };
+  });
+}
+
+function testPair(pair: Pair): TestPair {
+  return { id: pair.id, source: pair.source_id, mos: pair.mos.overall };
+}

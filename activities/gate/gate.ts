@@ -1,0 +1,228 @@
+/**
+ * The gate's activity: the candidate against thresholds, the champion, and the fixed reference beside it. The verdict itself
+ * is `domain/gate.ts`; the champions are files that are only ever added (`champion/champion-file.ts`). A champion that
+ * cannot be read is an error that names it, never silently "no champion before".
+ *
+ * A promotion is one link(2). kill -9 before it: judged again. After it: the run finds itself among the champions and gives
+ * the decision that it wrote there, also if others were promoted since. If another gate was first, everything is judged
+ * again, against the new champion.
+ */
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Comparison } from '../../domain/comparison.ts';
+import type { JudgedItem } from '../../domain/evaluation.ts';
+import { judge, type Rival } from '../../domain/gate.ts';
+import { healthVerdict, judgeTraining } from '../../domain/health.ts';
+import type { ArtifactRef } from '../../domain/manifest.ts';
+import { paths } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { readMetrics } from '../jobs/attempt-metrics.ts';
+import {
+  type Champion,
+  type FolderView,
+  ownView,
+  promote,
+  readChampions,
+  type Reference,
+  versionPath,
+} from './champion-file.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { readEvaluation, readJudgedItems } from '../evaluation/evaluation-file.ts';
+import { offLoop } from '../evaluation/off-loop.ts';
+import { translated } from '../failure.ts';
+
+/** Times that others may be promoted while this one is judged before Temporal tries it again later. */
+const rounds = 5;
+
+export interface GateDecision {
+  passed: boolean;
+  reasons: string[];
+  mainScore: number | null;
+  /** Run of the champion that was compared with; null if there was none. */
+  champion: string | null;
+}
+
+export interface GateRequest {
+  plan: RunPlan;
+  evaluation: ArtifactRef;
+  /** The GRPO artifact. */
+  candidate: ArtifactRef;
+  /** Its answers to the test split, noted with the champion for a person to look at. */
+  predictions: ArtifactRef;
+}
+
+export function createGateActivities(deps: Pick<ActivityDeps, 'store'>, view: FolderView = ownView) {
+  return {
+    /** A pass makes the candidate champion. Throws `DataInvalid` for a champion that cannot be read or compared with. */
+    async judgeGate(request: GateRequest): Promise<GateDecision> {
+      const signal = Context.current().cancellationSignal;
+      const folder = paths.champions(deps.store.root, request.plan.recipe.gate.champion);
+      return translated(`judge run "${request.plan.run}" against champion "${folder}"`, signal, () =>
+        decide(folder, request, view, signal),
+      );
+    },
+  };
+}
+
+async function decide(
+  folder: string,
+  request: GateRequest,
+  view: FolderView,
+  signal: AbortSignal,
+): Promise<GateDecision> {
+  let known = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    const champions = await readChampions(folder, signal, known, view);
+    const own = champions.find(({ run, model }) => run === request.plan.run && model.key === request.candidate.key);
+    if (own !== undefined) return own.decision;
+    const { decision, next } = await judgeAgainst(folder, champions, request);
+    if (next === undefined || (await promote(folder, next)) === 'promoted') return decision;
+    known = next.version;
+  }
+  throw ApplicationFailure.retryable(
+    `champion "${folder}" changed ${rounds} times while run "${request.plan.run}" was compared with it`,
+    'ChampionChanged',
+  );
+}
+
+interface Judged {
+  decision: GateDecision;
+  /** What to write; undefined if it has not passed, or is champion already. */
+  next?: Champion;
+}
+
+async function judgeAgainst(folder: string, champions: readonly Champion[], request: GateRequest): Promise<Judged> {
+  const { plan, evaluation: measured, candidate } = request;
+  const { gate } = plan.recipe;
+  const champion = champions.at(-1);
+  const reference = referenceOf(folder, champions, gate.reference);
+  const rivals = await compareAll(folder, champion, reference, request);
+  const evaluation = await readEvaluation(measured.path);
+  const mainScore = evaluation.models.grpo?.main_score?.value ?? null;
+  const training = judgeTraining(await readMetrics(candidate.path));
+  const verdict = judge({
+    mainScore,
+    readableShare: evaluation.models.grpo?.readable?.value ?? 0,
+    minMainScore: gate.min_main_score,
+    minReadable: gate.min_readable,
+    margin: gate.margin,
+    health: healthVerdict(training),
+    champion: rivals.champion,
+    reference: rivals.reference,
+  });
+  const warnings = training.filter((finding) => finding.level === 'warning').map((finding) => finding.sentence);
+  const decision: GateDecision = {
+    passed: verdict.passed,
+    reasons: [...verdict.reasons, ...warnings, ...rivals.notes],
+    mainScore,
+    champion: champion?.run ?? null,
+  };
+  if (!verdict.passed || verdict.standing === 'already champion') return { decision };
+  const raises = verdict.raisesReference && gate.reference === undefined;
+  return { decision, next: successor(request, decision, champion, raises ? undefined : reference) };
+}
+
+/** The record of the candidate as the next champion; without a reference it is its own. */
+function successor(
+  { plan, evaluation, candidate, predictions }: GateRequest,
+  decision: GateDecision,
+  base: Champion | undefined,
+  reference: Reference | undefined,
+): Champion {
+  const version = (base?.version ?? 0) + 1;
+  const model = place(candidate);
+  const own = { run: plan.run, model, evaluation: place(evaluation), main_score: decision.mainScore };
+  return {
+    schema: 2,
+    version,
+    base: base?.version ?? null,
+    ...own,
+    predictions: place(predictions),
+    decided_at: new Date().toISOString(),
+    decision,
+    reference: reference ?? { version, ...own },
+  };
+}
+
+function place({ key, path }: ArtifactRef): { key: string; path: string } {
+  return { key, path };
+}
+
+/** The champion that the recipe pins by its run, else the one that the newest champion names. */
+function referenceOf(
+  folder: string,
+  champions: readonly Champion[],
+  pinned: string | undefined,
+): Reference | undefined {
+  if (pinned === undefined) return champions.at(-1)?.reference;
+  const found = champions.find((champion) => champion.run === pinned);
+  if (found !== undefined) {
+    const { version, run, model, evaluation, main_score } = found;
+    return { version, run, model, evaluation, main_score };
+  }
+  const runs = champions.map((champion) => champion.run).slice(-5);
+  throw ApplicationFailure.nonRetryable(
+    `gate.reference: expected the run of a champion in "${folder}" (${runs.length === 0 ? 'there is none' : `the last are ${runs.join(', ')}`}), got "${pinned}"`,
+    'ConfigInvalid',
+  );
+}
+
+interface Rivals {
+  champion: Rival | undefined;
+  reference: Rival | undefined;
+  notes: string[];
+}
+
+/** MainScore of the candidate − each rival's: paired where both were measured on the same pairs, else unpaired, and said. */
+async function compareAll(
+  folder: string,
+  champion: Champion | undefined,
+  reference: Reference | undefined,
+  { plan, evaluation, candidate }: GateRequest,
+): Promise<Rivals> {
+  if (champion === undefined) return { champion: undefined, reference: undefined, notes: [] };
+  if (champion.model.key === candidate.key) {
+    return { champion: rivalOf(champion, candidate), reference: undefined, notes: [] };
+  }
+  const second = reference === undefined || reference.version === champion.version ? undefined : reference;
+  const others = [champion, ...(second === undefined || second.model.key === candidate.key ? [] : [second])];
+  const ours = await readJudgedItems(evaluation.path, 'grpo');
+  const rivals: JudgedItem[][] = [];
+  for (const other of others) rivals.push(await itemsOf(versionPath(folder, other.version), other));
+  const [first, last] = await offLoop('comparison', { ours, rivals, seed: plan.recipe.seed });
+  return {
+    champion: rivalOf(champion, candidate, first),
+    reference: second && rivalOf(second, candidate, last),
+    notes: [
+      ...unpairedNote('champion', ours.length, first),
+      ...unpairedNote(`reference ${second?.run ?? ''}`, ours.length, last),
+    ],
+  };
+}
+
+function rivalOf(rival: Reference | Champion, candidate: ArtifactRef, found?: Comparison): Rival {
+  return {
+    run: rival.run,
+    difference: found?.difference ?? null,
+    paired: found?.paired ?? false,
+    sameArtifact: rival.model.key === candidate.key,
+  };
+}
+
+function unpairedNote(who: string, ours: number, found: Comparison | undefined): string[] {
+  if (found === undefined || found.paired) return [];
+  const counts = `${found.theirs} there, ${ours} here, ${found.common} in common`;
+  return [`compared unpaired: the ${who} was measured on other pairs (${counts})`];
+}
+
+/** A rival's judged answers; whatever is wrong with them is said together with the file that points there. */
+async function itemsOf(path: string, rival: Reference): Promise<JudgedItem[]> {
+  try {
+    return await readJudgedItems(rival.evaluation.path, 'grpo');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw ApplicationFailure.nonRetryable(
+      `champion "${path}": its evaluation "${rival.evaluation.path}" cannot be read, so nothing can be compared with it: ${why}`,
+      'DataInvalid',
+    );
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Closing an attempt: its claim (docs/ARCHITECTURE.md) is taken by us, so that no job can begin it any more. Slurm can start a
+ * job long after it was believed to be over: a slurmctld that was killed before it had saved the job's end starts it again,
+ * one that stood still creates it late. Such a job finds the claim taken and exits at once; one that has begun is not touched.
+ *
+ * Side effect: `claim/` in the attempt's folder. kill -9 before: done by the next try; after: it stands, which is the same.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { attemptFiles, parseAttemptName, paths } from '../../domain/names.ts';
+import { hasCode } from '../store/durable-file.ts';
+
+/**
+ * `closed`: no job has begun it, and none will. `begun`: its claim stood, made by a job or by an earlier closing. Also `closed`
+ * where there is no such folder: a job could not begin there. Throws system errors of the store.
+ */
+export async function closeAttempt(directory: string): Promise<'closed' | 'begun'> {
+  try {
+    await mkdir(join(directory, attemptFiles.claim), { mode: 0o700 });
+    return 'closed';
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return 'begun';
+    if (hasCode(error, 'ENOENT')) return 'closed';
+    throw error;
+  }
+}
+
+/** Folder of the attempt of this name; undefined if that is no name of an attempt. */
+export function attemptDirectory(root: string, name: string): string | undefined {
+  const parsed = parseAttemptName(name);
+  return parsed === undefined ? undefined : paths.attempt(root, parsed.run, parsed.stage, parsed.attempt);
+}

@@ -1,0 +1,126 @@
+/**
+ * Metrics of attempts: the newest numbers of a growing `metrics.jsonl` for heartbeats, and all attempts stitched into the
+ * one file of the artifact (contracts.md §7). A line that cannot be read is skipped: numbers inform, they do not decide.
+ */
+import { type MetricsRow, metricsRowSchema } from '../../domain/manifest.ts';
+import { attemptFiles } from '../../domain/names.ts';
+import { Pace, type RowPace } from '../../domain/pace.ts';
+import { stitchMetrics } from '../../domain/stitch.ts';
+import { whenListed } from '../../files/fresh-look.ts';
+import { readLinesFrom } from './attempt-files.ts';
+import { hasCode } from '../store/durable-file.ts';
+
+/** Steps that the shown reward and answer length are the mean of: single steps wobble with the drawn prompts. */
+const window = 8;
+
+/** Reads a growing file; each row is looked at once, whatever came before it. */
+export class MetricsTail {
+  readonly #path: string;
+  #offset = 0;
+  #pace = new Pace();
+  #newest: MetricsRow | undefined;
+  #rewards: number[] = [];
+  #lengths: number[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Reads what was appended since the last call; to be called once the file is listed. One that is not seen yet has no rows. */
+  async read(): Promise<void> {
+    const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE')) return undefined;
+      throw error;
+    });
+    if (read === undefined) return;
+    if (read.again) this.#forget();
+    this.#offset = read.offset;
+    for (const row of read.lines.flatMap(parseRow)) this.#take(row);
+  }
+
+  /** How many rows there are, and how fast they come. */
+  get pace(): RowPace {
+    return this.#pace;
+  }
+
+  get newest(): MetricsRow | undefined {
+    return this.#newest;
+  }
+
+  get reward(): number | undefined {
+    return mean(this.#rewards);
+  }
+
+  get responseLength(): number | undefined {
+    return mean(this.#lengths);
+  }
+
+  /** Seconds to go, from the run's own median step; undefined before there are two steps. */
+  etaSeconds(totalSteps: number | undefined): number | undefined {
+    const step = this.newest?.step;
+    const median = this.#pace.stepSeconds;
+    if (step === undefined || totalSteps === undefined || median === undefined) return undefined;
+    return Math.max(0, Math.round((totalSteps - step) * median));
+  }
+
+  #take(row: MetricsRow): void {
+    this.#pace.add(row);
+    this.#newest = row;
+    keepLast(this.#rewards, row.reward);
+    keepLast(this.#lengths, row.response_length);
+  }
+
+  /** Another file stands there: what was read of the old one is void. */
+  #forget(): void {
+    this.#pace = new Pace();
+    this.#newest = undefined;
+    this.#rewards = [];
+    this.#lengths = [];
+  }
+}
+
+function keepLast(values: number[], value: unknown): void {
+  if (typeof value !== 'number') return;
+  values.push(value);
+  if (values.length > window) values.shift();
+}
+
+function mean(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Text of the stitched metrics of these attempts' folders, oldest first. */
+export async function stitchedMetrics(directories: string[]): Promise<string> {
+  const attempts: MetricsRow[][] = [];
+  for (const directory of directories) attempts.push(await readMetrics(directory));
+  return stitchMetrics(attempts)
+    .map((row) => `${JSON.stringify(row)}\n`)
+    .join('');
+}
+
+/** All readable rows of one attempt. */
+export async function readMetrics(directory: string): Promise<MetricsRow[]> {
+  const rows = await whenListed(directory, attemptFiles.metrics, readRows);
+  return rows ?? [];
+}
+
+async function readRows(path: string): Promise<MetricsRow[]> {
+  const rows: MetricsRow[] = [];
+  for (let from = 0; ;) {
+    const { lines, offset } = await readLinesFrom(path, from);
+    if (offset <= from) return rows;
+    rows.push(...lines.flatMap(parseRow));
+    from = offset;
+  }
+}
+
+function parseRow(line: string): MetricsRow[] {
+  try {
+    const parsed = metricsRowSchema.safeParse(JSON.parse(line));
+    return parsed.success ? [parsed.data] : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Attempts on disk: the folder of one try of one job, written before anything is sent to Slurm, and the artifact made from
+ * it when it completed. Everything a job left there is distrusted and checked with zod.
+ *
+ * kill -9 while preparing: files are replaced atomically, the activity is simply run again. While publishing: the output
+ * may have moved into `publish/` already, or the artifact may stand; both are seen and gone on from.
+ */
+import { chown, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/job-spec.ts';
+import type { AttemptInput, PreparedAttempt } from '../../domain/job-life.ts';
+import type { ArtifactRef, AttemptManifest } from '../../domain/manifest.ts';
+import { attemptFiles, attemptName, paths } from '../../domain/names.ts';
+import { jobKind } from '../../domain/plan.ts';
+import { attemptDirectory } from './attempt-closing.ts';
+import { readResult } from './attempt-files.ts';
+import { stitchedMetrics } from './attempt-metrics.ts';
+import { verifyBaseModel } from '../store/base-model.ts';
+import type { ArtifactStore } from '../store/artifact-store.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { heartbeating } from '../heartbeating.ts';
+import { hasCode, writeFileAtomic } from '../store/durable-file.ts';
+
+export interface PublishJobInput {
+  order: JobOrder;
+  attempt: number;
+  /** Names of all attempts so far, oldest first; their metrics are stitched. */
+  attempts: string[];
+  gpuHours: number;
+  seconds: number;
+}
+
+export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job' | 'models'>) {
+  const { store, job, models } = deps;
+  return {
+    /** Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. */
+    async prepareAttempt({ order, attempt, changes }: AttemptInput): Promise<PreparedAttempt> {
+      if (order.baseModel !== undefined) {
+        const model = { key: order.baseModel, path: order.model };
+        await heartbeating('looking at the base model', () => verifyBaseModel(model, store.root, models));
+      }
+      const directory = paths.attempt(store.root, order.run, order.stage, attempt);
+      await mkdir(directory, { recursive: true, mode: 0o750 });
+      const manifest = attemptManifest(order, attempt, changes);
+      await writeFileAtomic(join(directory, attemptFiles.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
+      if (job.owner !== undefined) {
+        for (const path of [directory, join(directory, attemptFiles.manifest)]) {
+          await chown(path, job.owner.uid, job.owner.gid);
+        }
+      }
+      return { name: manifest.name, directory, attempt };
+    },
+
+    /** Moves a completed attempt's output into the store: `model/` or `predictions.jsonl`, metrics, result. */
+    async publishJob(input: PublishJobInput): Promise<ArtifactRef> {
+      return heartbeating('publishing', () => publish(store, input));
+    },
+  };
+}
+
+async function publish(
+  store: ArtifactStore,
+  { order, attempt, attempts, gpuHours, seconds }: PublishJobInput,
+): Promise<ArtifactRef> {
+  const found = await store.find(order.stage, order.ingredients);
+  if (found.artifact !== undefined) return { ...found.artifact, reused: false };
+  const directory = paths.attempt(store.root, order.run, order.stage, attempt);
+  const from = join(directory, 'publish');
+  await mkdir(from, { recursive: true, mode: 0o750 });
+  await moveOutput(order, directory, from);
+  const folders = attempts.map((name) => attemptFolder(store.root, name));
+  await writeFileAtomic(join(from, attemptFiles.metrics), await stitchedMetrics(folders));
+  const resultText = await readFile(join(directory, attemptFiles.result), 'utf8');
+  await writeFileAtomic(join(from, attemptFiles.result), resultText);
+  const result = await readResult(directory);
+  return store.publish({
+    stage: order.stage,
+    key: order.key,
+    ingredients: order.ingredients,
+    from,
+    counts: { steps: result?.steps_done ?? 0, rows: result?.rows ?? 0, attempts: attempts.length },
+    cost: { gpu_hours: gpuHours, seconds },
+    run: order.run,
+    attempts,
+  });
+}
+
+/** Golden-tested: what the trainer reads. */
+export function attemptManifest(order: JobOrder, attempt: number, changes: AttemptChanges): AttemptManifest {
+  return {
+    schema: 1,
+    name: attemptName(order.run, order.stage, attempt),
+    run: order.run,
+    stage: order.stage,
+    attempt,
+    kind: jobKind(order.stage),
+    model: order.model,
+    inputs: order.inputs,
+    resume_from: changes.resumeFrom,
+    seed: order.seed,
+    threads: order.threads,
+    planned: order.planned,
+    engine: order.engine,
+    params: attemptParams(order, changes),
+  };
+}
+
+/** Training: the folder `output` becomes `model`. Predictions: its one file. A second call finds it moved. */
+async function moveOutput(order: JobOrder, directory: string, from: string): Promise<void> {
+  const output = join(directory, attemptFiles.output);
+  const [source, target] =
+    jobKind(order.stage) === 'predict'
+      ? [join(output, 'predictions.jsonl'), join(from, 'predictions.jsonl')]
+      : [output, join(from, 'model')];
+  try {
+    await rename(source, target);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    await stat(target);
+  }
+}
+
+function attemptFolder(root: string, name: string): string {
+  const directory = attemptDirectory(root, name);
+  if (directory === undefined) throw new Error(`"${name}" is not the name of an attempt`);
+  return directory;
+}

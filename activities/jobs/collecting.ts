@@ -1,0 +1,191 @@
+/**
+ * Collecting an attempt: everything that is known of how it ended, classified. The job's own outcome file; Slurm's word
+ * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (contracts.md §2.4).
+ * Reads only, but for the attempt's claim: with it the attempt is closed before it is judged.
+ */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SlurmJob } from 'slurm-rest-client';
+import { classifyOutcome, type JobFacts } from '../../domain/job-outcome.ts';
+import type { CollectedAttempt, PreparedAttempt } from '../../domain/job-life.ts';
+import type { JobOrder } from '../../domain/job-spec.ts';
+import type { Outcome, TrainerResult } from '../../domain/manifest.ts';
+import { attemptFiles } from '../../domain/names.ts';
+import { jobKind } from '../../domain/plan.ts';
+import { lookUntil, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
+import { closeAttempt } from './attempt-closing.ts';
+import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
+import { readMetrics } from './attempt-metrics.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { toFailure } from '../failure.ts';
+import { heartbeating } from '../heartbeating.ts';
+
+const logTailBytes = 2_000;
+/** The trainer's exit code for "checkpointed, resume me". */
+const checkpointed = 85;
+
+type Deps = Pick<ActivityDeps, 'slurm' | 'accounting'>;
+
+export interface CollectInput {
+  order: JobOrder;
+  prepared: PreparedAttempt;
+  jobId: string;
+}
+
+export function createCollectActivities(deps: Deps) {
+  return {
+    collectAttempt: (input: CollectInput): Promise<CollectedAttempt> =>
+      heartbeating('collecting', () => collect(deps, input)),
+  };
+}
+
+async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Promise<CollectedAttempt> {
+  const { directory, name } = prepared;
+  const begun = (await closing(directory, name)) === 'begun';
+  const first = ours(await findOutcome(directory), name);
+  // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
+  const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUp(deps, jobId, name);
+  // What no job has begun has left nothing that could be under way.
+  const left = await leftBehind(order, directory, name, begun ? await viewAgeMs(directory) : 0);
+  const facts: JobFacts = {
+    slurm: job === undefined ? undefined : slurmFacts(job),
+    outcome: value(left.outcome),
+    outcomeFault: fault(left.outcome),
+    result: value(left.result),
+    resultFault: fault(left.result),
+    planned: order.planned,
+    outputPresent: left.outputPresent,
+  };
+  const { jobClass, evidence } = classifyOutcome(facts);
+  const done = saysDone(left.outcome, name);
+  const seconds = runSeconds(job, facts.outcome);
+  return {
+    jobClass,
+    evidence: unheard === undefined || done ? evidence : `${evidence}; slurmdbd did not say how it ended (${unheard})`,
+    logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
+    node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
+    progress: left.progress,
+    checkpoint: left.checkpoint,
+    gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
+    seconds,
+    slurmState: job?.state ?? (done ? 'COMPLETED' : 'VANISHED'),
+  };
+}
+
+/** What the job has left. Slurm says that it is over within seconds; what it wrote may be shown here a minute later. */
+interface LeftBehind {
+  outcome: Found<Outcome>;
+  result: Found<TrainerResult>;
+  outputPresent: boolean;
+  progress: number | null;
+  checkpoint: string | null;
+}
+
+/**
+ * Reads what is due only once it had the time to show itself, `patienceMs`: nothing is judged missing that this machine may
+ * not see yet. A job that was killed leaves no outcome: then the whole time is waited once.
+ */
+async function leftBehind(order: JobOrder, directory: string, name: string, patienceMs: number): Promise<LeftBehind> {
+  const until = performance.now() + patienceMs;
+  const due = <T>(look: () => Promise<T>, isThere: (seen: T) => boolean) =>
+    lookUntil(look, isThere, Math.max(0, until - performance.now()));
+  const outcome = ours(
+    await due(
+      () => findOutcome(directory),
+      ({ kind }) => kind !== 'absent',
+    ),
+    name,
+  );
+  const done = saysDone(outcome, name);
+  const result = await due(
+    () => findResult(directory),
+    ({ kind }) => !done || kind !== 'absent',
+  );
+  const outputPresent = await due(
+    () => outputIsThere(order, directory),
+    (isThere) => !done || isThere,
+  );
+  const progress = await progressOf(order, directory);
+  const steps = done || jobKind(order.stage) === 'predict' ? 0 : (progress ?? 0);
+  const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
+  // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for; after the exit that says
+  // "checkpointed", the one of the last step.
+  const checkpoint = await due(
+    async () => (await listCheckpoints(directory)).at(-1) ?? null,
+    (newest) => steps === 0 || (newest !== null && (!asked || stepOf(newest) >= steps)),
+  );
+  return { outcome, result: ours(result, name), outputPresent, progress, checkpoint };
+}
+
+function stepOf(checkpoint: string): number {
+  return Number(/-(\d+)$/.exec(checkpoint)?.[1] ?? 0);
+}
+
+async function closing(directory: string, name: string): Promise<'closed' | 'begun'> {
+  return closeAttempt(directory).catch((error: unknown) => {
+    throw toFailure(error, `close attempt "${name}"`);
+  });
+}
+
+/** What Slurm says of a job. `unheard`: why slurmdbd, which alone could know it, said nothing. */
+interface SlurmWord {
+  job: SlurmJob | undefined;
+  unheard?: string;
+}
+const nobodyAsked: SlurmWord = { job: undefined };
+
+async function lookUp(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
+  return findJob(deps, jobId, name).catch((error: unknown) => {
+    throw toFailure(error, `look up job ${jobId} ("${name}")`);
+  });
+}
+
+/** The job as slurmctld knows it, else the last row of slurmdb under this id *and* name (ids are reused). */
+async function findJob(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
+  const current = await deps.slurm.getJob(jobId);
+  if (current !== undefined && current.name === name) return { job: current };
+  const records = await deps.accounting.byId(jobId);
+  if (records.kind === 'unanswered') return { job: undefined, unheard: records.why };
+  // slurmdbd lags: a job that has just ended may stand there as "allocation" for a second or two.
+  return { job: records.rows.filter((job) => job.name === name || job.name === 'allocation').at(-1) };
+}
+
+function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {
+  const { source, state, flags, reason, exit, failedNode, cancelledBy, nodes, restartCount: restarts } = job;
+  return { source, state, flags, reason, exit, failedNode, cancelledBy, nodes, restarts };
+}
+
+/** A file that names another attempt is evidence of a fault, not of how this one ended. */
+function ours<T extends { name: string }>(found: Found<T>, name: string): Found<T> {
+  if (found.kind !== 'read' || found.value.name === name) return found;
+  return { kind: 'unreadable', why: `a file of attempt "${found.value.name}" stands in the folder of "${name}"` };
+}
+
+function value<T>(found: Found<T>): T | undefined {
+  return found.kind === 'read' ? found.value : undefined;
+}
+
+function fault(found: Found<unknown>): string | undefined {
+  return found.kind === 'unreadable' ? found.why : undefined;
+}
+
+async function outputIsThere(order: JobOrder, directory: string): Promise<boolean> {
+  const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
+  const found = await whenListed(directory, `${attemptFiles.output}/${file}`, (path) => lstat(path));
+  return found?.isFile() ?? false;
+}
+
+async function progressOf(order: JobOrder, directory: string): Promise<number | null> {
+  const newest = (await readMetrics(directory)).at(-1);
+  if (newest === undefined) return null;
+  return (jobKind(order.stage) === 'predict' ? newest.rows : newest.step) ?? null;
+}
+
+/** Run time in seconds: Slurm's times, else the job script's own. */
+function runSeconds(job: SlurmJob | undefined, outcome: JobFacts['outcome']): number {
+  if (job?.startTime !== undefined && job.endTime !== undefined) {
+    return Math.max(0, (job.endTime.getTime() - job.startTime.getTime()) / 1000);
+  }
+  if (outcome === undefined) return 0;
+  return Math.max(0, (Date.parse(outcome.ended_at) - Date.parse(outcome.started_at)) / 1000);
+}

@@ -1,0 +1,46 @@
+/**
+ * Orphans: jobs of ours in Slurm whose run is over. Terminating a run runs no code, so nothing of it cancels its jobs; this
+ * finds them. Reads only. A job whose run this Temporal has never heard of is left alone: it may belong to another one that
+ * shares the cluster, or to a run older than the namespace's retention.
+ */
+import { Context, log } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import { isTerminal } from 'slurm-rest-client';
+import { parseAttemptName } from '../../domain/names.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { toFailure } from '../failure.ts';
+
+export function createOrphanActivities(deps: Pick<ActivityDeps, 'slurm' | 'job'>) {
+  return {
+    /** Names of our jobs that are queued or running though their run is closed. */
+    async findOrphans(): Promise<string[]> {
+      const jobs = await deps.slurm.listJobs().catch((error: unknown) => {
+        throw toFailure(error, 'list jobs to find orphans');
+      });
+      const alive = jobs.filter((job) => !isTerminal(job) && job.userName === deps.job.userName);
+      const names = [...new Set(alive.map((job) => job.name))];
+      const runs = new Map<string, boolean>();
+      const orphans: string[] = [];
+      for (const name of names) {
+        const run = parseAttemptName(name)?.run;
+        if (run === undefined) continue;
+        const closed = runs.get(run) ?? (await isClosed(run));
+        runs.set(run, closed);
+        if (closed) orphans.push(name);
+        Context.current().heartbeat({ state: 'checking', done: runs.size });
+      }
+      return orphans;
+    },
+  };
+}
+
+async function isClosed(run: string): Promise<boolean> {
+  try {
+    const { status } = await Context.current().client.workflow.getHandle(run).describe();
+    return !['RUNNING', 'PAUSED', 'UNSPECIFIED', 'UNKNOWN'].includes(status.name);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    log.warn('a job of a run that this Temporal does not know: it is left alone', { run });
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Stacks of a job that got stuck: the trainer writes the Python stacks of all its threads into `stacks.txt` when USR1
+ * arrives (faulthandler, which answers from C even while Python is stuck). Evidence only: a job that does not answer gives
+ * an empty tail, and one that ended meanwhile too. kill -9 at any point: asked again, a second dump stands below the first.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import type { CapturedStacks, PreparedAttempt } from '../../domain/job-life.ts';
+import { attemptFiles } from '../../domain/names.ts';
+import { tailText } from './attempt-files.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { systemCode, toFailure } from '../failure.ts';
+
+const tailBytes = 2_000;
+const patienceMs = 15_000;
+const lookMs = 1_000;
+
+export function createStackActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+  return {
+    async captureStacks(input: { prepared: PreparedAttempt; jobId: string }): Promise<CapturedStacks> {
+      const { prepared, jobId } = input;
+      const path = join(prepared.directory, attemptFiles.stacks);
+      await deps.slurm.signal(jobId, 'USR1').catch((error: unknown) => {
+        throw toFailure(error, `ask job ${jobId} ("${prepared.name}") for its stacks`);
+      });
+      const tail = await writtenWhole(path).catch((error: unknown) => {
+        // Evidence only: a store that does not let it be read must not keep a stuck job on its node.
+        if (systemCode(error) === undefined) throw error;
+        return '';
+      });
+      return { path, tail };
+    },
+  };
+}
+
+/** The file's tail once it is there and grows no more, or what there is when patience ends. */
+async function writtenWhole(path: string): Promise<string> {
+  const until = Date.now() + patienceMs;
+  let tail = '';
+  for (;;) {
+    await sleep(lookMs);
+    Context.current().heartbeat({ state: 'capturing stacks' });
+    const now = await tailText(path, tailBytes);
+    if ((now !== '' && now === tail) || Date.now() > until) return now;
+    tail = now;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Watching a job: a heartbeating activity that returns when its state changes, when it gets stuck or free, and when it is over.
+ * All else, such as a pending reason that changes every minute, goes out with its heartbeats. It asks the shared
+ * poller, never Slurm itself, and looks into the attempt's folder twice a second, or when an outcome appears: a finished job
+ * is noticed by its outcome file, a stuck one by its metrics. No file is asked for by name before the folder's listing has it:
+ * a shared file system would remember for a minute that it was absent. It has no side effect, so a kill -9 costs nothing: the
+ * next attempt goes on watching.
+ */
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { isTerminal, type SlurmJob } from 'slurm-rest-client';
+import type { JobObservation, WatchInput } from '../../domain/job-life.ts';
+import { attemptFiles } from '../../domain/names.ts';
+import { judgePendingReason, LastingReason } from '../../domain/pending-reason.ts';
+import type { StageProgress } from '../../domain/progress.ts';
+import { judgeSilence } from '../../domain/stall.ts';
+import { namesIn } from '../../files/fresh-look.ts';
+import { findOutcome, saysDone } from './attempt-files.ts';
+import { MetricsTail } from './attempt-metrics.ts';
+import type { ActivityDeps } from '../deps.ts';
+import type { PolledState } from './polled-state.ts';
+import { OutcomeBell } from './outcome-bell.ts';
+import { Silence } from './silence.ts';
+
+/** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (contracts.md §4). */
+const absentMs = 5 * 60_000;
+/** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
+const settleMs = 15_000;
+const absent = { kind: 'absent' } as const;
+
+/**
+ * What keeps a job from starting is told at once the first time, and so are the first of such sentences; what was told before
+ * must have stood for this long: a reason that comes and goes would fill the run's history. Heartbeats show it meanwhile.
+ */
+const steady = { ms: 5 * 60_000, sentences: 10 };
+
+export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>) {
+  return {
+    async watchJob(input: WatchInput): Promise<JobObservation> {
+      const watch = deps.poller.watch(input.jobId, input.attempt.name);
+      const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
+      const signal = Context.current().cancellationSignal;
+      const silence = new Silence();
+      const lasting = new LastingReason();
+      const look = (job: SlurmJob) => describe(job, lasting.look(job.reason, Date.now()), input.known.stuck);
+      const bell = new OutcomeBell(input.attempt.directory);
+      let outcomeSince: number | undefined;
+      let begun = false;
+      let shownAt = Date.now();
+      try {
+        for (;;) {
+          const polled = watch.state();
+          const names = await namesIn(input.attempt.directory);
+          if (names.has(attemptFiles.metrics)) await tail.read();
+          // A first row means that it runs: Slurm is asked now, since a waiting job is looked at rarely.
+          if (!begun && tail.pace.rows > 0) watch.hurry();
+          begun ||= tail.pace.rows > 0;
+          Context.current().heartbeat(progress(input, polled, tail));
+          const outcome = names.has(attemptFiles.outcome) ? await findOutcome(input.attempt.directory, 0) : absent;
+          const done = saysDone(outcome, input.attempt.name);
+          if (outcome.kind !== 'absent' && !done) {
+            outcomeSince ??= Date.now();
+            watch.hurry();
+          }
+          const settled = done || (outcomeSince !== undefined && Date.now() - outcomeSince >= settleMs);
+          const seen = observe(polled, outcomeSince, settled, look);
+          if (seen?.stuck === input.known.stuck) shownAt = Date.now();
+          if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
+          const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
+          const stalled = judgeSilence(silence.look(running, tail.pace.rows), tail.pace, input.watch);
+          if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
+          await bell.wait(deps.job.fileIntervalMs);
+          // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
+          signal.throwIfAborted();
+        }
+      } finally {
+        bell.close();
+        watch.close();
+      }
+    },
+  };
+}
+
+/** Is it no longer as the workflow knows it? `otherForMs`: since when what is shown was not seen any more. */
+function isNews({ over, state, stuck }: JobObservation, known: WatchInput['known'], otherForMs: number): boolean {
+  if (over || state !== known.state) return true;
+  if (stuck === known.stuck) return false;
+  const isNew = stuck !== undefined && !known.told.includes(stuck) && known.told.length < steady.sentences;
+  return isNew || otherForMs >= steady.ms;
+}
+
+/** What the workflow should know, or undefined while nothing is known. */
+function observe(
+  polled: PolledState,
+  outcomeSince: number | undefined,
+  settled: boolean,
+  look: typeof describe,
+): JobObservation | undefined {
+  switch (polled.kind) {
+    case 'known': {
+      // One id is one attempt: what Slurm puts back into its queue would only meet its own claim.
+      const over = isTerminal(polled.job) || settled || polled.job.restartCount > 0;
+      return { ...look(polled.job), over };
+    }
+    case 'absent': {
+      const gone = polled.gone || Date.now() - polled.healthySince >= absentMs;
+      const over = settled || outcomeSince !== undefined || gone;
+      return over ? { state: 'VANISHED', reason: '', node: '', over } : undefined;
+    }
+    case 'unknown':
+      return settled ? { state: 'UNKNOWN', reason: '', node: '', over: true } : undefined;
+  }
+}
+
+/** `reasonMs` and `shown` as in `judgePendingReason`. */
+function describe(job: SlurmJob, reasonMs = 0, shown?: string): Omit<JobObservation, 'over'> {
+  const reason = job.state === 'PENDING' ? job.reason : '';
+  const judged = reason === '' ? undefined : judgePendingReason(reason, reasonMs, shown);
+  const stuck = judged?.kind === 'stuck' ? { stuck: judged.sentence } : {};
+  return { state: job.state, reason, node: job.nodes.join(','), ...stuck };
+}
+
+/** Why it is pending: a sentence if somebody has to act, else Slurm's reason. */
+function pendingNote(job: SlurmJob): string | undefined {
+  const { stuck, reason } = describe(job);
+  return stuck ?? (reason === '' ? undefined : reason);
+}
+
+/** Heartbeat details: operator text. */
+function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
+  const { newest } = tail;
+  const unit = input.stage === 'sft' || input.stage === 'grpo' ? 'steps' : 'rows';
+  const total = (unit === 'steps' ? newest?.total_steps : undefined) ?? input.totalSteps ?? undefined;
+  const done = unit === 'rows' ? newest?.rows : newest?.step;
+  const eta = tail.etaSeconds(newest?.total_steps ?? input.totalSteps ?? undefined);
+  const note = polled.kind === 'unknown' ? polled.why : polled.kind === 'known' ? pendingNote(polled.job) : undefined;
+  return {
+    state: polled.kind === 'known' ? polled.job.state : polled.kind.toUpperCase(),
+    jobId: input.jobId,
+    unit,
+    ...(polled.kind === 'known' && polled.job.nodes.length > 0 ? { node: polled.job.nodes.join(',') } : {}),
+    ...(note === undefined ? {} : { note }),
+    ...(typeof done === 'number' ? { done } : {}),
+    ...(total === undefined ? {} : { total }),
+    ...(typeof newest?.loss === 'number' ? { loss: newest.loss } : {}),
+    ...(tail.reward === undefined ? {} : { reward: tail.reward }),
+    ...(tail.responseLength === undefined ? {} : { responseLength: tail.responseLength }),
+    ...(eta === undefined ? {} : { etaSeconds: eta }),
+  };
+}

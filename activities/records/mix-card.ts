@@ -1,0 +1,127 @@
+/**
+ * Mix card: the dataset card that lies beside the SFT records, as Markdown: where they come from, how many there are by
+ * split and method, what was kept and dropped and why, what they cost. Pure; the synthesis' own `card.json` is checked first.
+ */
+import * as z from 'zod';
+import type { Pair } from '../../domain/manifest.ts';
+import type { Recipe } from '../../domain/recipe.ts';
+
+const counts = z.record(z.string(), z.number());
+
+/** What a mix card tells of `card.json` of a synthesis artifact. */
+export const synthesisCardSchema = z.object({
+  teacher: z.object({ base_url: z.string(), model_asked: z.string(), models_answering: counts }),
+  prompt: z.object({ version: z.string(), sha256: z.string() }),
+  sampling: z.object({ temperature: z.number(), max_tokens: z.number(), detail: z.string() }),
+  rows: z.number(),
+  kept: z.number(),
+  kept_by_method: counts,
+  rejected_answers_by_reason: counts,
+  /** Absent from cards of before it was counted. */
+  commonest_opening: z.object({ words: z.string(), count: z.number(), share: z.number() }).nullish(),
+  tone_contradicts_score: z.number(),
+  tokens: z.object({ input: z.number(), cached_input: z.number(), output: z.number() }),
+  usd: z.number(),
+});
+
+export interface MixCard {
+  recipe: Pick<Recipe, 'name' | 'prompt' | 'mix' | 'seed' | 'sft'>;
+  pairs: readonly Pair[];
+  synthesis: z.output<typeof synthesisCardSchema>;
+  /** Of records: `reasoning`, `direct`, `records`, `longest_tokens`, `p95_tokens`, `mean_tokens`. */
+  counts: Readonly<Record<string, number>>;
+  keys: { dataset: string; synthesis: string };
+}
+
+export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys }: MixCard): string {
+  const { teacher, prompt, sampling, tokens } = synthesis;
+  const yielded = synthesis.rows === 0 ? 0 : (100 * synthesis.kept) / synthesis.rows;
+  return [
+    '# SFT records of an image-edit critic',
+    '',
+    ...table(
+      ['', ''],
+      [
+        [
+          'Records',
+          `${number(records['records'])}: ${number(records['reasoning'])} reasoning, ${number(records['direct'])} direct`,
+        ],
+        [
+          'Order',
+          `shuffled with seed ${recipe.seed}, ${recipe.mix.direct_per_reasoning} direct for each reasoning record`,
+        ],
+        [
+          'Length',
+          `estimated ${number(records['mean_tokens'])} tokens on average, 95 % within ${number(records['p95_tokens'])}, longest ${number(records['longest_tokens'])}; cut off at ${number(recipe.sft.cutoff_len)}`,
+        ],
+        ['Critic prompt', recipe.prompt],
+        [
+          'Teacher',
+          `${teacher.model_asked} at ${teacher.base_url}; answers named themselves ${listed(teacher.models_answering)}`,
+        ],
+        ['Teacher prompt', `${prompt.version}, sha256 ${prompt.sha256}`],
+        [
+          'Sampling',
+          `temperature ${sampling.temperature}, at most ${number(sampling.max_tokens)} tokens, image detail ${sampling.detail}`,
+        ],
+        ['Yield', `${number(synthesis.kept)} of ${number(synthesis.rows)} pairs (${yielded.toFixed(1)} %)`],
+        ['Rejected answers', listed(synthesis.rejected_answers_by_reason)],
+        ['Commonest opening', opening(synthesis)],
+        [
+          'Tone against score',
+          `${number(synthesis.tone_contradicts_score)} kept critiques praise a low score or blame a high one`,
+        ],
+        [
+          'Paid',
+          `$${synthesis.usd.toFixed(2)}: ${number(tokens.input)} tokens in (${number(tokens.cached_input)} cached), ${number(tokens.output)} out`,
+        ],
+        ['Made from', `dataset ${keys.dataset}, critiques ${keys.synthesis}`],
+      ],
+    ),
+    '',
+    '## Pairs by editing method',
+    '',
+    ...table(['method', 'train', 'dev', 'test', 'kept'], methodRows(pairs, synthesis.kept_by_method)),
+    '',
+    'Only `train` pairs whose critique was kept are in the records, each once reasoned. Scores are mean opinion scores from 1 to 5, attached by us; the',
+    'critiques are the teacher’s words.',
+    '',
+  ].join('\n');
+}
+
+/** How many critiques begin alike: a high share means a template. */
+function opening({ commonest_opening: found }: MixCard['synthesis']): string {
+  if (found === null || found === undefined) return 'unknown';
+  return `“${found.words} …”: ${number(found.count)} kept critiques (${(100 * found.share).toFixed(1)} %)`;
+}
+
+function methodRows(pairs: readonly Pair[], kept: Readonly<Record<string, number>>): string[][] {
+  const methods = [...new Set(pairs.map(({ method }) => method))].toSorted();
+  const splits = ['train', 'dev', 'test'] as const;
+  const rows = methods.map((method) => [
+    method,
+    ...splits.map((split) => number(pairs.filter((pair) => pair.method === method && pair.split === split).length)),
+    number(kept[method]),
+  ]);
+  const all = splits.map((split) => number(pairs.filter((pair) => pair.split === split).length));
+  return [...rows, ['all', ...all, number(Object.values(kept).reduce((sum, count) => sum + count, 0))]];
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(header), `| ${header.map(() => '---').join(' | ')} |`, ...rows.map(line)];
+}
+
+/** A name from a dataset or a model must not end the cell or become markup. */
+function cell(text: string): string {
+  return text.replaceAll(/[\r\n]+/g, ' ').replaceAll(/[\\|<>`*_[\]]/g, (character) => `\\${character}`);
+}
+
+function listed(values: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(values);
+  return entries.length === 0 ? 'none' : entries.map(([name, count]) => `${name} ${number(count)}`).join(', ');
+}
+
+function number(value = 0): string {
+  return value.toLocaleString('en-US');
+}

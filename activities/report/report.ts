@@ -1,0 +1,39 @@
+/**
+ * The report of a run: `report.html` (self-contained: no script, no external resource) and `summary.txt` (the table that a
+ * terminal shows) in the run's folder, each replaced atomically, so that writing again after a kill -9 gives whole files.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { paths } from '../../domain/names.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { writeFileAtomic } from '../store/durable-file.ts';
+import { readEstimate } from '../estimating.ts';
+import { translated } from '../failure.ts';
+import type { ReportInput } from './data.ts';
+import { gatherReport } from './gather.ts';
+import { renderPage } from './page.ts';
+import { renderSummary } from './summary.ts';
+
+export interface WrittenReport {
+  path: string;
+  bytes?: number;
+}
+
+export function createReportActivities(deps: Pick<ActivityDeps, 'store'>) {
+  return {
+    async writeReport(input: ReportInput): Promise<WrittenReport> {
+      const { run } = input.plan;
+      return translated(`write the report of run "${run}"`, Context.current().cancellationSignal, async () => {
+        const data = await gatherReport(input, await readEstimate(deps.store.root, run), new Date());
+        const folder = paths.run(deps.store.root, run);
+        await mkdir(folder, { recursive: true });
+        await writeFileAtomic(join(folder, 'summary.txt'), renderSummary(data.evaluation));
+        const path = join(folder, 'report.html');
+        const page = renderPage(data);
+        await writeFileAtomic(path, page);
+        return { path, bytes: Buffer.byteLength(page) };
+      });
+    },
+  };
+}

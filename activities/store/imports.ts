@@ -1,0 +1,74 @@
+/**
+ * Imports: what a run needs beside its dataset: the trainer's code, copied into the store by content (so that a job runs the
+ * code its artifact's key names, whatever happens to the checkout), the base model, and the engine that will run both.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { paths } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { copyFiles, isWhole } from './imported-folder.ts';
+import { type BaseModel, importBaseModel, readBaseModel } from './base-model.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { writeFileAtomic } from './durable-file.ts';
+import { type Engines, findEngines } from './engine.ts';
+import { translated } from '../failure.ts';
+import { heartbeating } from '../heartbeating.ts';
+import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
+
+export interface PreparedRun {
+  /** Folder to put on PYTHONPATH. Its last segment is the code's hash. */
+  trainer: string;
+  baseModel: BaseModel;
+  engines: Engines;
+}
+
+type Needs = Pick<ActivityDeps, 'store' | 'job' | 'models'>;
+
+export function createImportActivities({ store, job, models }: Needs) {
+  return {
+    /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
+    async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
+      const signal = Context.current().cancellationSignal;
+      return translated(`prepare run "${plan.run}"`, signal, () =>
+        heartbeating('importing', async () => {
+          const folder = paths.run(store.root, plan.run);
+          await mkdir(folder, { recursive: true });
+          await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+          const trainer = await importTrainer(job.trainerSource, store.root);
+          const engines = await findEngines(job, trainer);
+          return { trainer, engines, baseModel: await importBaseModel(plan.recipe.base_model, store.root, models) };
+        }),
+      );
+    },
+  };
+}
+
+/** The same keys and versions without importing anything: for a plan. */
+export async function describeImports(baseModel: string, { store, job, models }: Needs): Promise<PreparedRun> {
+  const model = await readBaseModel(baseModel, store.root, models);
+  const code = await trainerCode(job.trainerSource);
+  const engines = await findEngines(job, job.trainerSource);
+  return { trainer: paths.trainerCode(store.root, code.key), baseModel: model, engines };
+}
+
+/** Copies the trainer's code to where its hash says. A copy that is not what its name says is made again. */
+async function importTrainer(source: string, root: string): Promise<string> {
+  const { files, key } = await trainerCode(source);
+  const path = paths.trainerCode(root, key);
+  const standing = async () => (await isWhole(path)) && (await trainerCode(path)).key === key;
+  await copyFiles(files, path, standing);
+  return path;
+}
+
+async function trainerCode(source: string): Promise<{ files: (ModelFile & { sha256: string })[]; key: string }> {
+  const all = await listModelFiles(source, [], 'CRITIC_TRAINER_SOURCE');
+  const files = [];
+  for (const file of all) if (isTrainerCode(file.name)) files.push({ ...file, sha256: await sha256Of(file.path) });
+  return { files, key: sumsOf(files).key };
+}
+
+/** The package's code only: no tests, caches or pre-training, which do not run inside jobs. */
+function isTrainerCode(file: string): boolean {
+  return file.startsWith('critic_trainer/') && file.endsWith('.py') && !/\/(pretrain|scenes|__pycache__)\//.test(file);
+}

@@ -1,0 +1,194 @@
+/**
+ * Asking: one row until it has an answer that passes or is out of tries. Money is reserved, the limiter waited for, the
+ * question logged, then sent; the outcome is logged before it counts. An answer that came is a try; a server that is away
+ * is none: that is waited out with backoff, and after `maxUnavailable` in a row the activity fails, to be retried whole.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { LimitFunction } from 'p-limit';
+import { cost } from '../../domain/budget.ts';
+import type { Pair } from '../../domain/manifest.ts';
+import type { FolderLease } from '../store/folder-lease.ts';
+import type { RateLimiter } from '../teacher/limiter.ts';
+import type { Permit } from '../teacher/permit.ts';
+import type { SynthesisLog } from './log.ts';
+import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './question.ts';
+import type { TeacherAnswer } from '../teacher/answer.ts';
+import type { TeacherClient } from '../teacher/client.ts';
+import type { Till } from './till.ts';
+
+export const maxUnavailable = 8;
+export const longestBackoffMs = 60_000;
+
+export interface AskingDeps extends QuestionSource {
+  client: TeacherClient;
+  limiter: RateLimiter;
+  /** Lets a few rows at a time read and send their pictures: a full bucket releases hundreds of requests at once. */
+  sending: LimitFunction;
+  log: SynthesisLog;
+  /** Looked at before each request: a worker that was replaced while it stood still sends nothing more. */
+  lease: FolderLease;
+  till: Till;
+  retryBaseMs: number;
+  /** Ends requests at once: the activity was cancelled. */
+  cancelled: AbortSignal;
+  /** Ends waiting, but no request: the stage stops, for whatever reason. */
+  halted: AbortSignal;
+}
+
+/** Asks for one more answer of the row; returns when it is in the log. */
+export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
+  const prepared = prepareQuestion(deps, pair, deps.log.answers(pair.id).length + 1);
+  for (let failures = 0; ; failures += 1) {
+    const answer = await askOnce(deps, prepared);
+    if (answer.kind === 'critique' || answer.kind === 'unusable') return;
+    // The limiter holds everybody back; how often one row is told to wait says nothing about the server.
+    if (answer.kind === 'rate-limited') failures -= 1;
+    else await backOff(deps, failures, answer);
+  }
+}
+
+async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
+  const { till, halted } = deps;
+  const { usd } = prepared;
+  halted.throwIfAborted();
+  if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
+  let used = 0;
+  try {
+    const asked = () => {
+      used = usd;
+    };
+    const { permit, coming } = await deps.sending(() => send(deps, prepared, asked));
+    const answer = await lostIfThrown(permit, () => coming);
+    settlePermit(permit, answer);
+    used = await recordOutcome(deps, prepared, answer);
+    return answer;
+  } finally {
+    till.settle(usd, used);
+  }
+}
+
+/** Waits for room, then reads the pictures, logs the question and sends it; returns when it has gone. The answer is `coming`. */
+async function send(
+  deps: AskingDeps,
+  { question, pictures, base, usd, tokens }: Prepared,
+  asked: () => void,
+): Promise<{ permit: Permit; coming: Promise<TeacherAnswer> }> {
+  const { model, prompt, detail } = deps.settings;
+  const size = {
+    kind: `${model} ${prompt} ${detail}`,
+    prompt: tokens - question.maxTokens,
+    output: question.maxTokens,
+  };
+  const permit = await deps.limiter.acquire(size, deps.halted);
+  return lostIfThrown(permit, async () => {
+    const request = deps.client.request(question, await readPictures(deps.datasetPath, pictures));
+    await deps.lease.check();
+    await deps.log.record({ event: 'asked', ...base, usd, at: now() });
+    asked();
+    const coming = deps.client.ask(request, deps.cancelled);
+    await Promise.race([request.body.taken, coming]);
+    return { permit, coming };
+  });
+}
+
+async function lostIfThrown<T>(permit: Permit, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    permit.lost();
+    throw error;
+  }
+}
+
+/** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */
+interface Outcome {
+  base: Prepared['base'] & { batch?: string };
+  /** Reserved for it. */
+  usd: number;
+  question: { model: string };
+}
+
+/** Logs the outcome; returns what it cost, or may have cost. */
+export async function recordOutcome(
+  deps: Pick<AskingDeps, 'log' | 'settings'>,
+  { base, usd, question }: Outcome,
+  answer: TeacherAnswer,
+): Promise<number> {
+  const { log, settings } = deps;
+  switch (answer.kind) {
+    case 'critique':
+    case 'unusable': {
+      const usage = answer.usage ?? { input: 0, cachedInput: 0, output: 0 };
+      // A server that states no usage is charged as reserved.
+      const paid = answer.usage === undefined ? usd : cost(usage, settings.prices);
+      const common = { ...base, usd: paid, at: now(), model: answer.model || question.model, usage };
+      if (answer.kind === 'critique') await log.record({ event: 'answered', ...common, critique: answer.critique });
+      else await log.record({ event: 'unusable', ...common, reason: answer.reason, detail: answer.detail });
+      return paid;
+    }
+    case 'rate-limited':
+      await log.record({ event: 'unpaid', ...base, usd: 0, at: now(), detail: 'rate limited' });
+      return 0;
+    case 'unavailable': {
+      const event = answer.maybePaid ? ('lost' as const) : ('unpaid' as const);
+      const doubt = answer.maybePaid ? usd : 0;
+      await log.record({ event, ...base, usd: doubt, at: now(), detail: answer.detail.slice(0, 300) });
+      return doubt;
+    }
+  }
+}
+
+function settlePermit(permit: Permit, answer: TeacherAnswer): void {
+  switch (answer.kind) {
+    case 'critique':
+    case 'unusable':
+      permit.settle(answer.usage, answer.news);
+      return;
+    case 'rate-limited':
+      permit.refused(answer.refusal, answer.news);
+      return;
+    case 'unavailable':
+      permit.lost();
+  }
+}
+
+async function backOff(
+  deps: AskingDeps,
+  failures: number,
+  answer: Extract<TeacherAnswer, { kind: 'unavailable' }>,
+): Promise<void> {
+  if (failures + 1 >= maxUnavailable) {
+    throw ApplicationFailure.retryable(
+      `the teacher was away ${maxUnavailable} times in a row, at last: ${answer.detail}; all answers so far are kept`,
+      'TeacherUnavailable',
+    );
+  }
+  const longest = Math.min(longestBackoffMs, deps.retryBaseMs * 2 ** failures);
+  // Half of it is drawn, so that rows that failed together do not come back together.
+  await sleep(answer.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal: deps.halted });
+}
+
+export function budgetExceeded(
+  deps: Pick<AskingDeps, 'settings' | 'log'> & { till: { spent: number } },
+  usd: number,
+): ApplicationFailure {
+  const { till, settings, log } = deps;
+  const doubt = log.uncertain.reduce((sum, request) => sum + request.usd, 0);
+  const uncertain = doubt > 0 ? `, of which ${dollars(doubt)} for requests whose answer never came` : '';
+  return ApplicationFailure.nonRetryable(
+    `synthesis stopped at its cap: ${dollars(till.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
+      `${uncertain}, and the next request may cost ${dollars(usd)}. ${log.counts.answered} answers are kept. ` +
+      'To go on, answer "retry" with a higher cap (--budget USD): only what is missing is asked',
+    'BudgetExceeded',
+  );
+}
+
+/** USD with enough digits to tell small amounts apart. */
+export function dollars(usd: number): string {
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

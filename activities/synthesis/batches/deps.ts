@@ -1,0 +1,54 @@
+/** What asking in batches needs, and how it waits for a server that is away. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { BatchClient, Reply } from '../../teacher/batch-client.ts';
+import type { BatchLog } from './log.ts';
+import type { FolderLease } from '../../store/folder-lease.ts';
+import { longestBackoffMs, maxUnavailable } from '../asking.ts';
+import type { SynthesisLog } from '../log.ts';
+import type { QuestionSource } from '../question.ts';
+
+export interface BatchPace {
+  retryBaseMs: number;
+  /** A batch is not there once the server's listings have denied it for this long. */
+  denyMs: number;
+}
+
+export interface BatchDeps extends QuestionSource, BatchPace {
+  client: BatchClient;
+  log: SynthesisLog;
+  batches: BatchLog;
+  /** Looked at before anything is posted or recorded: a worker that was replaced while it stood still does neither. */
+  lease: FolderLease;
+  /** Where files of shards are written before they are uploaded. */
+  folder: string;
+  /** Ends requests and waiting at once. */
+  signal: AbortSignal;
+}
+
+/** Repeats what may be repeated until it is answered. */
+export async function untilAnswered<T>(deps: BatchDeps, send: () => Promise<Reply<T>>): Promise<T> {
+  for (let failures = 0; ; failures += 1) {
+    const reply = await send();
+    if (reply.kind === 'ok') return reply.value;
+    await waitAway(deps, failures, reply);
+  }
+}
+
+/** Waits after the `failures`-th failure in a row (from 0), the last of which ends the activity, to be retried whole. */
+export async function waitAway(
+  { retryBaseMs, signal }: BatchDeps,
+  failures: number,
+  reply: Extract<Reply<never>, { kind: 'unavailable' }>,
+): Promise<void> {
+  if (failures + 1 >= maxUnavailable) throw teacherAway(reply.detail);
+  const longest = Math.min(longestBackoffMs, retryBaseMs * 2 ** failures);
+  await sleep(reply.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal });
+}
+
+export function teacherAway(detail: string): ApplicationFailure {
+  return ApplicationFailure.retryable(
+    `the teacher was away ${maxUnavailable} times in a row, at last: ${detail}; all answers and the ids of all batches are kept`,
+    'TeacherUnavailable',
+  );
+}

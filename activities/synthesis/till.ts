@@ -1,0 +1,43 @@
+/**
+ * Till: the money of one synthesis. What a request may cost is reserved before it is sent and settled after it, so that
+ * the cap holds whatever is in flight. When a reservation does not fit, it waits for those in flight to cost less than
+ * reserved; when none is in flight, the cap is reached.
+ */
+import { type Purse, reserve, settle } from '../../domain/budget.ts';
+
+export class Till {
+  #purse: Purse;
+  #waiting: (() => void)[] = [];
+
+  /** `spent`: what earlier tries of the stage have cost already. USD. */
+  constructor(cap: number, spent: number) {
+    this.#purse = { cap, spent, reserved: 0 };
+  }
+
+  get spent(): number {
+    return this.#purse.spent;
+  }
+
+  /** True once `amount` is reserved; false if the cap would be passed and nothing in flight can change that. */
+  async reserve(amount: number): Promise<boolean> {
+    for (;;) {
+      const purse = reserve(this.#purse, amount);
+      if (purse !== undefined) {
+        this.#purse = purse;
+        return true;
+      }
+      if (this.#purse.reserved === 0) return false;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Gives a reservation back and spends `used`. */
+  settle(reserved: number, used: number): void {
+    const after = settle(this.#purse, reserved, used);
+    // Sums of floats leave dust that would look like something in flight for ever.
+    this.#purse = after.reserved < 1e-9 ? { ...after, reserved: 0 } : after;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}

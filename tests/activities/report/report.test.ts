@@ -1,0 +1,238 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
+import { createEvaluationActivities } from '../../../activities/evaluation/evaluation.ts';
+import type { ReportInput } from '../../../activities/report/data.ts';
+import { createReportActivities, type WrittenReport } from '../../../activities/report/report.ts';
+import { ticks } from '../../../activities/report/axes.ts';
+import { html } from '../../../activities/report/html.ts';
+import { chooseSamples } from '../../../activities/report/samples.ts';
+import type { RunEstimate } from '../../../domain/estimate.ts';
+import {
+  evaluationPairs,
+  evaluationPlan,
+  makeStore,
+  predictionsOf,
+  publishArtifact,
+  publishDataset,
+  publishGrpo,
+  publishPredictions,
+} from '../evaluation/evaluation-fixtures.ts';
+import { activityEnvironment, inActivity } from '../fixtures.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const pairs = evaluationPairs(10, 2);
+const hostile = '</think><script>alert(1)</script><img src=x onerror="alert(2)">&amp;';
+let store: ArtifactStore;
+
+beforeEach(async () => {
+  store = await makeStore();
+});
+
+async function write(input: Partial<ReportInput>): Promise<WrittenReport & { page: string }> {
+  const { env } = activityEnvironment();
+  const whole = {
+    plan: evaluationPlan('run-1'),
+    artifacts: {},
+    gate: undefined,
+    jobs: [],
+    startedAt: '2026-11-23T19:00:00Z',
+  };
+  const report = await inActivity(env, () => createReportActivities({ store }).writeReport({ ...whole, ...input }));
+  return { ...report, page: await readFile(report.path, 'utf8') };
+}
+
+/** Everything a run has, with answers that try to get markup into the page. */
+async function wholeRun(uncertain: unknown[] = []): Promise<Partial<ReportInput>> {
+  const rows = (noise: number, seed: number) =>
+    predictionsOf(pairs, noise, { seed, words: hostile, unreadableEvery: 19 });
+  const steps = Array.from({ length: 12 }, (_, index) => ({
+    step: index + 1,
+    attempt: index < 7 ? 1 : 2,
+    reward: 1 + index / 20,
+    response_length: 30 + index,
+  }));
+  const artifacts: ReportInput['artifacts'] = {
+    dataset: await publishDataset(store, pairs, true),
+    grpo: await publishGrpo(store, 'grpo', steps),
+    'predict-base': await publishPredictions(store, 'base', rows(8, 1)),
+    'predict-sft': await publishPredictions(store, 'sft', rows(2, 2)),
+    'predict-grpo': await publishPredictions(store, 'grpo', rows(1, 3)),
+    synthesis: await publishArtifact(store, 'synthesis', {
+      files: {
+        'card.json': JSON.stringify({
+          teacher: { model_asked: 'gpt', models_answering: { 'gpt-1': 9 } },
+          answers_by_api: { chat: 2, batch: 8 },
+          usd_saved_by_batch: 0.25,
+          prompt: { version: 'teacher-v1' },
+          rows: 10,
+          kept: 9,
+          uncertain_requests: uncertain,
+        }),
+      },
+      cost: { usd: 0.5, input_tokens: 1000, output_tokens: 200 },
+      run: 'an-earlier-run',
+    }),
+  };
+  const { env } = activityEnvironment();
+  const plan = evaluationPlan('test-1');
+  artifacts.evaluation = await inActivity(env, () =>
+    createEvaluationActivities({ store }).evaluatePredictions({ plan, artifacts }),
+  );
+  return {
+    plan,
+    artifacts,
+    gate: { passed: true, reasons: ['MainScore 0.700 ≥ 0.2'], mainScore: 0.7, champion: null },
+    jobs: [{ stage: 'grpo', attempt: 2, jobId: '4711', state: 'COMPLETED', seconds: 3725, gpuHours: 1.0347 }],
+  };
+}
+
+describe('writeReport', () => {
+  it('writes one file of every part, and says what the table says', async () => {
+    const { page, path, bytes } = await write(await wholeRun());
+    expect(path).toBe(join(store.root, 'runs/test-1/report.html'));
+    expect(bytes).toBe(Buffer.byteLength(page));
+    for (const text of [
+      'Gate passed',
+      'MainScore 0.700 ≥ 0.2',
+      'GRPO improved on SFT',
+      'constant predictor',
+      'attempt 2',
+      '4711',
+      '1:02:05',
+      'gpt-1, prompt teacher-v1: 9 of 10 critiques kept',
+      '8 answers, $0.25 saved',
+      'reused, an-earlier-run',
+      '0123abcd',
+      '$0.50',
+    ]) {
+      expect(page).toContain(text);
+    }
+    const summary = await readFile(join(store.root, 'runs/test-1/summary.txt'), 'utf8');
+    expect(summary).toMatch(/^ +SRCC {2}PLCC fit/);
+    expect(summary).toContain('constant predictor      –         –');
+    expect(summary).toContain(
+      '20 test pairs; intervals by bootstrap over 10 source images; reward of l1 accuracy + 1 · format.',
+    );
+  });
+
+  it('sets the estimate of the run beside what it took', async () => {
+    const input = await wholeRun();
+    const folder = join(store.root, 'runs/test-1');
+    await mkdir(folder, { recursive: true });
+    const synthesis = {
+      rows: 10,
+      answered: 2,
+      tokens: { input: 1, images: 1, output: 1 },
+      usd: { expected: 0.4, atMost: 3, spent: 0.02, cap: 5 },
+    };
+    const gpuHours = { expected: null, atMost: 2 };
+    const job = { steps: 12, rows: null, seconds: 3600, gpuHours, measuredIn: null };
+    const estimate: RunEstimate = {
+      schema: 1,
+      recipe: 'test',
+      dataset: {},
+      stages: [
+        { stage: 'dataset', action: 'reuse', key: 'k' },
+        { stage: 'synthesis', action: 'make', key: 'k', synthesis },
+        { stage: 'grpo', action: 'make', key: 'k', job },
+      ],
+    };
+    await writeFile(join(folder, 'estimate.json'), JSON.stringify(estimate));
+    const { page } = await write(input);
+    expect(page).toContain('Estimated before anything was spent');
+    for (const cell of ['$0.42', '$0.50', '1:00:00', 'unknown']) expect(page).toContain(`<td>${cell}</td>`);
+    expect((await write({})).page).not.toContain('Estimated before');
+  });
+
+  it('names each request that may have been paid and brought nothing, fifty of them, and counts the rest', async () => {
+    const requests = Array.from({ length: 53 }, (_, i) => ({ id: `p${i}`, request: `key-${i}-end`, usd: 0.01 }));
+    const { page } = await write(await wholeRun(requests));
+    expect(page).toContain('53 requests to the teacher may have been paid for and brought nothing');
+    expect(page).toContain('Up to $0.5300');
+    expect(page.match(/key-\d+-end/g)).toEqual(requests.slice(0, 50).map(({ request }) => request));
+    expect(page).toContain('3 more, of $0.0300, are in the synthesis');
+    const one = await write({ ...(await wholeRun(requests.slice(0, 1))), plan: evaluationPlan('run-2') });
+    expect(one.page).toContain('1 request to the teacher may');
+    expect(one.page).not.toContain('more, of');
+    expect((await write(await wholeRun())).page).not.toContain('may have been paid');
+  });
+
+  it('escapes whatever a model or a dataset wrote', async () => {
+    const { page } = await write(await wholeRun());
+    expect(page).not.toContain('<script');
+    expect(page).not.toContain('onerror="');
+    expect(page).not.toContain('<b>blue</b>');
+    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    expect(page).toContain('&lt;b&gt;blue&lt;/b&gt;');
+  });
+
+  it('loads nothing from elsewhere', async () => {
+    const { page } = await write(await wholeRun());
+    expect(page).not.toMatch(/(src|href|srcset)="(?!data:image\/png;base64,)/);
+    expect(page).not.toMatch(/url\(|@import|<link|<iframe/);
+    expect(page.match(/<img /g)).toHaveLength(20);
+  });
+
+  it('leaves out what a run does not have, and says so', async () => {
+    const { page } = await write({});
+    expect(page).toContain('Nothing was evaluated.');
+    expect(page.match(/Nothing was logged\./g)).toHaveLength(3);
+    expect(page).toContain('No job was run');
+    expect(page).not.toContain('Sample critiques');
+    expect(page).not.toContain('Gate');
+    expect(await readFile(join(store.root, 'runs/run-1/summary.txt'), 'utf8')).toBe('Nothing was evaluated.\n');
+  });
+
+  it('names pictures that are too large, missing or none instead of embedding them', async () => {
+    const whole = await wholeRun();
+    const folder = whole.artifacts?.dataset?.path ?? '';
+    for (const pair of pairs.filter((one) => one.split === 'test')) {
+      await writeFile(join(folder, pair.edited_image), Buffer.alloc(2 * 1024 * 1024));
+      await writeFile(join(folder, pair.source_image), '<svg onload="alert(1)"></svg>');
+    }
+    const { page, bytes } = await write(whole);
+    expect(page).toContain('2.0 MB, not embedded');
+    expect(page).toContain('no PNG, JPEG or WebP with a whole header');
+    expect(page).not.toContain('<img');
+    expect(bytes).toBeLessThan(200_000);
+  });
+});
+
+describe('sample critiques', () => {
+  const rows = predictionsOf(evaluationPairs(10, 3), 2, { unreadableEvery: 29 });
+
+  it('are the three smallest errors, four at the median and the three largest, unreadable ones last', () => {
+    const chosen = chooseSamples(rows);
+    expect(chosen.map(({ why }) => why)).toEqual([
+      ...Array.from({ length: 3 }, () => 'among the smallest errors'),
+      ...Array.from({ length: 4 }, () => 'at the median error'),
+      ...Array.from({ length: 3 }, () => 'among the largest errors'),
+    ]);
+    expect(chosen.at(-1)?.predicted).toBeNull();
+    const errors = chosen.slice(0, 8).map(({ row, predicted }) => Math.abs((predicted ?? 9) - row.mos));
+    expect(errors).toEqual(errors.toSorted((a, b) => a - b));
+  });
+
+  it.each([0, 1, 2, 5, 9, 10, 11])('of %i rows are each shown at most once', (count) => {
+    const ids = chooseSamples(rows.slice(0, count)).map(({ row }) => row.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toHaveLength(Math.min(count, 10));
+  });
+});
+
+describe('the pieces of the page', () => {
+  it('escape strings and numbers, and keep markup', () => {
+    expect(html`<p title="${'"'}">${"<&'"}${html`<b>${1}</b>`}${undefined}</p>`.text).toBe(
+      '<p title="&quot;">&lt;&amp;&#39;<b>1</b></p>',
+    );
+  });
+
+  it('have round ticks', () => {
+    expect(ticks(0.02, 0.98, 5)).toEqual([0.2, 0.4, 0.6, 0.8]);
+    expect(ticks(-3, 3, 4)).toEqual([-2, 0, 2]);
+    expect(ticks(1, 60, 5)).toEqual([20, 40, 60]);
+  });
+});

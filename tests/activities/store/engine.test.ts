@@ -1,0 +1,86 @@
+/** The engine: asked of real interpreters, whose packages are what a test says. */
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { askEngines, findEngines } from '../../../activities/store/engine.ts';
+import { artifactKey } from '../../../activities/store/artifact-store.ts';
+import { jobIngredients } from '../../../domain/job-spec.ts';
+import { rejection, temporaryFolder } from '../fixtures.ts';
+import { trainerSource, writeEnvironment } from './model-fixtures.ts';
+
+// Interpreters start: tens of milliseconds, seconds where the machine is busy.
+vi.setConfig({ testTimeout: 30_000 });
+
+async function keyIn(python: string, kind: 'sft' | 'predict'): Promise<string> {
+  const engine = (await askEngines(python, trainerSource))[kind];
+  return artifactKey('sft', jobIngredients({ params: {}, seed: 1, trainer: '/code/a', engine }, 'base', {}));
+}
+
+/** An interpreter of a few lines of shell. */
+async function script(text: string, mode = 0o755): Promise<string> {
+  const path = join(await temporaryFolder(), 'python');
+  await writeFile(path, `#!/bin/sh\n${text}\n`, { mode });
+  return path;
+}
+
+describe('the engine', () => {
+  it('is the packages that matter to a kind of work, and the minor version of Python', async () => {
+    const { python } = await writeEnvironment({ torch: '2.11.0+cu128', trl: '0.24.0' });
+    const engines = await askEngines(python, trainerSource);
+    expect(engines.predict).toMatchObject({ torch: '2.11.0+cu128', python: expect.stringMatching(/^3\.\d+$/) });
+    expect(engines.grpo).toMatchObject({ trl: '0.24.0', torch: '2.11.0+cu128' });
+    expect(engines.sft).toHaveProperty('llamafactory');
+    expect(engines.predict).not.toHaveProperty('trl');
+  });
+
+  it('that was upgraded makes another key, at once; one that was not, the same', async () => {
+    const { python, site } = await writeEnvironment({ torch: '2.11.0' });
+    const before = await keyIn(python, 'sft');
+    expect(await keyIn(python, 'sft')).toBe(before);
+    await rename(join(site, 'torch-2.11.0.dist-info'), join(site, 'torch-2.12.0.dist-info'));
+    await writeFile(join(site, 'torch-2.12.0.dist-info', 'METADATA'), 'Name: torch\nVersion: 2.12.0\n');
+    expect(await keyIn(python, 'sft')).not.toBe(before);
+  });
+
+  it('keeps the key of predictions when only LLaMA-Factory changed', async () => {
+    const [one, two] = await Promise.all(['0.9.4', '0.9.5'].map((llamafactory) => writeEnvironment({ llamafactory })));
+    if (one === undefined || two === undefined) throw new Error('no environments');
+    expect(await keyIn(one.python, 'predict')).toBe(await keyIn(two.python, 'predict'));
+    expect(await keyIn(one.python, 'sft')).not.toBe(await keyIn(two.python, 'sft'));
+  });
+
+  it.each([
+    ['is not there', '/nowhere/python', /CRITIC_PYTHON \("\/nowhere\/python"\): expected .*, got "exit ENOENT"/],
+    ['says what it lacks', () => script('echo "numpy not installed" >&2; exit 78'), /exit 78: numpy not installed/],
+    ['may not be run', () => script('exit 0', 0o644), /exit EACCES/],
+    ['answers with something else', () => script('echo hello'), /got "hello/],
+    ['never stops talking', () => script('exec yes'), /exit ERR_CHILD_PROCESS_STDIO_MAXBUFFER/],
+  ])('is refused for good where the interpreter %s', async (_what, python, message) => {
+    const path = typeof python === 'string' ? python : await python();
+    const error = await rejection(askEngines(path, trainerSource));
+    expect(error).toMatchObject({ type: 'ConfigInvalid', nonRetryable: true, message: expect.stringMatching(message) });
+  });
+
+  it('is what a file says where the worker cannot run the interpreter; a wrong file is refused by its name', async () => {
+    const { python } = await writeEnvironment({ torch: '2.11.0' });
+    const answer = await askEngines(python, trainerSource);
+    const engineFile = join(await temporaryFolder(), 'engine.json');
+    const job = { python: '/only/on/nodes', engineFile };
+    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+      type: 'ConfigInvalid',
+      message: expect.stringContaining(`CRITIC_ENGINE_FILE ("${engineFile}")`),
+    });
+    await writeFile(engineFile, JSON.stringify({ schema: 1, engines: answer }));
+    expect(await findEngines(job, trainerSource)).toEqual(answer);
+    await writeFile(engineFile, '{}');
+    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+      type: 'ConfigInvalid',
+      nonRetryable: true,
+    });
+  });
+
+  it('is asked again where the interpreter was killed', async () => {
+    const error = await rejection(askEngines(await script('kill -9 $$'), trainerSource));
+    expect(error).toMatchObject({ type: 'SystemError', nonRetryable: false });
+  });
+});
