@@ -76,7 +76,8 @@ export const defaultPolicy: FailurePolicy = {
   'launch-failed': elsewhere,
   stalled: elsewhere,
   preempted: nobodysFault,
-  requeued: nobodysFault,
+  // Slurm is told not to requeue: an administrator or a loop in the site's own scripts does, and somebody must look.
+  requeued: { ...nobodysFault, retries: 20 },
   refused: atOnce,
   'time-limit': onward,
   checkpointed: onward,

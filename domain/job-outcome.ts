@@ -59,6 +59,7 @@ export function classifyOutcome(facts: JobFacts): Classified {
 function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
   const after = outcome?.exit_code === 85 ? ' after it had checkpointed' : '';
   if (slurm !== undefined && slurm.restarts > 0) {
+    if (launchFailed(slurm)) return launchFailure(slurm);
     return { jobClass: 'requeued', evidence: `Slurm put it back into its queue (${slurm.reason})` };
   }
   switch (slurm?.state) {
@@ -83,16 +84,22 @@ function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
     default:
       break;
   }
-  if (
-    slurm !== undefined &&
-    (slurm.flags.includes('LAUNCH_FAILED') || slurm.reason === 'JobLaunchFailure' || slurm.exit.signal === 53)
-  ) {
-    return {
-      jobClass: 'launch-failed',
-      evidence: `Slurm could not start it on ${slurm.nodes.join(',') || 'its node'} (${slurm.reason})`,
-    };
-  }
-  return undefined;
+  return slurm !== undefined && launchFailed(slurm) ? launchFailure(slurm) : undefined;
+}
+
+/** Reasons by which Slurm says so; the second is of a job that it put back into its queue, held (releases differ in its spaces). */
+const launchFailures = new Set(['joblaunchfailure', 'launch failed requeued held']);
+
+function launchFailed({ flags, reason, exit }: NonNullable<JobFacts['slurm']>): boolean {
+  const said = launchFailures.has(reason.replaceAll('_', ' ').toLowerCase());
+  return said || flags.includes('LAUNCH_FAILED') || exit.signal === 53;
+}
+
+function launchFailure({ nodes, reason }: NonNullable<JobFacts['slurm']>): Classified {
+  return {
+    jobClass: 'launch-failed',
+    evidence: `Slurm could not start it on ${nodes.join(',') || 'its node'} (${reason})`,
+  };
 }
 
 function classifyExit({ slurm, outcome, outcomeFault }: JobFacts): Classified | undefined {

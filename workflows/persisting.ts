@@ -67,11 +67,16 @@ export async function persist<T>(
 }
 
 /** The same where a cancellation must not stop it: shown as waiting, in rounds. A failure that no retry mends is left. */
-export async function persistCancelled(desk: Desk, stage: Stage, pace: RetryPace, work: Work<unknown>): Promise<void> {
+export async function persistCancelled(
+  desk: Desk,
+  stage: Stage,
+  pace: RetryPace,
+  work: Work<{ notClosed?: string }>,
+): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     for (let failed = false; ; failed = true) {
       const tried = await round(desk, stage, pace, work, failed);
-      if ('result' in tried) return;
+      if ('result' in tried) return tellNotClosed(desk, stage, tried.result);
       if (tried.refused) {
         log.error('a job may run on: the reaper cancels it once the run is over', { stage, sentence: tried.sentence });
         desk.board.stage(stage, { note: tried.sentence });
@@ -79,6 +84,13 @@ export async function persistCancelled(desk: Desk, stage: Stage, pace: RetryPace
       }
     }
   });
+}
+
+/** The store did not take the claim: what Slurm starts of the attempt later would run. Somebody should know. */
+export function tellNotClosed({ board }: Desk, stage: Stage, { notClosed }: { notClosed?: string }): void {
+  if (notClosed === undefined) return;
+  log.warn('a cancelled attempt is not closed', { stage, notClosed });
+  board.stage(stage, { note: `cancelled, but Slurm may start it again: ${notClosed}` });
 }
 
 type Tried<T> = { result: T } | { sentence: string; refused: boolean; error: ActivityFailure };

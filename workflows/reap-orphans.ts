@@ -58,10 +58,10 @@ export async function reapOrphans(limits: ReapLimits = usual): Promise<Reaped> {
   return reaped;
 }
 
-/** Returns undefined once it is gone, else why it is not. */
+/** Returns undefined once it is gone and its attempt closed, else why not. */
 async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promise<string | undefined> {
   try {
-    await cancelJob.executeWithOptions(
+    const { notClosed } = await cancelJob.executeWithOptions(
       {
         activityId: `reap-${name}`,
         summary: `cancel orphan ${name}`,
@@ -70,7 +70,7 @@ async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promis
       },
       [{ name, patience }],
     );
-    return undefined;
+    return notClosed === undefined ? undefined : `cancelled, but Slurm may start it again: ${notClosed}`;
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     return error.cause?.message ?? error.message;

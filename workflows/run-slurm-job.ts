@@ -32,7 +32,7 @@ import { activityId, attemptName } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { clusterActivities, paces, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
 import type { JobDesk } from './job-desk.ts';
-import { persist, persistCancelled } from './persisting.ts';
+import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
 
 /** Runs a job to its artifact; undefined if the operator skipped it. Throws only if the operator aborts or on cancellation. */
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
@@ -97,7 +97,9 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     );
     const { stalled, stacks } = state.over;
     const collected = stalled === undefined ? found : stalledAttempt(found, stalled, stacks);
-    if (collected.jobClass === 'requeued') await persist(desk, stage, paces.cluster, cancelling(order, prepared));
+    // These may stand in Slurm's queue still, held or waiting.
+    if (collected.jobClass === 'requeued' || collected.jobClass === 'launch-failed')
+      await cancelPersisting(order, prepared, desk);
     const { slurmState, seconds, gpuHours } = collected;
     desk.board.stage(stage, { jobState: slurmState });
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state: slurmState, seconds, gpuHours });
@@ -190,8 +192,13 @@ async function endStalled(
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     log.warn('a stuck job is ended without its stacks', { stage, reason: error.cause?.message ?? error.message });
   }
-  await persist(desk, stage, paces.cluster, cancelling(order, prepared));
+  await cancelPersisting(order, prepared, desk);
   return stacks;
+}
+
+async function cancelPersisting(order: JobOrder, prepared: PreparedAttempt, desk: JobDesk): Promise<void> {
+  const { stage } = order;
+  tellNotClosed(desk, stage, await persist(desk, stage, paces.cluster, cancelling(order, prepared)));
 }
 
 /** Cancels whatever runs under the attempt's name. */

@@ -144,7 +144,9 @@ describe('decide', () => {
       [...alike(2, 'unknown'), ...alike(2, 'lost'), attempt('killed'), attempt('preempted')],
       { action: 'retry' },
     ],
-    ['preempted or requeued a thousand times without a step', alike(5000, 'requeued'), { action: 'retry' }],
+    ['preempted thousands of times without a step', alike(5000, 'preempted'), { action: 'retry' }],
+    ['requeued twenty times without a step', alike(20, 'requeued'), { action: 'retry' }],
+    ['requeued once more', alike(21, 'requeued'), { action: 'operator' }],
     [
       'failures of all kinds with progress between them are not counted together',
       [...alike(2, 'unknown', 5), ...alike(2, 'lost', 10), ...alike(2, 'killed', 15)],

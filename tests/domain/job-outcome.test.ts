@@ -94,6 +94,16 @@ describe('by Slurm’s state, whatever the exit code', () => {
       { ...cut('PENDING', { restarts: 1 }), outcome: outcome(85) },
       'requeued',
     ],
+    [
+      'put back and held because its launch failed, in 26.05’s words',
+      cut('PENDING', { restarts: 1, reason: 'launch_failed_requeued_held' }),
+      'launch-failed',
+    ],
+    [
+      'put back because its launch failed, by flag',
+      cut('PENDING', { restarts: 1, flags: ['LAUNCH_FAILED'] }),
+      'launch-failed',
+    ],
     ['the launch failed, by flag', cut('FAILED', { flags: ['LAUNCH_FAILED'] }), 'launch-failed'],
     ['the launch failed, by reason', cut('FAILED', { reason: 'JobLaunchFailure' }), 'launch-failed'],
     ['the log could not be opened: signal 53', cut('FAILED', { exit: signaled(53) }), 'launch-failed'],

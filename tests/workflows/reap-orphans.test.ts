@@ -1,19 +1,20 @@
 /** The reaper on a real Temporal server: orphans that go, and one that does not. */
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import type { CancelledJob } from '../../activities/jobs/cancelling.ts';
 import { reaper, taskQueues } from '../../domain/names.ts';
 import { ensureReaper } from '../../workers/reaper-schedule.ts';
 import type { ReapLimits, reapOrphans } from '../../workflows/reap-orphans.ts';
 import { stubs, withWorkers } from './harness.ts';
 
 const quick: ReapLimits = { cancelSeconds: 8, atOnce: 3, lookSeconds: 60 };
-const gone = { jobId: '7' };
+const gone: CancelledJob = { jobId: '7' };
 
 /** Runs one look and gives what it returned; `after` runs once it has, before the worker is stopped. */
 async function look(
   id: string,
   names: string[],
-  cancelJob: (name: string) => Promise<typeof gone>,
+  cancelJob: (name: string) => Promise<CancelledJob>,
   { limits = quick, after }: { limits?: ReapLimits; after?: () => void } = {},
 ) {
   const { activities } = stubs({ findOrphans: async () => names, cancelJob: async ({ name }) => cancelJob(name) });
@@ -30,8 +31,18 @@ async function look(
 }
 
 describe('the reaper', () => {
+  it('names an orphan that is gone but whose attempt the store does not let it close', async () => {
+    const reaped = await look('wf-reap-open', ['a', 'b'], async (name) =>
+      name === 'a' ? { ...gone, notClosed: 'close a: EROFS' } : gone,
+    );
+    expect(reaped).toEqual({
+      cancelled: ['b'],
+      left: [{ name: 'a', why: 'cancelled, but Slurm may start it again: close a: EROFS' }],
+    });
+  });
+
   it('is held up neither by an orphan that does not go nor by one whose cancel never returns', async () => {
-    const released = Promise.withResolvers<typeof gone>();
+    const released = Promise.withResolvers<CancelledJob>();
     const names = ['a', 'stuck', 'b', 'silent', 'c', 'd'];
     const cancelJob = async (name: string) => {
       if (name === 'silent') return released.promise;
