@@ -72,7 +72,7 @@ export interface CollectedAttempt {
   evidence: string;
   logTail: string;
   node: string;
-  /** Optimiser steps (or rows, for predictions) that this attempt got to; null if it wrote none. */
+  /** Rows of predictions; optimiser steps up to the newest checkpoint, or all of a training that is done. Null if there are none. */
   progress: number | null;
   /** Newest complete checkpoint, for the next attempt to resume from. */
   checkpoint: string | null;

@@ -11,16 +11,16 @@ import { attemptFiles, parseAttemptName, paths } from '../../domain/names.ts';
 import { hasCode } from '../store/durable-file.ts';
 
 /**
- * `closed`: no job has begun it, and none will. `begun`: its claim stood, made by a job or by an earlier closing. Also `closed`
- * where there is no such folder: a job could not begin there. Throws system errors of the store.
+ * `closed`: no job has begun it, and none will. `begun`: its claim stood, made by a job or by an earlier closing. `absent`: no
+ * such folder is seen: none was made, or this machine's view of a shared file system is old. Throws system errors of the store.
  */
-export async function closeAttempt(directory: string): Promise<'closed' | 'begun'> {
+export async function closeAttempt(directory: string): Promise<'closed' | 'begun' | 'absent'> {
   try {
     await mkdir(join(directory, attemptFiles.claim), { mode: 0o700 });
     return 'closed';
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return 'begun';
-    if (hasCode(error, 'ENOENT')) return 'closed';
+    if (hasCode(error, 'ENOENT')) return 'absent';
     throw error;
   }
 }

@@ -72,7 +72,8 @@ async function closeBehind(deps: Deps, name: string, patience: CancelPatience): 
   const until = Date.now() + patience.closeMs;
   for (;;) {
     const { state, why } = await tryToClose(directory, until);
-    if (state === 'closed') return undefined;
+    // Where there is no folder no job could begin.
+    if (state === 'closed' || state === 'absent') return undefined;
     for (const { id } of await findAlive(deps, name)) await cancelForCertain(deps, id, name, patience);
     if (state === 'begun') return undefined;
     if (Date.now() >= until) {
@@ -88,7 +89,7 @@ async function closeBehind(deps: Deps, name: string, patience: CancelPatience): 
 async function tryToClose(
   directory: string,
   until: number,
-): Promise<{ state: 'closed' | 'begun' | 'open'; why: string }> {
+): Promise<{ state: 'closed' | 'begun' | 'absent' | 'open'; why: string }> {
   const timer = new AbortController();
   const silence = sleep(Math.max(lookMs, until - Date.now()), 'silent' as const, { signal: timer.signal }).catch(
     () => 'silent' as const,

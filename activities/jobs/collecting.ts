@@ -5,6 +5,7 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { SlurmJob } from 'slurm-rest-client';
 import { classifyOutcome, type JobFacts } from '../../domain/job-outcome.ts';
 import type { CollectedAttempt, PreparedAttempt } from '../../domain/job-life.ts';
@@ -64,7 +65,7 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
     evidence: unheard === undefined || done ? evidence : `${evidence}; slurmdbd did not say how it ended (${unheard})`,
     logTail: await tailText(join(directory, attemptFiles.log), logTailBytes),
     node: job?.failedNode ?? job?.nodes[0] ?? facts.outcome?.host ?? '',
-    progress: left.progress,
+    progress: keptProgress(order, left),
     checkpoint: left.checkpoint,
     gpuHours: (seconds / 3600) * order.resources.nodes * order.resources.gpus_per_node,
     seconds,
@@ -121,10 +122,14 @@ function stepOf(checkpoint: string): number {
   return Number(/-(\d+)$/.exec(checkpoint)?.[1] ?? 0);
 }
 
+/** The folder was prepared, so one that is not seen is not seen yet: that is tried again. */
 async function closing(directory: string, name: string): Promise<'closed' | 'begun'> {
-  return closeAttempt(directory).catch((error: unknown) => {
-    throw toFailure(error, `close attempt "${name}"`);
+  const attempted = `close attempt "${name}"`;
+  const state = await closeAttempt(directory).catch((error: unknown) => {
+    throw toFailure(error, attempted);
   });
+  if (state !== 'absent') return state;
+  throw ApplicationFailure.retryable(`${attempted}: its folder "${directory}" is not seen`, 'SystemError');
 }
 
 /** What Slurm says of a job. `unheard`: why slurmdbd, which alone could know it, said nothing. */
@@ -173,6 +178,15 @@ async function outputIsThere(order: JobOrder, directory: string): Promise<boolea
   const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
   const found = await whenListed(directory, `${attemptFiles.output}/${file}`, (path) => lstat(path));
   return found?.isFile() ?? false;
+}
+
+/**
+ * What the next attempt need not do again: rows of predictions; steps of training up to its newest checkpoint, all if it is done.
+ * Steps that no checkpoint holds are no progress: each attempt would do them anew.
+ */
+function keptProgress(order: JobOrder, { outcome, progress, checkpoint }: LeftBehind): number | null {
+  if (jobKind(order.stage) === 'predict' || (outcome.kind === 'read' && outcome.value.exit_code === 0)) return progress;
+  return checkpoint === null ? null : stepOf(checkpoint);
 }
 
 async function progressOf(order: JobOrder, directory: string): Promise<number | null> {

@@ -201,7 +201,7 @@ export class JobPoller {
     }
     const many = open.size > fewJobs;
     for (const id of this.#refreshed(stale, asked.length)) open.add(id);
-    const details = await this.#details(open, many);
+    const details = await this.#details(open, many, true);
     for (const watched of asked) {
       const { id } = watched;
       if (open.has(id)) watched.detailsAt = this.#options.now();
@@ -221,18 +221,19 @@ export class JobPoller {
   }
 
   /**
-   * Whole jobs by id, without those that slurmctld does not know. `lost`: no answer about those, while others were answered; if
-   * there is no answer at all, it throws.
+   * Whole jobs by id, without those that slurmctld does not know. `lost`: no answer about those. It throws if there is no answer
+   * at all, unless the controller `hasAnswered` this poll already: then one job that cannot be read says nothing of the others.
    */
   async #details(
     ids: ReadonlySet<string>,
     many: boolean,
+    hasAnswered = false,
   ): Promise<{ found: Map<string, SlurmJob>; lost: Set<string> }> {
     const lost = new Set<string>();
     const ask = async (id: string): Promise<SlurmJob | undefined> =>
       this.#slurm.getJob(id).catch((error: unknown) => {
         lost.add(id);
-        if (!(error instanceof SlurmError) || lost.size === ids.size) throw error;
+        if (!(error instanceof SlurmError) || (!hasAnswered && lost.size === ids.size)) throw error;
         return undefined;
       });
     const jobs = many ? await this.#slurm.listJobs() : await Promise.all([...ids].map(ask));

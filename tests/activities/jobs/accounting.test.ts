@@ -139,6 +139,30 @@ describe.each(absent)('a cluster whose /slurmdb answers with %s', (_what, slurmd
   });
 });
 
+describe('a collected attempt', () => {
+  const name = 'critic-r-sft-a1';
+  const collected = async (directory: string) =>
+    withClient(withoutJobs(databaseDown), async (slurm) => {
+      const activities = createCollectActivities({ slurm, accounting: new Accounting(slurm, { patienceMs: 0 }) });
+      const input = { order: sftOrder('r'), prepared: { name, directory, attempt: 1 }, jobId: '7' };
+      return inActivity(activityEnvironment().env, () => activities.collectAttempt(input));
+    });
+
+  it('got as far as its newest checkpoint: steps that none holds would be done again', async () => {
+    const directory = await temporaryFolder();
+    await mkdir(join(directory, 'claim'));
+    await writeFile(join(directory, 'metrics.jsonl'), '{"step":50,"time":1}\n');
+    expect(await collected(directory)).toMatchObject({ progress: null, checkpoint: null });
+    await mkdir(join(directory, 'checkpoints/checkpoint-40'), { recursive: true });
+    expect(await collected(directory)).toMatchObject({ progress: 40 });
+  });
+
+  it('whose folder is not seen is tried again: it was prepared, so the view is old', async () => {
+    const unseen = join(await temporaryFolder(), 'a1');
+    expect(await rejection(collected(unseen))).toMatchObject({ type: 'SystemError', nonRetryable: false });
+  });
+});
+
 describe('a slurmdbd that is away for a while', () => {
   it('is waited for: an attempt that slurmctld has forgotten is not judged without it', async () => {
     const directory = await temporaryFolder();

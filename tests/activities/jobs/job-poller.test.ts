@@ -97,6 +97,23 @@ describe('a job', () => {
     poller.close();
   });
 
+  it('that cannot be read holds up no other: one that is gone counts as absent since the first look', async () => {
+    const controller = new Controller(false);
+    controller.jobs = [job('1'), job('2')];
+    const poller = new JobPoller(controller, options);
+    const [, second, third] = ['1', '2', '3'].map((id) => poller.watch(id, `job-${id}`));
+    controller.lost = '1';
+    await vi.advanceTimersByTimeAsync(5_000);
+    const since = third?.state();
+    expect(since).toMatchObject({ kind: 'absent' });
+    for (let looks = 0; looks < 20; looks += 1) {
+      await vi.advanceTimersByTimeAsync(15_000);
+      expect(second?.state()).toMatchObject({ kind: 'known' });
+      expect(third?.state()).toEqual(since);
+    }
+    poller.close();
+  });
+
   it('that changes is seen with its details at the next poll', async () => {
     const controller = new Controller(false);
     controller.jobs = [job('1', { state: 'PENDING', reason: 'Priority' })];
