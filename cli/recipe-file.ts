@@ -109,7 +109,7 @@ function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<s
   const given: Record<string, unknown> = { ...value };
   const own = given['dataset'];
   if (dataset !== undefined) {
-    given['dataset'] = { ...(typeof own === 'object' && own !== null ? own : {}), path: dataset };
+    given['dataset'] = { ...(typeof own === 'object' && own !== null ? own : {}), path: resolve(dataset) };
   }
   if (seed !== undefined) given['seed'] = seed;
   return given;

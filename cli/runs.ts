@@ -140,7 +140,11 @@ function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivit
   return Object.fromEntries(entries);
 }
 
-/** Model metrics of a finished run, as the report wrote them beside itself. */
-export function readSummary(reportPath: string): Promise<string> {
-  return readRegularText(join(reportPath, '..', 'summary.txt'), maxSummaryBytes);
+/** Model metrics of a finished run, as the report wrote them beside itself; a sentence where the store is not seen from here. */
+export async function readSummary(reportPath: string): Promise<string> {
+  try {
+    return await readRegularText(join(reportPath, '..', 'summary.txt'), maxSummaryBytes);
+  } catch (error) {
+    return `(the table of results cannot be read from here: ${error instanceof Error ? error.message : String(error)})`;
+  }
 }

@@ -88,7 +88,7 @@ function previewObject(value: object, depth: number): string {
 
 /** `expected …, got …` of a zod issue; the schema must have been asked with `reportInput`. */
 export function describeIssue({ message, input }: { message: string; input?: unknown }): string {
-  return `${cut(message.replace(/^(?:Invalid \w+|Too big|Too small): /, ''))}, got ${shown(input)}`;
+  return `${cut(message.replace(/^(?:Invalid \w+|Too big|Too small): /, '').replace(/, received \w+$/, ''))}, got ${shown(input)}`;
 }
 
 /** One wrong value where the first one ends the work; see `describeFaults` for all at once. Its message is `describeFault`'s. */

@@ -55,15 +55,15 @@ describe('a row that is no pair is refused with its line and field', () => {
     ['a word', 'hello', 'pairs.jsonl line 1: expected a JSON object, got hello'],
     ['JSON cut off', first.slice(0, 40), 'line 1: expected a JSON object, got {"id"'],
     ['a megabyte that is no JSON', 'x'.repeat(1_000_000), 'line 1: expected a JSON object, got xxx'],
-    ['a number', '42', 'line 1: expected object, received number, got 42'],
-    ['null', 'null', 'line 1: expected object, received null, got null'],
-    ['a list', '[1,2]', 'line 1: expected object, received array, got [1,2]'],
-    ['a hundred thousand brackets', deep, 'line 1, id: expected string, received undefined, got nothing'],
-    ['brackets as an id', `{"id":${deep}}`, 'line 1, id: expected string, received object, got {"a":[[[…]]]}'],
+    ['a number', '42', 'line 1: expected object, got 42'],
+    ['null', 'null', 'line 1: expected object, got null'],
+    ['a list', '[1,2]', 'line 1: expected object, got [1,2]'],
+    ['a hundred thousand brackets', deep, 'line 1, id: expected string, got nothing'],
+    ['brackets as an id', `{"id":${deep}}`, 'line 1, id: expected string, got {"a":[[[…]]]}'],
     ['an id of fifty megabytes', other({ id: 'x'.repeat(50_000_000) }), 'line 1, id: must match pattern'],
     ['an id that leads out', other({ id: '../p' }), 'got "../p"'],
     ['an empty id', other({ id: '' }), 'line 1, id: '],
-    ['a number as id', other({ id: 7 }), 'line 1, id: expected string, received number, got 7'],
+    ['a number as id', other({ id: 7 }), 'line 1, id: expected string, got 7'],
     ['another’s id', other({ id: 'p1' }), 'line 2, id: expected one of its own, got "p1"'],
     ['no source', other({ source_id: '' }), 'line 1, source_id: expected string to have >=1 characters'],
     [
@@ -76,15 +76,15 @@ describe('a row that is no pair is refused with its line and field', () => {
     ['an invisible instruction', other({ instruction: '\u200b\u2060\ufeff' }), 'expected a text with something to see'],
     ['half a surrogate', other({ instruction: 'a \ud800 b' }), 'expected Unicode without half a pair of surrogates'],
     ['a long instruction', other({ instruction: 'x'.repeat(2001) }), 'expected string to have <=2000 characters'],
-    ['a list as instruction', other({ instruction: ['a'] }), 'instruction: expected string, received array, got ["a"]'],
+    ['a list as instruction', other({ instruction: ['a'] }), 'instruction: expected string, got ["a"]'],
     ['a score above the scale', scored(5.01), 'mos.overall: expected number to be <=5, got 5.01'],
     ['a score below the scale', scored(0), 'mos.overall: expected number to be >=1, got 0'],
-    ['a score in words', scored('good'), 'mos.overall: expected number, received string, got "good"'],
+    ['a score in words', scored('good'), 'mos.overall: expected number, got "good"'],
     ['a score as text', scored('3'), 'got "3"'],
-    ['no score', scored(undefined), 'mos.overall: expected number, received undefined, got nothing'],
+    ['no score', scored(undefined), 'mos.overall: expected number, got nothing'],
     ['a score of 1e999', scored(0).replace('"overall":0', '"overall":1e999'), 'mos.overall: '],
     ['NaN as score', scored(0).replace('"overall":0', '"overall":NaN'), 'line 1: expected a JSON object'],
-    ['mos as a number', other({ mos: 3 }), 'line 1, mos: expected object, received number, got 3'],
+    ['mos as a number', other({ mos: 3 }), 'line 1, mos: expected object, got 3'],
     ['a wrong sub-score', other({ mos: { overall: 3, quality: 9 } }), 'mos.quality: expected number to be <=5, got 9'],
     ['no method', other({ method: '' }), 'line 1, method: expected string to have >=1 characters'],
     [
@@ -254,9 +254,7 @@ describe('a parquet file that is damaged is refused with its name', () => {
     const file = await open(path, 'r+');
     await file.write(Buffer.from([0xff]), 0, 1, at);
     await file.close();
-    expect(await refusal(folder)).toContain(
-      `${name} row 1, edit_inst: expected string, received Uint8Array, got 12 bytes`,
-    );
+    expect(await refusal(folder)).toContain(`${name} row 1, edit_inst: expected string, got 12 bytes`);
   });
 
   it.each(Array.from({ length: 24 }, (_, index) => index))(
