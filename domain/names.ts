@@ -149,7 +149,6 @@ export const attemptFiles = {
   result: 'result.json',
   metrics: 'metrics.jsonl',
   log: 'job.log',
-  checkpointRequest: 'checkpoint-requested',
   stacks: 'stacks.txt',
   output: 'output',
   checkpoints: 'checkpoints',

@@ -13,7 +13,8 @@ export interface Verdict {
 export class ServerLimits {
   readonly #limits: { requests: number; tokens: number };
   readonly #levels: { requests: number; tokens: number };
-  #at = performance.now();
+  /** It flows from the first request on: what came in before would count as more than the limit. */
+  #at: number | undefined;
 
   /** `fill`: share of a minute's worth that is there at the start. */
   constructor(limits: { requests: number; tokens: number }, fill: number) {
@@ -53,8 +54,9 @@ export class ServerLimits {
 
   #refill(): void {
     const now = performance.now();
+    const since = now - (this.#at ?? now);
     for (const name of ['requests', 'tokens'] as const) {
-      const flowed = ((now - this.#at) / 60_000) * this.#limits[name];
+      const flowed = (since / 60_000) * this.#limits[name];
       this.#levels[name] = Math.min(this.#limits[name], this.#levels[name] + flowed);
     }
     this.#at = now;

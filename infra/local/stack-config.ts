@@ -110,7 +110,6 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     CRITIC_JOB_USER: users.job,
     CRITIC_LLM_BASE_URL: `http://127.0.0.1:${port(config, 'teacher')}/v1`,
     CRITIC_LLM_API_KEY_FILE: where.teacherKey,
-    CRITIC_DATASETS: where.datasets,
     SLURM_CONF: slurmConf,
   };
 }

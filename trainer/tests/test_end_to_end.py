@@ -24,7 +24,7 @@ def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def request_checkpoint_after(directory: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes `checkpoint-requested` as the orchestrator does, while the given step runs."""
+    """Writes `checkpoint-requested` as the job script does, while the given step runs."""
     from critic_trainer.step_observer import StepObserver
 
     original = StepObserver.on_step_begin
