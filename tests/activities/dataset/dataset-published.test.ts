@@ -116,7 +116,7 @@ describe('the text form', () => {
     const folder = await writeText(rows);
     await writeFile(join(folder, 'dst', test[0] ?? ''), png(64, 64).subarray(0, 60));
     expect(await faults(folder)).toEqual([
-      'train.txt line 1, label: expected number, received string, got "good"',
+      'train.txt line 1, label: expected number, got "good"',
       'train.txt line 2, basename: expected "tag_Method_IEB_00000_prompt1.png", got "holiday.png"',
       'train.txt line 3, label: expected number to be <=5, got 5.5',
       'train.txt line 4: expected "basename|instruction|captions …|label", got aaaa3|x',
@@ -199,7 +199,7 @@ describe('the parquet form', () => {
     expect(await faults(folder)).toEqual([
       'data/extra.parquet: expected "train", "test" or "validation" in its name, to tell the split',
       `${file} row 1, answer: expected number to be >=1, got 0.5`,
-      `${file} row 2, edit_inst: expected string, received null, got null`,
+      `${file} row 2, edit_inst: expected string, got null`,
       `${file} row 3, images: expected two of {bytes, path}, source and edited`,
       expect.stringMatching(/^data\/validation-.*: expected a readable parquet file, got one that is not/),
       `${file} row 4, images[0]: expected bytes in images[0], got none`,

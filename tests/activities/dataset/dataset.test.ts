@@ -164,7 +164,7 @@ describe('a bad dataset is refused and nothing is written', () => {
     const message = await refusal(folder);
     expect(message).toContain('4 faults');
     expect(message).toContain('pairs.jsonl line 1, mos.overall: expected number to be <=5, got 6');
-    expect(message).toContain('pairs.jsonl line 3, instruction: expected string, received undefined, got nothing');
+    expect(message).toContain('pairs.jsonl line 3, instruction: expected string, got nothing');
     expect(message).toContain(
       'pairs.jsonl line 7, id: expected one of its own, got "p3", which pairs.jsonl line 4 has',
     );
