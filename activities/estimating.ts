@@ -18,9 +18,9 @@ import {
   type SynthesisEstimate,
   usualOutputTokens,
 } from '../domain/estimate.ts';
-import { jobIngredients } from '../domain/job-spec.ts';
+import { jobIngredients } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
-import { mixOrder } from '../domain/mix.ts';
+import { mixOrder } from '../domain/critique/mix.ts';
 import { type JobStage, jobStages, paths, recipeInRun, recipeOfRun, type Stage, stages } from '../domain/names.ts';
 import { jobKind, jobParams, type RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';

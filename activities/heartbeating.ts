@@ -1,6 +1,6 @@
 /** Heartbeating: keeps an activity alive that hashes or copies for minutes without a natural place to say so. */
 import { Context } from '@temporalio/activity';
-import type { StageProgress } from '../domain/progress.ts';
+import type { StageProgress } from '../domain/jobs/progress.ts';
 
 const intervalMs = 10_000;
 

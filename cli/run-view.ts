@@ -4,7 +4,7 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 import type { Stage } from '../domain/names.ts';
-import type { OperatorQuestion, RunView, StageProgress, StageStatus, StageView } from '../domain/progress.ts';
+import type { OperatorQuestion, RunView, StageProgress, StageStatus, StageView } from '../domain/jobs/progress.ts';
 
 /** Newest heartbeat details by activity id. */
 export type ProgressByActivity = Readonly<Record<string, StageProgress>>;

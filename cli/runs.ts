@@ -15,7 +15,7 @@ import type { RunEstimate } from '../domain/estimate.ts';
 import { runId, taskQueues } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
-import type { RunView, StageProgress } from '../domain/progress.ts';
+import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import type { planRun } from '../workflows/plan-run.ts';

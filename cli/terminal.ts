@@ -2,7 +2,7 @@
  * The terminal: shows a run as it goes. A TTY is repainted in place, with the cursor hidden meanwhile and always given
  * back; a pipe or a log gets lines. What to show is `run-view.ts`'s work.
  */
-import type { RunView } from '../domain/progress.ts';
+import type { RunView } from '../domain/jobs/progress.ts';
 import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
 
 /** As much of `process.stdout` as is used. */

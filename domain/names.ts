@@ -24,7 +24,7 @@ export type Stage = (typeof stages)[number];
 export const jobStages = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
 export type JobStage = (typeof jobStages)[number];
 
-/** How an attempt can fail; what follows is the failure policy's word (`domain/failure-policy.ts`). Keys of recipes. */
+/** How an attempt can fail; what follows is the failure policy's word (`domain/jobs/failure-policy.ts`). Keys of recipes. */
 export const failureClasses = [
   'checkpointed',
   'time-limit',

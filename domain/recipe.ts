@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { cut, describeIssue } from './errors.ts';
 import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
 import { failureClasses, isSafeName } from './names.ts';
-import { criticPromptVersions, isEditedOnly, teacherPromptVersions } from './prompt.ts';
+import { criticPromptVersions, isEditedOnly, teacherPromptVersions } from './critique/prompt.ts';
 
 const name = z
   .string()
@@ -156,7 +156,7 @@ const gate = z.strictObject({
     .optional(),
 });
 
-/** What to do after one class of failure; what is left out stays as `domain/failure-policy.ts` has it. */
+/** What to do after one class of failure; what is left out stays as `domain/jobs/failure-policy.ts` has it. */
 const rule = z
   .strictObject({
     /** Times this class may be retried; 0 asks the operator at once. */

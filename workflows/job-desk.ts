@@ -3,9 +3,9 @@
  * with what it held, when a run continues as new.
  */
 import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
-import type { JobState } from '../domain/job-state.ts';
+import type { JobState } from '../domain/jobs/job-state.ts';
 import type { JobStage } from '../domain/names.ts';
-import type { RunView } from '../domain/progress.ts';
+import type { RunView } from '../domain/jobs/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { Cut } from './cut.ts';
 import { OperatorDesk, type Questions } from './operator.ts';

@@ -3,7 +3,7 @@
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import type { RunView } from '../domain/progress.ts';
+import type { RunView } from '../domain/jobs/progress.ts';
 
 export const viewQuery = defineQuery<RunView>('view');
 export const answerUpdate = defineUpdate<string, [OperatorAnswer]>('answer');

@@ -5,7 +5,7 @@
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { type RunStatus, type Stage, stages } from '../domain/names.ts';
-import type { OperatorQuestion, RunView, StageView } from '../domain/progress.ts';
+import type { OperatorQuestion, RunView, StageView } from '../domain/jobs/progress.ts';
 import { viewQuery } from './messages.ts';
 
 const stageKey = defineSearchAttributeKey('CriticStage', SearchAttributeType.KEYWORD);

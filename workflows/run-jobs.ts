@@ -6,7 +6,7 @@
  *   2. give back the artifacts and how each job ended
  */
 import { continueAsNew } from '@temporalio/workflow';
-import type { JobOrder } from '../domain/job-spec.ts';
+import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { type DeskState, type JobRecord, newDesk, openDesk, walkAt } from './job-desk.ts';

@@ -12,9 +12,9 @@
  * the life stands is kept in `JobState`: a run that continues as new enters it again at step 3, or at the operator's question.
  */
 import { ActivityFailure, ApplicationFailure, isCancellation, log } from '@temporalio/workflow';
-import { decide, policyWith, renewedTally, withAttempt } from '../domain/failure-policy.ts';
-import type { CapturedStacks, CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/job-life.ts';
-import type { JobOrder } from '../domain/job-spec.ts';
+import { decide, policyWith, renewedTally, withAttempt } from '../domain/jobs/failure-policy.ts';
+import type { CapturedStacks, CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/jobs/job-life.ts';
+import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import {
   answeredChanges,
   beginNext,
@@ -26,7 +26,7 @@ import {
   noMemoryFactor,
   refusedAttempt,
   stalledAttempt,
-} from '../domain/job-state.ts';
+} from '../domain/jobs/job-state.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, attemptName } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';

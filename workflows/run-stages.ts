@@ -4,7 +4,7 @@
  */
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
-import { type JobOrder, jobIngredients } from '../domain/job-spec.ts';
+import { type JobOrder, jobIngredients } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';

@@ -13,7 +13,7 @@ import { cut, describeFaults } from '../../domain/errors.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
-import type { StageProgress } from '../../domain/progress.ts';
+import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
 import { type ImageSizes, type InspectedDataset, inspectDataset, listingHash, sha256 } from './inspection.ts';

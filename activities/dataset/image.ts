@@ -9,7 +9,7 @@
  */
 import pLimit from 'p-limit';
 import sharp from 'sharp';
-import type { Size } from '../../domain/tokens.ts';
+import type { Size } from '../../domain/critique/tokens.ts';
 import { findTextBomb } from './png-text.ts';
 
 export type ImageKind = 'png' | 'jpeg' | 'webp';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { shown } from '../../domain/errors.ts';
-import type { StageProgress } from '../../domain/progress.ts';
+import type { StageProgress } from '../../domain/jobs/progress.ts';
 import type { DatasetSettings } from '../../domain/recipe.ts';
 import { FileFault } from '../../files/regular-file.ts';
 import { at, type DatasetSource, findSetFaults, findSharedSources, type PairLine, pairsName } from './rows.ts';

@@ -14,7 +14,7 @@ import {
   type ModelName,
   metricNames,
   modelNames,
-} from '../../domain/evaluation.ts';
+} from '../../domain/evaluation/evaluation.ts';
 import { fileSha256, readManifest } from '../store/artifact-store.ts';
 import { parseJson, parseLines } from './predictions.ts';
 

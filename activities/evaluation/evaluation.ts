@@ -1,14 +1,20 @@
 /**
  * Evaluation: predictions of the test split → the evaluation artifact, for the base, after SFT, after GRPO and for a
  * constant predictor. Predictions were written by jobs: ids and MOS are checked against the dataset. The measuring itself
- * is `domain/evaluation.ts`, in a thread (`evaluation/off-loop.ts`); this gathers and writes.
+ * is `domain/evaluation/evaluation.ts`, in a thread (`evaluation/off-loop.ts`); this gathers and writes.
  *
  * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Deterministic.
  */
 import { Context } from '@temporalio/activity';
-import { constantAnswer, type JudgedItem, judgeText, type ModelName, type TestPair } from '../../domain/evaluation.ts';
+import {
+  constantAnswer,
+  type JudgedItem,
+  judgeText,
+  type ModelName,
+  type TestPair,
+} from '../../domain/evaluation/evaluation.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
-import { mean } from '../../domain/metrics.ts';
+import { mean } from '../../domain/evaluation/metrics.ts';
 import type { Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { readDatasetPairs } from '../dataset/dataset.ts';

@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Context } from '@temporalio/activity';
-import type { StageProgress } from '../../domain/progress.ts';
+import type { StageProgress } from '../../domain/jobs/progress.ts';
 import type { Statistics, StatisticsMessage } from './statistics.ts';
 
 /** Far below the heartbeat timeout of two minutes: one step of thousands of pairs takes longer than that. */

@@ -2,7 +2,7 @@
  * Statistics: what takes seconds to minutes of pure computing, each step yielding what comes next. Run by
  * `statistics-thread.ts`, never on a worker's event loop: plain values in, plain values out.
  */
-import { type Comparison, compare } from '../../domain/comparison.ts';
+import { type Comparison, compare } from '../../domain/evaluation/comparison.ts';
 import {
   drawsOf,
   type Evaluation,
@@ -17,10 +17,10 @@ import {
   subtract,
   toEstimate,
   topShare,
-} from '../../domain/evaluation.ts';
-import { judgeAnswers } from '../../domain/health.ts';
-import type { RewardParams } from '../../domain/reward.ts';
-import { parseAnswer } from '../../domain/score.ts';
+} from '../../domain/evaluation/evaluation.ts';
+import { judgeAnswers } from '../../domain/health/health.ts';
+import type { RewardParams } from '../../domain/critique/reward.ts';
+import { parseAnswer } from '../../domain/critique/score.ts';
 import type { JudgedModels } from './evaluation-file.ts';
 
 export interface EvaluationWork {

@@ -1,6 +1,6 @@
 /**
  * The gate's activity: the candidate against thresholds, the champion, and the fixed reference beside it. The verdict itself
- * is `domain/gate.ts`; the champions are files that are only ever added (`champion/champion-file.ts`). A champion that
+ * is `domain/evaluation/gate.ts`; the champions are files that are only ever added (`champion/champion-file.ts`). A champion that
  * cannot be read is an error that names it, never silently "no champion before".
  *
  * A promotion is one link(2). kill -9 before it: judged again. After it: the run finds itself among the champions and gives
@@ -8,10 +8,10 @@
  * again, against the new champion.
  */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { Comparison } from '../../domain/comparison.ts';
-import type { JudgedItem } from '../../domain/evaluation.ts';
-import { judge, type Rival } from '../../domain/gate.ts';
-import { healthVerdict, judgeTraining } from '../../domain/health.ts';
+import type { Comparison } from '../../domain/evaluation/comparison.ts';
+import type { JudgedItem } from '../../domain/evaluation/evaluation.ts';
+import { judge, type Rival } from '../../domain/evaluation/gate.ts';
+import { healthVerdict, judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

@@ -4,8 +4,8 @@
  */
 import { type MetricsRow, metricsRowSchema } from '../../domain/manifest.ts';
 import { attemptFiles } from '../../domain/names.ts';
-import { Pace, type RowPace } from '../../domain/pace.ts';
-import { stitchMetrics } from '../../domain/stitch.ts';
+import { Pace, type RowPace } from '../../domain/jobs/pace.ts';
+import { stitchMetrics } from '../../domain/health/stitch.ts';
 import { whenListed } from '../../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
 import { hasCode } from '../store/durable-file.ts';

@@ -7,8 +7,8 @@
  */
 import { chown, mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/job-spec.ts';
-import type { AttemptInput, PreparedAttempt } from '../../domain/job-life.ts';
+import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/jobs/job-spec.ts';
+import type { AttemptInput, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef, AttemptManifest } from '../../domain/manifest.ts';
 import { attemptFiles, attemptName, paths } from '../../domain/names.ts';
 import { jobKind } from '../../domain/plan.ts';

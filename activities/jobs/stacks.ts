@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import type { CapturedStacks, PreparedAttempt } from '../../domain/job-life.ts';
+import type { CapturedStacks, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import { attemptFiles } from '../../domain/names.ts';
 import { tailText } from './attempt-files.ts';
 import type { ActivityDeps } from '../deps.ts';

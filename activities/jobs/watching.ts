@@ -9,11 +9,11 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
-import type { JobObservation, WatchInput } from '../../domain/job-life.ts';
+import type { JobObservation, WatchInput } from '../../domain/jobs/job-life.ts';
 import { attemptFiles } from '../../domain/names.ts';
-import { judgePendingReason, LastingReason } from '../../domain/pending-reason.ts';
-import type { StageProgress } from '../../domain/progress.ts';
-import { judgeSilence } from '../../domain/stall.ts';
+import { judgePendingReason, LastingReason } from '../../domain/jobs/pending-reason.ts';
+import type { StageProgress } from '../../domain/jobs/progress.ts';
+import { judgeSilence } from '../../domain/health/stall.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';

@@ -1,7 +1,7 @@
 /**
  * Record lengths: how many tokens a record will take in LLaMA-Factory, estimated before anything is trained.
  *
- * Text: four characters a token (domain/tokens.ts; English with Qwen's tokenizer has about 4.2). Images: Qwen2.5-VL has one
+ * Text: four characters a token (domain/critique/tokens.ts; English with Qwen's tokenizer has about 4.2). Images: Qwen2.5-VL has one
  * token for 28 x 28 pixels after LLaMA-Factory has scaled the picture into the pixel limits, plus the two marks around it.
  * Chat template with its default system message: 40 tokens. An estimate, for refusing gross misfits; the trainer's own
  * tokenizer has the last word.
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import type { Recipe } from '../../domain/recipe.ts';
-import { textTokens } from '../../domain/tokens.ts';
+import { textTokens } from '../../domain/critique/tokens.ts';
 import type { ImageSizes } from '../dataset/inspection.ts';
 import { readIfPresent } from '../store/durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';

@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
-import { type MixItem, mixOrder } from '../../domain/mix.ts';
+import { type MixItem, mixOrder } from '../../domain/critique/mix.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import {
   type Critique,
@@ -18,7 +18,7 @@ import {
   directAnswer,
   reasoningAnswer,
   shownImages,
-} from '../../domain/prompt.ts';
+} from '../../domain/critique/prompt.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';

@@ -2,8 +2,8 @@
  * Charts as inline SVG, without script: a number against step, predicted against MOS, and intervals side by side. Pure;
  * colours come from the page's style sheet by class.
  */
-import type { Estimate } from '../../domain/evaluation.ts';
-import { movingMean } from '../../domain/stitch.ts';
+import type { Estimate } from '../../domain/evaluation/evaluation.ts';
+import { movingMean } from '../../domain/health/stitch.ts';
 import { axis } from './axes.ts';
 import type { Point, Series } from './data.ts';
 import { type Html, html } from './html.ts';

@@ -1,6 +1,6 @@
 /** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
 import type { RunEstimate } from '../../domain/estimate.ts';
-import type { Evaluation } from '../../domain/evaluation.ts';
+import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { JobStage, Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

@@ -5,11 +5,11 @@
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import type { RunEstimate } from '../../domain/estimate.ts';
-import type { Evaluation } from '../../domain/evaluation.ts';
-import { judgeTraining } from '../../domain/health.ts';
+import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
+import { judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';
 import { type Stage, stages } from '../../domain/names.ts';
-import { parseAnswer } from '../../domain/score.ts';
+import { parseAnswer } from '../../domain/critique/score.ts';
 import { readManifest } from '../store/artifact-store.ts';
 import { readMetrics } from '../jobs/attempt-metrics.ts';
 import { readDatasetPairs } from '../dataset/dataset.ts';

@@ -2,7 +2,7 @@
  * The report's page: one self-contained file without script or external resource. Pure: values in, markup out; whatever a
  * model or a dataset wrote is escaped by the `html` tag.
  */
-import { hasFormat, parseAnswer } from '../../domain/score.ts';
+import { hasFormat, parseAnswer } from '../../domain/critique/score.ts';
 import { lineChart, scatter } from './charts.ts';
 import { modelLabels, type Picture, type ReportData, type Sample } from './data.ts';
 import { Html, html } from './html.ts';

@@ -1,12 +1,12 @@
 /** The first part of the page: verdict, what may be claimed, and the table of metrics. Pure. */
-import { grpoClaims, grpoHeadline } from '../../domain/claims.ts';
+import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
 import {
   type Estimate,
   type Evaluation,
   type MetricName,
   type ModelName,
   modelNames,
-} from '../../domain/evaluation.ts';
+} from '../../domain/evaluation/evaluation.ts';
 import { intervalChart } from './charts.ts';
 import { modelLabels, type ReportData } from './data.ts';
 import { type Html, html } from './html.ts';

@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
-import { parseAnswer } from '../../domain/score.ts';
+import { parseAnswer } from '../../domain/critique/score.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from '../store/durable-file.ts';
 import type { Prediction } from '../evaluation/predictions.ts';

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { describeFault } from '../../domain/errors.ts';
-import type { Engine } from '../../domain/job-spec.ts';
+import type { Engine } from '../../domain/jobs/job-spec.ts';
 import type { JobKind } from '../../domain/plan.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import type { JobDeps } from '../deps.ts';

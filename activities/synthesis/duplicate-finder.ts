@@ -4,7 +4,7 @@
  * they are remembered and made in slices. The rule is the domain's; of two texts the later one is the duplicate.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { signature, SignatureIndex } from '../../domain/repetition.ts';
+import { signature, SignatureIndex } from '../../domain/critique/repetition.ts';
 
 const sliceMs = 20;
 

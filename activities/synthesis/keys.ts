@@ -3,7 +3,7 @@
  * itself and by the plan, which looks for both before anything is asked.
  */
 import { createHash } from 'node:crypto';
-import { teacherPrompt, type TeacherPromptVersion } from '../../domain/prompt.ts';
+import { teacherPrompt, type TeacherPromptVersion } from '../../domain/critique/prompt.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { openAiUrl } from '../teacher/client.ts';
 

@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { addUsage, noUsage, type Usage } from '../../domain/budget.ts';
-import type { Critique } from '../../domain/prompt.ts';
+import type { Critique } from '../../domain/critique/prompt.ts';
 import { RowLog } from '../store/row-log.ts';
 import { critiquePartsSchema, unusableReasons } from '../teacher/answer.ts';
 

@@ -3,7 +3,7 @@
  * nothing happens: heartbeats are how a cancellation reaches the activity.
  */
 import type { Context } from '@temporalio/activity';
-import type { StageProgress } from '../../domain/progress.ts';
+import type { StageProgress } from '../../domain/jobs/progress.ts';
 
 const intervalMs = 1000;
 

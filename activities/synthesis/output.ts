@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { cost } from '../../domain/budget.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
-import { commonestOpening } from '../../domain/repetition.ts';
+import { commonestOpening } from '../../domain/critique/repetition.ts';
 import type { SynthesisLog } from './log.ts';
 import { countReasons, type RowVerdict } from './verdicts.ts';
 import { critiquePartsSchema } from '../teacher/answer.ts';

@@ -3,7 +3,7 @@
  * and the same filter give the same verdicts, in any run and after any restart.
  */
 import type { Pair } from '../../domain/manifest.ts';
-import { judgeCritique, type RejectReason } from '../../domain/critique-filter.ts';
+import { judgeCritique, type RejectReason } from '../../domain/critique/critique-filter.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import type { DuplicateFinder } from './duplicate-finder.ts';
 import type { Answer } from './log.ts';

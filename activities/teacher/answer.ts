@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { Usage } from '../../domain/budget.ts';
-import type { Critique } from '../../domain/prompt.ts';
+import type { Critique } from '../../domain/critique/prompt.ts';
 import type { RateNews, Refusal } from './permit.ts';
 
 /** The four parts asked of the teacher, in their order. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
-import { seededRandom } from '../../domain/seeded-random.ts';
+import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 import { drawCritique } from '../synthesis/critique.ts';
 
 interface StoredBatch {

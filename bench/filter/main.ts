@@ -9,10 +9,10 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { judgeCritique, namedFirst } from '../../domain/critique-filter.ts';
-import type { Critique } from '../../domain/prompt.ts';
-import { commonestOpening, nearDuplicates } from '../../domain/repetition.ts';
-import { parseAnswer } from '../../domain/score.ts';
+import { judgeCritique, namedFirst } from '../../domain/critique/critique-filter.ts';
+import type { Critique } from '../../domain/critique/prompt.ts';
+import { commonestOpening, nearDuplicates } from '../../domain/critique/repetition.ts';
+import { parseAnswer } from '../../domain/critique/score.ts';
 
 const recordSchema = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
 /** The recipe's defaults. */

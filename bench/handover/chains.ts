@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { artifactKey } from '../../activities/store/artifact-store.ts';
-import type { JobOrder } from '../../domain/job-spec.ts';
+import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import { type JobStage, taskQueues } from '../../domain/names.ts';
 import { identity } from '../../infra/local/slurm-root.ts';
 import { users } from '../../infra/local/stack-config.ts';

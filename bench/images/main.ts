@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import sharp, { type Sharp } from 'sharp';
 import { findDecodingFault, readImage, smallerJpeg } from '../../activities/dataset/image.ts';
-import { fittedSize } from '../../domain/tokens.ts';
+import { fittedSize } from '../../domain/critique/tokens.ts';
 
 const repeats = 20;
 const side = 1000;

@@ -2,7 +2,7 @@
 import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { seededRandom } from '../../domain/seeded-random.ts';
+import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 
 const distinct = 16;
 const side = 1024;

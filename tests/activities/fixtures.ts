@@ -6,7 +6,7 @@ import { crc32, deflateSync } from 'node:zlib';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import type { JobOrder } from '../../domain/job-spec.ts';
+import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { checkRecipe, type SynthesisSettings } from '../../domain/recipe.ts';

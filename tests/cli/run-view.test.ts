@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/run-view.ts';
 import { renderEnding } from '../../cli/tables.ts';
-import type { RunView, StageProgress, StageView } from '../../domain/progress.ts';
+import type { RunView, StageProgress, StageView } from '../../domain/jobs/progress.ts';
 
 const now = new Date('2026-11-23T19:10:00Z');
 const plain = { columns: 120, color: false };

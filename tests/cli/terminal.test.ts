@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { watchTerminal } from '../../cli/terminal.ts';
-import type { RunView } from '../../domain/progress.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 
 const view: RunView = {
   run: 'r',

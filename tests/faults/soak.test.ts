@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { forEachConcurrently } from '../../activities/concurrently.ts';
-import { seededRandom, textHash } from '../../domain/seeded-random.ts';
+import { seededRandom, textHash } from '../../domain/evaluation/seeded-random.ts';
 import { fixture } from './fixture.ts';
 import type { Asked, Treatment } from './proxy.ts';
 import { newRun, until } from './runs.ts';

@@ -9,7 +9,7 @@ import { readMetrics } from '../../activities/jobs/attempt-metrics.ts';
 import { createCollectActivities } from '../../activities/jobs/collecting.ts';
 import type { JobPoller } from '../../activities/jobs/job-poller.ts';
 import { createWatchActivities } from '../../activities/jobs/watching.ts';
-import type { JobOrder } from '../../domain/job-spec.ts';
+import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import { activityEnvironment, inActivity } from '../activities/fixtures.ts';
 import { viewed } from './view.ts';
 

@@ -6,7 +6,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import type { CollectedAttempt } from '../../domain/job-life.ts';
+import type { CollectedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

@@ -7,10 +7,10 @@ import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
 import { createWatchActivities } from '../../activities/jobs/watching.ts';
-import type { JobOrder } from '../../domain/job-spec.ts';
+import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { JobStage } from '../../domain/names.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { RunView } from '../../domain/progress.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 import type { runJobs } from '../../workflows/run-jobs.ts';
 import { completed, histories, start, stubs, until, withWorkers } from './harness.ts';
 

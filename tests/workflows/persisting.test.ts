@@ -3,9 +3,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import type { AttemptChanges } from '../../domain/job-spec.ts';
+import type { AttemptChanges } from '../../domain/jobs/job-spec.ts';
 import type { Stage } from '../../domain/names.ts';
-import type { RunView } from '../../domain/progress.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 import { completed, start, stubs, until, withWorkers } from './harness.ts';
 
 /** Rounds of two tries. */

@@ -2,7 +2,7 @@
 import { type Client, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { OperatorAnswer } from '../../domain/operator-answer.ts';
-import type { RunView } from '../../domain/progress.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 import { completed, start, stubs, until, withWorkers } from './harness.ts';
 
 const three = ['predict-base', 'grpo', 'predict-sft'] as const;

@@ -3,9 +3,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import type { CollectedAttempt } from '../../domain/job-life.ts';
-import type { AttemptChanges } from '../../domain/job-spec.ts';
-import type { RunView } from '../../domain/progress.ts';
+import type { CollectedAttempt } from '../../domain/jobs/job-life.ts';
+import type { AttemptChanges } from '../../domain/jobs/job-spec.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 import { artifact, completed, start, stubs, until, withWorkers } from './harness.ts';
 
 /** Attempts of the SFT job as the policy shaped them. */

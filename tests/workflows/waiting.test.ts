@@ -1,6 +1,6 @@
 /** Runs that wait for a person because of their nodes: with a question, and without one. */
 import { describe, expect, it } from 'vitest';
-import type { RunView } from '../../domain/progress.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
 import { completed, start, stubs, until, withWorkers } from './harness.ts';
 
 describe('a run that waits', () => {

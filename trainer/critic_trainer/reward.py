@@ -1,7 +1,7 @@
 """The reward of a critique: how near its score is to the MOS, and whether it has the asked-for form. Pure functions.
 
 Formulas: IE-Critic-R1 (arXiv 2511.18055), github Coobiw/IE-Critic-R1@357c239, examples/score_function/ie_critic_r1.py.
-The TypeScript twins are domain/reward.ts and domain/score.ts; tests/golden/reward.json holds the cases both must give.
+The TypeScript twins are domain/critique/reward.ts and domain/critique/score.ts; tests/golden/reward.json holds the cases both must give.
 Numbers are plain decimals in ASCII, as the twin reads them, while upstream's float() also takes `1_0`.
 """
 

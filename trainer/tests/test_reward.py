@@ -1,4 +1,4 @@
-"""The reward against the cases it shares with domain/reward.ts."""
+"""The reward against the cases it shares with domain/critique/reward.ts."""
 
 import json
 from pathlib import Path

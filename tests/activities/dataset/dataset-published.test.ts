@@ -5,7 +5,7 @@ import { parquetWriteFile } from 'hyparquet-writer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createDatasetActivities, readDatasetPairs, readImageSizes } from '../../../activities/dataset/dataset.ts';
-import { teacherPrompt } from '../../../domain/prompt.ts';
+import { teacherPrompt } from '../../../domain/critique/prompt.ts';
 import { checkRecipe, type DatasetSettings } from '../../../domain/recipe.ts';
 import { activityEnvironment, inActivity, makePlan, png, rejection, temporaryFolder } from '../fixtures.ts';
 import { hubRow, writeHub } from './hub-fixtures.ts';

@@ -6,7 +6,7 @@ import type { Prediction } from '../../../activities/evaluation/predictions.ts';
 import type { ArtifactRef, Cost, Pair } from '../../../domain/manifest.ts';
 import type { Stage } from '../../../domain/names.ts';
 import type { RunPlan } from '../../../domain/plan.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 import { makePlan, temporaryFolder, writeDataset } from '../fixtures.ts';
 
 export async function makeStore(): Promise<ArtifactStore> {

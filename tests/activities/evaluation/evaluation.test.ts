@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createEvaluationActivities, type EvaluationInput } from '../../../activities/evaluation/evaluation.ts';
 import { readEvaluation, readJudgedItems } from '../../../activities/evaluation/evaluation-file.ts';
-import { grpoClaims, grpoHeadline } from '../../../domain/claims.ts';
+import { grpoClaims, grpoHeadline } from '../../../domain/critique/claims.ts';
 import type { ArtifactRef } from '../../../domain/manifest.ts';
 import {
   evaluationPairs,

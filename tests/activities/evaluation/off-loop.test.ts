@@ -4,8 +4,8 @@ import { CancelledFailure } from '@temporalio/activity';
 import { describe, expect, it, vi } from 'vitest';
 import type { EvaluationWork } from '../../../activities/evaluation/statistics.ts';
 import { offLoop } from '../../../activities/evaluation/off-loop.ts';
-import { constantAnswer, judgeText, type JudgedItem } from '../../../domain/evaluation.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { constantAnswer, judgeText, type JudgedItem } from '../../../domain/evaluation/evaluation.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 import { activityEnvironment, inActivity, rejection } from '../fixtures.ts';
 
 // A thousand resamples of curve fits: seconds on a busy machine.

@@ -4,7 +4,7 @@
  * before. Prints `NAME-i` before and `NAME-i ANSWER` after each.
  */
 import { type Champion, ownView, promote, readChampions } from '../../../activities/gate/champion-file.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
 const [folder = '', name = '', count = '', seed = '', stale = ''] = process.argv.slice(2);
 const random = seededRandom(Number(seed));

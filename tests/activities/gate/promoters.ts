@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readChampions } from '../../../activities/gate/champion-file.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
 export interface Said {
   /** Runs that were told to be promoted. */

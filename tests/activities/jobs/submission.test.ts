@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Accounting } from '../../../activities/jobs/accounting.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createSubmissionActivities } from '../../../activities/jobs/submission.ts';
-import { firstAttempt } from '../../../domain/job-spec.ts';
+import { firstAttempt } from '../../../domain/jobs/job-spec.ts';
 import { paths } from '../../../domain/names.ts';
 import {
   failed,

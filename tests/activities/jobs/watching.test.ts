@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PolledState } from '../../../activities/jobs/polled-state.ts';
 import { createWatchActivities } from '../../../activities/jobs/watching.ts';
-import { judgePendingReason } from '../../../domain/pending-reason.ts';
+import { judgePendingReason } from '../../../domain/jobs/pending-reason.ts';
 import { activityEnvironment, inActivity, sftOrder, temporaryFolder } from '../fixtures.ts';
 
 const minute = 60_000;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { askEngines, findEngines } from '../../../activities/store/engine.ts';
 import { artifactKey } from '../../../activities/store/artifact-store.ts';
-import { jobIngredients } from '../../../domain/job-spec.ts';
+import { jobIngredients } from '../../../domain/jobs/job-spec.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
 import { trainerSource, writeEnvironment } from './model-fixtures.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DuplicateFinder } from '../../../activities/synthesis/duplicate-finder.ts';
-import { nearDuplicates } from '../../../domain/repetition.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { nearDuplicates } from '../../../domain/critique/repetition.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
 /** Texts of random words; every tenth repeats the one before it but for one word. */
 function makeTexts(count: number, words: number): { name: string; text: string }[] {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 import { rejection } from '../fixtures.ts';
 import type { Behaviour } from '../teacher/scripted-teacher.ts';
 import { SynthesisBench } from './synthesis-fixtures.ts';

@@ -7,7 +7,7 @@ import pLimit from 'p-limit';
 import type { Clock } from '../../../activities/teacher/clock.ts';
 import { RateLimiter } from '../../../activities/teacher/limiter.ts';
 import type { RateNews, RequestSize } from '../../../activities/teacher/permit.ts';
-import { seededRandom } from '../../../domain/seeded-random.ts';
+import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
 export interface ServerKind {
   requestsPerMinute: number;

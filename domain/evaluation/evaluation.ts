@@ -1,0 +1,252 @@
+/**
+ * Evaluation: judged answers of the test split → agreement with people, reward and length, each with a 95 % bootstrap
+ * interval, and paired differences of two critics. Pure. Keys are snake_case: they are what `metrics.json` holds.
+ *
+ * Edits of one source image are no independent observations, so whole sources are resampled (a cluster bootstrap), unless
+ * there are too few of them. Every interval of one evaluation uses the same seed, hence the same resamples: differences
+ * are paired.
+ */
+import { fitLogistic } from './logistic-fit.ts';
+import { bootstrap, type Interval, kendall, mean, pearson, type Scored, spearman } from './metrics.ts';
+import { accuracyReward, reward, type RewardParams } from '../critique/reward.ts';
+import { parseAnswer } from '../critique/score.ts';
+import { seededRandom } from './seeded-random.ts';
+
+export const modelNames = ['base', 'sft', 'grpo', 'constant'] as const;
+/** `constant` always says the train split's mean MOS: what a critic must beat. */
+export type ModelName = (typeof modelNames)[number];
+
+/** One pair of the test split, as far as measuring needs it. */
+export interface TestPair {
+  id: string;
+  /** Source image: the unit of resampling. */
+  source: string;
+  mos: number;
+}
+
+export interface JudgedAnswer {
+  /** null if the answer cannot be read. */
+  score: number | null;
+  accuracy: number;
+  format: number;
+  /** accuracy + format_weight · format. */
+  overall: number;
+  /** null for the constant predictor, which writes nothing. */
+  tokens: number | null;
+}
+
+/** A model's two answers to one pair: greedy, and drawn at the recipe's temperature. */
+export interface JudgedItem extends TestPair {
+  greedy: JudgedAnswer;
+  sampled: JudgedAnswer;
+}
+
+export const metricNames = [
+  'srcc',
+  'plcc_fit',
+  'main_score',
+  'plcc',
+  'krcc',
+  'rmse',
+  'readable',
+  'reward_sampled',
+  'accuracy_sampled',
+  'reward_greedy',
+  'accuracy_greedy',
+  'tokens_sampled',
+  'tokens_greedy',
+] as const;
+export type MetricName = (typeof metricNames)[number];
+
+/** null where undefined: a constant predictor has no correlation. The interval has 95 %. */
+export interface Estimate {
+  value: number | null;
+  interval: Interval;
+}
+
+/** A metric that does not apply is absent. */
+export type Metrics = Partial<Record<MetricName, Estimate>>;
+
+/** How intervals were made. `units` is the number of sources or pairs that were drawn from. */
+export interface Resampling {
+  unit: 'source' | 'pair';
+  units: number;
+  resamples: number;
+  seed: number;
+}
+
+/** What `metrics.json` holds. `differences` are later − earlier, by name, and absent where one side was not predicted. */
+export interface Evaluation {
+  schema: 1;
+  split: 'test';
+  pairs: number;
+  reward: RewardParams;
+  sampled_temperature: number;
+  resampling: Resampling;
+  models: Partial<Record<ModelName, Metrics>>;
+  differences: Partial<Record<'grpo_minus_sft' | 'sft_minus_base' | 'grpo_minus_base', Metrics>>;
+  /** Share of readable greedy answers that give the most frequent score, and that have the most frequent text. */
+  sameness: Partial<Record<ModelName, { score: number; text: number }>>;
+  findings: AnswerFinding[];
+}
+
+/** What a model's answers to different pairs have too much in common; see `domain/health/health.ts`. */
+export interface AnswerFinding {
+  model: ModelName;
+  signal: string;
+  level: 'good' | 'warning';
+  sentence: string;
+}
+
+/** Fewer sources than this make a cluster bootstrap's intervals too short: pairs are drawn instead, and it is said. */
+const fewestSources = 10;
+
+export function judgeText(text: string, tokens: number, mos: number, params: RewardParams): JudgedAnswer {
+  const read = parseAnswer(text);
+  return { score: read.kind === 'scored' ? read.score : null, ...reward(text, mos, params), tokens };
+}
+
+/** The constant predictor's answer. Its format is taken as given, so that its reward is the one to beat. */
+export function constantAnswer(guess: number, mos: number, params: RewardParams): JudgedAnswer {
+  const accuracy = accuracyReward(Math.abs(guess - mos), params);
+  return { score: guess, accuracy, format: 1, overall: accuracy + params.format_weight, tokens: null };
+}
+
+export function resamplingOf(pairs: readonly TestPair[], seed: number, resamples = 1000): Resampling {
+  const sources = new Set(pairs.map((pair) => pair.source)).size;
+  const unit = sources >= fewestSources ? 'source' : 'pair';
+  return { unit, units: unit === 'source' ? sources : pairs.length, resamples, seed };
+}
+
+/** Indices of one resample's pairs. */
+export type Draw = readonly number[];
+
+/** All resamples of these pairs: the same for every model, so that values of one resample belong together. */
+export function drawsOf(pairs: readonly TestPair[], how: Resampling): Draw[] {
+  const groups = Map.groupBy(pairs.keys(), (index) => {
+    const pair = pairs[index];
+    return how.unit === 'source' ? pair?.source : pair?.id;
+  });
+  const units = [...groups.values()];
+  const random = seededRandom(how.seed);
+  return Array.from({ length: how.resamples }, () =>
+    units.flatMap(() => units[Math.floor(random() * units.length)] ?? []),
+  );
+}
+
+/** A metric of all pairs, and of each resample. */
+export interface Measured {
+  value: number | null;
+  values: readonly (number | null)[];
+}
+export type MeasuredMetrics = Partial<Record<MetricName, Measured>>;
+
+/** Measures everything, yielding the name of what comes next: the curve fits take seconds, and others want the CPU too. */
+export function* measure(items: readonly JudgedItem[], draws: readonly Draw[]): Generator<MetricName, MeasuredMetrics> {
+  const found: MeasuredMetrics = {};
+  for (const name of metricNames) {
+    yield name;
+    found[name] = name === 'main_score' ? mainScore(found.srcc, found.plcc_fit) : measureOne(name, items, draws);
+  }
+  return found;
+}
+
+/** MainScore alone, for the gate. */
+export function measureMainScore(items: readonly JudgedItem[], draws: readonly Draw[]): Measured {
+  return mainScore(measureOne('srcc', items, draws), measureOne('plcc_fit', items, draws));
+}
+
+/** `after` − `before`, resample by resample. */
+export function subtract(after: Measured, before: Measured): Measured {
+  return combine(after, before, (a, b) => a - b);
+}
+
+export function toEstimate({ value, values }: Measured): Estimate {
+  const next = values.values();
+  // The values are drawn already: one dummy item makes `bootstrap` take them in turn and apply its rule for the bounds.
+  const interval = bootstrap(
+    [0],
+    () => next.next().value ?? null,
+    () => 0,
+    values.length,
+  );
+  return { value, interval };
+}
+
+/** Share of the most frequent value; 0 for no values. */
+export function topShare(values: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  let most = 0;
+  for (const count of counts.values()) most = Math.max(most, count);
+  return values.length === 0 ? 0 : most / values.length;
+}
+
+type Statistic = (items: readonly JudgedItem[]) => number | null;
+
+/** MainScore is made of two others. The fit of resamples is a short one, right to about three digits. */
+const statistics: Record<Exclude<MetricName, 'main_score'>, Statistic> = {
+  srcc: (items) => spearman(scored(items)),
+  plcc_fit: (items) => plccFit(scored(items), 15),
+  plcc: (items) => onScores(items, pearson),
+  krcc: (items) => onScores(items, kendall),
+  rmse: (items) => {
+    const squares = scored(items).map((item) => (item.predicted - item.mos) ** 2);
+    return squares.length === 0 ? null : Math.sqrt(mean(squares));
+  },
+  readable: (items) => (items.length === 0 ? null : scored(items).length / items.length),
+  reward_sampled: (items) => meanOf(items, (item) => item.sampled.overall),
+  accuracy_sampled: (items) => meanOf(items, (item) => item.sampled.accuracy),
+  reward_greedy: (items) => meanOf(items, (item) => item.greedy.overall),
+  accuracy_greedy: (items) => meanOf(items, (item) => item.greedy.accuracy),
+  tokens_sampled: (items) => meanOf(items, (item) => item.sampled.tokens),
+  tokens_greedy: (items) => meanOf(items, (item) => item.greedy.tokens),
+};
+
+function measureOne(
+  name: Exclude<MetricName, 'main_score'>,
+  items: readonly JudgedItem[],
+  draws: readonly Draw[],
+): Measured {
+  const value = name === 'plcc_fit' ? plccFit(scored(items)) : statistics[name](items);
+  return { value, values: draws.map((draw) => statistics[name](draw.flatMap((index) => items[index] ?? []))) };
+}
+
+function mainScore(srcc: Measured | undefined, fit: Measured | undefined): Measured {
+  if (srcc === undefined || fit === undefined) throw new Error('MainScore was asked for before what it is made of');
+  return combine(srcc, fit, (a, b) => (a + b) / 2);
+}
+
+function combine(a: Measured, b: Measured, how: (a: number, b: number) => number): Measured {
+  const both = (x: number | null, y: number | null | undefined) =>
+    x === null || y === null || y === undefined ? null : how(x, y);
+  return { value: both(a.value, b.value), values: a.values.map((value, index) => both(value, b.values[index])) };
+}
+
+function scored(items: readonly JudgedItem[]): Scored[] {
+  return items.flatMap(({ greedy, mos }) => (greedy.score === null ? [] : [{ predicted: greedy.score, mos }]));
+}
+
+function onScores(
+  items: readonly JudgedItem[],
+  statistic: (x: readonly number[], y: readonly number[]) => number | null,
+): number | null {
+  const readable = scored(items);
+  return statistic(
+    readable.map((item) => item.predicted),
+    readable.map((item) => item.mos),
+  );
+}
+
+/** PLCC after the logistic fit, as `agreement` has it; fewer iterations for resamples. */
+function plccFit(items: readonly Scored[], iterations?: number): number | null {
+  const y = items.map((item) => item.mos);
+  const x = items.map((item) => item.predicted);
+  const fitted = fitLogistic(x, y, iterations);
+  return fitted === null ? null : pearson(fitted, y);
+}
+
+function meanOf(items: readonly JudgedItem[], pick: (item: JudgedItem) => number | null): number | null {
+  const values = items.flatMap((item) => pick(item) ?? []);
+  return values.length < items.length || values.length === 0 ? null : mean(values);
+}

@@ -1,0 +1,155 @@
+/**
+ * Job spec: a prepared attempt → what Slurm is asked for. Pure rendering; the wire shape per API version is
+ * slurm-rest-client's work. Nothing is interpolated into shell: parameters are in the attempt's manifest, and the
+ * environment holds paths only, never a secret.
+ */
+import { attemptFiles, attemptName, type JobStage } from '../names.ts';
+import type { Resources, WatchSettings } from '../recipe.ts';
+
+/** What computes a job's output: Python's minor version and the packages that matter for its kind, by name. */
+export type Engine = Record<string, string>;
+
+/** One job of a run, as the workflow orders it. Paths are absolute. */
+export interface JobOrder {
+  run: string;
+  stage: JobStage;
+  /** Key of the artifact that this job makes. */
+  key: string;
+  ingredients: Record<string, unknown>;
+  model: string;
+  /** Key of the base model, where `model` is that: it may lie where others can change it, so each attempt looks again. */
+  baseModel?: string;
+  inputs: Record<string, string>;
+  params: Record<string, unknown>;
+  seed: number;
+  threads: number;
+  planned: { steps: number | null; rows: number | null };
+  /** Versions in the artifact's key; the trainer refuses to begin with others. Empty: not checked. */
+  engine: Engine;
+  resources: Resources;
+  watch: WatchSettings;
+  /** Folder of the trainer's code, a content-addressed copy below the store. */
+  trainer: string;
+}
+
+/** What differs from the recipe in one attempt: decided by the failure policy or the operator. */
+export interface AttemptChanges {
+  resumeFrom: string | null;
+  excludeNodes: string[];
+  memoryFactor: number;
+  timeLimitMinutes: number | null;
+  /** Times the micro-batch was halved and accumulation doubled: the global batch stays what the recipe says. */
+  microBatchHalvings: number;
+}
+
+export const firstAttempt: AttemptChanges = {
+  resumeFrom: null,
+  excludeNodes: [],
+  memoryFactor: 1,
+  timeLimitMinutes: null,
+  microBatchHalvings: 0,
+};
+
+/**
+ * Parameters of an attempt after halvings of the micro-batch; accumulation doubles with each, so the global batch stays. SFT
+ * has `batch_size`, GRPO splits the answers of a step. What cannot be halved any further stays as it is.
+ */
+export function attemptParams(order: Pick<JobOrder, 'params'>, changes: AttemptChanges): Record<string, unknown> {
+  const { params } = order;
+  const number = (name: string) => (typeof params[name] === 'number' ? params[name] : undefined);
+  const accumulation = number('gradient_accumulation') ?? 1;
+  const [batch, prompts, generations] = [number('batch_size'), number('prompts_per_step'), number('generations')];
+  const answers = prompts === undefined || generations === undefined ? undefined : prompts * generations;
+  const perStep = answers === undefined ? batch : answers / accumulation;
+  if (perStep === undefined || changes.microBatchHalvings === 0) return params;
+  const factor = Math.min(2 ** changes.microBatchHalvings, largestPowerOfTwo(perStep));
+  if (answers !== undefined) return { ...params, gradient_accumulation: accumulation * factor };
+  if (number('gradient_accumulation') === undefined) return params;
+  return { ...params, batch_size: perStep / factor, gradient_accumulation: accumulation * factor };
+}
+
+/** Largest power of two that divides a positive whole number. */
+function largestPowerOfTwo(value: number): number {
+  let power = 1;
+  while (value % (power * 2) === 0) power *= 2;
+  return power;
+}
+
+export interface JobRequest {
+  name: string;
+  environment: Record<string, string>;
+  currentWorkingDirectory: string;
+  standardOutput: string;
+  partition: string | undefined;
+  account: string | undefined;
+  qos: string | undefined;
+  nodes: number;
+  cpusPerTask: number;
+  memoryPerNodeMiB: number | undefined;
+  gpus: { type: string | undefined; countPerNode: number } | undefined;
+  timeLimitMinutes: number;
+  excludedNodes: string[];
+  comment: string;
+}
+
+/** What the job's environment needs to know. */
+export interface JobSurroundings {
+  python: string;
+  directory: string;
+}
+
+/** The request of one attempt. Same input, same request: it is a golden file in the tests. */
+export function renderJobRequest(
+  order: JobOrder,
+  attempt: number,
+  changes: AttemptChanges,
+  around: JobSurroundings,
+): JobRequest {
+  const { resources } = order;
+  const memory = resources.memory_mib;
+  const timeLimitMinutes = changes.timeLimitMinutes ?? resources.time_limit_minutes;
+  return {
+    name: attemptName(order.run, order.stage, attempt),
+    environment: {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      HOME: around.directory,
+      LANG: 'C.UTF-8',
+      SLURM_UMASK: '0077',
+      CRITIC_ATTEMPT_DIR: around.directory,
+      CRITIC_PYTHON: around.python,
+      CRITIC_TRAINER: order.trainer,
+      CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, order.watch.checkpoint_seconds)),
+    },
+    currentWorkingDirectory: around.directory,
+    standardOutput: `${around.directory}/${attemptFiles.log}`,
+    partition: resources.partition,
+    account: resources.account,
+    qos: resources.qos,
+    nodes: resources.nodes,
+    cpusPerTask: resources.cpus,
+    memoryPerNodeMiB: memory === undefined ? undefined : Math.ceil(memory * changes.memoryFactor),
+    gpus:
+      resources.gpus_per_node === 0 ? undefined : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
+    timeLimitMinutes,
+    excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
+    comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,
+  };
+}
+
+/** Seconds from a job's start to the request for a checkpoint: `margin` before the limit, never before its half. */
+function checkpointAfterSeconds(limitMinutes: number, margin: number): number {
+  return Math.max(limitMinutes * 60 - margin, limitMinutes * 30);
+}
+
+/**
+ * Ingredients of a job's artifact: everything that determines its output. Resources and threads do not, nor does where the
+ * store lies: of the trainer's folder only the last segment counts, which is the hash of its code.
+ */
+export function jobIngredients(
+  order: Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'>,
+  model: string,
+  inputs: Record<string, string>,
+): Record<string, unknown> {
+  const { params, seed, trainer, engine } = order;
+  return { params, seed, model, inputs, trainer: trainer.split('/').at(-1), engine };
+}

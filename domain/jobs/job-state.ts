@@ -1,0 +1,120 @@
+/**
+ * Job state: where a job's life stands, and how it goes on from one attempt to the next. Pure, and plain data: a run that
+ * continues as new takes it along.
+ */
+import { type Decision, emptyTally, type Tally } from './failure-policy.ts';
+import type {
+  CapturedStacks,
+  CollectedAttempt,
+  JobObservation,
+  KnownJob,
+  PreparedAttempt,
+  SubmittedJob,
+} from './job-life.ts';
+import { type AttemptChanges, attemptParams, firstAttempt, type JobOrder } from './job-spec.ts';
+import type { OperatorAnswer } from '../operator-answer.ts';
+
+/** All that is needed to go on with a job. What is there says how far its attempt got: prepared, submitted, over, collected. */
+export interface JobState {
+  /** The current attempt's number, from 1. */
+  attempt: number;
+  changes: AttemptChanges;
+  tally: Tally;
+  /** GPU-hours of the attempts before this one. */
+  gpuHours: number;
+  prepared?: PreparedAttempt;
+  job?: SubmittedJob;
+  known?: KnownJob;
+  /** The job is over; `stalled` if it was ended because it got no further. */
+  over?: { stalled?: string; stacks?: CapturedStacks };
+  /** The attempt is collected. If it failed the operator is asked: `why` says why it is not retried by itself. */
+  ended?: { collected: CollectedAttempt; why: string };
+}
+
+export const newJob: JobState = { attempt: 1, changes: firstAttempt, tally: emptyTally, gpuHours: 0 };
+
+/** Why another memory factor would change nothing about this order's attempts; undefined if it would. */
+export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'resources'>): string | undefined {
+  if (resources.memory_mib !== undefined) return undefined;
+  return `the recipe gives ${stage} no resources.memory_mib, so there is nothing to multiply: set it and start a new run`;
+}
+
+/** Why halving the micro-batch once more would change nothing about this order's attempts; undefined if it would. */
+export function noHalving(order: Pick<JobOrder, 'stage' | 'params'>, changes: AttemptChanges): string | undefined {
+  const once = { ...changes, microBatchHalvings: changes.microBatchHalvings + 1 };
+  if (JSON.stringify(attemptParams(order, changes)) !== JSON.stringify(attemptParams(order, once))) return undefined;
+  const { stage } = order;
+  if (stage !== 'sft' && stage !== 'grpo') {
+    return 'predictions are not made in micro-batches that could be halved: set a smaller predict.batch_size and start a new run';
+  }
+  return `its micro-batch cannot be halved any further (${changes.microBatchHalvings} halvings so far): shorten what it is given, or take a larger GPU`;
+}
+
+/** What the workflow knows after an observation. */
+export function knownFrom({ state, stuck }: JobObservation, { told }: KnownJob): KnownJob {
+  if (stuck === undefined) return { state, told };
+  return { state, stuck, told: told.includes(stuck) ? told : [...told, stuck] };
+}
+
+/** Why a decision's remedy would run the same thing once more; undefined if it would not. */
+export function futile(order: JobOrder, changes: AttemptChanges, { changes: remedy }: Decision): string | undefined {
+  const memory = remedy?.memoryFactor === undefined ? undefined : noMemoryFactor(order);
+  const halving = remedy?.halveMicroBatch === true ? noHalving(order, changes) : undefined;
+  const reason = memory ?? halving;
+  return reason === undefined ? undefined : `A retry would run the same again: ${reason}.`;
+}
+
+export function beginNext(state: JobState, collected: CollectedAttempt, changes: AttemptChanges): void {
+  state.attempt += 1;
+  state.changes = changes;
+  state.gpuHours += collected.gpuHours;
+  for (const part of ['prepared', 'job', 'known', 'over', 'ended'] as const) delete state[part];
+}
+
+export function answeredChanges(
+  changes: AttemptChanges,
+  answer: OperatorAnswer,
+  collected: CollectedAttempt,
+): AttemptChanges {
+  return {
+    ...changes,
+    resumeFrom: collected.checkpoint ?? changes.resumeFrom,
+    // Nodes that were set aside by themselves have a new chance: somebody has looked, and there may be no other nodes.
+    excludeNodes: answer.excludeNodes ?? [],
+    timeLimitMinutes: answer.timeLimitMinutes ?? changes.timeLimitMinutes,
+    memoryFactor: answer.memoryFactor ?? changes.memoryFactor,
+  };
+}
+
+export function decidedChanges(
+  changes: AttemptChanges,
+  decision: Decision,
+  collected: CollectedAttempt,
+): AttemptChanges {
+  return {
+    ...changes,
+    resumeFrom: decision.resume ? (collected.checkpoint ?? changes.resumeFrom) : null,
+    excludeNodes: [...new Set([...changes.excludeNodes, ...decision.excludeNodes])],
+    memoryFactor: changes.memoryFactor * (decision.changes?.memoryFactor ?? 1),
+    microBatchHalvings: changes.microBatchHalvings + (decision.changes?.halveMicroBatch === true ? 1 : 0),
+  };
+}
+
+/** A stuck attempt, unless it had finished its work after all. */
+export function stalledAttempt(
+  found: CollectedAttempt,
+  why: string,
+  stacks: CapturedStacks | undefined,
+): CollectedAttempt {
+  if (found.jobClass === 'completed') return found;
+  const where = stacks === undefined || stacks.tail === '' ? 'it left no stacks' : `stacks in ${stacks.path}`;
+  const logTail = stacks === undefined || stacks.tail === '' ? found.logTail : stacks.tail;
+  return { ...found, jobClass: 'stalled', evidence: `${why}; ${where}`, logTail };
+}
+
+/** An attempt that Slurm turned down: there is no job to watch or collect. */
+export function refusedAttempt(said: string, setAside: string[]): CollectedAttempt {
+  const evidence = setAside.length === 0 ? said : `${said}; set aside after failures: ${setAside.join(', ')}`;
+  const nothing = { logTail: '', node: '', progress: null, checkpoint: null, gpuHours: 0, seconds: 0 };
+  return { jobClass: 'refused', evidence, slurmState: 'REFUSED', ...nothing };
+}

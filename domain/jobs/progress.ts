@@ -1,0 +1,62 @@
+/**
+ * Progress: what a person sees of a run. `StageProgress` travels as heartbeat details, `RunView` as the answer of the
+ * workflow's `view` query. Plain data, a few hundred bytes.
+ */
+import type { RunStatus, Stage } from '../names.ts';
+
+/** Heartbeat details of a working activity: operator text. Absent fields do not apply. */
+export interface StageProgress {
+  /** Slurm's base state, or `asking`, `checking`, `hashing` … for work that is no job. */
+  state: string;
+  done?: number;
+  total?: number;
+  unit?: 'rows' | 'steps' | 'files';
+  /** Units a minute since the work began. */
+  perMinute?: number;
+  etaSeconds?: number;
+  jobId?: string;
+  node?: string;
+  loss?: number;
+  reward?: number;
+  /** Mean answer length in tokens at the newest step. */
+  responseLength?: number;
+  failed?: number;
+  usd?: number;
+  /** A sentence where numbers do not say enough, e.g. why a job is pending. */
+  note?: string;
+}
+
+export type StageStatus = 'pending' | 'running' | 'done' | 'reused' | 'waiting' | 'failed' | 'skipped';
+
+export interface StageView {
+  stage: Stage;
+  status: StageStatus;
+  attempt?: number;
+  jobId?: string;
+  jobState?: string;
+  /** Activity whose heartbeat details hold the live numbers. */
+  activityId?: string;
+  startedAt?: string;
+  finishedAt?: string;
+  artifact?: string;
+  note?: string;
+}
+
+/** What the operator is asked while a run waits. */
+export interface OperatorQuestion {
+  /** Never repeated within a run, e.g. `grpo-1`. */
+  id: string;
+  stage: Stage;
+  sentence: string;
+  logTail: string;
+  commands: string[];
+}
+
+export interface RunView {
+  run: string;
+  recipe: string;
+  status: RunStatus;
+  stages: StageView[];
+  /** All that is open, oldest first. Each is answered by itself, in any order. */
+  questions: OperatorQuestion[];
+}

@@ -1,0 +1,68 @@
+/** From one attempt to the next. */
+import { describe, expect, it } from 'vitest';
+import type { Decision } from '../../../domain/jobs/failure-policy.ts';
+import { type AttemptChanges, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
+import { futile, knownFrom } from '../../../domain/jobs/job-state.ts';
+
+type Part = Pick<JobOrder, 'stage' | 'params'> & { memory?: number };
+
+function order({ stage, params, memory }: Part): JobOrder {
+  const resources = {
+    nodes: 1,
+    gpus_per_node: 1,
+    cpus: 1,
+    time_limit_minutes: 5,
+    exclude_nodes: [],
+    ...(memory === undefined ? {} : { memory_mib: memory }),
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { stage, params, resources } as unknown as JobOrder;
+}
+
+const sft = { stage: 'sft', params: { batch_size: 4, gradient_accumulation: 2 } } as const;
+const grpo = { stage: 'grpo', params: { prompts_per_step: 2, generations: 3 } } as const;
+const predict = { stage: 'predict-sft', params: { split: 'test', batch_size: 8 } } as const;
+const halve = { halveMicroBatch: true };
+
+describe('futile', () => {
+  it.each<[string, Part, Partial<AttemptChanges>, Decision['changes'], string | undefined]>([
+    ['more memory of some', { ...sft, memory: 1000 }, {}, { memoryFactor: 1.5 }, undefined],
+    ['more memory of none', sft, {}, { memoryFactor: 1.5 }, 'the recipe gives sft no resources.memory_mib'],
+    ['half of four', sft, {}, halve, undefined],
+    ['half of two', sft, { microBatchHalvings: 1 }, halve, undefined],
+    [
+      'half of one',
+      sft,
+      { microBatchHalvings: 2 },
+      halve,
+      'its micro-batch cannot be halved any further (2 halvings so far)',
+    ],
+    ['half of three', { ...sft, params: { batch_size: 3, gradient_accumulation: 1 } }, {}, halve, 'cannot be halved'],
+    ['half of six answers', grpo, {}, halve, undefined],
+    ['half of three answers', grpo, { microBatchHalvings: 1 }, halve, 'cannot be halved'],
+    ['half of predictions', predict, {}, halve, 'predictions are not made in micro-batches'],
+    ['no remedy', predict, {}, undefined, undefined],
+  ])('%s', (_name, part, changes, remedy, expected) => {
+    const decision: Decision = {
+      action: 'retry',
+      resume: true,
+      excludeNodes: [],
+      why: '',
+      ...(remedy && { changes: remedy }),
+    };
+    const why = futile(order(part), { ...firstAttempt, ...changes }, decision);
+    expect(why === undefined).toBe(expected === undefined);
+    expect(why ?? '').toContain(expected ?? '');
+  });
+});
+
+describe('knownFrom', () => {
+  it('keeps each sentence that was shown, once, also when the job is free again', () => {
+    const pending = { state: 'PENDING', reason: '', node: '', over: false };
+    const held = knownFrom({ ...pending, stuck: 'held' }, { state: 'PENDING', told: [] });
+    expect(held).toEqual({ state: 'PENDING', stuck: 'held', told: ['held'] });
+    const free = knownFrom(pending, held);
+    expect(free).toEqual({ state: 'PENDING', told: ['held'] });
+    expect(knownFrom({ ...pending, stuck: 'held' }, free).told).toEqual(['held']);
+  });
+});
