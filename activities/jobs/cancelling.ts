@@ -53,12 +53,16 @@ export function createCancelActivities(deps: Deps, defaults: CancelPatience = us
   };
 }
 
-/** Slurm is asked first: the store is read only for a job that Slurm does not know. */
+/**
+ * Slurm is asked first: the store is read only for a job that Slurm does not know. While such a job may yet appear, its attempt is
+ * closed before the name is looked for again: a job that comes late ends at once. A store that fails here is asked again afterwards.
+ */
 async function findByNameOrAwaited(deps: Deps, name: string, patience: CancelPatience): Promise<string | undefined> {
   const jobId = await findByName(deps, name);
   if (jobId !== undefined) return jobId;
   const directory = attemptDirectory(deps.store.root, name);
   if (directory === undefined || !(await mayYetAppear(directory))) return undefined;
+  await tryToClose(directory, Date.now() + lookMs);
   return findForCertain(deps, name, patience.deniedMs);
 }
 

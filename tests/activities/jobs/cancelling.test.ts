@@ -1,4 +1,5 @@
 /** Cancelling against a Slurm of a few lines: what the fault tests cannot make a real one do within a test's time. */
+import { existsSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CancelResult, SlurmClient, SlurmJob } from 'slurm-rest-client';
@@ -115,8 +116,21 @@ describe('cancelling a job', () => {
     await submission('{"state":"intended","since":"2026-11-24T00:00:00Z"}');
     setTimeout(() => jobs.push(job('7', 'PENDING')), 1_000);
     expect(await cancel()).toEqual({ jobId: '7' });
-    // Once before the record is read, then until it is found.
-    expect(done).toEqual(['list', 'list', 'list', 'cancel 7']);
+    // Once before the record is read, then until it is found; at the end for what began before the attempt was closed.
+    expect(done).toEqual(['list', 'list', 'list', 'cancel 7', 'list']);
+  });
+
+  it('closes an attempt before it waits for a late job: that job does nothing while nobody has cancelled it yet', async () => {
+    const jobs: SlurmJob[] = [];
+    const { cancel, claim, submission } = await cancelling(jobs, ends(jobs));
+    await submission('{"state":"intended","since":"2026-11-24T00:00:00Z"}');
+    let closedBefore: boolean | undefined;
+    setTimeout(() => {
+      closedBefore = existsSync(claim);
+      jobs.push(job('7', 'RUNNING'));
+    }, 1_000);
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(closedBefore).toBe(true);
   });
 
   it('ends every job under the name', async () => {
