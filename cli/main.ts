@@ -13,7 +13,7 @@ import { CliError, cliConfig, connect } from './config.ts';
 import { registerLocal } from './local.ts';
 import { renderPlan } from './plan-view.ts';
 import { readRecipe } from './recipe-file.ts';
-import { answerRun, planRecipe, readSummary, startRun, watchRun } from './runs.ts';
+import { answerRun, planRecipe, startRun, watchRun } from './runs.ts';
 import { renderEnding } from './tables.ts';
 
 interface RunOptions {
@@ -164,8 +164,7 @@ async function follow(client: Client, run: string, ui: string | undefined, failO
   try {
     const result = await watchRun(client, run, { out: process.stdout, failOnQuestion, signal: stop.signal });
     if (result === undefined) return await leave(client, run);
-    const { passed, reasons, reused, report } = result;
-    const summary = await readSummary(report);
+    const { passed, reasons, reused, report, summary } = result;
     console.log(renderEnding({ summary, passed, reasons, reused, report, ui: address || undefined }).join('\n'));
     if (!result.passed) process.exitCode = 2;
   } finally {

@@ -2,7 +2,6 @@
  * Runs: start one, watch it, answer it, cancel it. Watching reads the `view` query for stages and the pending activities'
  * heartbeats for live numbers, so that it also works while a worker is away.
  */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type WorkflowHandle, WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import {
@@ -17,15 +16,11 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
-import { readRegularText } from '../files/regular-file.ts';
 import type { planRun } from '../workflows/plan-run.ts';
 import type { RunResult, trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './config.ts';
 import type { ProgressByActivity } from './run-view.ts';
 import { watchTerminal } from './terminal.ts';
-
-/** A summary has a line or two for each model. */
-const maxSummaryBytes = 1024 * 1024;
 
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
 export async function startRun(client: Client, recipe: Recipe, now = new Date()): Promise<string> {
@@ -138,13 +133,4 @@ function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivit
     return [[activityId, defaultPayloadConverter.fromPayload<StageProgress>(payload)]];
   });
   return Object.fromEntries(entries);
-}
-
-/** Model metrics of a finished run, as the report wrote them beside itself; a sentence where the store is not seen from here. */
-export async function readSummary(reportPath: string): Promise<string> {
-  try {
-    return await readRegularText(join(reportPath, '..', 'summary.txt'), maxSummaryBytes);
-  } catch (error) {
-    return `(the table of results cannot be read from here: ${error instanceof Error ? error.message : String(error)})`;
-  }
 }

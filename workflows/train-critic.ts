@@ -25,7 +25,10 @@ export interface RunResult {
   passed: boolean;
   reasons: string[];
   mainScore: number | null;
+  /** Path of `report.html` as the worker sees it. */
   report: string;
+  /** The table of metrics as a terminal shows it, so that it is seen where the store is not. */
+  summary: string;
   reused: Stage[];
 }
 
@@ -172,6 +175,7 @@ async function conclude(run: Run, candidate: ArtifactRef, predictions: ArtifactR
     reasons: gate.reasons,
     mainScore: gate.mainScore,
     report: report.path,
+    summary: report.summary,
     reused: reused.map((artifact) => artifact.stage),
   };
 }

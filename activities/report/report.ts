@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import { cut } from '../../domain/errors.ts';
 import { paths } from '../../domain/names.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
@@ -18,7 +19,12 @@ import { renderSummary } from './summary.ts';
 export interface WrittenReport {
   path: string;
   bytes?: number;
+  /** What `summary.txt` holds, at most `maxSummary` characters: it travels in the run's result and its history. */
+  summary: string;
 }
+
+/** The usual summary has about 1000 characters: a row for each of three models, and the claims about GRPO. */
+const maxSummary = 4000;
 
 export function createReportActivities(deps: Pick<ActivityDeps, 'store'>) {
   return {
@@ -28,11 +34,12 @@ export function createReportActivities(deps: Pick<ActivityDeps, 'store'>) {
         const data = await gatherReport(input, await readEstimate(deps.store.root, run), new Date());
         const folder = paths.run(deps.store.root, run);
         await mkdir(folder, { recursive: true });
-        await writeFileAtomic(join(folder, 'summary.txt'), renderSummary(data.evaluation));
+        const summary = renderSummary(data.evaluation);
+        await writeFileAtomic(join(folder, 'summary.txt'), summary);
         const path = join(folder, 'report.html');
         const page = renderPage(data);
         await writeFileAtomic(path, page);
-        return { path, bytes: Buffer.byteLength(page) };
+        return { path, bytes: Buffer.byteLength(page), summary: cut(summary, maxSummary) };
       });
     },
   };

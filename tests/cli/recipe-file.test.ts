@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readRecipe } from '../../cli/recipe-file.ts';
-import { readSummary } from '../../cli/runs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'critic-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -16,15 +15,5 @@ describe('a dataset on the command line', () => {
     const recipe = await readRecipe(demo, { dataset: relative(process.cwd(), join(folder, 'pairs')) });
     expect(recipe.dataset.path).toBe(join(folder, 'pairs'));
     expect(recipe.base_model).toBe(base);
-  });
-});
-
-describe('the table of results', () => {
-  it('is a sentence, not a failure, on a machine that does not see the store', async () => {
-    const report = join(folder, 'runs/r/report.html');
-    expect(await readSummary(report)).toMatch(/^\(the table of results cannot be read from here: .*ENOENT/);
-    mkdirSync(join(folder, 'runs/r'), { recursive: true });
-    writeFileSync(join(folder, 'runs/r/summary.txt'), 'SRCC 0.7\n');
-    expect(await readSummary(report)).toBe('SRCC 0.7\n');
   });
 });

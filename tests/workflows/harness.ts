@@ -92,7 +92,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),
     judgeGate: async () => ({ passed: true, reasons: ['good'], mainScore: 0.5, champion: null }),
-    writeReport: async () => ({ path: '/store/report.html' }),
+    writeReport: async () => ({ path: '/store/report.html', summary: 'SRCC 0.7\n' }),
     ...overrides,
   };
   const recorded = Object.fromEntries(

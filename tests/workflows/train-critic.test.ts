@@ -42,6 +42,7 @@ describe('trainCritic', () => {
         reasons: ['good'],
         mainScore: 0.5,
         report: '/store/report.html',
+        summary: 'SRCC 0.7\n',
         reused: [],
       });
       const submissions = calls.filter((call) => call.startsWith('submitJob'));

@@ -91,7 +91,7 @@ async function wholeRun(uncertain: unknown[] = []): Promise<Partial<ReportInput>
 
 describe('writeReport', () => {
   it('writes one file of every part, and says what the table says', async () => {
-    const { page, path, bytes } = await write(await wholeRun());
+    const { page, path, bytes, summary: told } = await write(await wholeRun());
     expect(path).toBe(join(store.root, 'runs/test-1/report.html'));
     expect(bytes).toBe(Buffer.byteLength(page));
     for (const text of [
@@ -111,6 +111,9 @@ describe('writeReport', () => {
       expect(page).toContain(text);
     }
     const summary = await readFile(join(store.root, 'runs/test-1/summary.txt'), 'utf8');
+    // It travels in the run's result: all of it, and small.
+    expect(told).toBe(summary);
+    expect(Buffer.byteLength(told)).toBeLessThan(2000);
     expect(summary).toMatch(/^ +SRCC {2}PLCC fit/);
     expect(summary).toContain('constant predictor      –         –');
     expect(summary).toContain(
