@@ -4,7 +4,9 @@
  */
 import { batchPrices, cost } from './budget.ts';
 import type { JobStage, Stage } from './names.ts';
-import { jobKind, jobResources, sftSteps } from './plan.ts';
+import type { Params } from './engines/engine.ts';
+import { engineOfKind, engines } from './engines/registry.ts';
+import { jobKind, jobParams, jobPlanned, jobResources } from './plan.ts';
 import type { Recipe, SynthesisSettings } from './recipe.ts';
 
 /**
@@ -80,15 +82,15 @@ export function estimateJob(
   counts: { records: number; testRows: number },
   measured: MeasuredJob | undefined,
 ): JobEstimate {
-  const amount = jobAmount(stage, recipe, counts);
+  const planned = jobPlanned(stage, recipe, { records: counts.records, rows: counts.testRows });
+  const amount = planned.steps ?? planned.rows ?? 0;
   const { nodes, gpus_per_node: gpus, time_limit_minutes: minutes } = jobResources(stage, recipe);
-  const units = amount * unitsEach(stage, recipe[jobKind(stage)]);
-  const before = measured && measured.amount * unitsEach(stage, measured.params);
+  const unitsEach = (params: Readonly<Params>) => engines[engineOfKind[jobKind(stage)]].unitsEach(params);
+  const units = amount * unitsEach(jobParams(stage, recipe));
+  const before = measured && measured.amount * unitsEach(measured.params);
   const seconds = before ? (measured.seconds / before) * units : null;
-  const isPrediction = jobKind(stage) === 'predict';
   return {
-    steps: isPrediction ? null : amount,
-    rows: isPrediction ? amount : null,
+    ...planned,
     seconds,
     gpuHours: {
       expected: seconds === null ? null : (nodes * gpus * seconds) / 3600,
@@ -96,34 +98,6 @@ export function estimateJob(
     },
     measuredIn: seconds === null ? null : (measured?.run ?? null),
   };
-}
-
-function jobAmount(
-  stage: JobStage,
-  recipe: Recipe,
-  { records, testRows }: { records: number; testRows: number },
-): number {
-  switch (jobKind(stage)) {
-    case 'sft':
-      return sftSteps(records, recipe.sft);
-    case 'grpo':
-      return recipe.grpo.steps;
-    case 'predict':
-      return testRows;
-  }
-}
-
-/** What a job's time grows with: SFT records of a step, GRPO answers of a step, one for a predicted row. */
-function unitsEach(stage: JobStage, params: Readonly<Record<string, unknown>>): number {
-  const factor = (name: string) => (typeof params[name] === 'number' ? params[name] : 1);
-  switch (jobKind(stage)) {
-    case 'sft':
-      return factor('batch_size') * factor('gradient_accumulation');
-    case 'grpo':
-      return factor('prompts_per_step') * factor('generations');
-    case 'predict':
-      return 1;
-  }
 }
 
 export interface StageEstimate {

@@ -1,17 +1,16 @@
 /**
  * The plan: a checked recipe bound to a run. Plain data that travels into the workflow and is written beside the run.
  */
-import type { Recipe, Resources } from './recipe.ts';
+import type { Counts, EngineRules, JobKind, Params, Planned } from './engines/engine.ts';
+import { engineOfKind, engines } from './engines/registry.ts';
 import type { JobStage } from './names.ts';
+import type { Recipe, Resources } from './recipe.ts';
 
 export interface RunPlan {
   schema: 1;
   run: string;
   recipe: Recipe;
 }
-
-/** Kind of a job's work, as `attempt.json` names it. */
-export type JobKind = 'sft' | 'grpo' | 'predict';
 
 export function jobKind(stage: JobStage): JobKind {
   switch (stage) {
@@ -26,29 +25,28 @@ export function jobKind(stage: JobStage): JobKind {
   }
 }
 
-/** Optimiser steps of SFT: LLaMA-Factory (HF Trainer) takes ceil(records / batch) a pass, then divides by accumulation. */
-export function sftSteps(records: number, settings: Recipe['sft']): number {
-  const batches = Math.ceil(records / settings.batch_size);
-  const stepsPerEpoch = Math.max(1, Math.ceil(batches / settings.gradient_accumulation));
-  return Math.ceil(settings.epochs * stepsPerEpoch);
+/** Puts a question to the engine of this kind, with the recipe's section of the same kind. */
+function ask<K extends JobKind, Answer>(
+  kind: K,
+  recipe: Recipe,
+  question: (engine: EngineRules<Recipe[K]>, settings: Recipe[K]) => Answer,
+): Answer {
+  const rules: { [Each in JobKind]: EngineRules<Recipe[Each]> } = {
+    sft: engines[engineOfKind.sft],
+    grpo: engines[engineOfKind.grpo],
+    predict: engines[engineOfKind.predict],
+  };
+  return question(rules[kind], recipe[kind]);
 }
 
 /** Parameters as the trainer gets them in `attempt.json`: what determines the output, resources and threads left out. */
-export function jobParams(stage: JobStage, recipe: Recipe): Record<string, unknown> {
-  switch (jobKind(stage)) {
-    case 'sft': {
-      const { resources: _resources, threads: _threads, ...params } = recipe.sft;
-      return params;
-    }
-    case 'grpo': {
-      const { resources: _resources, threads: _threads, ...params } = recipe.grpo;
-      return params;
-    }
-    case 'predict': {
-      const { resources: _resources, threads: _threads, ...params } = recipe.predict;
-      return { split: 'test', ...params };
-    }
-  }
+export function jobParams(stage: JobStage, recipe: Recipe): Params {
+  return ask(jobKind(stage), recipe, (engine, settings) => engine.params(settings));
+}
+
+/** Optimiser steps or rows that the job must do, as its engine counts them. */
+export function jobPlanned(stage: JobStage, recipe: Recipe, counts: Counts): Planned {
+  return ask(jobKind(stage), recipe, (engine, settings) => engine.planned(settings, counts));
 }
 
 export function jobResources(stage: JobStage, recipe: Recipe): Resources {

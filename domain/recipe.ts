@@ -4,7 +4,8 @@
  */
 import * as z from 'zod';
 import { cut, describeIssue } from './errors.ts';
-import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
+import type { Misfit } from './engines/engine.ts';
+import { engineOfKind, engines } from './engines/registry.ts';
 import { failureClasses, isSafeName } from './names.ts';
 import { criticPromptVersions, isEditedOnly, teacherPromptVersions } from './critique/prompt.ts';
 
@@ -212,16 +213,9 @@ export const recipeSchema = recipe.superRefine((given, context) => {
   }
 });
 
-interface Misfit {
-  path: string[];
-  input: unknown;
-  /** `expected …` */
-  message: string;
-}
-
 /** What each field by itself does not show: values that would fail, or pay for nothing, only once a stage is reached. */
 function findMisfits(given: z.output<typeof recipe>): Misfit[] {
-  const { prompt, synthesis: teacher, sft: tuning } = given;
+  const { prompt, synthesis: teacher } = given;
   const misfits: Misfit[] = [];
   const expect = (holds: boolean, where: string, input: unknown, message: string) => {
     if (!holds) misfits.push({ path: where.split('.'), input, message: `expected ${message}` });
@@ -238,18 +232,15 @@ function findMisfits(given: z.output<typeof recipe>): Misfit[] {
   const { tokens_per_minute: tokens, max_tokens: answer } = teacher;
   const least = `more than max_tokens, ${answer}: no request could be sent`;
   expect(tokens > answer, 'synthesis.tokens_per_minute', tokens, least);
-  for (const key of Object.keys(tuning.llamafactory)) {
-    const fault = llamaFactoryFault(key);
-    if (fault !== undefined) {
-      misfits.push({ path: ['sft', 'llamafactory', key], input: tuning.llamafactory[key], message: fault });
-    }
+  const ofEngines = {
+    sft: engines[engineOfKind.sft].misfits(given.sft),
+    grpo: engines[engineOfKind.grpo].misfits(given.grpo),
+    predict: engines[engineOfKind.predict].misfits(given.predict),
+  };
+  for (const [kind, found] of Object.entries(ofEngines)) {
+    misfits.push(...found.map((misfit) => ({ ...misfit, path: [kind, ...misfit.path] })));
   }
   return misfits;
-}
-
-function llamaFactoryFault(key: string): string | undefined {
-  if (ownedByTrainer.has(key)) return 'expected no such key, which the trainer sets itself';
-  return llamaFactoryArguments.has(key) ? undefined : 'expected an argument that LLaMA-Factory 0.9.5 knows';
 }
 
 /** A checked recipe, defaults filled in. `dataset.path` and `base_model` are absolute once the CLI has read it. */

@@ -14,7 +14,7 @@ import { ActivityFailure, continueAsNew, isCancellation, log } from '@temporalio
 import type { PreparedRun } from '../activities/store/imports.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type Stage } from '../domain/names.ts';
-import { type RunPlan, sftSteps } from '../domain/plan.ts';
+import { jobPlanned, type RunPlan } from '../domain/plan.ts';
 import { llmActivities, paces, storeActivities } from './activity-options.ts';
 import { openDesk, walkAt } from './job-desk.ts';
 import { defaultLimits, persist, type RunLimits } from './persisting.ts';
@@ -95,7 +95,7 @@ async function train(
   const mix = await stage(run, 'mix', 'reasoning and direct records', (options) =>
     storeActivities.mixRecords.executeWithOptions(options, [{ plan: run.plan, dataset, synthesis }]),
   );
-  const steps = sftSteps(mix.counts['records'] ?? 0, plan.recipe.sft);
+  const { steps } = jobPlanned('sft', plan.recipe, { records: mix.counts['records'] ?? 0, rows: null });
   const sft = await trainJob(run, imported, 'sft', imported.baseModel, { mix, dataset }, steps);
   const [grpo] = await run.desk.cut.together([
     () => trainJob(run, imported, 'grpo', sft, { prompts, dataset }, plan.recipe.grpo.steps),
@@ -115,7 +115,7 @@ async function trainJob(
   jobStage: 'sft' | 'grpo',
   model: Model,
   inputs: Record<string, ArtifactRef>,
-  steps: number,
+  steps: number | null,
 ): Promise<TrainedModel> {
   const artifact = await job(run, imported, jobStage, model, inputs, { steps, rows: null });
   if (artifact === undefined) throw new Error(`stage ${jobStage} was skipped, and cannot be`);

@@ -1,0 +1,14 @@
+/** All engines by the name that `attempt.json` and artifact keys give them, and which one does which kind of work. */
+import type { JobKind } from './engine.ts';
+import { llamaFactory } from './llamafactory.ts';
+import { transformers } from './transformers.ts';
+import { trl } from './trl.ts';
+
+export const engines = { llamafactory: llamaFactory, trl, transformers } as const;
+export type EngineName = keyof typeof engines;
+
+/** One engine a kind: a recipe has nothing to choose. */
+export const engineOfKind = { sft: 'llamafactory', grpo: 'trl', predict: 'transformers' } as const satisfies Record<
+  JobKind,
+  EngineName
+>;

@@ -1,0 +1,82 @@
+/** Engines: what each makes of a recipe's section before its job runs. */
+import { describe, expect, it } from 'vitest';
+import type { JobKind } from '../../domain/engines/engine.ts';
+import { engineOfKind, engines } from '../../domain/engines/registry.ts';
+import { jobParams, jobPlanned } from '../../domain/plan.ts';
+import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
+import { makePlan } from '../activities/fixtures.ts';
+
+const { recipe } = makePlan('/d');
+const kinds: JobKind[] = ['sft', 'grpo', 'predict'];
+
+function withSft(changes: Partial<Recipe['sft']>): Recipe {
+  return { ...recipe, sft: { ...recipe.sft, ...changes } };
+}
+
+describe('an engine', () => {
+  it.each(kinds)('that is chosen for %s does this kind of work', (kind) => {
+    expect(engines[engineOfKind[kind]].kind).toBe(kind);
+  });
+
+  it('gets what determines its output: neither resources nor threads', () => {
+    expect(jobParams('sft', recipe)).toEqual({
+      batch_size: 4,
+      gradient_accumulation: 1,
+      learning_rate: 1e-4,
+      epochs: 1,
+      warmup_ratio: 0.1,
+      cutoff_len: 4096,
+      save_steps: 10,
+      llamafactory: {},
+    });
+    expect(jobParams('grpo', recipe)).not.toHaveProperty('threads');
+    expect(jobParams('predict-sft', recipe)).toEqual({
+      split: 'test',
+      batch_size: 4,
+      max_new_tokens: 64,
+      sampled_temperature: 1,
+    });
+  });
+});
+
+describe('planned steps and rows', () => {
+  // As LLaMA-Factory 0.9.5 counts them: `state.max_steps` of transformers.Trainer.
+  it.each([
+    ['one batch a step', 24, { batch_size: 4 }, 6],
+    ['a last batch that is not full', 25, { batch_size: 4 }, 7],
+    ['accumulated, the last step from fewer batches', 25, { batch_size: 4, gradient_accumulation: 2 }, 4],
+    ['fewer records than one step takes', 3, { batch_size: 4, gradient_accumulation: 8 }, 1],
+    ['whole epochs', 25, { batch_size: 4, gradient_accumulation: 2, epochs: 3 }, 12],
+    ['part of an epoch, rounded up', 25, { batch_size: 4, epochs: 1.5 }, 11],
+  ])('of SFT: %s', (_what, records, settings, steps) => {
+    expect(jobPlanned('sft', withSft(settings), { records, rows: 9 })).toEqual({ steps, rows: null });
+  });
+
+  it('of GRPO are the recipe’s, of a prediction its rows', () => {
+    expect(jobPlanned('grpo', recipe, { records: 25, rows: 9 })).toEqual({ steps: 1, rows: null });
+    expect(jobPlanned('predict-base', recipe, { records: 25, rows: 9 })).toEqual({ steps: null, rows: 9 });
+  });
+});
+
+describe('the check of a recipe', () => {
+  it('asks the engine, which names its own keys', () => {
+    const checked = checkRecipe(withSft({ llamafactory: { weight_decay: 0.1, output_dir: '/x', lora_rnk: 8 } }));
+    expect(checked).toEqual({
+      faults: [
+        'recipe.sft.llamafactory.output_dir: expected no such key, which the trainer sets itself, got "/x"',
+        'recipe.sft.llamafactory.lora_rnk: expected an argument that LLaMA-Factory 0.9.5 knows, got 8',
+      ],
+    });
+  });
+});
+
+describe('what a job’s time grows with', () => {
+  it.each([
+    ['records of a step', 'llamafactory', { batch_size: 4, gradient_accumulation: 3 }, 12],
+    ['answers of a step', 'trl', { prompts_per_step: 4, generations: 8, gradient_accumulation: 2 }, 32],
+    ['rows', 'transformers', { batch_size: 4 }, 1],
+    ['nothing known of an earlier job', 'llamafactory', {}, 1],
+  ] as const)('%s', (_what, engine, params, units) => {
+    expect(engines[engine].unitsEach(params)).toBe(units);
+  });
+});
