@@ -1,5 +1,5 @@
 /**
- * The life of one job, and the only place that knows it (contracts.md §2–§6):
+ * The life of one job, and the only place that knows it (docs/CONTRACTS.md §2–§6):
  *
  *   1. prepare the attempt's folder: the intent is on disk before anything is sent
  *   2. submit once, or adopt what stands under the attempt's name

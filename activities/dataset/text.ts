@@ -18,8 +18,8 @@ const columns = { id: 'basename', instruction: 'instruction', 'mos.overall': 'la
 const minFields = 4;
 
 /**
- * The parts of an IE-Bench file name, `{tag}_{method}_IEB_{source}_prompt{n}.{type}` (fact sheet ie-critic-r1 §1): which
- * editing method, which source picture. Undefined for another name.
+ * The parts of an IE-Bench file name, `{tag}_{method}_IEB_{source}_prompt{n}.{type}`, as the published training records have them
+ * (Coobiw/LLaMA-Factory-20250504, data/): the editing method and the source picture. Undefined for another name.
  */
 export function parseBasename(basename: string): { method: string; source: string } | undefined {
   const match = /^[A-Za-z0-9]+_([A-Za-z0-9-]+)_IEB_(\d+)_prompt\d+\.[a-z]+$/i.exec(basename);

@@ -1,6 +1,6 @@
 /**
  * Metrics of attempts: the newest numbers of a growing `metrics.jsonl` for heartbeats, and all attempts stitched into the
- * one file of the artifact (contracts.md §7). A line that cannot be read is skipped: numbers inform, they do not decide.
+ * one file of the artifact (docs/CONTRACTS.md §7). A line that cannot be read is skipped: numbers inform, they do not decide.
  */
 import { type MetricsRow, metricsRowSchema } from '../../domain/manifest.ts';
 import { attemptFiles } from '../../domain/names.ts';

@@ -1,6 +1,6 @@
 /**
  * Collecting an attempt: everything that is known of how it ended, classified. The job's own outcome file; Slurm's word
- * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (contracts.md §2.4).
+ * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (docs/CONTRACTS.md §2).
  * Reads only, but for the attempt's claim: with it the attempt is closed before it is judged.
  */
 import { lstat } from 'node:fs/promises';

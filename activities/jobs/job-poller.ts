@@ -1,5 +1,5 @@
 /**
- * The job poller: one per cluster and process (contracts.md §4). All watchers ask it; it asks Slurm once for all of them,
+ * The job poller: one per cluster and process (docs/CONTRACTS.md §4). All watchers ask it; it asks Slurm once for all of them,
  * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
  *
  * What a poll costs grows neither with the cluster nor, much, with the number of jobs. v0.0.40+ has one request for the states

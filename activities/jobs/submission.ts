@@ -1,5 +1,5 @@
 /**
- * Submission: exactly once, or found out (contracts.md §3). Slurm has no idempotency key and a submit that "timed out" may
+ * Submission: exactly once, or found out (docs/CONTRACTS.md §3). Slurm has no idempotency key and a submit that "timed out" may
  * still create the job afterwards, so the attempt's unique name is the key and a name is looked for before anything is
  * sent a second time.
  *

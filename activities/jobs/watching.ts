@@ -22,7 +22,7 @@ import type { PolledState } from './polled-state.ts';
 import { OutcomeBell } from './outcome-bell.ts';
 import { Silence } from './silence.ts';
 
-/** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (contracts.md §4). */
+/** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (docs/CONTRACTS.md §4). */
 const absentMs = 5 * 60_000;
 /** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
 const settleMs = 15_000;

@@ -39,7 +39,10 @@ export interface SharegptRecord {
 
 const imageMark = '<image>';
 
-/** The entry that LLaMA-Factory looks up by `dataset: critic_mix` (the published one's tags, fact sheet §3.2). */
+/**
+ * The entry that LLaMA-Factory looks up by `dataset: critic_mix`. Its tags are the authors'
+ * (Coobiw/LLaMA-Factory-20250504, data/dataset_info.json).
+ */
 const datasetInfo = {
   critic_mix: {
     file_name: 'train.json',

@@ -1,6 +1,6 @@
 /**
  * The artifact store: content-addressed folders `<root>/artifacts/<stage>/<key>/` with a `manifest.json` written last
- * (contracts.md §1). Publishing renames a whole folder, so an artifact is there complete or not at all.
+ * (docs/CONTRACTS.md §1). Publishing renames a whole folder, so an artifact is there complete or not at all.
  *
  * kill -9 before the rename: the working folder stays and the stage is done again or published again; after it: `find`
  * sees the artifact. Two publishers of one key: the first rename wins, the second one's folder is removed.

@@ -42,7 +42,10 @@ Return your final answer as a number rounded to two decimal places. A conversati
 Return your final rating as a number rounded to two decimal places directly, without any other text.`,
 });
 
-/** Texts with the mark `{instruction}`. `paper-v1` is the published wording (fact sheet ie-critic-r1 §2). */
+/**
+ * Texts with the mark `{instruction}`. `paper-v1` is the published wording, as the authors' SFT records have it
+ * (Coobiw/LLaMA-Factory-20250504, data/ie4k_cot).
+ */
 const criticPrompts: Record<CriticPrompt, Record<AnswerForm, string>> = {
   'compact-v1': {
     reasoning: 'Edit: {instruction}\nReason about alignment, fidelity and quality, then give a score from 1 to 5.',

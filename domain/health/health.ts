@@ -34,8 +34,8 @@ export interface HealthThresholds {
   /** Fewer logged values than this say nothing about a trend. */
   minValues: number;
   /**
-   * Answer length that stays below this share of the start's is a collapse. The published healthy run goes from 358 to
-   * 402 tokens, a hacked one stays below about 345 (fact sheet ie-critic-r1 §4.1, §7); 0.9 leaves room for noise.
+   * Answer length that stays below this share of the start's is a collapse. The published healthy run grows from 358 to
+   * 402 tokens (Coobiw/IE-Critic-R1@357c239, asset/curve.png). 0.9 is ours and leaves room for noise.
    */
   lengthCollapse: number;
   /** Growth beyond this share is noted as good: the published run grew by 1.12 where l1 rewarded thinking. */

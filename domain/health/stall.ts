@@ -1,4 +1,4 @@
-/** Stall: how long a running job may write no metrics row before it counts as stuck (contracts.md §5). Pure. */
+/** Stall: how long a running job may write no metrics row before it counts as stuck (docs/CONTRACTS.md §5). Pure. */
 import type { RowPace } from '../jobs/pace.ts';
 import type { WatchSettings } from '../recipe.ts';
 

@@ -1,4 +1,4 @@
-/** Stitching: the metrics of several attempts as one logical run (contracts.md §7). Pure. */
+/** Stitching: the metrics of several attempts as one logical run (docs/CONTRACTS.md §7). Pure. */
 import type { MetricsRow } from '../manifest.ts';
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Failure policy: class → action, as data (contracts.md §5). The workflow asks after each failed attempt; nothing here
+ * Failure policy: class → action, as data (docs/CONTRACTS.md §5). The workflow asks after each failed attempt; nothing here
  * knows Slurm or Temporal.
  */
 import type { JobClass } from './job-outcome.ts';

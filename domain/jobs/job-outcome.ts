@@ -1,5 +1,5 @@
 /**
- * Job outcome: what is known of an ended attempt → one class (contracts.md §2, §4, §5). State first, exit code second, since
+ * Job outcome: what is known of an ended attempt → one class (docs/CONTRACTS.md §2, §4, §5). State first, exit code second, since
  * Slurm prints exit code 0 for jobs that timed out; and completed only if the postcondition holds, whatever Slurm says.
  */
 import type { Outcome, TrainerResult } from '../manifest.ts';
