@@ -1,9 +1,12 @@
 /**
- * Failure: the one translator from outside errors to what Temporal should make of them. Refused and bugs' neighbours are
- * non-retryable, transient is retryable, cancelled passes through untouched. It matches on types, codes and statuses,
- * never on message text; a message says what was attempted, on what, and what came back.
+ * Failures of activities: made here alone, of a type in the table (`domain/failures.ts`), and the one translator from outside
+ * errors to them. Cancellations pass through untouched. It matches on types, codes and statuses, never on message text; a
+ * message says what was attempted, on what, and what came back.
  */
+// oxlint-disable-next-line no-restricted-imports -- the one place of this room that makes failures
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { SlurmError } from 'slurm-rest-client';
+import type { PassingType, RefusedType } from '../domain/failures.ts';
 import { FileFault } from '../files/regular-file.ts';
 
 /** System errors that no retry will mend: someone has to change a mode, a mount or a path. */
@@ -11,21 +14,47 @@ const refusedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ELOOP
 /** System errors that pass when room is made; the run waits for it. */
 const roomCodes = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
+/** A failure that no retry mends: the run asks the operator. `cause`: the error behind it. */
+export function refuse(type: RefusedType, message: string, cause?: unknown): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true, ...causeOf(cause) });
+}
+
+/** A failure that passes, by itself or once something outside is mended: the activity is tried again. */
+export function passing(type: PassingType, message: string, cause?: unknown): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, ...causeOf(cause) });
+}
+
+/** Is this a failure already, which says by itself whether it is tried again? */
+export function isFailure(error: unknown): error is ApplicationFailure {
+  return error instanceof ApplicationFailure;
+}
+
 /**
  * What to throw for `error`, met while doing `attempted` ("submit job \"x\""). `signal` is the activity's cancellation
  * signal: once it is aborted, an abort error from a client or a timer becomes its reason, the CancelledFailure by which
  * cancel, pause, reset and shutdown come through as themselves. An error of unknown type is left as it is: a bug, seen.
  */
 export function toFailure(error: unknown, attempted: string, signal?: AbortSignal): Error {
-  if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
+  if (error instanceof CancelledFailure || isFailure(error)) return error;
   if (signal?.aborted === true && isAbort(error) && signal.reason instanceof Error) return signal.reason;
+  if (error instanceof SlurmError) return slurmFailure(error);
+  const message = `${attempted}: ${error instanceof Error ? error.message : String(error)}`;
   // No retry makes a regular file of a pipe, or a small one of a large one.
-  if (error instanceof FileFault) return refused('Refused', attempted, error);
+  if (error instanceof FileFault) return refuse('Refused', message, error);
   const code = systemCode(error);
-  if (code !== undefined && roomCodes.has(code)) return retryable('NoRoom', attempted, error);
-  if (code !== undefined && refusedCodes.has(code)) return refused('Refused', attempted, error);
-  if (code !== undefined) return retryable('SystemError', attempted, error);
-  return error instanceof Error ? error : new Error(`${attempted}: ${String(error)}`);
+  if (code !== undefined && roomCodes.has(code)) return passing('NoRoom', message, error);
+  if (code !== undefined && refusedCodes.has(code)) return refuse('Refused', message, error);
+  if (code !== undefined) return passing('SystemError', message, error);
+  return error instanceof Error ? error : new Error(message);
+}
+
+/**
+ * What Slurm said no to, it will say no to again. Everything else may pass: an outage, an expired token, a limit, a garbled
+ * answer. Slurm's message says what was attempted. Error 1 is an outage too: some slurmrestd answer it when no controller does.
+ */
+function slurmFailure(error: SlurmError): ApplicationFailure {
+  const isRefused = (error.kind === 'refused' && error.number !== 1) || error.kind === 'unknown-job';
+  return isRefused ? refuse('Refused', error.message, error) : passing('SlurmUnavailable', error.message, error);
 }
 
 /** Runs `work`; whatever it throws is translated. */
@@ -64,23 +93,6 @@ export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if ('syscall' in error && 'code' in error && typeof error.code === 'string') return error.code;
   return systemCode(error.cause);
-}
-
-function retryable(type: string, attempted: string, error: unknown): ApplicationFailure {
-  return ApplicationFailure.create({ type, message: sentence(attempted, error), ...causeOf(error) });
-}
-
-function refused(type: string, attempted: string, error: unknown): ApplicationFailure {
-  return ApplicationFailure.create({
-    type,
-    message: sentence(attempted, error),
-    nonRetryable: true,
-    ...causeOf(error),
-  });
-}
-
-function sentence(attempted: string, error: unknown): string {
-  return `${attempted}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function causeOf(error: unknown): { cause?: Error } {

@@ -103,6 +103,7 @@ export function questionLines(question: OperatorQuestion): string[] {
   return [
     '',
     `The run waits for you (${question.stage}): ${clean(question.sentence)}`,
+    ...(question.remedy === undefined ? [] : [`  what to do: ${clean(question.remedy)}`]),
     ...log,
     '  go on with one of:',
     ...question.commands.map((command) => `    ${clean(command)}`),

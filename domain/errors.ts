@@ -1,27 +1,4 @@
-/** Errors: names on the wire (ApplicationFailure types) and how a wrong input is said. */
-
-/**
- * Types of ApplicationFailure: a wire contract, never renamed. Those of passing faults (`SlurmUnavailable`, `Superseded`,
- * `TeacherUnavailable`, `NoRoom`, `SystemError`, `DataChanged`, `ChampionChanged`) are thrown retryable, all others not.
- */
-export const failureTypes = [
-  'Aborted',
-  'BudgetExceeded',
-  'ChampionChanged',
-  'ConfigInvalid',
-  'DataChanged',
-  'DataInvalid',
-  'NoRoom',
-  'PostconditionFailed',
-  'QuotaExhausted',
-  'Refused',
-  'SlurmUnavailable',
-  'Superseded',
-  'SystemError',
-  'TeacherDenied',
-  'TeacherRefused',
-  'TeacherUnavailable',
-] as const;
+/** Errors: how a wrong input is said. The types of failures are in `failures.ts`. */
 
 /** One wrong value: which field, what it is, what was expected. */
 export interface InputFault {

@@ -4,16 +4,18 @@
  *
  * Questions are part of the run's state: a run that continues as new asks them again under the same ids.
  */
-import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { condition, setHandler } from '@temporalio/workflow';
 import type { Stage } from '../domain/names.ts';
 import { type Answerable, matchAnswer, type OperatorAnswer } from '../domain/operator-answer.ts';
 import type { Cut } from './cut.ts';
 import { answerUpdate } from './messages.ts';
 import type { RunBoard } from './run-board.ts';
+import { refuse } from './failure.ts';
 
 export interface Question {
   stage: Stage;
   sentence: string;
+  remedy?: string;
   logTail: string;
   canSkip: boolean;
   noMemoryFactor?: string;
@@ -66,10 +68,7 @@ export class OperatorDesk {
     if (answer === undefined) throw new Error('an answer was awaited and is not there');
     if (answer.action === 'abort') {
       this.#board.stage(question.stage, { status: 'failed' });
-      throw ApplicationFailure.nonRetryable(
-        `stage ${question.stage} aborted by the operator: ${asked.sentence}`,
-        'Aborted',
-      );
+      throw refuse('Aborted', `stage ${question.stage} aborted by the operator: ${asked.sentence}`);
     }
     return answer;
   }
@@ -101,8 +100,9 @@ export class OperatorDesk {
 
   #show(): void {
     const questions = this.#open().map((question) => {
-      const { id, stage, sentence, logTail } = question;
-      return { id, stage, sentence, logTail, commands: this.#commands(question) };
+      const { id, stage, sentence, remedy, logTail } = question;
+      const cure = remedy === undefined ? {} : { remedy };
+      return { id, stage, sentence, ...cure, logTail, commands: this.#commands(question) };
     });
     this.#board.questions(questions);
   }
@@ -115,7 +115,7 @@ export class OperatorDesk {
   /** The validator has let it through; between the two nothing else happens to the run. */
   #take(answer: OperatorAnswer): string {
     const match = matchAnswer(answer, this.#open());
-    if ('fault' in match) throw ApplicationFailure.nonRetryable(match.fault, 'Refused');
+    if ('fault' in match) throw refuse('Refused', match.fault);
     match.question.answer = answer;
     this.#show();
     return `${match.question.id}: ${answer.action}`;

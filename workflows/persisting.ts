@@ -4,10 +4,12 @@
  * outside goes on by itself. A failure that no retry can mend asks the operator, who retries or aborts.
  */
 import { ActivityFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
+import { remedyFor } from '../domain/failures.ts';
 import type { Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { type RoundRetry, type RetryPace, roundOf } from './activity-options.ts';
 import type { Cut } from './cut.ts';
+import { isFailure } from './failure.ts';
 import type { OperatorDesk } from './operator.ts';
 import type { RunBoard } from './run-board.ts';
 
@@ -57,7 +59,8 @@ export async function persist<T>(
     if (tried === undefined || tried.refused) {
       const sentence = tried?.sentence ?? '';
       if (tried !== undefined) log.warn('stage failed, asking the operator', { stage, sentence });
-      const answer = await desk.operator.ask({ stage, sentence, logTail: '', canSkip: false });
+      const remedy = tried?.remedy === undefined ? {} : { remedy: tried.remedy };
+      const answer = await desk.operator.ask({ stage, sentence, ...remedy, logTail: '', canSkip: false });
       onAnswer?.(answer);
     } else if (desk.cut.isDue) {
       // Other branches come to such a place within their own round.
@@ -93,7 +96,9 @@ export function tellNotClosed({ board }: Desk, stage: Stage, { notClosed }: { no
   board.stage(stage, { note: `cancelled, but Slurm may start it again: ${notClosed}` });
 }
 
-type Tried<T> = { result: T } | { sentence: string; refused: boolean; error: ActivityFailure };
+type Tried<T> =
+  | { result: T }
+  | { sentence: string; remedy: string | undefined; refused: boolean; error: ActivityFailure };
 
 /** One round. After one that failed, a round that takes as long as two is no longer failing: its stage is shown as running. */
 async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>, failed: boolean): Promise<Tried<T>> {
@@ -109,7 +114,8 @@ async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>
     const sentence = error.cause?.message ?? error.message;
     const refused = error.retryState === 'NON_RETRYABLE_FAILURE';
     if (!refused) board.wait(stage, sentence);
-    return { sentence, refused, error };
+    const remedy = isFailure(error.cause) ? remedyFor(error.cause.type) : undefined;
+    return { sentence, remedy, refused, error };
   } finally {
     clock.cancel();
   }

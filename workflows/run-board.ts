@@ -118,9 +118,10 @@ export class RunBoard {
       (line) =>
         `| ${marks[line.status]} | ${line.stage} | ${line.status} | ${line.jobId ?? ''} ${line.jobState ?? ''} | ${line.note ?? ''} |`,
     );
-    const asked = questions.flatMap(({ stage, sentence, commands }) => [
+    const asked = questions.flatMap(({ stage, sentence, remedy = '', commands }) => [
       '',
       `**Waiting for you (${stage}).** ${sentence}`,
+      ...(remedy === '' ? [] : ['', remedy]),
       '',
       ...commands.map((command) => `    ${command}`),
     ]);

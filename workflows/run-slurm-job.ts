@@ -11,7 +11,7 @@
  * Cancelled or aborted at any point: the job is cancelled by name in a scope that cannot be cancelled, then the end goes on. Where
  * the life stands is kept in `JobState`: a run that continues as new enters it again at step 3, or at the operator's question.
  */
-import { ActivityFailure, ApplicationFailure, isCancellation, log } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation, log } from '@temporalio/workflow';
 import { decide, policyWith, renewedTally, withAttempt } from '../domain/jobs/failure-policy.ts';
 import type { CapturedStacks, CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/jobs/job-life.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
@@ -33,6 +33,7 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { clusterActivities, paces, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
 import type { JobDesk } from './job-desk.ts';
 import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
+import { isFailure } from './failure.ts';
 
 /** Runs a job to its artifact; undefined if the operator skipped it. Throws only if the operator aborts or on cancellation. */
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
@@ -106,7 +107,7 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     return collected;
   } catch (error) {
     // The run was cancelled, or aborted while its job may run: even if the submit's answer never came.
-    if (isCancellation(error) || error instanceof ApplicationFailure) {
+    if (isCancellation(error) || isFailure(error)) {
       await persistCancelled(desk, stage, paces.cluster, cancelling(order, prepared));
     }
     throw error;

@@ -7,7 +7,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { type ApplicationFailure, Context } from '@temporalio/activity';
 import * as z from 'zod';
 import { cut, describeFaults } from '../../domain/errors.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
@@ -20,7 +20,7 @@ import { type ImageSizes, type InspectedDataset, inspectDataset, listingHash, sh
 import { pairsName, readPairs, splits } from './rows.ts';
 import { maxTextBytes } from './source.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
-import { translated } from '../failure.ts';
+import { passing, refuse, translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
@@ -145,7 +145,7 @@ async function copyContents(
 }
 
 function changed(folder: string, what: string): ApplicationFailure {
-  return ApplicationFailure.retryable(`dataset "${folder}" changed while it was read: ${what}`, 'DataChanged');
+  return passing('DataChanged', `dataset "${folder}" changed while it was read: ${what}`);
 }
 
 function counts({ pairs, sizes, sharedSources }: InspectedDataset): Record<string, number> {
@@ -156,5 +156,5 @@ function counts({ pairs, sizes, sharedSources }: InspectedDataset): Record<strin
 }
 
 function dataInvalid(message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, 'DataInvalid');
+  return refuse('DataInvalid', message);
 }

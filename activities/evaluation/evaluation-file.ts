@@ -4,7 +4,6 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import {
   type Estimate,
@@ -17,6 +16,7 @@ import {
 } from '../../domain/evaluation/evaluation.ts';
 import { fileSha256, readManifest } from '../store/artifact-store.ts';
 import { parseJson, parseLines } from './predictions.ts';
+import { refuse } from '../failure.ts';
 
 const metricsName = 'metrics.json';
 const itemsName = 'items.jsonl';
@@ -86,10 +86,7 @@ export async function readEvaluation(artifactPath: string): Promise<Evaluation> 
   const path = join(artifactPath, metricsName);
   const read = evaluationSchema.safeParse(parseJson(await readFile(path, 'utf8')));
   if (read.success) return read.data;
-  throw ApplicationFailure.nonRetryable(
-    `${path}: expected an evaluation, ${z.prettifyError(read.error)}`,
-    'DataInvalid',
-  );
+  throw refuse('DataInvalid', `${path}: expected an evaluation, ${z.prettifyError(read.error)}`);
 }
 
 /** One model's judged answers, in the order of the test split; the file's sha256 is checked first. */
@@ -98,7 +95,7 @@ export async function readJudgedItems(artifactPath: string, name: ModelName): Pr
   const { files } = await readManifest(artifactPath);
   const listed = files.find((file) => file.path === itemsName);
   if (listed === undefined || (await fileSha256(path)) !== listed.sha256) {
-    throw ApplicationFailure.nonRetryable(`${path}: its content is not what the manifest lists`, 'DataInvalid');
+    throw refuse('DataInvalid', `${path}: its content is not what the manifest lists`);
   }
   return parseLines(path, await readFile(path, 'utf8'), itemSchema).flatMap(({ id, source, mos, models }) => {
     const answers = models[name];

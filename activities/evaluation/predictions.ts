@@ -4,9 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
+import { refuse } from '../failure.ts';
 
 const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
 export const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
@@ -51,7 +52,7 @@ export function parseJson(text: string): unknown {
 }
 
 export function postconditionFailed(message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, 'PostconditionFailed');
+  return refuse('PostconditionFailed', message);
 }
 
 function findFaults(rows: readonly Prediction[], byId: Map<string, Prediction>, test: readonly Pair[]): string[] {

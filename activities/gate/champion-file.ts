@@ -14,10 +14,11 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode, syncFolder } from '../store/durable-file.ts';
+import { passing, refuse } from '../failure.ts';
 
 /** A record has a few KiB. */
 const maxBytes = 1024 * 1024;
@@ -124,7 +125,7 @@ async function awaited(path: string, signal: AbortSignal, view: FolderView): Pro
     const text = await view.text(path);
     if (text !== undefined) return text;
     if (Date.now() - started >= hiddenMs) {
-      throw ApplicationFailure.retryable(`"${path}" exists, but this host does not see it yet`, 'ChampionChanged');
+      throw passing('ChampionChanged', `"${path}" exists, but this host does not see it yet`);
     }
     await sleep(pauseMs, undefined, { signal });
   }
@@ -172,10 +173,7 @@ function parsed(text: string): unknown {
 }
 
 function invalid(path: string, why: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(
-    `champion file "${path}": expected a champion's record, ${why}`,
-    'DataInvalid',
-  );
+  return refuse('DataInvalid', `champion file "${path}": expected a champion's record, ${why}`);
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -7,7 +7,7 @@
  * the decision that it wrote there, also if others were promoted since. If another gate was first, everything is judged
  * again, against the new champion.
  */
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { Comparison } from '../../domain/evaluation/comparison.ts';
 import type { JudgedItem } from '../../domain/evaluation/evaluation.ts';
 import { judge, type Rival } from '../../domain/evaluation/gate.ts';
@@ -28,7 +28,7 @@ import {
 import type { ActivityDeps } from '../deps.ts';
 import { readEvaluation, readJudgedItems } from '../evaluation/evaluation-file.ts';
 import { offLoop } from '../evaluation/off-loop.ts';
-import { translated } from '../failure.ts';
+import { passing, refuse, translated } from '../failure.ts';
 
 /** Times that others may be promoted while this one is judged before Temporal tries it again later. */
 const rounds = 5;
@@ -78,9 +78,9 @@ async function decide(
     if (next === undefined || (await promote(folder, next)) === 'promoted') return decision;
     known = next.version;
   }
-  throw ApplicationFailure.retryable(
-    `champion "${folder}" changed ${rounds} times while run "${request.plan.run}" was compared with it`,
+  throw passing(
     'ChampionChanged',
+    `champion "${folder}" changed ${rounds} times while run "${request.plan.run}" was compared with it`,
   );
 }
 
@@ -160,9 +160,9 @@ function referenceOf(
     return { version, run, model, evaluation, main_score };
   }
   const runs = champions.map((champion) => champion.run).slice(-5);
-  throw ApplicationFailure.nonRetryable(
-    `gate.reference: expected the run of a champion in "${folder}" (${runs.length === 0 ? 'there is none' : `the last are ${runs.join(', ')}`}), got "${pinned}"`,
+  throw refuse(
     'ConfigInvalid',
+    `gate.reference: expected the run of a champion in "${folder}" (${runs.length === 0 ? 'there is none' : `the last are ${runs.join(', ')}`}), got "${pinned}"`,
   );
 }
 
@@ -220,9 +220,9 @@ async function itemsOf(path: string, rival: Reference): Promise<JudgedItem[]> {
     return await readJudgedItems(rival.evaluation.path, 'grpo');
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw ApplicationFailure.nonRetryable(
-      `champion "${path}": its evaluation "${rival.evaluation.path}" cannot be read, so nothing can be compared with it: ${why}`,
+    throw refuse(
       'DataInvalid',
+      `champion "${path}": its evaluation "${rival.evaluation.path}" cannot be read, so nothing can be compared with it: ${why}`,
     );
   }
 }

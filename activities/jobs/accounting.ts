@@ -97,9 +97,22 @@ export class Accounting {
     this.#silence = { since, last: now };
     const isNotServed = error.httpStatus === 404 && error.number === undefined;
     if (isNotServed && !this.#everAnswered) this.#none = { why: error.message, askAgainAt: now + askAgainMs };
-    if (this.#none === undefined && now - since < this.#patienceMs) throw error;
+    if (this.#none === undefined && now - since < this.#patienceMs) throw awaited(error);
     return { kind: 'unanswered', why: error.message };
   }
+}
+
+/** Whatever slurmdbd answered, it is asked again until patience ends: for whoever asks, an outage. */
+function awaited(error: SlurmError): SlurmError {
+  const { message, number, httpStatus, source } = error;
+  return new SlurmError(message, {
+    kind: 'unavailable',
+    delivery: 'not-delivered',
+    number,
+    httpStatus,
+    source,
+    cause: error,
+  });
 }
 
 const lessCertain =

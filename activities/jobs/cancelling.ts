@@ -10,11 +10,11 @@
  * Idempotent: cancelling what is over, or what never was, succeeds. kill -9 at any point: run again from the start.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, Context, log } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import { attemptDirectory, closeAttempt } from './attempt-closing.ts';
 import type { ActivityDeps } from '../deps.ts';
-import { toFailure } from '../failure.ts';
+import { passing, toFailure } from '../failure.ts';
 import { denialMs, findAlive, findByName, findForCertain } from './finding.ts';
 import { mayYetAppear } from './submission.ts';
 
@@ -116,9 +116,9 @@ async function cancelForCertain(deps: Deps, jobId: string, name: string, patienc
   const left = await stillThereAfter(killMs, deps, jobId, name);
   if (left === undefined) return;
   const said = outcome === 'refused' ? `; Slurm said: ${message}` : '';
-  throw ApplicationFailure.retryable(
-    `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL (${describe(left)})${said}`,
+  throw passing(
     'SlurmUnavailable',
+    `job ${jobId} is still there ${(termMs + killMs) / 1000} s after TERM and KILL (${describe(left)})${said}`,
   );
 }
 

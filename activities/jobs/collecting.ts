@@ -5,7 +5,6 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
 import type { SlurmJob } from 'slurm-rest-client';
 import { classifyOutcome, type JobFacts } from '../../domain/jobs/job-outcome.ts';
 import type { CollectedAttempt, PreparedAttempt } from '../../domain/jobs/job-life.ts';
@@ -18,7 +17,7 @@ import { closeAttempt } from './attempt-closing.ts';
 import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
 import { readMetrics } from './attempt-metrics.ts';
 import type { ActivityDeps } from '../deps.ts';
-import { toFailure } from '../failure.ts';
+import { passing, toFailure } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 
 const logTailBytes = 2_000;
@@ -129,7 +128,7 @@ async function closing(directory: string, name: string): Promise<'closed' | 'beg
     throw toFailure(error, attempted);
   });
   if (state !== 'absent') return state;
-  throw ApplicationFailure.retryable(`${attempted}: its folder "${directory}" is not seen`, 'SystemError');
+  throw passing('SystemError', `${attempted}: its folder "${directory}" is not seen`);
 }
 
 /** What Slurm says of a job. `unheard`: why slurmdbd, which alone could know it, said nothing. */

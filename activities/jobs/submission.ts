@@ -10,7 +10,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure, log } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import { SlurmError } from 'slurm-rest-client';
 import * as z from 'zod';
 import { renderJobRequest } from '../../domain/jobs/job-spec.ts';
@@ -18,7 +18,7 @@ import type { AttemptInput, SubmittedJob } from '../../domain/jobs/job-life.ts';
 import { attemptName, paths } from '../../domain/names.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
-import { toFailure } from '../failure.ts';
+import { passing, toFailure } from '../failure.ts';
 import { denialMs, findForCertain } from './finding.ts';
 
 const fileName = 'submission.json';
@@ -53,9 +53,9 @@ export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 's
       const found = await findForCertain(deps, name);
       if (found !== undefined) return settle(record, found, true);
       await rm(record);
-      throw ApplicationFailure.retryable(
-        `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
+      throw passing(
         'SlurmUnavailable',
+        `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
       );
     },
   };

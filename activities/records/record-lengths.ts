@@ -7,13 +7,13 @@
  * tokenizer has the last word.
  */
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import type { Recipe } from '../../domain/recipe.ts';
 import { textTokens } from '../../domain/critique/tokens.ts';
 import type { ImageSizes } from '../dataset/inspection.ts';
 import { readIfPresent } from '../store/durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
+import { refuse } from '../failure.ts';
 
 const templateTokens = 40;
 const marksPerImage = 2;
@@ -51,7 +51,7 @@ export async function readPixelLimits({ base_model: model, sft }: Recipe): Promi
   const processor = processorSchema.safeParse(text === undefined ? {} : parseJson(text));
   if (!processor.success) {
     const message = `recipe.base_model: expected an image processor's settings in "${file}", got something else`;
-    throw ApplicationFailure.nonRetryable(message, 'ConfigInvalid');
+    throw refuse('ConfigInvalid', message);
   }
   const { min_pixels: min, max_pixels: max, size } = processor.data;
   const set = (name: string) => pixels.safeParse(Number(sft.llamafactory[name])).data;

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { type MixItem, mixOrder } from '../../domain/critique/mix.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -25,7 +25,7 @@ import type { ArtifactStore } from '../store/artifact-store.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
 import { splits } from '../dataset/rows.ts';
 import { maxTextBytes } from '../dataset/source.ts';
-import { translated } from '../failure.ts';
+import { refuse, translated } from '../failure.ts';
 import { renderMixCard, synthesisCardSchema } from './mix-card.ts';
 import { lengthStatistics, type PixelLimits, readPixelLimits, RecordLengths } from './record-lengths.ts';
 import { cardName, critiqueRowSchema, critiquesName } from '../synthesis/output.ts';
@@ -215,9 +215,9 @@ function promptIngredients(version: CriticPrompt): Record<string, string> {
 
 function refuseTooLong(tokens: number, cutoff: number, which: string): void {
   if (tokens <= cutoff) return;
-  throw ApplicationFailure.nonRetryable(
+  throw refuse(
+    'DataInvalid',
     `recipe.sft.cutoff_len: expected at least ${tokens}, the estimated length of the longest SFT record${which}, got ${cutoff}: ` +
       'LLaMA-Factory would cut such records off, and the answer stands at their end',
-    'DataInvalid',
   );
 }

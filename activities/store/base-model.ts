@@ -4,12 +4,12 @@
  * looks again whether the files are those (sizes, times and inodes; read in full only where one of them differs).
  */
 import { join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
 import { describeFault } from '../../domain/errors.ts';
 import { FileFault } from '../../files/regular-file.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { checkModel } from './model-check.ts';
 import { type HashedFile, hashModelFiles, isBelow, listModelFiles, realIfThere, sumsOf } from './model-files.ts';
+import { refuse } from '../failure.ts';
 
 /** Folders with models, as the operator names them. Absolute. */
 export interface ModelFolders {
@@ -50,10 +50,7 @@ export async function verifyBaseModel(model: BaseModel, root: string, folders: M
     value: key,
     expected: `the content ${model.key} of the run's start`,
   };
-  throw ApplicationFailure.nonRetryable(
-    `${describeFault(fault)}: start a new run with the changed model`,
-    'DataInvalid',
-  );
+  throw refuse('DataInvalid', `${describeFault(fault)}: start a new run with the changed model`);
 }
 
 async function look(source: string, root: string, folders: ModelFolders): Promise<BaseModel & { files: HashedFile[] }> {
@@ -79,6 +76,6 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof FileFault)) throw error;
-    throw ApplicationFailure.nonRetryable(`${field}: ${error.message}`, 'DataInvalid', error);
+    throw refuse('DataInvalid', `${field}: ${error.message}`, error);
   }
 }

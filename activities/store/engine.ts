@@ -8,7 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { describeFault } from '../../domain/errors.ts';
 import type { Engine } from '../../domain/jobs/job-spec.ts';
@@ -17,6 +17,7 @@ import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import type { JobDeps } from '../deps.ts';
 import { hasCode } from './durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
+import { passing, refuse } from '../failure.ts';
 
 export type Engines = Record<JobKind, Engine>;
 
@@ -75,10 +76,9 @@ const exitSchema = z.object({ code: z.union([z.string(), z.number()]).nullish(),
 function unanswered(python: string, error: unknown): ApplicationFailure {
   const { code, stderr } = exitSchema.catch({ code: null, stderr: '' }).parse(error);
   const last = stderr.trimEnd().split('\n').at(-1) ?? '';
-  const cause = error instanceof Error ? { cause: error } : {};
   if (code === null || code === undefined) {
     const message = `ask "${python}" for its versions: no answer within ${patienceMs / 1000} s, or it was killed`;
-    return ApplicationFailure.create({ type: 'SystemError', message, ...cause });
+    return passing('SystemError', message, error);
   }
   const expected = 'an interpreter with trainer/requirements.txt that this worker can run, or a CRITIC_ENGINE_FILE';
   return invalid('CRITIC_PYTHON', python, expected, `exit ${code}${last === '' ? '' : `: ${last}`}`);
@@ -86,5 +86,5 @@ function unanswered(python: string, error: unknown): ApplicationFailure {
 
 function invalid(variable: string, path: string, expected: string, got: string): ApplicationFailure {
   const message = describeFault({ field: `${variable} ("${path}")`, value: got, expected });
-  return ApplicationFailure.nonRetryable(message, 'ConfigInvalid');
+  return refuse('ConfigInvalid', message);
 }

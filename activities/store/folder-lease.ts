@@ -17,9 +17,9 @@ import { mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from '
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure } from '@temporalio/activity';
 import { whenListed } from '../../files/fresh-look.ts';
 import { hasCode } from './durable-file.ts';
+import { passing } from '../failure.ts';
 
 export interface LeaseTimes {
   renewMs: number;
@@ -74,9 +74,9 @@ export class FolderLease {
   /** Throws a retryable `Superseded` if somebody else has taken the folder over. */
   async check(): Promise<void> {
     if (isWithin(this.#proven, this.#proofMs) || (await this.#renew())) return;
-    throw ApplicationFailure.retryable(
-      `another worker has taken over "${join(this.#folder, holder)}" while this one stood still; nothing more is done here`,
+    throw passing(
       'Superseded',
+      `another worker has taken over "${join(this.#folder, holder)}" while this one stood still; nothing more is done here`,
     );
   }
 

@@ -8,8 +8,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
 import { withRegularFile } from '../../files/regular-file.ts';
+import { passing } from '../failure.ts';
 import { hasCode, syncFolder } from './durable-file.ts';
 import { type HashedFile, sumsName, sumsOf } from './model-files.ts';
 
@@ -61,8 +61,7 @@ async function copyFile(file: HashedFile, to: string): Promise<void> {
     return writeDurably(to, parts, (part) => hash.update(part));
   });
   if (hash.digest('hex') === file.sha256) return;
-  const message = `copy "${file.path}": it changed while it was copied`;
-  throw ApplicationFailure.create({ type: 'DataChanged', message });
+  throw passing('DataChanged', `copy "${file.path}": it changed while it was copied`);
 }
 
 /** Not fs.copyFile: it keeps owner and mode of the source, and jobs read by the store's group. */

@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
-import { type ModelFile, refuse } from './model-files.ts';
+import { type ModelFile, modelFault } from './model-files.ts';
 
 const configSchema = z.looseObject({ model_type: z.string().min(1) });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
@@ -27,15 +27,15 @@ const needed = ['config.json', 'tokenizer_config.json', 'preprocessor_config.jso
 export async function checkModel(files: readonly ModelFile[], field: string): Promise<void> {
   const named = new Map(files.map((file) => [file.name, file]));
   for (const name of needed) {
-    if (!named.has(name)) throw refuse(field, name, 'a folder of a Hugging Face model with this file', 'nothing');
+    if (!named.has(name)) throw modelFault(field, name, 'a folder of a Hugging Face model with this file', 'nothing');
   }
   if (!named.has('tokenizer.json') && !named.has('vocab.json')) {
-    throw refuse(field, 'tokenizer.json', 'this file, or vocab.json', 'nothing');
+    throw modelFault(field, 'tokenizer.json', 'this file, or vocab.json', 'nothing');
   }
   await checkedJson(named, 'config.json', configSchema, field, 'a JSON object with a model_type');
   for (const name of await shardNames(named, field)) {
     const shard = named.get(name);
-    if (shard === undefined) throw refuse(field, name, 'weights as safetensors', 'nothing');
+    if (shard === undefined) throw modelFault(field, name, 'weights as safetensors', 'nothing');
     await checkShard(shard, field);
   }
 }
@@ -46,17 +46,17 @@ async function shardNames(named: Named, field: string): Promise<string[]> {
   if (!named.has(indexName)) return [weightsName];
   const index = await checkedJson(named, indexName, indexSchema, field, 'a JSON object with a weight_map');
   const names = [...new Set(Object.values(index.weight_map))];
-  if (names.length === 0) throw refuse(field, indexName, 'a weight_map that names files', 'none');
+  if (names.length === 0) throw modelFault(field, indexName, 'a weight_map that names files', 'none');
   return names;
 }
 
 async function checkedJson<T>(named: Named, name: string, schema: z.ZodType<T>, field: string, expected: string) {
   const file = named.get(name);
-  if (file === undefined) throw refuse(field, name, expected, 'nothing');
-  if (file.bytes > smallFileBytes) throw refuse(field, name, `${expected}, below 64 MiB`, `${file.bytes} bytes`);
+  if (file === undefined) throw modelFault(field, name, expected, 'nothing');
+  if (file.bytes > smallFileBytes) throw modelFault(field, name, `${expected}, below 64 MiB`, `${file.bytes} bytes`);
   const text = (await readRegularFile(file.path, smallFileBytes)).toString('utf8');
   const parsed = schema.safeParse(parseJson(text));
-  if (!parsed.success) throw refuse(field, name, expected, JSON.stringify(text.slice(0, 200)));
+  if (!parsed.success) throw modelFault(field, name, expected, JSON.stringify(text.slice(0, 200)));
   return parsed.data;
 }
 
@@ -71,10 +71,10 @@ async function checkShard({ name, path, bytes }: ModelFile, field: string): Prom
     return { length, tensors: headerSchema.safeParse(parseJson(text.toString('utf8'))).data };
   });
   if (header?.tensors === undefined) {
-    throw refuse(field, name, 'safetensors that begin with their header', `${bytes} bytes that do not`);
+    throw modelFault(field, name, 'safetensors that begin with their header', `${bytes} bytes that do not`);
   }
   const ends = Object.values(header.tensors).flatMap(({ data_offsets: offsets }) => (offsets ? [offsets[1]] : []));
-  if (ends.length === 0) throw refuse(field, name, 'safetensors with at least one tensor', 'none');
+  if (ends.length === 0) throw modelFault(field, name, 'safetensors with at least one tensor', 'none');
   const size = lengthBytes + header.length + Math.max(...ends);
-  if (size !== bytes) throw refuse(field, name, `${size} bytes, as its header says`, `${bytes} bytes`);
+  if (size !== bytes) throw modelFault(field, name, `${size} bytes, as its header says`, `${bytes} bytes`);
 }

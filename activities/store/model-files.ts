@@ -10,11 +10,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { withRegularFile } from '../../files/regular-file.ts';
 import { hasCode, readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
+import { refuse } from '../failure.ts';
 
 /** Name of the list of hashes that a copy has; no part of a model. */
 export const sumsName = 'SHA256SUMS';
@@ -39,7 +40,7 @@ export interface HashedFile extends ModelFile {
 export async function listModelFiles(folder: string, roots: readonly string[], field: string): Promise<ModelFile[]> {
   const allowed = await Promise.all([folder, ...roots].map(realIfThere));
   if (allowed[0] === undefined)
-    throw refuse(field, '.', 'a folder of a Hugging Face model', `"${folder}", which is not there`);
+    throw modelFault(field, '.', 'a folder of a Hugging Face model', `"${folder}", which is not there`);
   const files: ModelFile[] = [];
   const walk = async (below: string): Promise<void> => {
     for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
@@ -61,10 +62,11 @@ async function modelFile(
 ): Promise<ModelFile> {
   const expected = 'a file, or a link that stays in the model, in CRITIC_MODEL_ROOTS or in CRITIC_MODEL_CACHES';
   const path = await realIfThere(join(folder, name));
-  if (path === undefined) throw refuse(field, name, expected, 'a link to nothing');
-  if (!isBelow(path, allowed)) throw refuse(field, name, expected, `a link to ${path}`);
+  if (path === undefined) throw modelFault(field, name, expected, 'a link to nothing');
+  if (!isBelow(path, allowed)) throw modelFault(field, name, expected, `a link to ${path}`);
   const stats = await stat(path, { bigint: true });
-  if (!stats.isFile()) throw refuse(field, name, expected, stats.isDirectory() ? 'a link to a folder' : 'no such file');
+  if (!stats.isFile())
+    throw modelFault(field, name, expected, stats.isDirectory() ? 'a link to a folder' : 'no such file');
   const { size, mtimeNs, ctimeNs, ino } = stats;
   const changedMs = Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000n);
   return { name, path, bytes: Number(size), stamp: [path, size, mtimeNs, ctimeNs, ino].join(' '), changedMs };
@@ -133,7 +135,7 @@ export function sumsOf(files: readonly Pick<HashedFile, 'name' | 'sha256'>[]): {
 }
 
 /** `recipe.base_model: model.safetensors: expected …, got …`, not to be tried again. `got` is said as it is. */
-export function refuse(field: string, name: string, expected: string, got: string): ApplicationFailure {
+export function modelFault(field: string, name: string, expected: string, got: string): ApplicationFailure {
   const given = got.length > 300 ? `${got.slice(0, 299)}…` : got;
-  return ApplicationFailure.nonRetryable(`${field}: ${name}: expected ${expected}, got ${given}`, 'DataInvalid');
+  return refuse('DataInvalid', `${field}: ${name}: expected ${expected}, got ${given}`);
 }

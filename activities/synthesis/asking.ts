@@ -4,7 +4,7 @@
  * is none: that is waited out with backoff, and after `maxUnavailable` in a row the activity fails, to be retried whole.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import type { LimitFunction } from 'p-limit';
 import { cost } from '../../domain/budget.ts';
 import type { Pair } from '../../domain/manifest.ts';
@@ -16,6 +16,7 @@ import { prepareQuestion, type Prepared, type QuestionSource, readPictures } fro
 import type { TeacherAnswer } from '../teacher/answer.ts';
 import type { TeacherClient } from '../teacher/client.ts';
 import type { Till } from './till.ts';
+import { passing, refuse } from '../failure.ts';
 
 export const maxUnavailable = 8;
 export const longestBackoffMs = 60_000;
@@ -159,9 +160,9 @@ async function backOff(
   answer: Extract<TeacherAnswer, { kind: 'unavailable' }>,
 ): Promise<void> {
   if (failures + 1 >= maxUnavailable) {
-    throw ApplicationFailure.retryable(
-      `the teacher was away ${maxUnavailable} times in a row, at last: ${answer.detail}; all answers so far are kept`,
+    throw passing(
       'TeacherUnavailable',
+      `the teacher was away ${maxUnavailable} times in a row, at last: ${answer.detail}; all answers so far are kept`,
     );
   }
   const longest = Math.min(longestBackoffMs, deps.retryBaseMs * 2 ** failures);
@@ -176,11 +177,11 @@ export function budgetExceeded(
   const { till, settings, log } = deps;
   const doubt = log.uncertain.reduce((sum, request) => sum + request.usd, 0);
   const uncertain = doubt > 0 ? `, of which ${dollars(doubt)} for requests whose answer never came` : '';
-  return ApplicationFailure.nonRetryable(
+  return refuse(
+    'BudgetExceeded',
     `synthesis stopped at its cap: ${dollars(till.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
       `${uncertain}, and the next request may cost ${dollars(usd)}. ${log.counts.answered} answers are kept. ` +
       'To go on, answer "retry" with a higher cap (--budget USD): only what is missing is asked',
-    'BudgetExceeded',
   );
 }
 

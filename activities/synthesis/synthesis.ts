@@ -12,7 +12,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { type ApplicationFailure, Context } from '@temporalio/activity';
 import { batchPrices } from '../../domain/budget.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -23,7 +23,7 @@ import { forEachConcurrently } from '../concurrently.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
-import { translated } from '../failure.ts';
+import { refuse, translated } from '../failure.ts';
 import { FolderLease, usualTimes } from '../store/folder-lease.ts';
 import { type AskingDeps, askRow } from './asking.ts';
 import { BatchRound } from './batches/round.ts';
@@ -252,11 +252,11 @@ class Synthesis {
 
   #yieldFailure(rows: number, kept: number, why: string): ApplicationFailure {
     const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
-    return ApplicationFailure.nonRetryable(
+    return refuse(
+      'PostconditionFailed',
       `synthesis kept ${kept} of ${rows} critiques (${percent(rows === 0 ? 0 : kept / rows)}), and ` +
         `recipe.synthesis.minimum_yield is ${percent(this.#settings.minimum_yield)}.${why} All answers are kept: raise ` +
         'tries_per_row or change recipe.synthesis.filter and start it again',
-      'PostconditionFailed',
     );
   }
 

@@ -3,9 +3,10 @@
  * heartbeat or a payload; `account` stands for it where a name is needed.
  */
 import { createHash } from 'node:crypto';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import { FileFault, withRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from '../store/durable-file.ts';
+import { refuse } from '../failure.ts';
 
 /** Twenty times OpenAI's longest. */
 const maxKeyBytes = 4096;
@@ -47,5 +48,5 @@ export function withoutKey(text: string, key: string): string {
 }
 
 function configInvalid(message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, 'ConfigInvalid');
+  return refuse('ConfigInvalid', message);
 }

@@ -4,11 +4,12 @@
  * and read as streams: a shard of 190 MB never is in memory.
  */
 import { openAsBlob } from 'node:fs';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import { NotFoundError, type OpenAI } from 'openai';
 import * as z from 'zod';
 import { withoutKey } from './api-key.ts';
 import { judgeError, openAiPackage } from './client.ts';
+import { refuse } from '../failure.ts';
 
 const askMs = 60_000;
 /** For 190 MB over a slow line. */
@@ -196,16 +197,13 @@ export class BatchClient {
         return unavailable(`${attempted}: ${judged.detail}`, true, judged.retryAfterMs);
       case 'critique':
       case 'unusable':
-        throw ApplicationFailure.nonRetryable(
-          `${attempted}: refused by the teacher's content filter`,
-          'TeacherRefused',
-        );
+        throw refuse('TeacherRefused', `${attempted}: refused by the teacher's content filter`);
     }
   }
 
   #notFound(attempted: string): ApplicationFailure {
     const why = 'does this server have the Batch API, and is it the key by which the batches were made?';
-    return ApplicationFailure.nonRetryable(`${attempted}: not found; ${why}`, 'TeacherRefused');
+    return refuse('TeacherRefused', `${attempted}: not found; ${why}`);
   }
 }
 

@@ -6,7 +6,7 @@
  * Asks for structured output by our schema; a server that refuses that (older vLLM) is asked for any JSON, then for nothing
  * but what the prompt says. A refused request was not paid and is given back as such, for the caller to ask again.
  */
-import { ApplicationFailure, log } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
 import { noUsage } from '../../domain/budget.ts';
 import { withoutKey } from './api-key.ts';
@@ -18,7 +18,7 @@ import {
   type TeacherQuestion,
 } from './completion-body.ts';
 import type { Image } from '../dataset/image.ts';
-import { isAbort } from '../failure.ts';
+import { isAbort, refuse } from '../failure.ts';
 import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer, type UnusableReason } from './answer.ts';
 
 export const openAiUrl = 'https://api.openai.com/v1';
@@ -177,9 +177,9 @@ export function judgeStatus(answer: {
   const news = readRateNews(headers);
   const retryAfterMs = readRetryAfter(headers, Date.now());
   if (quotaCodes.has(code)) {
-    throw ApplicationFailure.nonRetryable(
-      `the teacher's account has no quota left (${said}): add credit or raise the account's limit, then answer "retry"`,
+    throw refuse(
       'QuotaExhausted',
+      `the teacher's account has no quota left (${said}): add credit or raise the account's limit, then answer "retry"`,
     );
   }
   if (status === 429) return { kind: 'rate-limited', refusal: { retryAfterMs, about: limitOf(answer.type) }, news };
@@ -188,9 +188,9 @@ export function judgeStatus(answer: {
   }
   const reason = rowReasons.get(code);
   if (reason !== undefined) return { kind: 'unusable', reason, detail: said, model: '', usage: noUsage, news };
-  throw ApplicationFailure.nonRetryable(
-    `the teacher refused the request (${said})${hint(status)}`,
+  throw refuse(
     status === 401 || status === 403 ? 'TeacherDenied' : 'TeacherRefused',
+    `the teacher refused the request (${said})${hint(status)}`,
   );
 }
 

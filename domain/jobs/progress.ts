@@ -48,6 +48,8 @@ export interface OperatorQuestion {
   id: string;
   stage: Stage;
   sentence: string;
+  /** What to do about it, where a failure's type says so (`domain/failures.ts`). */
+  remedy?: string;
   logTail: string;
   commands: string[];
 }

@@ -1,14 +1,67 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { SlurmError, type SlurmErrorKind } from 'slurm-rest-client';
 import { describe, expect, it } from 'vitest';
-import { systemCode, toFailure, translatedAll } from '../../activities/failure.ts';
+import { passing, refuse, systemCode, toFailure, translatedAll } from '../../activities/failure.ts';
+import { failures } from '../../domain/failures.ts';
 import { FileFault } from '../../files/regular-file.ts';
 import { activityEnvironment, inActivity, rejection } from './fixtures.ts';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: it said so`), { code, syscall: 'open' });
 }
+
+describe('the two doors', () => {
+  it('a refusal is not tried again, what passes is', () => {
+    const cause = new Error('why');
+    expect(refuse('DataInvalid', 'no', cause)).toMatchObject({ type: 'DataInvalid', nonRetryable: true, cause });
+    expect(passing('NoRoom', 'later', cause)).toMatchObject({ type: 'NoRoom', nonRetryable: false, cause });
+  });
+
+  it('a type that does not belong to its door, or is in no table, does not compile', () => {
+    // @ts-expect-error -- it passes once there is room
+    expect(refuse('NoRoom', 'x').type).toBe('NoRoom');
+    // @ts-expect-error -- no retry mends it
+    expect(passing('DataInvalid', 'x').type).toBe('DataInvalid');
+    // @ts-expect-error -- no such type
+    expect(passing('Whatever', 'x').type).toBe('Whatever');
+  });
+
+  it.each(Object.entries(failures))('%s tells a person what to do in one short sentence', (_type, { remedy }) => {
+    expect(remedy).toMatch(/^[A-Z][^\n]{10,110}\.$/);
+  });
+});
+
+describe('what Slurm answers', () => {
+  const slurm = (kind: SlurmErrorKind, number?: number) =>
+    new SlurmError(`get job 7: ${kind}`, { kind, delivery: 'not-delivered', number });
+
+  it.each<[string, SlurmError]>([
+    ['slurmrestd is away', slurm('unavailable')],
+    ['a write whose fate is not known', slurm('ambiguous')],
+    ['a token that has run out', slurm('auth', 6001)],
+    ['a limit for now', slurm('throttled', 11)],
+    ['an answer that cannot be read', slurm('protocol')],
+    ['error 1, which some answer while no controller does', slurm('refused', 1)],
+  ])('%s: SlurmUnavailable, tried again', (_name, error) => {
+    const failure = toFailure(error, 'cancel job "x"');
+    expect(failure).toMatchObject({
+      type: 'SlurmUnavailable',
+      nonRetryable: false,
+      message: error.message,
+      cause: error,
+    });
+  });
+
+  it.each<[string, SlurmError]>([
+    ['no permission', slurm('refused', 2002)],
+    ['a request that the client does not send', slurm('refused')],
+    ['a job that it does not know', slurm('unknown-job', 2017)],
+  ])('%s: Refused, not tried again', (_name, error) => {
+    expect(toFailure(error, 'x')).toMatchObject({ type: 'Refused', nonRetryable: true, message: error.message });
+  });
+});
 
 describe('what outside errors become', () => {
   it.each([

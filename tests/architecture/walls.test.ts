@@ -15,6 +15,8 @@ type Probe = readonly [file: string, code: string, rule?: string];
 
 const imports = 'eslint(no-restricted-imports)';
 const value = (from: string) => `import { x } from '${from}';\nexport const y = x;\n`;
+const failing = (from: string) =>
+  `import { ApplicationFailure } from '${from}';\nexport const f = () => ApplicationFailure.retryable('x', 'Unheard');\n`;
 const typeOnly = (from: string) => `import type { X } from '${from}';\nexport type Y = X;\n`;
 
 const probes: Probe[] = [
@@ -36,12 +38,25 @@ const probes: Probe[] = [
   ['workflows/c.ts', value('node:path'), imports],
   ['workflows/d.ts', value('../files/regular-file.ts'), imports],
   ['workflows/e.ts', typeOnly('../cli/x.ts'), imports],
+  ['workflows/fails.ts', failing('@temporalio/workflow'), imports],
+  ['workflows/deep/fails.ts', failing('@temporalio/common'), imports],
   ['workflows/good.ts', typeOnly('../activities/jobs/x.ts')],
   ['activities/a.ts', value('../workflows/x.ts'), imports],
   ['activities/report/a.ts', value('../../workflows'), imports],
   ['activities/report/b.ts', value('../../workers/config.ts'), imports],
   ['activities/report/deep/c.ts', value('../../../cli/x.ts'), imports],
   ['activities/d.ts', value('@temporalio/workflow'), imports],
+  ['activities/deep/fails.ts', failing('@temporalio/activity'), imports],
+  ['activities/deep/fails-too.ts', failing('@temporalio/common'), imports],
+  [
+    'activities/deep/fails-as-well.ts',
+    "import * as sdk from '@temporalio/activity';\nexport const f = () => sdk.ApplicationFailure.retryable('x');\n",
+    imports,
+  ],
+  [
+    'activities/deep/names-the-type.ts',
+    "import { type ApplicationFailure, log } from '@temporalio/activity';\nexport const f = (e: ApplicationFailure) => log.warn(e.message);\n",
+  ],
   ['activities/good.ts', value('../files/regular-file.ts')],
   ['files/a.ts', value('../domain/names.ts'), imports],
   ['files/b.ts', value('zod'), imports],

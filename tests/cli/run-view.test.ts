@@ -166,6 +166,17 @@ describe('the operator’s question', () => {
     }
   });
 
+  it('says what to do about a failure whose type tells it', () => {
+    const question = { id: 'mix-1', stage: 'mix', sentence: 'EROFS', logTail: '', commands: ['a'] } as const;
+    expect(questionLines({ ...question, commands: ['a'], remedy: 'Change the mount.' })).toEqual([
+      '',
+      'The run waits for you (mix): EROFS',
+      '  what to do: Change the mount.',
+      '  go on with one of:',
+      '    a',
+    ]);
+  });
+
   it('shows why, the last twelve lines of the log, and the commands', () => {
     const log = Array.from({ length: 14 }, (_, index) => `line ${index}`).join('\n');
     const lines = questionLines({

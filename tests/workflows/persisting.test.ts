@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
+import { failures } from '../../domain/failures.ts';
 import type { AttemptChanges } from '../../domain/jobs/job-spec.ts';
 import type { Stage } from '../../domain/names.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
@@ -74,8 +75,9 @@ describe('an activity that keeps failing', () => {
           for (;;) {
             const { status, questions } = await handle.query<RunView>('view');
             if (status === 'passed') return;
-            for (const { id, stage, sentence } of questions) {
+            for (const { id, stage, sentence, remedy } of questions) {
               expect(sentence).toBe('write "attempt.json": EROFS: read-only file system');
+              expect(remedy).toBe(failures.Refused.remedy);
               await handle.executeUpdate('answer', { args: [{ stage, action: 'retry', question: id }] });
               answers += 1;
             }

@@ -6,7 +6,7 @@
  * recorded nor charged again. The files at the server are deleted after `collected` is on disk; a kill in between, or a
  * server that refuses, leaves them there.
  */
-import { ApplicationFailure, log as activityLog } from '@temporalio/activity';
+import { type ApplicationFailure, log as activityLog } from '@temporalio/activity';
 import * as z from 'zod';
 import type { Batch } from '../../teacher/batch-client.ts';
 import type { BatchDeps } from './deps.ts';
@@ -14,6 +14,7 @@ import type { Shard, ShardRequest } from './log.ts';
 import { recordOutcome } from '../asking.ts';
 import { readCompletion, type TeacherAnswer } from '../../teacher/answer.ts';
 import { judgeStatus, quotaCodes } from '../../teacher/client.ts';
+import { isFailure } from '../../failure.ts';
 
 /** Outcomes that share one write to the log. */
 const groupSize = 64;
@@ -112,7 +113,7 @@ function judge(deps: BatchDeps, result: Result, collected: Collected): TeacherAn
   try {
     return judgeResult(deps, result);
   } catch (error) {
-    if (!(error instanceof ApplicationFailure)) throw error;
+    if (!isFailure(error)) throw error;
     collected.stop ??= error;
     return noResult(error.message, false);
   }
@@ -136,7 +137,7 @@ export async function deleteFiles(deps: BatchDeps, batch: Batch): Promise<void> 
       const reply = await deps.client.deleteFile(id, deps.signal);
       if (reply.kind === 'unavailable') activityLog.warn('a file stays at the server', { id, detail: reply.detail });
     } catch (error) {
-      if (!(error instanceof ApplicationFailure)) throw error;
+      if (!isFailure(error)) throw error;
       activityLog.warn('a file stays at the server', { id, detail: error.message });
     }
   }

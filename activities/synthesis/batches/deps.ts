@@ -1,12 +1,13 @@
 /** What asking in batches needs, and how it waits for a server that is away. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure } from '@temporalio/activity';
+import type { ApplicationFailure } from '@temporalio/activity';
 import type { BatchClient, Reply } from '../../teacher/batch-client.ts';
 import type { BatchLog } from './log.ts';
 import type { FolderLease } from '../../store/folder-lease.ts';
 import { longestBackoffMs, maxUnavailable } from '../asking.ts';
 import type { SynthesisLog } from '../log.ts';
 import type { QuestionSource } from '../question.ts';
+import { passing } from '../../failure.ts';
 
 export interface BatchPace {
   retryBaseMs: number;
@@ -47,8 +48,8 @@ export async function waitAway(
 }
 
 export function teacherAway(detail: string): ApplicationFailure {
-  return ApplicationFailure.retryable(
-    `the teacher was away ${maxUnavailable} times in a row, at last: ${detail}; all answers and the ids of all batches are kept`,
+  return passing(
     'TeacherUnavailable',
+    `the teacher was away ${maxUnavailable} times in a row, at last: ${detail}; all answers and the ids of all batches are kept`,
   );
 }

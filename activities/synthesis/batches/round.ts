@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, Context, log as activityLog } from '@temporalio/activity';
+import { type ApplicationFailure, Context, log as activityLog } from '@temporalio/activity';
 import type { Pair } from '../../../domain/manifest.ts';
 import type { Batch } from '../../teacher/batch-client.ts';
 import { FileCutOffError } from '../../teacher/batch-client.ts';
@@ -21,6 +21,7 @@ import { cancelBatch, recoverShard, submitShard } from './submission.ts';
 import { budgetExceeded, maxUnavailable } from '../asking.ts';
 import { prepareQuestion } from '../question.ts';
 import { quotaCodes } from '../../teacher/client.ts';
+import { refuse } from '../../failure.ts';
 
 /** OpenAI: a batch is `cancelling` for up to 10 minutes. */
 const cancelPatienceMs = 12 * 60_000;
@@ -218,9 +219,9 @@ export class BatchRound {
     const said = client.quotable(`${first.code ?? ''}: ${first.message ?? ''}`) + line;
     const isQuota = codes.some((code) => quotaCodes.has(code));
     const cure = isQuota ? ': add credit or raise the account’s limit, then answer "retry"' : '';
-    throw ApplicationFailure.nonRetryable(
-      `the teacher refused batch ${batch.id} of ${shard.requests.length} requests (${said})${cure}`,
+    throw refuse(
       isQuota ? 'QuotaExhausted' : 'TeacherRefused',
+      `the teacher refused batch ${batch.id} of ${shard.requests.length} requests (${said})${cure}`,
     );
   }
 

@@ -12,11 +12,12 @@
  */
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, log as activityLog } from '@temporalio/activity';
+import { log as activityLog } from '@temporalio/activity';
 import type { Reply } from '../../teacher/batch-client.ts';
 import { type BatchDeps, untilAnswered, waitAway } from './deps.ts';
 import type { Shard } from './log.ts';
 import { shardPath } from './shard.ts';
+import { isFailure } from '../../failure.ts';
 
 const longestLookMs = 5000;
 
@@ -94,7 +95,7 @@ export async function cancelBatch(deps: BatchDeps, id: string): Promise<void> {
     const reply = await deps.client.cancel(id, deps.signal);
     if (reply.kind === 'unavailable') activityLog.warn('a batch was not cancelled', { id, detail: reply.detail });
   } catch (error) {
-    if (!(error instanceof ApplicationFailure)) throw error;
+    if (!isFailure(error)) throw error;
     activityLog.warn('a batch was not cancelled', { id, detail: error.message });
   }
 }
@@ -108,7 +109,7 @@ async function orDrop<T>(deps: BatchDeps, shard: Shard, post: () => Promise<Repl
   try {
     return await post();
   } catch (error) {
-    if (error instanceof ApplicationFailure) await drop(deps, shard, error.message);
+    if (isFailure(error)) await drop(deps, shard, error.message);
     throw error;
   }
 }

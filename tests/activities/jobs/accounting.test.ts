@@ -171,7 +171,7 @@ describe('a slurmdbd that is away for a while', () => {
       const activities = createCollectActivities({ slurm, accounting: new Accounting(slurm) });
       const input = { order: sftOrder('r'), prepared: { name, directory, attempt: 1 }, jobId: '7' };
       const error = await rejection(inActivity(activityEnvironment().env, () => activities.collectAttempt(input)));
-      expect(error).toMatchObject({ kind: 'unavailable' });
+      expect(error).toMatchObject({ type: 'SlurmUnavailable', nonRetryable: false });
     });
   });
 });
