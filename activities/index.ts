@@ -5,7 +5,7 @@ import { createGateActivities } from './gate/gate.ts';
 import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
 import type { ActivityDeps } from './deps.ts';
-import { createEstimateActivities } from './estimating.ts';
+import { createEstimateActivities } from './estimate/estimating.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
 import { createImportActivities } from './store/imports.ts';

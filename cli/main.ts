@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { shown } from '../domain/errors.ts';
-import { type Stage, stages } from '../domain/names.ts';
+import { isStage, type Stage, stageExpected } from '../domain/names.ts';
 import { answerFault, type OperatorAnswer } from '../domain/operator-answer.ts';
 import { checkout, folders, localEnvironment, port, stackConfig } from '../infra/local/stack-config.ts';
 import { up } from '../infra/local/stack.ts';
@@ -218,9 +218,8 @@ function aRun(text: string): string {
 }
 
 function aStage(text: string): Stage {
-  const found = stages.find((stage) => stage === text);
-  if (found === undefined) throw new InvalidArgumentError(`expected one of ${stages.join(', ')}, got ${shown(text)}`);
-  return found;
+  if (!isStage(text)) throw new InvalidArgumentError(`expected ${stageExpected}, got ${shown(text)}`);
+  return text;
 }
 
 program.parseAsync().catch((error: unknown) => {

@@ -3,11 +3,11 @@
  * earlier jobs) is gathered by activities. A run's own estimate is kept and set beside what came of it in the report.
  */
 import { batchPrices, cost } from './budget.ts';
-import type { JobStage, Stage } from './names.ts';
-import type { Params } from './engines/engine.ts';
-import { engineOfKind, engines } from './engines/registry.ts';
-import { jobKind, jobParams, jobPlanned, jobResources } from './plan.ts';
-import type { Recipe, SynthesisSettings } from './recipe.ts';
+import type { Params, Planned } from './engines/engine.ts';
+import { engines } from './engines/registry.ts';
+import type { Stage } from './names.ts';
+import type { SynthesisSettings } from './recipe.ts';
+import type { JobNode } from './stage-graph.ts';
 
 /**
  * Output tokens of one critique in our JSON, before this teacher has answered: the 49 published ones at hand, put into our
@@ -77,17 +77,14 @@ export interface MeasuredJob {
 
 /** From the time an earlier job took for each record, answer or row; the same hardware is taken for granted. */
 export function estimateJob(
-  stage: JobStage,
-  recipe: Recipe,
-  counts: { records: number; testRows: number },
+  { engine, params, resources }: Pick<JobNode, 'engine' | 'params' | 'resources'>,
+  planned: Planned,
   measured: MeasuredJob | undefined,
 ): JobEstimate {
-  const planned = jobPlanned(stage, recipe, { records: counts.records, rows: counts.testRows });
-  const amount = planned.steps ?? planned.rows ?? 0;
-  const { nodes, gpus_per_node: gpus, time_limit_minutes: minutes } = jobResources(stage, recipe);
-  const unitsEach = (params: Readonly<Params>) => engines[engineOfKind[jobKind(stage)]].unitsEach(params);
-  const units = amount * unitsEach(jobParams(stage, recipe));
-  const before = measured && measured.amount * unitsEach(measured.params);
+  const { nodes, gpus_per_node: gpus, time_limit_minutes: minutes } = resources;
+  const unitsOf = (amount: number, of: Readonly<Params>) => amount * engines[engine].unitsEach(of);
+  const units = unitsOf(planned.steps ?? planned.rows ?? 0, params);
+  const before = measured && unitsOf(measured.amount, measured.params);
   const seconds = before ? (measured.seconds / before) * units : null;
   return {
     ...planned,

@@ -3,10 +3,15 @@
  * the types only.
  */
 import * as z from 'zod';
-import { type jobStages, stages } from './names.ts';
+import { isStage, type JobKind, jobKinds, type JobStage, type Stage, stageExpected } from './names.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
+
+export const stageSchema = z.custom<Stage>(
+  (value) => typeof value === 'string' && isStage(value),
+  `expected ${stageExpected}`,
+);
 
 /** What a stage cost. All optional: absent means "does not apply", never "unknown". */
 export const costSchema = z.strictObject({
@@ -22,7 +27,7 @@ export type Cost = z.output<typeof costSchema>;
 /** `manifest.json` of an artifact, written last. `key` = sha256 (first 32 hex digits) of the canonical ingredients. */
 export const artifactManifestSchema = z.strictObject({
   schema: z.literal(1),
-  stage: z.enum(stages),
+  stage: stageSchema,
   key: z.string().regex(/^[0-9a-f]{32}$/),
   ingredients: z.record(z.string(), z.unknown()),
   files: z.array(z.strictObject({ path: z.string().min(1), bytes: count, sha256 })),
@@ -47,9 +52,9 @@ export interface AttemptManifest {
   schema: 1;
   name: string;
   run: string;
-  stage: (typeof jobStages)[number];
+  stage: JobStage;
   attempt: number;
-  kind: 'sft' | 'grpo' | 'predict';
+  kind: JobKind;
   model: string;
   inputs: Record<string, string>;
   resume_from: string | null;
@@ -78,7 +83,7 @@ export type Outcome = z.output<typeof outcomeSchema>;
 export const resultSchema = z.object({
   schema: z.literal(1),
   name: z.string(),
-  kind: z.enum(['sft', 'grpo', 'predict']),
+  kind: z.enum(jobKinds),
   steps_planned: count.nullable(),
   steps_done: count.nullable(),
   first_step: count.nullable(),

@@ -3,26 +3,56 @@
  * ids, task queues, search attributes, paths below a store. It does no I/O and joins paths with `/` only.
  */
 
-/** Every stage of a run, in the order an operator reads them. */
-export const stages = [
+/** Kinds of Slurm jobs, as `attempt.json` names them. */
+export const jobKinds = ['sft', 'grpo', 'predict'] as const;
+export type JobKind = (typeof jobKinds)[number];
+
+/** What a stage does. Which stages a run has follows from its recipe: `domain/stage-graph.ts`. */
+export const stageKinds = [
   'dataset',
   'synthesis',
   'prompts',
   'mix',
-  'sft',
-  'grpo',
-  'predict-base',
-  'predict-sft',
-  'predict-grpo',
+  ...jobKinds,
   'evaluation',
   'gate',
   'report',
 ] as const;
-export type Stage = (typeof stages)[number];
+export type StageKind = (typeof stageKinds)[number];
 
-/** Stages whose work is a Slurm job. */
-export const jobStages = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
-export type JobStage = (typeof jobStages)[number];
+/** Name of a stage: its kind, then which one where a run has several of that kind. `sft`, `predict-base`. */
+export type StageOf<Kind extends StageKind> = Kind | `${Kind}-${string}`;
+export type Stage = { [Kind in StageKind]: StageOf<Kind> }[StageKind];
+/** A stage whose work is a Slurm job. */
+export type JobStage = { [Kind in JobKind]: StageOf<Kind> }[JobKind];
+
+/** Characters of a stage's name at most. */
+const stageChars = 24;
+const stageName = new RegExp(`^(?:${stageKinds.join('|')})(?:-[a-z0-9]+(?:[._][a-z0-9]+)*)?$`);
+
+/** Is `text` the name of a stage? At most 24 characters: a kind alone, or a kind, `-`, and lower-case letters, digits, `.` and `_`. */
+export function isStage(text: string): text is Stage {
+  return text.length <= stageChars && stageName.test(text);
+}
+
+/** Is `text` the name of a stage whose work is a Slurm job? */
+export function isJobStage(text: string): text is JobStage {
+  return isStage(text) && jobKinds.some((kind) => isOf(kind, text));
+}
+
+/** Kind of a job's work. Throws for a name that is none of a job: a bug. */
+export function jobKind(stage: JobStage): JobKind {
+  const kind = jobKinds.find((one) => isOf(one, stage));
+  if (kind === undefined) throw new Error(`no kind of job in the name of stage "${stage}"`);
+  return kind;
+}
+
+function isOf(kind: StageKind, stage: string): boolean {
+  return stage === kind || stage.startsWith(`${kind}-`);
+}
+
+/** What to write where the name of a stage is expected. */
+export const stageExpected = `one of ${stageKinds.join(', ')}, or one of these with which one of its kind, such as predict-base`;
 
 /** How an attempt can fail; what follows is the failure policy's word (`domain/jobs/failure-policy.ts`). Keys of recipes. */
 export const failureClasses = [
@@ -113,16 +143,16 @@ export function attemptName(run: string, stage: JobStage, attempt: number): stri
   return `critic-${run}-${stage}-a${attempt}`;
 }
 
-/** `predict-sft` before `sft`: the longer name must win when a job name is read back. */
-const stagesLongestFirst = jobStages.toSorted((a, b) => b.length - a.length);
+const attemptPattern = new RegExp(`^critic-(.+?)-(${stageName.source.slice(1, -1)})-a(\\d+)$`);
 
-/** Reads an attempt's name back, or returns undefined for a job that is not ours. */
+/**
+ * Reads an attempt's name back, or returns undefined for a job that is not ours. Of `…-predict-sft-a1` the stage is
+ * `predict-sft`, not `sft`: the run's part is as short as it can be. It never ends in a kind of stage, but in a time.
+ */
 export function parseAttemptName(name: string): { run: string; stage: JobStage; attempt: number } | undefined {
-  const stage = stagesLongestFirst.find((candidate) => new RegExp(`-${candidate}-a\\d+$`).test(name));
-  const match = /^critic-(.+)-a(\d+)$/.exec(name);
-  const [, rest, attempt] = match ?? [];
-  if (stage === undefined || rest === undefined || attempt === undefined) return undefined;
-  return { run: rest.slice(0, -(stage.length + 1)), stage, attempt: Number(attempt) };
+  const [, run, stage, attempt] = attemptPattern.exec(name) ?? [];
+  if (run === undefined || stage === undefined || !isJobStage(stage)) return undefined;
+  return { run, stage, attempt: Number(attempt) };
 }
 
 /** Stable, human activity id, e.g. `grpo-a2-watch`. */

@@ -2,7 +2,7 @@
  * The operator's answer: what may be said to a run that waits. The CLI checks it before it is sent, the update's validator
  * again, since the Temporal UI's form sends what somebody typed. Plain checks, no zod: the workflow bundle has none.
  */
-import { type JobStage, jobStages, type Stage, stages } from './names.ts';
+import { isJobStage, isStage, type Stage, stageExpected } from './names.ts';
 
 /** An answer to one question. `retry` may change what the next attempt gets. */
 export interface OperatorAnswer {
@@ -55,7 +55,8 @@ export function answerFault(answer: unknown): string | undefined {
   const expected = (field: string, what: string) => `answer.${field}: expected ${what}, got ${shown(given.get(field))}`;
   const unknown = [...given.keys()].find((field) => !fields.has(field));
   if (unknown !== undefined) return `answer.${cut(unknown)}: unknown key`;
-  if (!stages.some((stage) => stage === given.get('stage'))) return expected('stage', `one of ${stages.join(', ')}`);
+  const stage = given.get('stage');
+  if (typeof stage !== 'string' || !isStage(stage)) return expected('stage', stageExpected);
   const action = given.get('action');
   if (action !== 'retry' && action !== 'skip' && action !== 'abort') return expected('action', 'retry, skip or abort');
   for (const field of ['question', 'by']) {
@@ -64,8 +65,8 @@ export function answerFault(answer: unknown): string | undefined {
   const early = onlyWithRetry.find((field) => given.has(field));
   if (early !== undefined && action !== 'retry') return `answer.${early}: goes with retry, not with ${action}`;
   const forJobs = onlyForJobs.find((field) => given.has(field));
-  if (forJobs !== undefined && !isJobStage(given.get('stage'))) {
-    return `answer.${forJobs}: is for jobs, and stage "${String(given.get('stage'))}" is none`;
+  if (forJobs !== undefined && !isJobStage(stage)) {
+    return `answer.${forJobs}: is for jobs, and stage "${stage}" is none`;
   }
   return remedyFault(given, expected);
 }
@@ -118,10 +119,6 @@ function noQuestion({ stage, question: id }: OperatorAnswer, open: readonly Answ
   const asked = open.length === 0 ? 'the run asks nothing' : `it asks ${open.map((one) => one.id).join(', ')}`;
   if (id === undefined) return `the run does not ask about stage "${stage}" now: ${asked}`;
   return `question "${cut(id)}" of stage "${stage}" is not open: it was answered, or never asked; ${asked}`;
-}
-
-function isJobStage(stage: unknown): stage is JobStage {
-  return jobStages.some((one) => one === stage);
 }
 
 function isText(value: unknown): boolean {

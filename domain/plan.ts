@@ -1,28 +1,15 @@
 /**
  * The plan: a checked recipe bound to a run. Plain data that travels into the workflow and is written beside the run.
  */
-import type { Counts, EngineRules, JobKind, Params, Planned } from './engines/engine.ts';
+import type { Counts, EngineRules, Params, Planned } from './engines/engine.ts';
 import { engineOfKind, engines } from './engines/registry.ts';
-import type { JobStage } from './names.ts';
+import { jobKind, type JobKind, type JobStage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
 export interface RunPlan {
   schema: 1;
   run: string;
   recipe: Recipe;
-}
-
-export function jobKind(stage: JobStage): JobKind {
-  switch (stage) {
-    case 'sft':
-      return 'sft';
-    case 'grpo':
-      return 'grpo';
-    case 'predict-base':
-    case 'predict-sft':
-    case 'predict-grpo':
-      return 'predict';
-  }
 }
 
 /** Puts a question to the engine of this kind, with the recipe's section of the same kind. */

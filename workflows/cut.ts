@@ -7,6 +7,13 @@
  */
 import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 
+/** A part of a run that goes on by itself. `after`: names of those that must have ended before. */
+export interface Branch {
+  name: string;
+  after: readonly string[];
+  work: () => Promise<void>;
+}
+
 export class Cut {
   readonly #historyEvents: number;
   readonly #scopes = new Set<CancellationScope>();
@@ -77,31 +84,45 @@ export class Cut {
     }
   }
 
-  /** Runs branches side by side; if one fails, the others are cancelled and awaited before its error goes on. */
-  async together<A, B>(branches: [() => Promise<A>, () => Promise<B>]): Promise<[A | undefined, B | undefined]> {
+  /**
+   * Runs all branches, each as soon as those it comes after have ended. If one fails, no other is begun, and those that run are
+   * cancelled and awaited before its error goes on. Throws if some can never begin.
+   */
+  async sideBySide(branches: readonly Branch[]): Promise<void> {
     const scope = new CancellationScope();
-    return scope.run(async () => {
-      const [first, second] = branches;
-      let failure: unknown;
-      let isSplit = true;
-      this.#branches += 1;
-      const guard = async <T>(branch: () => Promise<T>): Promise<T | undefined> => {
-        try {
-          return await branch();
-        } catch (error) {
-          if (failure === undefined) {
-            failure = error;
-            scope.cancel();
-          }
-          return undefined;
-        } finally {
-          if (isSplit) this.#branches -= 1;
-          isSplit = false;
+    await scope.run(async () => {
+      const ended = new Set<string>();
+      const begun = new Map<string, Promise<void>>();
+      let running = 0;
+      let failure: { error: unknown } | undefined;
+      const beginReady = () => {
+        for (const branch of branches) {
+          if (failure === undefined && !begun.has(branch.name) && branch.after.every((name) => ended.has(name)))
+            begun.set(branch.name, guard(branch));
         }
       };
-      const results = await Promise.all([guard(first), guard(second)]);
-      if (failure !== undefined) throw failure;
-      return results;
+      const guard = async ({ name, work }: Branch) => {
+        // The first is the caller's own branch, which waits for all of them.
+        if (running > 0) this.#branches += 1;
+        running += 1;
+        try {
+          await work();
+          ended.add(name);
+          // Before this one is taken off: at no moment does the run seem to have fewer branches than it has.
+          beginReady();
+        } catch (error) {
+          failure ??= { error };
+          scope.cancel();
+        } finally {
+          running -= 1;
+          if (running > 0) this.#branches -= 1;
+        }
+      };
+      beginReady();
+      // Those that begin meanwhile are awaited as well.
+      for (const branch of begun.values()) await branch;
+      if (failure !== undefined) throw failure.error;
+      if (ended.size < branches.length) throw new Error('some branches can never begin');
     });
   }
 }

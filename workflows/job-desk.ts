@@ -4,7 +4,7 @@
  */
 import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
 import type { JobState } from '../domain/jobs/job-state.ts';
-import type { JobStage } from '../domain/names.ts';
+import type { JobStage, Stage } from '../domain/names.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { Cut } from './cut.ts';
@@ -37,8 +37,9 @@ export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
   retries: Recipe['retries'];
 }
 
-export function newDesk(run: string, recipe: string): DeskState {
-  return { view: newView(run, recipe), questions: { pending: [], asked: {} }, ledger: [], jobs: {} };
+/** `stages`: those that the run shows, in this order. */
+export function newDesk(run: string, recipe: string, stages: readonly Stage[]): DeskState {
+  return { view: newView(run, recipe, stages), questions: { pending: [], asked: {} }, ledger: [], jobs: {} };
 }
 
 export function openDesk(state: DeskState, retries: Recipe['retries'], limits: RunLimits): JobDesk {

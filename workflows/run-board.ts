@@ -4,7 +4,7 @@
  */
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { type RunStatus, type Stage, stages } from '../domain/names.ts';
+import type { RunStatus, Stage } from '../domain/names.ts';
 import type { OperatorQuestion, RunView, StageView } from '../domain/jobs/progress.ts';
 import { viewQuery } from './messages.ts';
 
@@ -23,8 +23,8 @@ const marks: Record<StageView['status'], string> = {
   skipped: '–',
 };
 
-/** The view of a run that has just begun. */
-export function newView(run: string, recipe: string): RunView {
+/** The view of a run of these stages that has just begun. */
+export function newView(run: string, recipe: string, stages: readonly Stage[]): RunView {
   const lines = stages.map((stage): StageView => ({ stage, status: 'pending' }));
   return { run, recipe, status: 'running', stages: lines, questions: [] };
 }

@@ -28,10 +28,15 @@ interface CarriedChain {
   artifacts: ArtifactRef[];
 }
 
+function newChain({ run, orders }: JobChain): CarriedChain {
+  const stages = orders.map(({ stage }) => stage);
+  return { desk: newDesk(run, 'jobs', stages), artifacts: [] };
+}
+
 /** `carried` is for a chain that continues as new. `chain.orders` are then those that are not done. */
 export async function runJobs(
   chain: JobChain,
-  carried: CarriedChain = { desk: newDesk(chain.run, 'jobs'), artifacts: [] },
+  carried: CarriedChain = newChain(chain),
 ): Promise<{ artifacts: ArtifactRef[]; jobs: JobRecord[] }> {
   const { artifacts } = carried;
   const left = [...chain.orders];

@@ -1,14 +1,16 @@
 /**
  * Stages: how one stage of a run is done, whichever it is: taken from the run's state if it is done, looked up, made, shown, asked
- * about if it fails, remembered. Which stages there are, and in what order, is `train-critic`'s.
+ * about if it fails, remembered. Which stages there are, and in what order, is the graph's (`domain/stage-graph.ts`).
  */
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
-import { type JobOrder, jobIngredients } from '../domain/jobs/job-spec.ts';
+import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import { jobKind, jobParams, jobResources, jobThreads, type RunPlan } from '../domain/plan.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import { type JobNode, stageNames } from '../domain/stage-graph.ts';
+import { ingredientsOfJob, keyedParts } from '../domain/stage-keys.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
@@ -25,8 +27,10 @@ export interface RunState {
   keys: Partial<Record<JobStage, string>>;
   skipped: JobStage[];
   gate?: Awaited<ReturnType<Activities['judgeGate']>>;
+  report?: Awaited<ReturnType<Activities['writeReport']>>;
 }
 
+/** A run under way. Its plan is another one once the operator has raised a cap. */
 export interface Run {
   plan: RunPlan;
   desk: JobDesk;
@@ -35,96 +39,103 @@ export interface Run {
 
 export function newState({ run, recipe }: RunPlan): RunState {
   const startedAt = new Date().toISOString();
-  return { desk: newDesk(run, recipe.name), startedAt, isEstimated: false, artifacts: {}, keys: {}, skipped: [] };
+  const desk = newDesk(run, recipe.name, stageNames(recipe));
+  return { desk, startedAt, isEstimated: false, artifacts: {}, keys: {}, skipped: [] };
 }
 
-export interface Model {
-  key: string;
-  path: string;
+/** Artifact of a stage that has ended. Throws for one that has none: a bug, since nothing that needs it is begun without it. */
+export function artifactOf({ state }: Run, stage: Stage): ArtifactRef {
+  const artifact = state.artifacts[stage];
+  if (artifact === undefined) throw new Error(`the artifact of stage "${stage}" is needed and is not there`);
+  return artifact;
 }
-/** One job stage: looked up, else run. */
-export async function job(
-  run: Run,
-  { trainer, baseModel, engines }: PreparedRun,
-  jobStage: JobStage,
-  model: Model,
-  inputs: Record<string, ArtifactRef>,
-  planned: JobOrder['planned'],
-): Promise<ArtifactRef | undefined> {
-  const { recipe } = run.plan;
-  const { artifacts, keys, skipped } = run.state;
-  const made = artifacts[jobStage];
-  if (made !== undefined || skipped.includes(jobStage)) return made;
-  const engine = engines[jobKind(jobStage)];
-  const what = { params: jobParams(jobStage, recipe), seed: recipe.seed, trainer, engine };
-  const inputKeys = Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.key]));
-  const ingredients = jobIngredients(what, model.key, inputKeys);
-  const found = await lookUp(run, jobStage, ingredients);
-  if (found.artifact !== undefined) return finish(run, jobStage, found.artifact);
-  keys[jobStage] = found.key;
-  const order: JobOrder = {
-    run: run.plan.run,
-    stage: jobStage,
-    key: found.key,
+
+export function importedOf({ state }: Run): PreparedRun {
+  if (state.imported === undefined) throw new Error('trainer and base model are needed and are not imported');
+  return state.imported;
+}
+
+/** One job stage: looked up, else run. It ends without an artifact if the operator skips it. */
+export async function runJobStage(run: Run, node: JobNode): Promise<void> {
+  const { artifacts, skipped } = run.state;
+  const { name } = node;
+  if (artifacts[name] !== undefined || skipped.includes(name)) return;
+  const ingredients = ingredientsOfJob(node, importedOf(run), (stage) => artifactOf(run, stage).key);
+  const { key, artifact: found } = await lookUp(run, name, ingredients);
+  const artifact = found ?? (await runSlurmJob(orderOf(run, node, key, ingredients), run.desk, node.canSkip));
+  if (artifact !== undefined) return finish(run, name, artifact);
+  skipped.push(name);
+  run.desk.board.stage(name, { status: 'skipped', note: 'skipped by the operator' });
+}
+
+function orderOf(run: Run, node: JobNode, key: string, ingredients: JobOrder['ingredients']): JobOrder {
+  const { model, name, threads, resources } = node;
+  const { plan, state } = run;
+  const imported = importedOf(run);
+  const { baseModel } = imported;
+  state.keys[name] = key;
+  const inputs = Object.entries<Stage>(node.inputs).map(([role, stage]) => [role, artifactOf(run, stage).path]);
+  return {
+    run: plan.run,
+    stage: name,
+    key,
     ingredients,
-    ...what,
-    model: model.path,
-    ...(model.key === baseModel.key ? { baseModel: model.key } : {}),
-    inputs: Object.fromEntries(Object.entries(inputs).map(([name, artifact]) => [name, artifact.path])),
-    threads: jobThreads(jobStage, recipe),
-    planned,
-    resources: jobResources(jobStage, recipe),
-    watch: recipe.watch,
+    ...keyedParts(node, imported),
+    ...(model === 'base'
+      ? { model: baseModel.path, baseModel: baseModel.key }
+      : { model: `${artifactOf(run, model).path}/model` }),
+    inputs: Object.fromEntries(inputs),
+    threads,
+    planned: node.planned((stage) => artifactOf(run, stage).counts),
+    resources,
+    watch: plan.recipe.watch,
   };
-  const artifact = await runSlurmJob(order, run.desk, jobStage === 'predict-base' || jobStage === 'predict-sft');
-  if (artifact !== undefined) return finish(run, jobStage, artifact);
-  skipped.push(jobStage);
-  run.desk.board.stage(jobStage, { status: 'skipped', note: 'skipped by the operator' });
-  return undefined;
 }
 
 /** Is the stage's artifact there already? Not asked for a job that is under way since before the run continued as new. */
 async function lookUp(
   { desk, state }: Run,
-  jobStage: JobStage,
+  stage: JobStage,
   ingredients: Record<string, unknown>,
 ): Promise<{ key: string; artifact?: ArtifactRef }> {
-  const key = state.keys[jobStage];
+  const key = state.keys[stage];
   if (key !== undefined) return { key };
-  return persist(desk, jobStage, paces.store, (retry) =>
+  return persist(desk, stage, paces.store, (retry) =>
     storeActivities.lookUpArtifact.executeWithOptions(
-      { activityId: activityId(jobStage, 0, 'look-up'), summary: `is ${jobStage} done already?`, ...retry },
-      [{ stage: jobStage, ingredients }],
+      { activityId: activityId(stage, 0, 'look-up'), summary: `is ${stage} done already?`, ...retry },
+      [{ stage, ingredients }],
     ),
   );
 }
 
-/** A stage that is one activity: shown, run, asked about if it fails, remembered. */
-export async function stage(
+/** A stage that is made by one activity, `work`: shown, run, asked about if it fails, remembered. */
+export async function runStep<Role extends string>(
   run: Run,
-  name: Stage,
+  { name, inputs }: { name: Stage; inputs: Readonly<Record<Role, Stage>> },
   summary: string,
-  work: (options: { activityId: string; summary: string } & RoundRetry) => Promise<ArtifactRef>,
+  work: (
+    options: { activityId: string; summary: string } & RoundRetry,
+    input: (role: Role) => ArtifactRef,
+  ) => Promise<ArtifactRef>,
   pace: RetryPace = paces.store,
-): Promise<ArtifactRef> {
+): Promise<void> {
   const { desk, state } = run;
-  const made = state.artifacts[name];
-  if (made !== undefined) return made;
+  if (state.artifacts[name] !== undefined) return;
   const id = activityId(name, 1, 'make');
   desk.board.start(name, { activityId: id });
   const onAnswer = ({ budgetUsd }: OperatorAnswer) => {
     if (budgetUsd !== undefined) run.plan = withBudget(run.plan, budgetUsd);
   };
-  const artifact = await persist(desk, name, pace, (retry) => work({ activityId: id, summary, ...retry }), {
+  const input = (role: Role) => artifactOf(run, inputs[role]);
+  const made = await persist(desk, name, pace, (retry) => work({ activityId: id, summary, ...retry }, input), {
     onAnswer,
   });
-  return finish(run, name, artifact);
+  finish(run, name, made);
 }
 
-export function finish(run: Run, name: Stage, artifact: ArtifactRef): ArtifactRef {
+export function finish(run: Run, name: Stage, artifact: ArtifactRef): void {
   run.state.artifacts[name] = artifact;
   run.desk.board.stage(name, { status: artifact.reused ? 'reused' : 'done', artifact: artifact.path });
-  return artifact;
 }
 
 /** The plan with another cap for synthesis. The cap is in no artifact's key: what is paid for stays. */

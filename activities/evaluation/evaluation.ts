@@ -17,6 +17,7 @@ import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { mean } from '../../domain/evaluation/metrics.ts';
 import type { Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { stageGraph } from '../../domain/stage-graph.ts';
 import { readDatasetPairs } from '../dataset/dataset.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { type JudgedModels, writeEvaluation } from './evaluation-file.ts';
@@ -72,8 +73,9 @@ export function createEvaluationActivities(deps: Pick<ActivityDeps, 'store'>) {
 }
 
 function evaluationIngredients(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Record<string, unknown> {
-  const names = ['dataset', 'predict-base', 'predict-sft', 'predict-grpo'] as const;
-  const inputs = Object.fromEntries(names.map((name) => [name, artifacts[name]?.key ?? null]));
+  const evaluation = stageGraph(plan.recipe).find(({ kind }) => kind === 'evaluation');
+  const stages = Object.entries<Stage>(evaluation?.inputs ?? {});
+  const inputs = Object.fromEntries(stages.map(([role, stage]) => [role, artifacts[stage]?.key ?? null]));
   const { seed, grpo, predict } = plan.recipe;
   return { inputs, reward: grpo.reward, sampled_temperature: predict.sampled_temperature, seed, version };
 }

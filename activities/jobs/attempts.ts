@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef, AttemptManifest } from '../../domain/manifest.ts';
-import { attemptFiles, attemptName, paths } from '../../domain/names.ts';
-import { jobKind } from '../../domain/plan.ts';
+import { attemptFiles, attemptName, jobKind, paths } from '../../domain/names.ts';
+
 import { attemptDirectory } from './attempt-closing.ts';
 import { readResult } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';

@@ -10,8 +10,8 @@ import { classifyOutcome, type JobFacts } from '../../domain/jobs/job-outcome.ts
 import type { CollectedAttempt, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { Outcome, TrainerResult } from '../../domain/manifest.ts';
-import { attemptFiles } from '../../domain/names.ts';
-import { jobKind } from '../../domain/plan.ts';
+import { attemptFiles, jobKind } from '../../domain/names.ts';
+
 import { lookUntil, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
 import { closeAttempt } from './attempt-closing.ts';
 import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';

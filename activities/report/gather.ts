@@ -8,7 +8,8 @@ import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import { judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';
-import { type Stage, stages } from '../../domain/names.ts';
+import type { Stage } from '../../domain/names.ts';
+import { stageNames } from '../../domain/stage-graph.ts';
 import { parseAnswer } from '../../domain/critique/score.ts';
 import { readManifest } from '../store/artifact-store.ts';
 import { readMetrics } from '../jobs/attempt-metrics.ts';
@@ -42,7 +43,8 @@ export async function gatherReport(
     last = await readPredictions(artifact, test);
     predicted.push({ model, points: scatterPoints(last) });
   }
-  const manifests = await manifestsOf(artifacts);
+  const stages = stageNames(plan.recipe);
+  const manifests = await manifestsOf(artifacts, stages);
   const teacher = await readTeacher(artifacts.synthesis);
   return {
     run: plan.run,
@@ -60,7 +62,7 @@ export async function gatherReport(
     samples: dataset === undefined ? [] : await loadSamples(dataset, test, last),
     findings: findingsOf(evaluation, grpo),
     jobs,
-    artifacts: artifactList(manifests, plan.run),
+    artifacts: artifactList(manifests, stages, plan.run),
     estimate,
     uncertain: teacher.uncertain,
     facts: [...recipeFacts(input), ...teacher.facts, ...(await codeFacts(artifacts, manifests))],
@@ -97,7 +99,7 @@ function findingsOf(evaluation: Evaluation | undefined, grpo: readonly MetricsRo
   return [...judgeTraining(grpo), ...answers].map(({ level, sentence }) => ({ level, sentence }));
 }
 
-async function manifestsOf(artifacts: Artifacts): Promise<Manifests> {
+async function manifestsOf(artifacts: Artifacts, stages: readonly Stage[]): Promise<Manifests> {
   const found: Manifests = {};
   for (const stage of stages) {
     const artifact = artifacts[stage];
@@ -106,7 +108,7 @@ async function manifestsOf(artifacts: Artifacts): Promise<Manifests> {
   return found;
 }
 
-function artifactList(manifests: Manifests, run: string): ReportArtifact[] {
+function artifactList(manifests: Manifests, stages: readonly Stage[], run: string): ReportArtifact[] {
   return stages.flatMap((stage) => {
     const manifest = manifests[stage];
     if (manifest === undefined) return [];

@@ -9,7 +9,7 @@ import { cut } from '../../domain/errors.ts';
 import { paths } from '../../domain/names.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
-import { readEstimate } from '../estimating.ts';
+import { readEstimate } from '../estimate/estimate-file.ts';
 import { translated } from '../failure.ts';
 import type { ReportInput } from './data.ts';
 import { gatherReport } from './gather.ts';

@@ -12,7 +12,7 @@ import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { describeFault } from '../../domain/errors.ts';
 import type { Engine } from '../../domain/jobs/job-spec.ts';
-import type { JobKind } from '../../domain/engines/engine.ts';
+import type { JobKind } from '../../domain/names.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import type { JobDeps } from '../deps.ts';
 import { hasCode } from './durable-file.ts';

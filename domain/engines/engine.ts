@@ -1,7 +1,6 @@
 /** What the pipeline must know of an engine before its job runs. The trainer's half is `trainer/critic_trainer/engines/`. */
 
-/** Kind of a job's work, as `attempt.json` names it. */
-export type JobKind = 'sft' | 'grpo' | 'predict';
+import type { JobKind } from '../names.ts';
 
 /** Parameters of a job as `attempt.json` holds them: all that determines its output besides seed, model and inputs. */
 export type Params = Record<string, unknown>;

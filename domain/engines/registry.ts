@@ -1,5 +1,5 @@
 /** All engines by the name that `attempt.json` and artifact keys give them, and which one does which kind of work. */
-import type { JobKind } from './engine.ts';
+import type { JobKind } from '../names.ts';
 import { llamaFactory } from './llamafactory.ts';
 import { transformers } from './transformers.ts';
 import { trl } from './trl.ts';

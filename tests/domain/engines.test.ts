@@ -1,6 +1,6 @@
 /** Engines: what each makes of a recipe's section before its job runs. */
 import { describe, expect, it } from 'vitest';
-import type { JobKind } from '../../domain/engines/engine.ts';
+import type { JobKind } from '../../domain/names.ts';
 import { engineOfKind, engines } from '../../domain/engines/registry.ts';
 import { jobParams, jobPlanned } from '../../domain/plan.ts';
 import { checkRecipe, type Recipe } from '../../domain/recipe.ts';

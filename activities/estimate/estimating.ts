@@ -1,0 +1,169 @@
+/**
+ * Estimating: what a run will reuse, ask, cost and take. It walks the keys of all stages, which follow from the recipe,
+ * the dataset, the base model, the trainer's code and its engine alone, and looks which artifacts and answers stand. It reads
+ * manifests and never verifies files: a stage still does that before it reuses anything.
+ *
+ * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; a plan alone
+ * writes nothing but what it hashed of the base model (model-files.ts).
+ */
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import * as z from 'zod';
+import { mixOrder } from '../../domain/critique/mix.ts';
+import {
+  estimateJob,
+  estimateSynthesis,
+  type MeasuredJob,
+  type RunEstimate,
+  type StageEstimate,
+  type SynthesisEstimate,
+  usualOutputTokens,
+} from '../../domain/estimate.ts';
+import type { ArtifactRef } from '../../domain/manifest.ts';
+import { recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { type Counts, isJob, type JobNode, stageGraph, type StageNode } from '../../domain/stage-graph.ts';
+import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
+import { splits } from '../dataset/rows.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { translated } from '../failure.ts';
+import { heartbeating } from '../heartbeating.ts';
+import { readPixelLimits } from '../records/record-lengths.ts';
+import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
+import { describeImports, type PreparedRun } from '../store/imports.ts';
+import { answersIngredients, teacherUrl } from '../synthesis/keys.ts';
+import { SynthesisLog } from '../synthesis/log.ts';
+import { requestTokens } from '../synthesis/question.ts';
+import { judgeAlone } from '../synthesis/verdicts.ts';
+import { writeEstimate } from './estimate-file.ts';
+import { type KeySources, runKeys } from './run-keys.ts';
+
+export interface EstimateInput {
+  plan: RunPlan;
+  dataset: ArtifactRef;
+  /** What a run that goes on has imported; null: a plan alone, which hashes model and code where they lie. */
+  imported: PreparedRun | null;
+}
+
+/** Fewer answers than this say little about how long a teacher's answers are. */
+const enoughAnswers = 20;
+
+export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm' | 'job' | 'models'>) {
+  const { store } = deps;
+  return {
+    /** What is there, what must be made, and what that will cost. */
+    async estimateRun({ plan, dataset, imported }: EstimateInput): Promise<RunEstimate> {
+      const signal = Context.current().cancellationSignal;
+      return translated(`estimate run "${plan.run}"`, signal, async () => {
+        const { recipe } = plan;
+        const found =
+          imported === null ? await heartbeating('hashing', () => describeImports(recipe.base_model, deps)) : imported;
+        const teacher = {
+          datasetKey: dataset.key,
+          baseUrl: teacherUrl(deps.llm.baseUrl),
+          settings: recipe.synthesis,
+        };
+        const pixels = await readPixelLimits(recipe);
+        const estimate: RunEstimate = {
+          schema: 1,
+          recipe: recipe.name,
+          dataset: dataset.counts,
+          stages: await estimateStages({ store, recipe, dataset, teacher, pixels, found }),
+        };
+        if (imported !== null) await writeEstimate(store.root, plan.run, estimate);
+        return estimate;
+      });
+    },
+  };
+}
+
+interface Known extends KeySources {
+  store: ArtifactStore;
+}
+
+async function estimateStages(known: Known): Promise<StageEstimate[]> {
+  const graph = stageGraph(known.recipe);
+  const keys = runKeys(graph, known);
+  const counts = new Map<Stage, Counts>();
+  const estimates: StageEstimate[] = [];
+  for (const node of graph) {
+    const { name: stage } = node;
+    const key = keys.get(stage);
+    if (key === undefined) continue;
+    const standing = await known.store.peek(stage, key);
+    counts.set(stage, { ...foretoldCounts(node, known, counts), ...standing?.counts });
+    const estimate: StageEstimate = { stage, action: standing === undefined ? 'make' : 'reuse', key };
+    if (standing !== undefined) estimates.push(estimate);
+    else if (node.kind === 'synthesis') estimates.push({ ...estimate, synthesis: await estimateAsking(known) });
+    else if (isJob(node)) estimates.push({ ...estimate, job: await estimateOf(node, known, counts) });
+    else estimates.push(estimate);
+  }
+  return estimates;
+}
+
+/** What will be counted in an artifact that is not there, where something later depends on it. */
+function foretoldCounts(node: StageNode, { recipe, dataset }: Known, counts: ReadonlyMap<Stage, Counts>): Counts {
+  switch (node.kind) {
+    case 'dataset':
+      return dataset.counts;
+    case 'synthesis':
+      return { kept: counts.get(node.inputs.dataset)?.['train'] ?? 0 };
+    case 'prompts': {
+      const rows = counts.get(node.inputs.dataset);
+      return Object.fromEntries(splits.map((split) => [split, rows?.[split] ?? 0]));
+    }
+    case 'mix': {
+      const kept = counts.get(node.inputs.synthesis)?.['kept'] ?? 0;
+      const pairs = Array.from({ length: kept }, (_, index) => String(index));
+      return { records: mixOrder(pairs, recipe.mix.direct_per_reasoning, recipe.seed).length };
+    }
+    default:
+      return {};
+  }
+}
+
+async function estimateOf(
+  node: JobNode,
+  { store, recipe }: Known,
+  counts: ReadonlyMap<Stage, Counts>,
+): Promise<StageEstimate['job']> {
+  const planned = node.planned((stage) => counts.get(stage) ?? {});
+  return estimateJob(node, planned, await lastMeasured(store, node, recipe.name));
+}
+
+/** The newest job of this stage that a run of this recipe's name made. */
+async function lastMeasured(
+  store: ArtifactStore,
+  { name: stage, kind }: JobNode,
+  recipe: string,
+): Promise<MeasuredJob | undefined> {
+  let newest: { finishedAt: string; job: MeasuredJob } | undefined;
+  for (const key of await store.keys(stage)) {
+    const manifest = await store.peek(stage, key);
+    if (manifest === undefined || recipeOfRun(manifest.made_by.run) !== recipeInRun(recipe)) continue;
+    const { counts, cost, ingredients, made_by: madeBy } = manifest;
+    const params = z.record(z.string(), z.unknown()).safeParse(ingredients['params']).data ?? {};
+    const amount = counts[kind === 'predict' ? 'rows' : 'steps'];
+    if (!amount || !cost.seconds || (newest !== undefined && newest.finishedAt >= madeBy.finished_at)) continue;
+    newest = { finishedAt: madeBy.finished_at, job: { run: madeBy.run, amount, params, seconds: cost.seconds } };
+  }
+  return newest?.job;
+}
+
+/** Rows that still need an answer, what each request takes, and what was paid already. */
+async function estimateAsking({ store, dataset, teacher }: Known): Promise<SynthesisEstimate> {
+  const { settings } = teacher;
+  const folder = store.partialPath('synthesis', artifactKey('synthesis', answersIngredients(teacher)));
+  const log = await SynthesisLog.read(join(folder, 'answers.jsonl'));
+  const pairs = (await readDatasetPairs(dataset)).filter(({ split }) => split === 'train');
+  const verdicts = judgeAlone(pairs, (id) => log.answers(id), settings.filter);
+  const left = verdicts.filter(
+    ({ pair, kept }) => kept === undefined && log.answers(pair.id).length < settings.tries_per_row,
+  );
+  const sizes = await readImageSizes(dataset.path);
+  const requests = left.map(({ pair }) => requestTokens(settings, pair, sizes));
+  const { answered, unusable } = log.counts;
+  const answers = answered + unusable;
+  const meanOutput = answers >= enoughAnswers ? log.usage.output / answers : usualOutputTokens;
+  return estimateSynthesis(requests, { answered: pairs.length - left.length, spent: log.spent, meanOutput }, settings);
+}

@@ -1,0 +1,169 @@
+/**
+ * The stage graph: which stages a run of a recipe has, what each is made from, and what a job is asked to do. It is said here
+ * once: the run walks the graph, the plan reads it, and both take keys from it (`domain/stage-keys.ts`).
+ *
+ * It does not say how a stage is made: `workflows/train-critic.ts` has one case a kind.
+ */
+import type { Params, Planned } from './engines/engine.ts';
+import { engineOfKind, type EngineName } from './engines/registry.ts';
+import { jobKind, type JobKind, type JobStage, type Stage, type StageKind, type StageOf } from './names.ts';
+import { jobParams, jobPlanned, jobResources, jobThreads } from './plan.ts';
+import type { Recipe, Resources } from './recipe.ts';
+
+/** What a stage of each kind is made from: its inputs by role. */
+interface Roles {
+  dataset: never;
+  synthesis: 'dataset';
+  prompts: 'dataset';
+  mix: 'dataset' | 'synthesis';
+  sft: 'dataset' | 'mix';
+  grpo: 'dataset' | 'prompts';
+  predict: 'dataset' | 'prompts';
+  /** The dataset, and predictions by the names of their stages; those that were skipped are left out. */
+  evaluation: string;
+  gate: 'evaluation' | 'candidate' | 'predictions';
+  report: 'gate';
+}
+
+interface Node<Kind extends StageKind> {
+  kind: Kind;
+  name: StageOf<Kind>;
+  /** Stages by role. The run waits for all of them. */
+  inputs: Readonly<Record<Roles[Kind], Stage>>;
+}
+
+/** Counts of artifacts, such as `records` or rows of a split. */
+export type Counts = Readonly<Record<string, number>>;
+
+interface Job<Kind extends JobKind> extends Node<Kind> {
+  /** Whose model the job takes: the recipe's base model, or what another job made. */
+  model: 'base' | JobStage;
+  /** What does the work inside the job. */
+  engine: EngineName;
+  /** With seed, model and inputs all that determines the output. */
+  params: Params;
+  seed: number;
+  threads: number;
+  resources: Resources;
+  /** Steps or rows, from the counts of artifacts upstream. */
+  planned: (countsOf: (stage: Stage) => Counts) => Planned;
+  /** May the operator go on without it? What needs its artifact then does without. */
+  canSkip: boolean;
+}
+
+/** A stage that is made by activities alone. */
+export type StepNode = { [Kind in Exclude<StageKind, JobKind>]: Node<Kind> }[Exclude<StageKind, JobKind>];
+export type StepOf<Kind extends StepNode['kind']> = Extract<StepNode, { kind: Kind }>;
+/** A stage whose work is a Slurm job. */
+export type JobNode = { [Kind in JobKind]: Job<Kind> }[JobKind];
+export type StageNode = StepNode | JobNode;
+
+/** All stages of a run of this recipe, in an order in which they can be made; a person reads them in the same. */
+export function stageGraph(recipe: Recipe): StageNode[] {
+  const dataset = 'dataset';
+  const asked = { dataset, prompts: 'prompts' } as const;
+  const predictions = (name: StageOf<'predict'>, model: 'base' | JobStage, canSkip: boolean): StageNode => ({
+    kind: 'predict',
+    name,
+    inputs: asked,
+    model,
+    ...settings(name, recipe),
+    planned: (countsOf) => jobPlanned(name, recipe, { records: 0, rows: countsOf(asked.prompts)['test'] ?? null }),
+    canSkip,
+  });
+  return inOrder([
+    { kind: 'dataset', name: dataset, inputs: {} },
+    { kind: 'synthesis', name: 'synthesis', inputs: { dataset } },
+    { kind: 'prompts', name: 'prompts', inputs: { dataset } },
+    { kind: 'mix', name: 'mix', inputs: { dataset, synthesis: 'synthesis' } },
+    {
+      kind: 'sft',
+      name: 'sft',
+      inputs: { dataset, mix: 'mix' },
+      model: 'base',
+      ...settings('sft', recipe),
+      planned: (countsOf) => jobPlanned('sft', recipe, { records: countsOf('mix')['records'] ?? 0, rows: null }),
+      canSkip: false,
+    },
+    {
+      kind: 'grpo',
+      name: 'grpo',
+      inputs: asked,
+      model: 'sft',
+      ...settings('grpo', recipe),
+      planned: () => jobPlanned('grpo', recipe, { records: 0, rows: null }),
+      canSkip: false,
+    },
+    predictions('predict-base', 'base', true),
+    predictions('predict-sft', 'sft', true),
+    predictions('predict-grpo', 'grpo', false),
+    {
+      kind: 'evaluation',
+      name: 'evaluation',
+      inputs: {
+        dataset,
+        'predict-base': 'predict-base',
+        'predict-sft': 'predict-sft',
+        'predict-grpo': 'predict-grpo',
+      },
+    },
+    {
+      kind: 'gate',
+      name: 'gate',
+      inputs: { evaluation: 'evaluation', candidate: 'grpo', predictions: 'predict-grpo' },
+    },
+    { kind: 'report', name: 'report', inputs: { gate: 'gate' } },
+  ]);
+}
+
+/** What the recipe says of this kind of job. */
+function settings(
+  name: JobStage,
+  recipe: Recipe,
+): Pick<JobNode, 'engine' | 'params' | 'seed' | 'threads' | 'resources'> {
+  return {
+    engine: engineOfKind[jobKind(name)],
+    params: jobParams(name, recipe),
+    seed: recipe.seed,
+    threads: jobThreads(name, recipe),
+    resources: jobResources(name, recipe),
+  };
+}
+
+/** Names of all stages of a run of this recipe, as a person reads them. */
+export function stageNames(recipe: Recipe): Stage[] {
+  return stageGraph(recipe).map(({ name }) => name);
+}
+
+export function isJob(node: StageNode): node is JobNode {
+  return 'model' in node;
+}
+
+/** Stages that must have ended before this one can begin. */
+export function upstream(node: StageNode): Stage[] {
+  const inputs = Object.values<Stage>(node.inputs);
+  return isJob(node) && node.model !== 'base' ? [...inputs, node.model] : inputs;
+}
+
+/**
+ * The same stages, each after all that it is made from, else in the order given. Throws if two have one name, if one needs a
+ * stage that is not there, or if stages wait for each other: a run of such a graph would never end.
+ */
+export function inOrder(nodes: readonly StageNode[]): StageNode[] {
+  const names = new Set(nodes.map(({ name }) => name));
+  if (names.size < nodes.length) throw new Error('two stages of the graph have one name');
+  for (const node of nodes) {
+    const unknown = upstream(node).find((name) => !names.has(name));
+    if (unknown !== undefined)
+      throw new Error(`stage "${node.name}" needs "${unknown}", which is no stage of the graph`);
+  }
+  const placed = new Set<Stage>();
+  let left = [...nodes];
+  while (left.length > 0) {
+    const next = left.find((node) => upstream(node).every((name) => placed.has(name)));
+    if (next === undefined) throw new Error(`stages wait for each other: ${left.map(({ name }) => name).join(', ')}`);
+    placed.add(next.name);
+    left = left.filter((node) => node !== next);
+  }
+  return [...placed].flatMap((name) => nodes.find((node) => node.name === name) ?? []);
+}

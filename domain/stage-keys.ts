@@ -1,0 +1,55 @@
+/**
+ * Stage keys: what determines the artifact of a job, and the keys of a whole run, foretold. Pure: the hash is an argument. What
+ * determines a stage that is no job is said where it is made (`activities/estimate/run-keys.ts` gathers it).
+ */
+import { type Engine, jobIngredients, type JobOrder } from './jobs/job-spec.ts';
+import type { JobKind, Stage } from './names.ts';
+import { type JobNode, type StageNode, upstream } from './stage-graph.ts';
+
+/** What a run works with beside its recipe and dataset. `trainer` is the folder of its code, which ends in the code's hash. */
+export interface Surroundings {
+  trainer: string;
+  baseModel: { key: string };
+  engines: Record<JobKind, Engine>;
+}
+
+/** What of a job's order is in the key of its artifact as well. */
+export function keyedParts(
+  node: JobNode,
+  { trainer, engines }: Surroundings,
+): Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'> {
+  return { params: node.params, seed: node.seed, trainer, engine: engines[node.kind] };
+}
+
+/** All that determines a job's artifact; its key is the hash of it. `keyOf` gives the key of an upstream stage's artifact. */
+export function ingredientsOfJob(
+  node: JobNode,
+  surroundings: Surroundings,
+  keyOf: (stage: Stage) => string,
+): Record<string, unknown> {
+  const inputs = Object.entries<Stage>(node.inputs).map(([role, stage]) => [role, keyOf(stage)]);
+  const model = node.model === 'base' ? surroundings.baseModel.key : keyOf(node.model);
+  return jobIngredients(keyedParts(node, surroundings), model, Object.fromEntries(inputs));
+}
+
+/**
+ * Keys of all stages whose artifact can be foretold, in the order of the graph. `keyOf` makes one from those of the stages
+ * upstream. Undefined: it cannot be foretold. Such a stage, and what is made from it, has no key here.
+ */
+export function foretellKeys(
+  graph: readonly StageNode[],
+  keyOf: (node: StageNode, upstreamKey: (stage: Stage) => string) => string | undefined,
+): Map<Stage, string> {
+  const keys = new Map<Stage, string>();
+  const known = (stage: Stage) => {
+    const key = keys.get(stage);
+    if (key === undefined) throw new Error(`the key of stage "${stage}" is asked for before it is known`);
+    return key;
+  };
+  for (const node of graph) {
+    if (!upstream(node).every((name) => keys.has(name))) continue;
+    const key = keyOf(node, known);
+    if (key !== undefined) keys.set(node.name, key);
+  }
+  return keys;
+}
