@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SlurmJob } from 'slurm-rest-client';
 import { JobPoller } from '../../../activities/jobs/job-poller.ts';
-import { Controller, job } from './scripted-controller.ts';
+import { FakeSlurm, job } from './fake-slurm.ts';
 
 const options = { intervalMs: 10_000, maxBackoffMs: 60_000, random: () => 0.5 };
 
@@ -10,7 +10,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** Watches these jobs, among 10,000 of others, with the worker's default interval; gives what was asked in each minute. */
-async function watched(controller: Controller, jobs: SlurmJob[], count: number): Promise<{ minutes: string[][] }> {
+async function watched(controller: FakeSlurm, jobs: SlurmJob[], count: number): Promise<{ minutes: string[][] }> {
   let seed = 1;
   const random = () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
   controller.jobs = [...jobs, ...Array.from({ length: 10_000 }, (_, i) => job(String(100_000 + i)))];
@@ -31,7 +31,7 @@ describe('requests', () => {
 
   it.each(rows)('for ten jobs are two a minute at most and never a list (22.05: %s, %s)', async (old, state) => {
     const ten = Array.from({ length: 10 }, (_, i) => job(String(i), { state }));
-    const { minutes } = await watched(new Controller(old), ten, 61);
+    const { minutes } = await watched(new FakeSlurm(old), ten, 61);
     const [first, ...later] = minutes;
     expect(first?.length).toBeLessThanOrEqual(13);
     expect(later.flat().length / later.length).toBeLessThanOrEqual(2);
@@ -39,14 +39,14 @@ describe('requests', () => {
   });
 
   it.each(rows)('for a thousand jobs are 64 in any minute at most (22.05: %s, %s)', async (old, state) => {
-    const controller = new Controller(old);
+    const controller = new FakeSlurm(old);
     const thousand = Array.from({ length: 1000 }, (_, i) => job(String(i), { state }));
     const { minutes } = await watched(controller, thousand, 15);
     expect(Math.max(...minutes.map(({ length }) => length))).toBeLessThanOrEqual(64);
   });
 
   it('for a pending job are six a minute if the interval is ten seconds, on 22.05', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.jobs = [job('1', { state: 'PENDING' })];
     const poller = new JobPoller(controller, options);
     poller.watch('1', 'job-1');
@@ -60,7 +60,7 @@ describe('requests', () => {
     [10, 11],
     [1000, 41],
   ])('of %i pending jobs beyond their states are %i in two minutes on later releases', async (count, details) => {
-    const controller = new Controller(false);
+    const controller = new FakeSlurm(false);
     controller.jobs = Array.from({ length: count }, (_, i) => job(String(i), { state: 'PENDING' }));
     const poller = new JobPoller(controller, options);
     for (const { id, name } of controller.jobs) poller.watch(id, name);
@@ -72,7 +72,7 @@ describe('requests', () => {
   });
 
   it('are not more because a watcher leaves with each news and comes back', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.jobs = [job('1')];
     const poller = new JobPoller(controller, options);
     for (let i = 0; i < 60; i += 1) {
@@ -85,7 +85,7 @@ describe('requests', () => {
   });
 
   it('end when nobody watches', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     const poller = new JobPoller(controller, options);
     poller.watch('1', 'job-1').close();
     await vi.advanceTimersByTimeAsync(60_000);
@@ -94,7 +94,7 @@ describe('requests', () => {
   });
 
   it('that are hurried come once a second at most', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     const poller = new JobPoller(controller, options);
     poller.watch('1', 'job-1');
     for (let i = 0; i < 100; i += 1) {

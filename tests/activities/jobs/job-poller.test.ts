@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SlurmJob } from 'slurm-rest-client';
 import { JobPoller } from '../../../activities/jobs/job-poller.ts';
-import { Controller, job } from './scripted-controller.ts';
+import { FakeSlurm, job } from './fake-slurm.ts';
 
 const options = { intervalMs: 10_000, maxBackoffMs: 60_000, random: () => 0.5 };
 
@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers());
 
 describe('a job', () => {
   it('is unknown while the controller does not answer, and absent only once it answers', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     const poller = new JobPoller(controller, options);
     const watch = poller.watch('1', 'job-1');
     controller.down = true;
@@ -23,7 +23,7 @@ describe('a job', () => {
   });
 
   it('is watched on if every watcher left during an outage and another one came', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.jobs = [job('1'), job('2')];
     const poller = new JobPoller(controller, options);
     const first = poller.watch('1', 'job-1');
@@ -39,7 +39,7 @@ describe('a job', () => {
   });
 
   it.each([true, false])('of another name under the id is not ours (details come with states: %s)', async (details) => {
-    const controller = new Controller(details);
+    const controller = new FakeSlurm(details);
     controller.jobs = [job('1')];
     const poller = new JobPoller(controller, options);
     const watch = poller.watch('1', 'job-1');
@@ -52,7 +52,7 @@ describe('a job', () => {
   });
 
   it.each([true, false])('that is hurried is looked at within a second, others are not (22.05: %s)', async (old) => {
-    const controller = new Controller(old);
+    const controller = new FakeSlurm(old);
     controller.jobs = [job('1'), job('2')];
     const poller = new JobPoller(controller, options);
     const [first] = ['1', '2'].map((id) => poller.watch(id, `job-${id}`));
@@ -67,7 +67,7 @@ describe('a job', () => {
   });
 
   it.each([true, false])('that runs and loses its node is noticed within ten intervals (22.05: %s)', async (old) => {
-    const controller = new Controller(old);
+    const controller = new FakeSlurm(old);
     controller.jobs = [job('1')];
     const poller = new JobPoller(controller, { ...options, random: () => 1 });
     const watch = poller.watch('1', 'job-1');
@@ -79,7 +79,7 @@ describe('a job', () => {
   });
 
   it('whose answer alone is lost keeps its state; the others have theirs', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.jobs = [job('1'), job('2')];
     const poller = new JobPoller(controller, options);
     const watches = ['1', '2'].map((id) => poller.watch(id, `job-${id}`));
@@ -98,7 +98,7 @@ describe('a job', () => {
   });
 
   it('that cannot be read holds up no other: one that is gone counts as absent since the first look', async () => {
-    const controller = new Controller(false);
+    const controller = new FakeSlurm(false);
     controller.jobs = [job('1'), job('2')];
     const poller = new JobPoller(controller, options);
     const [, second, third] = ['1', '2', '3'].map((id) => poller.watch(id, `job-${id}`));
@@ -115,7 +115,7 @@ describe('a job', () => {
   });
 
   it('that changes is seen with its details at the next poll', async () => {
-    const controller = new Controller(false);
+    const controller = new FakeSlurm(false);
     controller.jobs = [job('1', { state: 'PENDING', reason: 'Priority' })];
     const poller = new JobPoller(controller, options);
     const watch = poller.watch('1', 'job-1');
@@ -137,7 +137,7 @@ describe('a job', () => {
     ['RUNNING: slurmdbd lags', false, { state: 'RUNNING' }],
     ["COMPLETED, but another job's", false, { state: 'COMPLETED', name: 'of-somebody-else' }],
   ])('that slurmctld has forgotten and slurmdbd calls %s is gone: %s', async (_name, gone, record) => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.records = [job('1', { source: 'slurmdbd', ...record })];
     const poller = new JobPoller(controller, options);
     const watch = poller.watch('1', 'job-1');
@@ -147,7 +147,7 @@ describe('a job', () => {
   });
 
   it('that slurmctld has forgotten is asked for in slurmdbd once a minute, one job a poll, dead or not', async () => {
-    const controller = new Controller(true);
+    const controller = new FakeSlurm(true);
     controller.records = undefined;
     const poller = new JobPoller(controller, options);
     const watches = ['1', '2', '3'].map((id) => poller.watch(id, `job-${id}`));
