@@ -19,7 +19,7 @@ import {
 import { paths, type Stage } from '../../domain/names.ts';
 import { lookUntil, StaleView, staleViewMs, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
-import { hasCode, syncFolder, writeFileAtomic } from './durable-file.ts';
+import { hasCode, removeTemporaries, syncFolder, writeFileAtomic } from './durable-file.ts';
 
 const manifestName = 'manifest.json';
 /** A model or a dataset of 100,000 pictures has less. */
@@ -94,6 +94,7 @@ export class ArtifactStore {
         await rm(from, { recursive: true, force: true });
         return reference(standing, path);
       }
+      await removeTemporaries(from);
       const manifest = await describe(publication);
       await writeFileAtomic(join(from, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
       await mkdir(dirname(path), { recursive: true });

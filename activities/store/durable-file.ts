@@ -3,8 +3,8 @@
  * content or the new, never half of it. It knows nothing of artifacts or jobs.
  */
 import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { freshSize, readFrom, whenListed } from '../../files/fresh-look.ts';
 import { FileFault, withRegularFile } from '../../files/regular-file.ts';
 
@@ -29,6 +29,14 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o64
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Removes from `folder` itself what `writeFileAtomic` left there when it was killed. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  const left = (await readdir(folder)).filter((name) =>
+    /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name),
+  );
+  for (const name of left) await rm(join(folder, name), { force: true });
 }
 
 /** Makes renames and creations inside `folder` durable. */
