@@ -168,7 +168,8 @@ export class JobPoller {
       this.#failures += 1;
       const why = error instanceof Error ? error.message : String(error);
       for (const watched of asked) {
-        if (watched.state.kind !== 'unknown') watched.state = { kind: 'unknown', since: this.#options.now(), why };
+        const since = watched.state.kind === 'unknown' ? watched.state.since : this.#options.now();
+        watched.state = { kind: 'unknown', since, why };
       }
     }
   }
