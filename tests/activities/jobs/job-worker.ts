@@ -66,7 +66,7 @@ export function worker({ slurm, store, folder }: Cluster, environment = activity
     collect: async (jobId: string) => doing(() => activities.collectAttempt({ order, prepared, jobId })),
     publish: async () =>
       doing(() => activities.publishJob({ order, attempt: 1, attempts: [name], gpuHours: 1, seconds: 60 })),
-    cancel: async () => doing(() => activities.cancelJob({ name })),
+    cancel: async (of = name) => doing(() => activities.cancelJob({ name: of })),
   };
 }
 

@@ -50,7 +50,7 @@ describe('a submission whose answer is lost', () => {
 
   it('waits out an outage: time without an answer denies nothing', async () => {
     const at = await cluster();
-    at.slurm.fates.push({ error: ambiguous, createdAfterMs: 9 * minute });
+    at.slurm.fates.push({ error: ambiguous, createdAfterMs: 9.5 * minute + 20 * second });
     setTimeout(() => (at.slurm.down = true), second);
     setTimeout(() => (at.slurm.down = false), 9.5 * minute);
     expect(await lived(() => worker(at).submit())).toEqual({ jobId: '7', adopted: true });
@@ -167,7 +167,9 @@ describe('a submission that Slurm answers with an error', () => {
   ])('(%s) is no refusal: the next try posts at once, without a look', async (_what, error) => {
     const at = await cluster();
     at.slurm.fates.push({ error });
-    expect(await lived(() => rejection(worker(at).submit()))).toMatchObject(error);
+    const thrown = await lived(() => rejection(worker(at).submit()));
+    expect(thrown).toMatchObject({ message: expect.stringContaining('as the test says') });
+    expect(thrown).not.toMatchObject({ nonRetryable: true });
     expect(await hasRecord(at)).toBe(false);
     expect(await lived(() => worker(at).submit())).toEqual({ jobId: '7', adopted: false });
     expect(at.slurm.asked).toEqual(['submit', 'submit']);
