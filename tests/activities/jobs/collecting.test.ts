@@ -149,11 +149,19 @@ describe('an attempt without a readable outcome', () => {
 
   it('goes on from its newest whole checkpoint, and counts no step that none holds', async () => {
     await ended('NODE_FAIL', { ...killed, metrics: 9 });
-    for (const step of ['checkpoint-4', 'checkpoint-8', '.checkpoint-9.tmp']) {
+    for (const step of ['checkpoint-4', 'checkpoint-8', 'checkpoint-9.tmp']) {
       await mkdir(join(at.folder, 'checkpoints', step), { recursive: true });
     }
     const checkpoint = join(at.folder, 'checkpoints/checkpoint-8');
     expect(await collect()).toMatchObject({ jobClass: 'node-failed', checkpoint, progress: 8 });
+  });
+});
+
+describe('an attempt that was killed while it saved its first checkpoint', () => {
+  it('has none: the next one begins at step 0', async () => {
+    await ended('NODE_FAIL', { ...killed, metrics: 9 });
+    await mkdir(join(at.folder, 'checkpoints/checkpoint-9.tmp'), { recursive: true });
+    expect(await collect()).toMatchObject({ jobClass: 'node-failed', checkpoint: null, progress: null });
   });
 });
 
