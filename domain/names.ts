@@ -1,6 +1,6 @@
 /**
- * Names: the only place where a string that identifies something is built: runs, attempts, Slurm job names, activity
- * ids, task queues, search attributes, paths below a store. It does no I/O and joins paths with `/` only.
+ * Names: how runs, attempts, Slurm jobs and activities are called, the names of task queues and search attributes, and paths below a
+ * store. It does no I/O and joins paths with `/` only.
  */
 
 /** Kinds of Slurm jobs, as `attempt.json` names them. */

@@ -98,7 +98,7 @@ export interface JobSurroundings {
   directory: string;
 }
 
-/** The request of one attempt. Same input, same request: it is a golden file in the tests. */
+/** The request of one attempt. Same input, same request: `tests/golden/job-requests.json` holds it to that. */
 export function renderJobRequest(
   order: JobOrder,
   attempt: number,
