@@ -4,11 +4,10 @@ import { createCancelActivities } from './jobs/cancelling.ts';
 import { createGateActivities } from './gate/gate.ts';
 import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
-import type { ActivityDeps } from './deps.ts';
 import { createEstimateActivities } from './estimate/estimating.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
-import { createImportActivities } from './store/imports.ts';
+import { createImportActivities, type ImportDeps } from './store/imports.ts';
 import { createLookUpActivities } from './store/look-up.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
 import { createRecordActivities } from './records/records.ts';
@@ -17,6 +16,11 @@ import { createStackActivities } from './jobs/stacks.ts';
 import { createSubmissionActivities } from './jobs/submission.ts';
 import { createSynthesisActivities } from './synthesis/synthesis.ts';
 import { createWatchActivities } from './jobs/watching.ts';
+import type { JobDeps } from './jobs/deps.ts';
+import type { TeacherDeps } from './teacher/accounts.ts';
+
+/** What all rooms need together: built once by the worker. No activity reads the environment. */
+export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps;
 
 export function createActivities(deps: ActivityDeps) {
   return translatedAll({

@@ -16,8 +16,8 @@ import {
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
 import { ArtifactStore } from '../activities/store/artifact-store.ts';
-import type { ActivityDeps } from '../activities/deps.ts';
-import { createActivities } from '../activities/index.ts';
+import { type ActivityDeps, createActivities } from '../activities/index.ts';
+import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
@@ -74,7 +74,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
     slurm,
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
     poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),
-    llm: { baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE },
+    llm: new TeacherAccounts({ baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE }),
     models: { roots: config.CRITIC_MODEL_ROOTS, caches: config.CRITIC_MODEL_CACHES },
     job: {
       python: config.CRITIC_PYTHON,

@@ -25,13 +25,13 @@ import type { RunPlan } from '../../domain/plan.ts';
 import { type Counts, isJob, type JobNode, stageGraph, type StageNode } from '../../domain/stage-graph.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
 import { splits } from '../dataset/rows.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { TeacherDeps } from '../teacher/accounts.ts';
 import { translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { readPixelLimits } from '../records/record-lengths.ts';
 import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
-import { describeImports, type PreparedRun } from '../store/imports.ts';
-import { answersIngredients, teacherUrl } from '../synthesis/keys.ts';
+import { describeImports, type ImportDeps, type PreparedRun } from '../store/imports.ts';
+import { answersIngredients } from '../synthesis/keys.ts';
 import { SynthesisLog } from '../synthesis/log.ts';
 import { requestTokens } from '../synthesis/question.ts';
 import { judgeAlone } from '../synthesis/verdicts.ts';
@@ -48,7 +48,7 @@ export interface EstimateInput {
 /** Fewer answers than this say little about how long a teacher's answers are. */
 const enoughAnswers = 20;
 
-export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm' | 'job' | 'models'>) {
+export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
   const { store } = deps;
   return {
     /** What is there, what must be made, and what that will cost. */
@@ -60,7 +60,7 @@ export function createEstimateActivities(deps: Pick<ActivityDeps, 'store' | 'llm
           imported === null ? await heartbeating('hashing', () => describeImports(recipe.base_model, deps)) : imported;
         const teacher = {
           datasetKey: dataset.key,
-          baseUrl: teacherUrl(deps.llm.baseUrl),
+          baseUrl: deps.llm.baseUrl,
           settings: recipe.synthesis,
         };
         const pixels = await readPixelLimits(recipe);

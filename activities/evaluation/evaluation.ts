@@ -19,7 +19,7 @@ import type { Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { stageGraph } from '../../domain/stage-graph.ts';
 import { readDatasetPairs } from '../dataset/dataset.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { StoreDeps } from '../store/deps.ts';
 import { type JudgedModels, writeEvaluation } from './evaluation-file.ts';
 import { offLoop } from './off-loop.ts';
 import { postconditionFailed, type Prediction, readPredictions } from './predictions.ts';
@@ -36,7 +36,7 @@ export interface EvaluationInput {
   artifacts: Partial<Record<Stage, ArtifactRef>>;
 }
 
-export function createEvaluationActivities(deps: Pick<ActivityDeps, 'store'>) {
+export function createEvaluationActivities(deps: StoreDeps) {
   return {
     /** Throws a non-retryable `PostconditionFailed` if predictions are not of exactly the test split's pairs. */
     async evaluatePredictions({ plan, artifacts }: EvaluationInput): Promise<ArtifactRef> {

@@ -25,7 +25,7 @@ import {
   type Reference,
   versionPath,
 } from './champion-file.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { StoreDeps } from '../store/deps.ts';
 import { readEvaluation, readJudgedItems } from '../evaluation/evaluation-file.ts';
 import { offLoop } from '../evaluation/off-loop.ts';
 import { passing, refuse, translated } from '../failure.ts';
@@ -50,7 +50,7 @@ export interface GateRequest {
   predictions: ArtifactRef;
 }
 
-export function createGateActivities(deps: Pick<ActivityDeps, 'store'>, view: FolderView = ownView) {
+export function createGateActivities(deps: StoreDeps, view: FolderView = ownView) {
   return {
     /** A pass makes the candidate champion. Throws `DataInvalid` for a champion that cannot be read or compared with. */
     async judgeGate(request: GateRequest): Promise<GateDecision> {

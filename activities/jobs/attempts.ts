@@ -17,7 +17,7 @@ import { readResult } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { hasCode, writeFileAtomic } from '../store/durable-file.ts';
 
@@ -30,7 +30,7 @@ export interface PublishJobInput {
   seconds: number;
 }
 
-export function createAttemptActivities(deps: Pick<ActivityDeps, 'store' | 'job' | 'models'>) {
+export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'models'>) {
   const { store, job, models } = deps;
   return {
     /** Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. */

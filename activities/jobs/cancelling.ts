@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import { attemptDirectory, closeAttempt } from './attempt-closing.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { passing, toFailure } from '../failure.ts';
 import { denialMs, findAlive, findByName, findForCertain } from './finding.ts';
 import { mayYetAppear } from './submission.ts';
@@ -33,7 +33,7 @@ export interface CancelledJob {
   notClosed?: string;
 }
 
-type Deps = Pick<ActivityDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
+type Deps = Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
 
 export function createCancelActivities(deps: Deps, defaults: CancelPatience = usual) {
   return {
@@ -129,7 +129,7 @@ function describe({ state, flags, nodes }: SlurmJob): string {
 
 async function stillThereAfter(
   patienceMs: number,
-  deps: Pick<ActivityDeps, 'slurm'>,
+  deps: Pick<JobDeps, 'slurm'>,
   jobId: string,
   name: string,
 ): Promise<SlurmJob | undefined> {
@@ -143,11 +143,7 @@ async function stillThereAfter(
 }
 
 /** A job of another name under the id is somebody else's: the controller lost its state, with our job, and gave the id anew. */
-async function stillThere(
-  deps: Pick<ActivityDeps, 'slurm'>,
-  jobId: string,
-  name: string,
-): Promise<SlurmJob | undefined> {
+async function stillThere(deps: Pick<JobDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
   const job = await deps.slurm.getJob(jobId);
   return job === undefined || job.name !== name || isTerminal(job) ? undefined : job;
 }

@@ -16,7 +16,7 @@ import { lookUntil, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
 import { closeAttempt } from './attempt-closing.ts';
 import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailText } from './attempt-files.ts';
 import { readMetrics } from './attempt-metrics.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { passing, toFailure } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 
@@ -24,7 +24,7 @@ const logTailBytes = 2_000;
 /** The trainer's exit code for "checkpointed, resume me". */
 const checkpointed = 85;
 
-type Deps = Pick<ActivityDeps, 'slurm' | 'accounting'>;
+type Deps = Pick<JobDeps, 'slurm' | 'accounting'>;
 
 export interface CollectInput {
   order: JobOrder;

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
 import { isTerminal, SlurmError, type SlurmJob } from 'slurm-rest-client';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 
 /** A healthy controller must deny a name for this long before it counts: MessageTimeout (10 s) six times over. */
 export const denialMs = 60_000;
@@ -17,7 +17,7 @@ const lookIntervalMs = 2_000;
  * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
  */
 export async function findForCertain(
-  deps: Pick<ActivityDeps, 'slurm' | 'accounting' | 'job'>,
+  deps: Pick<JobDeps, 'slurm' | 'accounting' | 'job'>,
   name: string,
   patienceMs = denialMs,
 ): Promise<string | undefined> {
@@ -51,7 +51,7 @@ export async function findForCertain(
  * attempt's claim stands, and a second job of it ends at once.
  */
 export async function findByName(
-  { slurm, accounting, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'accounting' | 'job'>,
+  { slurm, accounting, job: { userName } }: Pick<JobDeps, 'slurm' | 'accounting' | 'job'>,
   name: string,
 ): Promise<string | undefined> {
   const isOurs = ownJob(name, userName);
@@ -68,14 +68,14 @@ export async function findByName(
   return first;
 }
 
-async function pastJobs(accounting: ActivityDeps['accounting'], name: string): Promise<SlurmJob[]> {
+async function pastJobs(accounting: JobDeps['accounting'], name: string): Promise<SlurmJob[]> {
   const records = await accounting.byName(name);
   return records.kind === 'answered' ? records.rows : [];
 }
 
 /** Jobs of our own user under this name that slurmctld knows and that are not over. */
 export async function findAlive(
-  { slurm, job: { userName } }: Pick<ActivityDeps, 'slurm' | 'job'>,
+  { slurm, job: { userName } }: Pick<JobDeps, 'slurm' | 'job'>,
   name: string,
 ): Promise<SlurmJob[]> {
   const isOurs = ownJob(name, userName);

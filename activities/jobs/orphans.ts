@@ -7,10 +7,10 @@ import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isTerminal } from 'slurm-rest-client';
 import { parseAttemptName } from '../../domain/names.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { toFailure } from '../failure.ts';
 
-export function createOrphanActivities(deps: Pick<ActivityDeps, 'slurm' | 'job'>) {
+export function createOrphanActivities(deps: Pick<JobDeps, 'slurm' | 'job'>) {
   return {
     /** Names of our jobs that are queued or running though their run is closed. */
     async findOrphans(): Promise<string[]> {

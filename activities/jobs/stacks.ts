@@ -9,14 +9,14 @@ import { Context } from '@temporalio/activity';
 import type { CapturedStacks, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import { attemptFiles } from '../../domain/names.ts';
 import { tailText } from './attempt-files.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { systemCode, toFailure } from '../failure.ts';
 
 const tailBytes = 2_000;
 const patienceMs = 15_000;
 const lookMs = 1_000;
 
-export function createStackActivities(deps: Pick<ActivityDeps, 'slurm'>) {
+export function createStackActivities(deps: Pick<JobDeps, 'slurm'>) {
   return {
     async captureStacks(input: { prepared: PreparedAttempt; jobId: string }): Promise<CapturedStacks> {
       const { prepared, jobId } = input;

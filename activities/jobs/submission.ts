@@ -16,7 +16,7 @@ import * as z from 'zod';
 import { renderJobRequest } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, SubmittedJob } from '../../domain/jobs/job-life.ts';
 import { attemptName, paths } from '../../domain/names.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
 import { passing, toFailure } from '../failure.ts';
 import { denialMs, findForCertain } from './finding.ts';
@@ -28,7 +28,7 @@ const submissionSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('submitted'), job_id: z.string().regex(/^\d+$/), since: z.string() }),
 ]);
 
-export function createSubmissionActivities(deps: Pick<ActivityDeps, 'store' | 'slurm' | 'accounting' | 'job'>) {
+export function createSubmissionActivities(deps: Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>) {
   return {
     /** Submits an attempt's job, or adopts the one that stands under its name. Safe to run any number of times. */
     async submitJob(input: AttemptInput): Promise<SubmittedJob> {
@@ -71,7 +71,7 @@ type Sent =
   | { kind: 'unknown' };
 
 /** One POST, never repeated here. Throws only what is no answer of Slurm. */
-async function post(deps: Pick<ActivityDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
+async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
   const { order, attempt, changes } = input;
   const request = renderJobRequest(order, attempt, changes, { python: deps.job.python, directory });
   try {

@@ -17,7 +17,7 @@ import { judgeSilence } from '../../domain/health/stall.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { JobDeps } from './deps.ts';
 import type { PolledState } from './polled-state.ts';
 import { OutcomeBell } from './outcome-bell.ts';
 import { Silence } from './silence.ts';
@@ -34,7 +34,7 @@ const absent = { kind: 'absent' } as const;
  */
 const steady = { ms: 5 * 60_000, sentences: 10 };
 
-export function createWatchActivities(deps: Pick<ActivityDeps, 'poller' | 'job'>) {
+export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
   return {
     async watchJob(input: WatchInput): Promise<JobObservation> {
       const watch = deps.poller.watch(input.jobId, input.attempt.name);

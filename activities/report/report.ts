@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { cut } from '../../domain/errors.ts';
 import { paths } from '../../domain/names.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { StoreDeps } from '../store/deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
 import { readEstimate } from '../estimate/estimate-file.ts';
 import { translated } from '../failure.ts';
@@ -26,7 +26,7 @@ export interface WrittenReport {
 /** The usual summary has about 1000 characters: a row for each of three models, and the claims about GRPO. */
 const maxSummary = 4000;
 
-export function createReportActivities(deps: Pick<ActivityDeps, 'store'>) {
+export function createReportActivities(deps: StoreDeps) {
   return {
     async writeReport(input: ReportInput): Promise<WrittenReport> {
       const { run } = input.plan;

@@ -14,7 +14,6 @@ import { describeFault } from '../../domain/errors.ts';
 import type { Engine } from '../../domain/jobs/job-spec.ts';
 import type { JobKind } from '../../domain/names.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
-import type { JobDeps } from '../deps.ts';
 import { hasCode } from './durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
 import { passing, refuse } from '../failure.ts';
@@ -32,8 +31,16 @@ const answerSchema = z.object({
   engines: z.object({ sft: engine, grpo: engine, predict: engine }),
 });
 
+/** Who is asked for the engine's versions. */
+export interface EngineSource {
+  /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
+  python: string;
+  /** What that interpreter says of its engine, where this worker cannot run it: a file that the operator keeps. */
+  engineFile: string | undefined;
+}
+
 /** Engines of all kinds of jobs: the operator's file, if one is named, else the interpreter's answer. */
-export async function findEngines(job: Pick<JobDeps, 'python' | 'engineFile'>, trainer: string): Promise<Engines> {
+export async function findEngines(job: EngineSource, trainer: string): Promise<Engines> {
   return job.engineFile === undefined ? askEngines(job.python, trainer) : readEngines(job.engineFile);
 }
 

@@ -8,10 +8,10 @@ import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
-import { type BaseModel, importBaseModel, readBaseModel } from './base-model.ts';
-import type { ActivityDeps } from '../deps.ts';
+import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
+import type { StoreDeps } from './deps.ts';
 import { writeFileAtomic } from './durable-file.ts';
-import { type Engines, findEngines } from './engine.ts';
+import { type Engines, type EngineSource, findEngines } from './engine.ts';
 import { translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
@@ -23,9 +23,15 @@ export interface PreparedRun {
   engines: Engines;
 }
 
-type Needs = Pick<ActivityDeps, 'store' | 'job' | 'models'>;
+export interface ImportDeps extends StoreDeps {
+  models: ModelFolders;
+  job: EngineSource & {
+    /** Folder with the package `critic_trainer`; copied into the store by content. */
+    trainerSource: string;
+  };
+}
 
-export function createImportActivities({ store, job, models }: Needs) {
+export function createImportActivities({ store, job, models }: ImportDeps) {
   return {
     /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
     async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
@@ -45,7 +51,7 @@ export function createImportActivities({ store, job, models }: Needs) {
 }
 
 /** The same keys and versions without importing anything: for a plan. */
-export async function describeImports(baseModel: string, { store, job, models }: Needs): Promise<PreparedRun> {
+export async function describeImports(baseModel: string, { store, job, models }: ImportDeps): Promise<PreparedRun> {
   const model = await readBaseModel(baseModel, store.root, models);
   const code = await trainerCode(job.trainerSource);
   const engines = await findEngines(job, job.trainerSource);

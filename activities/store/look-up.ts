@@ -1,10 +1,10 @@
 /** Looking up an artifact before its stage is run: verified ones are reused, in any run. */
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
-import type { ActivityDeps } from '../deps.ts';
+import type { StoreDeps } from './deps.ts';
 import { heartbeating } from '../heartbeating.ts';
 
-export function createLookUpActivities(deps: Pick<ActivityDeps, 'store'>) {
+export function createLookUpActivities(deps: StoreDeps) {
   return {
     async lookUpArtifact(input: {
       stage: Stage;

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { teacherPrompt, type TeacherPromptVersion } from '../../domain/critique/prompt.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
-import { openAiUrl } from '../teacher/client.ts';
 
 /** Rises when the teacher is sent other pictures: 1, as they are; 2, scaled down to what it sees. */
 const imagesVersion = 2;
@@ -14,14 +13,9 @@ const filterVersion = 2;
 
 export interface TeacherIdentity {
   datasetKey: string;
-  /** As `teacherUrl` gives it. */
+  /** As `TeacherAccounts` gives it. */
   baseUrl: string;
   settings: SynthesisSettings;
-}
-
-/** Address of the teacher in the form that keys hold. */
-export function teacherUrl(configured: string | undefined): string {
-  return (configured ?? openAiUrl).replace(/\/+$/, '');
 }
 
 /** What determines an answer. Base URL included: a stand-in must never pass for the model whose name it was asked by. */

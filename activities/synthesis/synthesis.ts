@@ -21,25 +21,26 @@ import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
 import type { BatchPace } from './batches/deps.ts';
 import { forEachConcurrently } from '../concurrently.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
-import type { ActivityDeps } from '../deps.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
 import { refuse, translated } from '../failure.ts';
+import type { StoreDeps } from '../store/deps.ts';
+import type { TeacherAccounts, TeacherDeps } from '../teacher/accounts.ts';
 import { FolderLease, usualTimes } from '../store/folder-lease.ts';
 import { type AskingDeps, askRow } from './asking.ts';
 import { BatchRound } from './batches/round.ts';
-import { answersIngredients, promptHash, synthesisIngredients, type TeacherIdentity, teacherUrl } from './keys.ts';
+import { answersIngredients, promptHash, synthesisIngredients, type TeacherIdentity } from './keys.ts';
 import type { SynthesisLog } from './log.ts';
 import { type Logs, withLogs } from './logs.ts';
 import { writeOutput } from './output.ts';
 import { SynthesisMeter } from './meter.ts';
 import type { QuestionSource } from './question.ts';
-import { AskingTools, type Tools } from './tools.ts';
+import { AskingTools, type Tools } from './asking-tools.ts';
 import { countReasons, judgeAlone, judgeTogether, rowEnd, type RowVerdict } from './verdicts.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
 const usualPace: BatchPace = { retryBaseMs: 1000, denyMs: 60_000 };
 
-export function createSynthesisActivities(deps: Pick<ActivityDeps, 'store' | 'llm'>, pace = usualPace) {
+export function createSynthesisActivities(deps: StoreDeps & TeacherDeps, pace = usualPace) {
   return {
     /** Critiques for the dataset's train split. Heartbeats once a second; keeps every answer whatever happens. */
     async synthesizeCritiques({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
@@ -71,7 +72,7 @@ type Files = Logs & { lease: FolderLease };
 
 class Synthesis {
   readonly #store: ArtifactStore;
-  readonly #llm: ActivityDeps['llm'];
+  readonly #llm: TeacherAccounts;
   readonly #plan: RunPlan;
   readonly #settings: SynthesisSettings;
   readonly #dataset: ArtifactRef;
@@ -80,7 +81,7 @@ class Synthesis {
   readonly #baseUrl: string;
 
   constructor(
-    deps: Pick<ActivityDeps, 'store' | 'llm'>,
+    deps: StoreDeps & TeacherDeps,
     plan: RunPlan,
     dataset: ArtifactRef,
     pace: BatchPace,
@@ -93,7 +94,7 @@ class Synthesis {
     this.#dataset = dataset;
     this.#pace = pace;
     this.#signal = signal;
-    this.#baseUrl = teacherUrl(deps.llm.baseUrl);
+    this.#baseUrl = deps.llm.baseUrl;
   }
 
   /** The artifact, if it was made before. It must meet this recipe's minimum yield, whoever made it. */
@@ -126,7 +127,7 @@ class Synthesis {
     const answersOf = (id: string) => log.answers(id);
     const isPending = ({ pair, kept }: RowVerdict) => kept === undefined && log.answers(pair.id).length < tries;
     const finder = new DuplicateFinder();
-    const tools = new AskingTools(this.#llm.apiKeyFile, this.#baseUrl, this.#settings);
+    const tools = new AskingTools(this.#llm, this.#settings);
     try {
       for (;;) {
         let verdicts = judgeAlone(pairs, answersOf, filter);

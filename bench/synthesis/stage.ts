@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { ArtifactStore } from '../../activities/store/artifact-store.ts';
 import { createDatasetActivities } from '../../activities/dataset/dataset.ts';
 import { createSynthesisActivities } from '../../activities/synthesis/synthesis.ts';
+import { TeacherAccounts } from '../../activities/teacher/accounts.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { checkRecipe } from '../../domain/recipe.ts';
 
@@ -32,6 +33,6 @@ console.log(JSON.stringify({ artifact, peakMiB: process.resourceUsage().maxRSS /
 function stage(): Promise<ArtifactRef> {
   if (input.synthesis === undefined) return createDatasetActivities({ store }).checkDataset({ plan });
   const { baseUrl, keyFile, dataset } = input.synthesis;
-  const llm = { baseUrl, apiKeyFile: keyFile };
+  const llm = new TeacherAccounts({ baseUrl, apiKeyFile: keyFile });
   return createSynthesisActivities({ store, llm }).synthesizeCritiques({ plan, dataset });
 }

@@ -44,7 +44,7 @@ function deps() {
     fileIntervalMs: 1,
   };
   const models = { roots: [], caches: [] };
-  return { store: bench.store, job, models, llm: { baseUrl: bench.teacher.baseUrl, apiKeyFile: bench.keyFile } };
+  return { store: bench.store, job, models, llm: bench.llm };
 }
 
 function estimate(plan: RunPlan, imported: PreparedRun | null = null): Promise<RunEstimate> {

@@ -2,7 +2,7 @@
 import { appendFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { artifactKey, ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import type { ActivityDeps } from '../../../activities/deps.ts';
+import type { JobDeps } from '../../../activities/jobs/deps.ts';
 import { translatedAll } from '../../../activities/failure.ts';
 import { Accounting } from '../../../activities/jobs/accounting.ts';
 import { createAttemptActivities } from '../../../activities/jobs/attempts.ts';
@@ -44,7 +44,7 @@ export function worker({ slurm, store, folder }: Cluster, environment = activity
   const job = { python: '/python', script: '#!/bin/bash\n', userName: 'critic', fileIntervalMs: 500 };
   const all = { store, slurm, poller, accounting: new Accounting(slurm), job, models: {} };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
-  const deps = all as unknown as ActivityDeps;
+  const deps = all as unknown as JobDeps;
   const activities = translatedAll({
     ...createAttemptActivities(deps),
     ...createSubmissionActivities(deps),

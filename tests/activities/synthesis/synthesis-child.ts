@@ -2,6 +2,7 @@
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createDatasetActivities } from '../../../activities/dataset/dataset.ts';
 import { createSynthesisActivities } from '../../../activities/synthesis/synthesis.ts';
+import { TeacherAccounts } from '../../../activities/teacher/accounts.ts';
 import * as z from 'zod';
 import { activityEnvironment, inActivity, makePlan } from '../fixtures.ts';
 import { batchSettings, pace } from './synthesis-fixtures.ts';
@@ -23,6 +24,6 @@ const plan = makePlan(input.folder, settings);
 const dataset = await inActivity(activityEnvironment().env, () =>
   createDatasetActivities({ store }).checkDataset({ plan }),
 );
-const llm = { baseUrl: input.baseUrl, apiKeyFile: input.keyFile };
+const llm = new TeacherAccounts({ baseUrl: input.baseUrl, apiKeyFile: input.keyFile });
 const stage = createSynthesisActivities({ store, llm }, pace);
 await inActivity(activityEnvironment().env, () => stage.synthesizeCritiques({ plan, dataset }));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createDatasetActivities } from '../../../activities/dataset/dataset.ts';
+import { TeacherAccounts } from '../../../activities/teacher/accounts.ts';
 import { createSynthesisActivities } from '../../../activities/synthesis/synthesis.ts';
 import { critiqueRowSchema } from '../../../activities/synthesis/output.ts';
 import type { ArtifactRef } from '../../../domain/manifest.ts';
@@ -26,6 +27,8 @@ export class SynthesisBench {
   readonly dataset: ArtifactRef;
   readonly folder: string;
   readonly keyFile: string;
+  /** As one worker has them. */
+  readonly llm: TeacherAccounts;
 
   private constructor(parts: Pick<SynthesisBench, 'store' | 'teacher' | 'dataset' | 'folder' | 'keyFile'>) {
     this.store = parts.store;
@@ -33,6 +36,7 @@ export class SynthesisBench {
     this.dataset = parts.dataset;
     this.folder = parts.folder;
     this.keyFile = parts.keyFile;
+    this.llm = new TeacherAccounts({ baseUrl: parts.teacher.baseUrl, apiKeyFile: parts.keyFile });
   }
 
   static async make(rows: number): Promise<SynthesisBench> {
@@ -49,8 +53,7 @@ export class SynthesisBench {
 
   /** Runs the stage once, with fast backoff. `baseUrl`: another address than the scripted teacher's. */
   run(settings: Partial<SynthesisSettings> = {}, environment = activityEnvironment()): Promise<ArtifactRef> {
-    const llm = { baseUrl: this.teacher.baseUrl, apiKeyFile: this.keyFile };
-    const stage = createSynthesisActivities({ store: this.store, llm }, pace);
+    const stage = createSynthesisActivities({ store: this.store, llm: this.llm }, pace);
     const plan = makePlan(this.folder, settings);
     return inActivity(environment.env, () => stage.synthesizeCritiques({ plan, dataset: this.dataset }));
   }

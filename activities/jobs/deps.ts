@@ -1,0 +1,25 @@
+/** What the room of jobs needs; the worker builds it. */
+import type { SlurmClient } from 'slurm-rest-client';
+import type { ModelFolders } from '../store/base-model.ts';
+import type { StoreDeps } from '../store/deps.ts';
+import type { Accounting } from './accounting.ts';
+import type { JobPoller } from './job-poller.ts';
+
+export interface JobDeps extends StoreDeps {
+  slurm: SlurmClient;
+  accounting: Accounting;
+  poller: JobPoller;
+  models: ModelFolders;
+  job: {
+    /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
+    python: string;
+    /** Text of the one job script. */
+    script: string;
+    /** Owner to hand attempt folders to; set only where the worker is root and jobs are not. */
+    owner: { uid: number; gid: number } | undefined;
+    /** Slurm user whose jobs these are. */
+    userName: string;
+    /** How often a watcher looks at an attempt's files, ms. Slurm itself is asked by the poller. */
+    fileIntervalMs: number;
+  };
+}

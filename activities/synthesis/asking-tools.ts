@@ -1,0 +1,43 @@
+/** Asking tools: the account, the money and the share of memory that one stage asks with. */
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { SynthesisSettings } from '../../domain/recipe.ts';
+import type { TeacherAccount, TeacherAccounts } from '../teacher/accounts.ts';
+import { Till } from './till.ts';
+
+/** Requests of one stage whose pictures are in memory. Each is gone once it is sent, within a second or so. */
+const sendingAtOnce = 16;
+
+export interface Tools extends TeacherAccount {
+  till: Till;
+  sending: LimitFunction;
+}
+
+/** What asking needs, made when the first row must be asked: a stage whose answers are all there needs no key. */
+export class AskingTools {
+  readonly #accounts: TeacherAccounts;
+  readonly #settings: SynthesisSettings;
+  #lasting: Omit<Tools, 'till'> | undefined;
+  #leave: () => void = () => undefined;
+
+  constructor(accounts: TeacherAccounts, settings: SynthesisSettings) {
+    this.#accounts = accounts;
+    this.#settings = settings;
+  }
+
+  /** `spent`: what the log says, while nothing is in flight: USD may have been spent since the last round. */
+  async open(spent: number): Promise<Tools> {
+    this.#lasting ??= await this.#make();
+    return { ...this.#lasting, till: new Till(this.#settings.budget_usd, spent) };
+  }
+
+  async #make(): Promise<Omit<Tools, 'till'>> {
+    const account = await this.#accounts.open();
+    const { requests_per_minute: requestsPerMinute, tokens_per_minute: tokensPerMinute } = this.#settings;
+    this.#leave = account.limiter.claim({ requestsPerMinute, tokensPerMinute });
+    return { ...account, sending: pLimit(sendingAtOnce) };
+  }
+
+  close(): void {
+    this.#leave();
+  }
+}
