@@ -1,6 +1,6 @@
 /**
  * The terminal: shows a run as it goes. A TTY is repainted in place, with the cursor hidden meanwhile and always given
- * back; a pipe or a log gets lines. What to show is `run-view.ts`'s work.
+ * back; a pipe, a log, or a TTY that does not know its size gets lines. What to show is `run-view.ts`'s work.
  */
 import type { RunView } from '../domain/jobs/progress.ts';
 import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
@@ -25,13 +25,19 @@ const clearLine = '\u001B[2K';
 const clearBelow = '\u001B[0J';
 
 export function watchTerminal(stream: TerminalStream, now: () => Date = () => new Date()): Watching {
-  return stream.isTTY === true ? repainting(stream, now) : telling(stream, now);
+  return sizeOf(stream) === undefined ? telling(stream, now) : repainting(stream, now);
+}
+
+/** Undefined for what is no terminal, and for a terminal that nobody told its size: it says 0 × 0, or nothing. */
+function sizeOf({ isTTY, columns = 0, rows = 0 }: TerminalStream): { columns: number; rows: number } | undefined {
+  return isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
 function repainting(stream: TerminalStream, now: () => Date): Watching {
   let height = 0;
   let hidden = false;
   let known: ProgressByActivity = {};
+  let size = { columns: 80, rows: 24 };
   const stop = () => {
     process.off('exit', stop);
     if (hidden) stream.write(showCursor);
@@ -42,7 +48,8 @@ function repainting(stream: TerminalStream, now: () => Date): Watching {
       if (!hidden) process.once('exit', stop);
       // A heartbeat is gone between two attempts of an activity; what was shown last stays.
       known = { ...known, ...progress };
-      const { columns = 80, rows = 24 } = stream;
+      size = sizeOf(stream) ?? size;
+      const { columns, rows } = size;
       // Lines above the top of the screen cannot be repainted: of a screen that is too low, the end is shown.
       const lines = renderRunView(view, known, now(), { columns, color: true }).slice(-Math.max(1, rows - 1));
       const up = height === 0 ? '' : `\u001B[${height}A`;

@@ -45,6 +45,29 @@ describe('a TTY', () => {
     expect(written[0]).not.toContain('run r');
     expect(written[1]).toContain('\u001B[2A');
   });
+
+  it.each([{ columns: 0, rows: 0 }, { columns: 80, rows: 0 }, {}])(
+    'that does not know its size gets lines: %j',
+    (size) => {
+      const { written, stream } = recorder({ isTTY: true, ...size });
+      const terminal = watchTerminal(stream, now);
+      terminal.show(view, live);
+      terminal.show(view, live);
+      terminal.stop();
+      expect(written).toEqual(['19:10:00 ▶ sft  1/4 steps  loss 2.000  job 7\n']);
+    },
+  );
+
+  it('that forgets its size keeps the last one', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
+    const terminal = watchTerminal(stream, now);
+    terminal.show(view, live);
+    Object.assign(stream, { columns: 0, rows: 0 });
+    terminal.show(view, live);
+    terminal.stop();
+    expect(written[1]).toContain('\u001B[3A');
+    expect(written[1]).toContain('run r  running');
+  });
 });
 
 describe('a pipe', () => {
