@@ -1,8 +1,10 @@
-/** CLI config: where Temporal is. Without CRITIC_TEMPORAL_ADDRESS the local stack's own record is used. */
-import { existsSync, readFileSync } from 'node:fs';
-import { Client, Connection } from '@temporalio/client';
+/**
+ * CLI config: where Temporal is. Without CRITIC_TEMPORAL_ADDRESS the record of a local stack is read, if there is one. Where
+ * that record lies is handed in: this file knows nothing of the stack.
+ */
 import * as z from 'zod';
-import { folders, stackConfig } from '../infra/local/stack-config.ts';
+import { FileFault, readRegularText } from '../files/regular-file.ts';
+import { CliError } from './cli-error.ts';
 
 const schema = z.object({
   CRITIC_TEMPORAL_ADDRESS: z.string().min(1),
@@ -10,26 +12,24 @@ const schema = z.object({
   CRITIC_TEMPORAL_UI: z.string().optional(),
 });
 
+/** A record holds some twenty addresses and paths. */
+const maxRecordBytes = 64 * 1024;
+
 export interface CliConfig {
+  /** `host:port` of the Temporal server. */
   address: string;
   namespace: string;
+  /** Root of the Temporal UI, without a slash at the end; undefined if none is configured. */
   ui: string | undefined;
 }
 
-/** A sentence for the person at the terminal, and an exit code; no stack is printed. */
-export class CliError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
-export function cliConfig(env: NodeJS.ProcessEnv = process.env): CliConfig {
-  const local = folders(stackConfig(env)).env;
-  const source: unknown =
-    env.CRITIC_TEMPORAL_ADDRESS === undefined && existsSync(local) ? JSON.parse(readFileSync(local, 'utf8')) : env;
-  const parsed = schema.safeParse(source);
+/**
+ * Config from the environment, else from the JSON file at `localRecord()`. Throws a CliError that says what is missing, or
+ * what is wrong with the record.
+ */
+export async function cliConfig(env: NodeJS.ProcessEnv, localRecord: () => string): Promise<CliConfig> {
+  const given = env.CRITIC_TEMPORAL_ADDRESS === undefined ? await readRecord(localRecord()) : env;
+  const parsed = schema.safeParse(given ?? {});
   if (!parsed.success) {
     throw new CliError(
       'CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "npm run critic -- local up")',
@@ -43,15 +43,19 @@ export function cliConfig(env: NodeJS.ProcessEnv = process.env): CliConfig {
   return { address, namespace, ui };
 }
 
-/** A connected client; throws a CliError that names the address if nobody answers. */
-export async function connect(config: CliConfig): Promise<Client> {
-  try {
-    const connection = await Connection.connect({ address: config.address, connectTimeout: '5 seconds' });
-    return new Client({ connection, namespace: config.namespace });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError(
-      `CRITIC_TEMPORAL_ADDRESS: expected a Temporal server at "${config.address}", got no answer (${why}); "npm run critic -- local status" says what runs`,
+/** Undefined if there is no such file. */
+async function readRecord(path: string): Promise<unknown> {
+  const fault = (got: string) =>
+    new CliError(
+      `the local stack's record "${path}": expected JSON as "npm run critic -- local up" writes it, got ${got}`,
     );
+  try {
+    return JSON.parse(await readRegularText(path, maxRecordBytes));
+  } catch (error) {
+    if (error instanceof FileFault) throw fault(error.got);
+    if (error instanceof SyntaxError) throw fault(error.message);
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw fault(String(error.code));
   }
 }

@@ -8,7 +8,7 @@ import { type Document, isScalar, parseDocument, visit } from 'yaml';
 import { cut, describeFaults, shown } from '../domain/errors.ts';
 import { checkRecipe, type Recipe } from '../domain/recipe.ts';
 import { FileFault, readRegularText } from '../files/regular-file.ts';
-import { CliError } from './config.ts';
+import { CliError } from './cli-error.ts';
 
 /** Twenty times the longest recipe we know, and parsed in a moment whatever is in it. */
 const maxRecipeBytes = 64 * 1024;

@@ -46,15 +46,19 @@ const onlyWithRetry = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor', 'budg
 const onlyForJobs = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor'] as const;
 const nodeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
-/** What is wrong with `answer` by itself, in one sentence that names the field; undefined if it is an answer. */
-export function answerFault(answer: unknown): string | undefined {
+/**
+ * What is wrong with `answer` by itself, in one sentence that names the field; undefined if it is an answer. `nameOf` says
+ * what a field is called where the answer came from: the CLI names its flags.
+ */
+export function answerFault(answer: unknown, nameOf = (field: string) => `answer.${field}`): string | undefined {
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
     return `answer: expected {"stage", "action", …}, got ${shown(answer)}`;
   }
   const given = new Map<string, unknown>(Object.entries(answer).filter(([, value]) => value !== undefined));
-  const expected = (field: string, what: string) => `answer.${field}: expected ${what}, got ${shown(given.get(field))}`;
+  const expected = (field: string, what: string) =>
+    `${nameOf(field)}: expected ${what}, got ${shown(given.get(field))}`;
   const unknown = [...given.keys()].find((field) => !fields.has(field));
-  if (unknown !== undefined) return `answer.${cut(unknown)}: unknown key`;
+  if (unknown !== undefined) return `${nameOf(cut(unknown))}: unknown key`;
   const stage = given.get('stage');
   if (typeof stage !== 'string' || !isStage(stage)) return expected('stage', stageExpected);
   const action = given.get('action');
@@ -63,10 +67,10 @@ export function answerFault(answer: unknown): string | undefined {
     if (given.has(field) && !isText(given.get(field))) return expected(field, `1 to ${most.text} characters`);
   }
   const early = onlyWithRetry.find((field) => given.has(field));
-  if (early !== undefined && action !== 'retry') return `answer.${early}: goes with retry, not with ${action}`;
+  if (early !== undefined && action !== 'retry') return `${nameOf(early)}: goes with retry, not with ${action}`;
   const forJobs = onlyForJobs.find((field) => given.has(field));
   if (forJobs !== undefined && !isJobStage(stage)) {
-    return `answer.${forJobs}: is for jobs, and stage "${stage}" is none`;
+    return `${nameOf(forJobs)}: is for jobs, and stage "${stage}" is none`;
   }
   return remedyFault(given, expected);
 }
@@ -77,7 +81,7 @@ function remedyFault(
 ): string | undefined {
   const nodes = given.get('excludeNodes');
   if (nodes !== undefined && !areNodeNames(nodes)) {
-    return expected('excludeNodes', `at most ${most.nodes} names of nodes, such as ["n1", "n2"]`);
+    return expected('excludeNodes', `at most ${most.nodes} names of nodes, each of letters, digits, ".", "_" and "-"`);
   }
   const minutes = given.get('timeLimitMinutes');
   if (minutes !== undefined && !(Number.isInteger(minutes) && isAmount(minutes, most.minutes))) {

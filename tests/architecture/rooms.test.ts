@@ -47,10 +47,14 @@ describe('the rooms', () => {
     expect(imports(file).filter((name) => !/^node:|^\.\//.test(name))).toEqual([]);
   });
 
-  it.each(sources('cli'))('%s imports domain, files, messages of workflows and the local stack', (file) => {
-    const allowed =
-      /^\.\/|^(?:\.\.\/)+(?:domain|files|infra\/local|workflows\/messages\.ts)|^node:|^@temporalio\/(client|common)$|^(commander|yaml|zod)$/;
-    expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
+  it.each(sources('cli'))('%s imports domain, files, messages of workflows; demo and local the stack too', (file) => {
+    const stack = /^cli\/commands\/(demo|local)\.ts$/.test(file) ? '|infra/local' : '';
+    const rooms = new RegExp(`^(?:\\.\\./)+(?:domain|files|workflows/messages\\.ts${stack})`);
+    const packages = /^node:|^@temporalio\/(client|common)$|^(commander|yaml|zod)$/;
+    const outside = imports(file).filter((name) =>
+      name.startsWith('.') ? !rooms.test(name) && !staysIn('cli', file, name) : !packages.test(name),
+    );
+    expect(outside).toEqual([]);
   });
 
   it.each(sources('packages/slurm-rest-client/src'))('%s knows nothing of this repository', (file) => {

@@ -1,7 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/run-view.ts';
-import { renderEnding } from '../../cli/tables.ts';
 import type { RunView, StageProgress, StageView } from '../../domain/jobs/progress.ts';
 
 const now = new Date('2026-11-23T19:10:00Z');
@@ -199,29 +198,5 @@ describe('the operator’s question', () => {
     const logTail = '\u001B[2J\u001B]0;title\u0007red\u0000\n10%\r20%\r30%\r\n';
     const lines = questionLines({ id: 'grpo-1', stage: 'grpo', sentence: 's', logTail, commands: [] });
     expect(lines.slice(3, 5)).toEqual(['  | red', '  | 30%']);
-  });
-});
-
-describe('the end of a run', () => {
-  it('shows table, verdict, what was reused, report and UI', () => {
-    const ending = {
-      summary: 'table\n',
-      passed: false,
-      reasons: ['MainScore 0.100 is below 0.3'],
-      reused: ['dataset', 'synthesis'],
-      report: '/s/runs/r/report.html',
-      ui: 'http://127.0.0.1:17280/x',
-    };
-    expect(renderEnding(ending)).toEqual([
-      '',
-      'table',
-      '',
-      'Gate: NOT passed',
-      '  MainScore 0.100 is below 0.3',
-      'Reused, not run again: dataset, synthesis',
-      'Report:      /s/runs/r/report.html',
-      'Temporal UI: http://127.0.0.1:17280/x',
-    ]);
-    expect(renderEnding({ ...ending, passed: true, reused: [], ui: undefined })).toHaveLength(6);
   });
 });

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { CliError } from '../../cli/config.ts';
+import { CliError } from '../../cli/cli-error.ts';
 import { readRecipe } from '../../cli/recipe-file.ts';
 
 const checkout = new URL('../..', import.meta.url).pathname;

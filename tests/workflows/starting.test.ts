@@ -1,7 +1,7 @@
 /** Starting runs on a real Temporal server, without a worker. */
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, inject, it } from 'vitest';
-import { startRun } from '../../cli/runs.ts';
+import { startRun } from '../../cli/commands/run.ts';
 import { plan } from './harness.ts';
 
 describe('starting', () => {

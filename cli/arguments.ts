@@ -1,0 +1,47 @@
+/** Arguments: texts from the command line → checked values. Commander prints the sentence and ends with exit code 1. */
+import { InvalidArgumentError } from 'commander';
+import { shown } from '../domain/errors.ts';
+import { isStage, type Stage, stageExpected } from '../domain/names.ts';
+
+/** 0 and above. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got ${shown(text)}`);
+  return Number(text);
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError(`expected a number above 0, got ${shown(text)}`);
+  return value;
+}
+
+/** Not by the pattern of our own ids: a schedule gives its runs ids of another form. Temporal takes up to 1000 characters. */
+export function aRun(text: string): string {
+  if (text.trim() === '' || text.length > 1000) {
+    throw new InvalidArgumentError(`expected a run's id, as "critic run" prints it, got ${shown(text)}`);
+  }
+  return text;
+}
+
+export function aStage(text: string): Stage {
+  if (!isStage(text)) throw new InvalidArgumentError(`expected ${stageExpected}, got ${shown(text)}`);
+  return text;
+}
+
+export const actions = ['retry', 'skip', 'abort'] as const;
+
+export function anAction(text: string): (typeof actions)[number] {
+  const found = actions.find((action) => action === text);
+  if (found === undefined) throw new InvalidArgumentError(`expected retry, skip or abort, got ${shown(text)}`);
+  return found;
+}
+
+/** `n1,n2` → names, none of them empty. */
+export function nodeNames(text: string): string[] {
+  const names = text.split(',');
+  if (names.some((name) => name.trim() === '')) {
+    throw new InvalidArgumentError(`expected names of nodes with commas between, such as n1,n2, got ${shown(text)}`);
+  }
+  return names;
+}

@@ -1,0 +1,83 @@
+/** `critic local up | down | status | logs`: the one-machine stack. This file and `demo.ts` alone know of it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { shown } from '../../domain/errors.ts';
+import { down, status, up } from '../../infra/local/stack.ts';
+import { folders, port, stackConfig } from '../../infra/local/stack-config.ts';
+import { CliError } from '../cli-error.ts';
+import { type Register, textOf, type View, type ViewOptions } from '../shell.ts';
+
+const services = z.array(
+  z.object({
+    name: z.string(),
+    state: z.enum(['running', 'stopped']),
+    pid: z.number().exactOptional(),
+    port: z.number().exactOptional(),
+    /** When it was started, ISO 8601. */
+    since: z.string().exactOptional(),
+  }),
+);
+type Services = z.output<typeof services>;
+
+export const servicesView: View<Services> = { schema: services, lines: (rows) => rows.map(describeRow) };
+
+/** Where the local stack keeps the addresses of its servers, for a CLI on the same machine. */
+export function localRecord(env: NodeJS.ProcessEnv): string {
+  return folders(stackConfig(env)).env;
+}
+
+export const registerLocal: Register = (program, shell) => {
+  const say = (line: string) => shell.stdout.write(`${line}\n`);
+  const config = () => stackConfig(shell.env);
+  const local = program.command('local').description('the local stack: Temporal, Slurm, teacher, worker');
+  local
+    .command('up')
+    .description('start what does not run')
+    .action(async () => {
+      await up(config(), say);
+      say(`Temporal UI: http://127.0.0.1:${port(config(), 'temporalUi')}   state: ${config().state}`);
+    });
+  local
+    .command('down')
+    .description('cancel jobs and stop everything')
+    .action(() => down(config(), say));
+  local
+    .command('status')
+    .description('what runs, with pids and ports')
+    .option('--json', 'print it as JSON')
+    .action((options: ViewOptions) => {
+      say(textOf(servicesView, status(config()), options));
+    });
+  local
+    .command('logs')
+    .argument('<service>')
+    .option('-f, --follow', 'go on showing what is appended')
+    .description('show the last 50 lines of a service’s log')
+    .action(async (service: string, options: { follow?: true }) => {
+      const tail = spawn('tail', ['-n', '50', ...(options.follow === true ? ['-f'] : []), logOf(shell.env, service)], {
+        stdio: 'inherit',
+      });
+      const [code]: unknown[] = await once(tail, 'exit');
+      if (code !== 0) shell.exitWith(1);
+    });
+};
+
+/** The log of a service. Throws a CliError for a service that there is not, or that has written none yet. */
+export function logOf(env: NodeJS.ProcessEnv, service: string): string {
+  const config = stackConfig(env);
+  const known = status(config).map((row) => row.name);
+  if (!known.includes(service)) {
+    throw new CliError(`service: expected one of ${known.join(', ')}, got ${shown(service)}`);
+  }
+  const log = join(folders(config).logs, `${service}.log`);
+  if (existsSync(log)) return log;
+  throw new CliError(`${service} has no log yet: "${log}" is not there; "npm run critic -- local up" starts it`);
+}
+
+function describeRow(row: Services[number]): string {
+  const place = row.port === undefined ? '' : `127.0.0.1:${row.port}`;
+  return `${row.name.padEnd(16)}${row.state.padEnd(10)}${String(row.pid ?? '').padEnd(9)}${place.padEnd(18)}${row.since ?? ''}`;
+}

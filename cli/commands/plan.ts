@@ -1,0 +1,74 @@
+/** `critic plan`: what a run of a recipe would reuse, ask, cost and take. Nothing is spent. */
+import type { Client } from '@temporalio/client';
+import * as z from 'zod';
+import type { RunEstimate } from '../../domain/estimate.ts';
+import { stageSchema } from '../../domain/manifest.ts';
+import { taskQueues } from '../../domain/names.ts';
+import type { Recipe } from '../../domain/recipe.ts';
+import type { planRun } from '../../workflows/plan-run.ts';
+import { wholeNumber } from '../arguments.ts';
+import { renderPlan } from '../plan-view.ts';
+import { readRecipe } from '../recipe-file.ts';
+import { resultOf, withFreeId } from '../run-handle.ts';
+import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+
+const count = z.number();
+const job = z.object({
+  steps: count.nullable(),
+  rows: count.nullable(),
+  seconds: z.number().nullable(),
+  gpuHours: z.object({ expected: z.number().nullable(), atMost: z.number() }),
+  measuredIn: z.string().nullable(),
+});
+const synthesis = z.object({
+  rows: count,
+  answered: count,
+  tokens: z.object({ input: count, images: count, output: count }),
+  usd: z.object({ expected: z.number(), atMost: z.number(), spent: z.number(), cap: z.number() }),
+});
+const stage = z.object({
+  stage: stageSchema,
+  action: z.enum(['reuse', 'make']),
+  key: z.string(),
+  job: job.exactOptional(),
+  synthesis: synthesis.exactOptional(),
+});
+const estimate = z.object({
+  schema: z.literal(1),
+  recipe: z.string(),
+  /** Rows by split. */
+  dataset: z.record(z.string(), count),
+  stages: z.array(stage),
+});
+
+export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan };
+
+/** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
+export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate> {
+  const handle = await withFreeId(recipe, new Date(), async (runPlan) =>
+    client.workflow.start<typeof planRun>('planRun', {
+      workflowId: `plan-${runPlan.run}`,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      taskQueue: taskQueues.workflows,
+      args: [runPlan],
+      staticSummary: `estimate of recipe ${recipe.name}`,
+      searchAttributes: { CriticRecipe: [recipe.name] },
+    }),
+  );
+  return resultOf(handle, estimate);
+}
+
+export const registerPlan: Register = (program, shell) => {
+  program
+    .command('plan')
+    .argument('<recipe>', 'YAML file')
+    .option('--dataset <folder>', 'instead of the recipe’s')
+    .option('--seed <n>', 'instead of the recipe’s', wholeNumber)
+    .option('--json', 'print it as JSON')
+    .description('say what a run would reuse, ask, cost and take; nothing is spent')
+    .action(async (path: string, options: ViewOptions & { dataset?: string; seed?: number }) => {
+      const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
+      const value = await withClient(shell, (client) => plan(client, recipe));
+      shell.stdout.write(`${textOf(planView, value, options)}\n`);
+    });
+};

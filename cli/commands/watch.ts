@@ -1,0 +1,146 @@
+/** `critic watch`: shows a run until it ends, and what came of it. Also how `run` and `demo` go on once a run has begun. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import * as z from 'zod';
+import { stageSchema } from '../../domain/manifest.ts';
+import { aRun } from '../arguments.ts';
+import { CliError, exitCodes } from '../cli-error.ts';
+import { leave } from '../interrupt.ts';
+import { findRun, queryView, resultOf } from '../run-handle.ts';
+import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { watchTerminal, type Watching } from '../terminal.ts';
+
+const result = z.object({
+  passed: z.boolean(),
+  reasons: z.array(z.string()),
+  /** MainScore of the candidate in [−1, 1]; null if it could not be computed. */
+  mainScore: z.number().nullable(),
+  /** Path of `report.html` as the worker sees it. */
+  report: z.string(),
+  /** The table of metrics, in lines; empty for a run of a release whose results had none. */
+  summary: z.string().default(''),
+  /** Stages that were not run again. */
+  reused: z.array(stageSchema),
+});
+const question = z.object({
+  id: z.string(),
+  stage: stageSchema,
+  sentence: z.string(),
+  remedy: z.string().exactOptional(),
+  logTail: z.string(),
+  commands: z.array(z.string()),
+});
+/** How watching came to its end. A run that failed or was cancelled is no ending but a CliError. */
+const ending = z.discriminatedUnion('status', [
+  // `page`: the run's page in the Temporal UI, if one is configured.
+  z.object({ status: z.literal('ended'), run: z.string(), page: z.string().optional(), ...result.shape }),
+  z.object({ status: z.literal('waiting'), run: z.string(), questions: z.array(question) }),
+  z.object({ status: z.literal('left'), run: z.string() }),
+]);
+
+export type Ending = z.output<typeof ending>;
+export const endingView: View<Ending> = { schema: ending, lines: renderEnding };
+
+export interface WatchInput {
+  run: string;
+  /** Shows each look. */
+  terminal: Watching;
+  /** Stop watching when the run waits for an operator. */
+  failOnQuestion: boolean;
+  /** Stop watching: the person has left. */
+  signal: AbortSignal;
+  page?: string | undefined;
+  /** Between two looks. */
+  intervalMs?: number;
+}
+
+/** Shows a run until it ends. Throws a CliError for a run that is not known, failed or was cancelled. */
+export async function watch(client: Client, input: WatchInput): Promise<Ending> {
+  const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000 } = input;
+  try {
+    while (!signal.aborted) {
+      const { handle, isOpen, progress } = await findRun(client, run);
+      const view = await queryView(client, handle);
+      if (view !== undefined) terminal.show(view, progress);
+      if (!isOpen) return { status: 'ended', run, page, ...(await resultOf(handle, result)) };
+      const questions = view?.questions ?? [];
+      if (failOnQuestion && questions.length > 0) return ending.parse({ status: 'waiting', run, questions });
+      await sleep(intervalMs, undefined, { signal }).catch(() => undefined); // aborted: the loop's condition sees it
+    }
+    return { status: 'left', run };
+  } finally {
+    terminal.stop();
+  }
+}
+
+/** Table, verdict with its reasons, what was reused, where the report and the history are. */
+function renderEnding(end: Ending): string[] {
+  if (end.status === 'waiting') return [`run ${end.run} waits for an operator`];
+  if (end.status === 'left') return [`run ${end.run} goes on`];
+  return [
+    ...(end.summary === '' ? [] : ['', ...end.summary.trimEnd().split('\n')]),
+    '',
+    `Gate: ${end.passed ? 'passed' : 'NOT passed'}`,
+    ...end.reasons.map((reason) => `  ${reason}`),
+    ...(end.reused.length === 0 ? [] : [`Reused, not run again: ${end.reused.join(', ')}`]),
+    `Report:      ${end.report}`,
+    ...(end.page === undefined ? [] : [`Temporal UI: ${end.page}`]),
+  ];
+}
+
+export interface FollowOptions extends ViewOptions {
+  failOnQuestion?: true;
+}
+
+/**
+ * Watches a run for the person at the terminal and sets the exit code. With `--json` the run is shown on stderr, and stdout
+ * has the ending alone. Ctrl-C asks whether the run should go on; a second one leaves it running.
+ */
+export async function follow(shell: Shell, client: Client, run: string, options: FollowOptions, ui?: string) {
+  const page = ui === undefined ? undefined : `${ui}/namespaces/${client.options.namespace}/workflows/${run}`;
+  const screen = options.json === true ? shell.stderr : shell.stdout;
+  screen.write(`run ${run}\n${page === undefined ? '' : `${page}\n`}`);
+  const stop = new AbortController();
+  const onInterrupt = () => stop.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    const failOnQuestion = options.failOnQuestion === true;
+    const end = await watch(client, {
+      run,
+      terminal: watchTerminal(screen),
+      failOnQuestion,
+      signal: stop.signal,
+      page,
+    });
+    if (end.status === 'left' && options.json !== true) await leave(shell, client, run);
+    else if (end.status === 'waiting' && options.json !== true) throw waits(run);
+    else shell.stdout.write(`${textOf(endingView, end, options)}\n`);
+    shell.exitWith(exitCodeOf(end));
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+function waits(run: string): CliError {
+  return new CliError(`run ${run} waits for an operator`, exitCodes.asksOperator);
+}
+
+function exitCodeOf(end: Ending): number {
+  if (end.status === 'left') return exitCodes.stoppedWatching;
+  if (end.status === 'waiting') return exitCodes.asksOperator;
+  return end.passed ? exitCodes.done : exitCodes.notPassed;
+}
+
+export const registerWatch: Register = (program, shell) => {
+  program
+    .command('watch')
+    .argument('<run>', 'its id', aRun)
+    .option('--json', 'print how it ended as JSON; the run is shown on stderr')
+    .description('show a run until it ends')
+    .action((run: string, options: ViewOptions) =>
+      withClient(shell, async (client, { ui }) => {
+        await findRun(client, run); // what there is not is said before anything is shown
+        await follow(shell, client, run, options, ui);
+      }),
+    );
+};

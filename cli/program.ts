@@ -1,0 +1,50 @@
+/**
+ * The program: every verb of `critic`, registered here in one line each. A verb is one file of `commands/`: what it does as a
+ * function of client and input, its value's JSON schema and table, and how it is typed. Importing this runs nothing.
+ */
+import { Command, CommanderError } from 'commander';
+import { CliError, exitCodes } from './cli-error.ts';
+import { registerAnswer } from './commands/answer.ts';
+import { registerCancel } from './commands/cancel.ts';
+import { registerDemo } from './commands/demo.ts';
+import { registerLocal } from './commands/local.ts';
+import { registerPlan } from './commands/plan.ts';
+import { registerRun } from './commands/run.ts';
+import { registerWatch } from './commands/watch.ts';
+import { sentenceOf } from './connection.ts';
+import type { Register, Shell } from './shell.ts';
+
+/** In the order in which `--help` lists them. */
+const verbs: readonly Register[] = [
+  registerRun,
+  registerPlan,
+  registerDemo,
+  registerWatch,
+  registerAnswer,
+  registerCancel,
+  registerLocal,
+];
+
+export function createProgram(shell: Shell): Command {
+  const program = new Command('critic')
+    .description('Train an image-edit critic on Slurm as one durable Temporal workflow')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => shell.stdout.write(text),
+      writeErr: (text) => shell.stderr.write(text),
+    });
+  for (const register of verbs) register(program, shell);
+  return program;
+}
+
+/** Runs one command line, without `node` and the script's name. What goes wrong is one sentence on stderr and an exit code. */
+export async function runCritic(argv: readonly string[], shell: Shell): Promise<void> {
+  try {
+    await createProgram(shell).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    // Commander has printed its own sentence, or the help.
+    if (error instanceof CommanderError) return shell.exitWith(error.exitCode);
+    shell.stderr.write(`critic: ${sentenceOf(error)}\n`);
+    shell.exitWith(error instanceof CliError ? error.exitCode : exitCodes.failed);
+  }
+}

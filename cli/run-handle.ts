@@ -1,0 +1,124 @@
+/**
+ * What Temporal knows of a run: its description, the `view` query, the pending activities' heartbeats, and its result. The
+ * heartbeats come with the description, so live numbers are seen also while a worker is away.
+ */
+import {
+  type Client,
+  QueryNotRegisteredError,
+  ServiceError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import {
+  defaultPayloadConverter,
+  type Workflow,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
+import type * as z from 'zod';
+import { cut, describeIssue } from '../domain/errors.ts';
+import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
+import { runId } from '../domain/names.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import type { Recipe } from '../domain/recipe.ts';
+import type { trainCritic } from '../workflows/train-critic.ts';
+import { CliError } from './cli-error.ts';
+import type { ProgressByActivity } from './run-view.ts';
+
+/** The workflow type of a run: its wire name. */
+export const runType = 'trainCritic' satisfies (typeof trainCritic)['name'];
+
+/** A run as Temporal has it now. */
+export interface SeenRun {
+  handle: WorkflowHandle<typeof trainCritic>;
+  /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
+  status: string;
+  /** Whether it goes on, paused ones included. */
+  isOpen: boolean;
+  progress: ProgressByActivity;
+}
+
+/** Looks a run up. Throws a CliError for an id that the server does not know, and for a workflow that is no run. */
+export async function findRun(client: Client, run: string): Promise<SeenRun> {
+  const handle = client.workflow.getHandle<typeof trainCritic>(run);
+  try {
+    const { type, status, raw } = await handle.describe();
+    if (type !== runType) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
+    const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
+    return { handle, status: status.name, isOpen, progress: pendingProgress(raw.pendingActivities ?? []) };
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const where = `namespace "${client.options.namespace}" of this Temporal server`;
+    throw new CliError(
+      `run "${cut(run)}": expected the id of a run, as "critic run" prints it; ${where} has none such`,
+    );
+  }
+}
+
+/** A worker that has to replay a long history first answers in a few seconds. Without a worker the server waits much longer. */
+const queryMs = 10_000;
+
+/** The run's view, or undefined while no worker answers. */
+export async function queryView(
+  client: Client,
+  handle: WorkflowHandle<typeof trainCritic>,
+): Promise<RunView | undefined> {
+  try {
+    return await client.withDeadline(Date.now() + queryMs, () => handle.query<RunView>('view'));
+  } catch (error) {
+    // No worker at the moment, or one that has not begun the run: the next look tells more.
+    if (error instanceof ServiceError || error instanceof QueryNotRegisteredError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The result of a workflow that ends well. Throws a CliError with the failure's innermost sentence for any other end, and for
+ * a result that the schema does not take: another release wrote it.
+ */
+export async function resultOf<T extends Workflow, Result>(
+  handle: WorkflowHandle<T>,
+  schema: z.ZodType<Result>,
+): Promise<Result> {
+  const { data, error } = schema.safeParse(await rawResult(handle), { reportInput: true });
+  if (data !== undefined) return data;
+  const [issue] = error?.issues ?? [];
+  const fault = issue === undefined ? '' : `: ${['result', ...issue.path].join('.')}: ${describeIssue(issue)}`;
+  throw new CliError(`${handle.workflowId} has a result that this release cannot read${fault}`);
+}
+
+async function rawResult<T extends Workflow>(handle: WorkflowHandle<T>): Promise<unknown> {
+  try {
+    return await handle.result();
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    let cause: Error = error.cause ?? error;
+    while (cause.cause instanceof Error) cause = cause.cause;
+    throw new CliError(`${handle.workflowId} ended: ${cause.message}`);
+  }
+}
+
+/** Starts with the id of this second. Of two in one second the later takes the next second's: Temporal lets one have it. */
+export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: RunPlan) => Promise<T>): Promise<T> {
+  for (let at = now; ; at = new Date(at.getTime() + 1000)) {
+    try {
+      return await start({ schema: 1, run: runId(recipe.name, at), recipe });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+}
+
+interface PendingActivity {
+  activityId?: string | null;
+  heartbeatDetails?: { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null;
+}
+
+function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivity {
+  const entries = pending.flatMap(({ activityId, heartbeatDetails }): [string, StageProgress][] => {
+    const payload = heartbeatDetails?.payloads?.[0];
+    if (typeof activityId !== 'string' || payload === undefined) return [];
+    return [[activityId, defaultPayloadConverter.fromPayload<StageProgress>(payload)]];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,51 @@
+/**
+ * The shell: what a command gets from the process in which it runs. Commands touch no global stream and no exit code, so
+ * that tests run them with streams and a client of their own.
+ */
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import type * as z from 'zod';
+import { type CliConfig, cliConfig } from './config.ts';
+import type { TerminalStream } from './terminal.ts';
+
+export interface Shell {
+  env: NodeJS.ProcessEnv;
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean };
+  stdout: TerminalStream & NodeJS.WritableStream;
+  stderr: TerminalStream & NodeJS.WritableStream;
+  /** Where a local stack on this machine writes the addresses of its servers. */
+  localRecord: () => string;
+  connect: (config: CliConfig) => Promise<Client>;
+  /** Sets the exit code with which the process will end. */
+  exitWith: (code: number) => void;
+}
+
+/** Adds one verb to the program: a file of `commands/` exports one. */
+export type Register = (program: Command, shell: Shell) => void;
+
+/** The two faces of a value: JSON that its schema holds for programs, lines for people. */
+export interface View<Value> {
+  schema: z.ZodType<Value>;
+  lines: (value: Value) => readonly string[];
+}
+
+/** The options that every verb with a value has. */
+export interface ViewOptions {
+  json?: true;
+}
+
+/** A value as text without a line break at the end. Throws a ZodError for a value that the view's schema does not take. */
+export function textOf<Value>({ schema, lines }: View<Value>, value: Value, { json }: ViewOptions): string {
+  return json === true ? JSON.stringify(schema.parse(value), null, 2) : lines(value).join('\n');
+}
+
+/** Runs `work` on a connected client and closes the connection afterwards. */
+export async function withClient<T>(shell: Shell, work: (client: Client, config: CliConfig) => Promise<T>): Promise<T> {
+  const config = await cliConfig(shell.env, shell.localRecord);
+  const client = await shell.connect(config);
+  try {
+    return await work(client, config);
+  } finally {
+    await client.connection.close();
+  }
+}

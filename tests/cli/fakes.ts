@@ -1,0 +1,107 @@
+/** Fakes: a shell whose streams are texts, and a client whose server has the given workflows. No Temporal is needed. */
+import { PassThrough } from 'node:stream';
+import type { Client } from '@temporalio/client';
+import {
+  defaultPayloadConverter,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
+import type { CliConfig } from '../../cli/config.ts';
+import { runCritic } from '../../cli/program.ts';
+import type { Shell } from '../../cli/shell.ts';
+import type { RunView } from '../../domain/jobs/progress.ts';
+
+/** One workflow of the fake server. What is left out is what a healthy run has. */
+export interface FakeRun {
+  type?: string;
+  /** Temporal's status; a function is asked at each look. */
+  status?: string | (() => string);
+  view?: RunView;
+  result?: () => unknown;
+  update?: (answer: unknown) => string;
+  /** Heartbeat details by activity id. */
+  heartbeats?: Readonly<Record<string, unknown>>;
+}
+
+export interface FakeServer {
+  client: Client;
+  /** What was asked of it, one line each. */
+  calls: string[];
+  /** Arguments of workflows that were started, by id. */
+  started: Map<string, unknown>;
+}
+
+export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
+  const calls: string[] = [];
+  const started = new Map<string, unknown>();
+  const getHandle = (run: string) => {
+    const known = () => {
+      const found = runs[run];
+      if (found === undefined) throw new WorkflowNotFoundError('no rows', run, undefined);
+      return found;
+    };
+    return {
+      workflowId: run,
+      describe: async () => {
+        const { type = 'trainCritic', status = 'RUNNING', heartbeats = {} } = known();
+        const pendingActivities = Object.entries(heartbeats).map(([activityId, details]) => ({
+          activityId,
+          heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
+        }));
+        return { type, status: { name: typeof status === 'string' ? status : status() }, raw: { pendingActivities } };
+      },
+      query: async () => known().view,
+      result: async () => known().result?.(),
+      cancel: async () => void calls.push(`cancel ${run}`),
+      executeUpdate: async (name: string, { args }: { args: unknown[] }) => {
+        calls.push(`${name} ${run} ${JSON.stringify(args[0])}`);
+        return known().update?.(args[0]) ?? 'taken';
+      },
+    };
+  };
+  const start = async (type: string, { workflowId, args }: { workflowId: string; args: unknown[] }) => {
+    if (started.has(workflowId)) throw new WorkflowExecutionAlreadyStartedError('taken', workflowId, type);
+    started.set(workflowId, args[0]);
+    // The next workflow that is started is the one that a test has put under its type's name.
+    runs[workflowId] ??= runs[type] ?? {};
+    return getHandle(workflowId);
+  };
+  const client = {
+    workflow: { getHandle, start },
+    options: { namespace: 'default' },
+    withDeadline: (_deadline: number, work: () => unknown) => work(),
+    connection: { close: async () => void calls.push('close') },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { client: client as unknown as Client, calls, started };
+}
+
+export interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs a command line as a person without a terminal would, against `server`; its streams and its exit code come back. */
+export async function critic(argv: readonly string[], server?: FakeServer, shell: Partial<Shell> = {}): Promise<Ended> {
+  const ended = { code: 0, out: '', err: '' };
+  const stream = (name: 'out' | 'err') => {
+    const through = new PassThrough();
+    through.on('data', (chunk: Buffer) => (ended[name] += chunk.toString()));
+    return through;
+  };
+  await runCritic(argv, {
+    env: { CRITIC_TEMPORAL_ADDRESS: 'fake:7233', CRITIC_TEMPORAL_UI: 'http://ui' },
+    stdin: new PassThrough(),
+    stdout: stream('out'),
+    stderr: stream('err'),
+    localRecord: () => '/nowhere/env.json',
+    connect: async (config: CliConfig) => {
+      if (server === undefined) throw new Error(`no connection to ${config.address} was expected`);
+      return server.client;
+    },
+    exitWith: (code) => (ended.code = code),
+    ...shell,
+  });
+  return ended;
+}
