@@ -95,8 +95,18 @@ export function checkRecipe(value: unknown): { recipe: Recipe } | { faults: stri
   return { faults: result.error.issues.flatMap(faultsOf) };
 }
 
+/** Keys of earlier releases, by where they stood, and what is written instead. */
+const replacedKeys: ReadonlyMap<string, string> = new Map([['gate.tolerance', 'gate.margin']]);
+
+function unknownKey(path: readonly PropertyKey[], key: string): string {
+  const place = [...path, key].map(String).join('.');
+  const instead = replacedKeys.get(place);
+  return instead === undefined ? 'unknown key' : `unknown key: recipe.${instead} has replaced it`;
+}
+
 function faultsOf(issue: z.core.$ZodIssue): string[] {
   const field = cut(['recipe', ...issue.path.map((part) => cut(String(part)))].join('.'));
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${cut(key)}: unknown key`);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${field}.${cut(key)}: ${unknownKey(issue.path, key)}`);
   return [`${field}: ${describeIssue({ message: issue.message, input: issue.input })}`];
 }

@@ -163,6 +163,7 @@ describe('a value that no run could use is refused with its field', () => {
     ['retries', { policy: { 'node-faild': {} } }, 'policy.node-faild: unknown key'],
     ['watch', { stall_factor: 1 }, 'expected number to be >=2, got 1'],
     ['surprise', 1, 'unknown key'],
+    ['gate.tolerance', 0.02, 'recipe.gate.tolerance: unknown key: recipe.gate.margin has replaced it'],
   ])('%s %j', async (path, value, sentence) => {
     writeFileSync(file, changed(path, value));
     const message = await refusal(file);
