@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +24,16 @@ const question = {
 const waiting: FakeRun = {
   view: { ...view, status: 'waiting', questions: [{ ...question, commands: [...question.commands] }] },
 };
+/** A run that waits, watched by a person who presses Ctrl-C once it is shown: at the second look, the first is before that. */
+function interrupted(): FakeRun {
+  let looks = 0;
+  const status = () => {
+    looks += 1;
+    if (looks === 2) setImmediate(() => process.emit('SIGINT'));
+    return 'RUNNING';
+  };
+  return { ...waiting, status };
+}
 const result = {
   passed: true,
   reasons: ['good'],
@@ -104,14 +115,28 @@ describe('watch', () => {
   });
 
   it('goes on showing a waiting run, and leaves it at Ctrl-C with exit code 130', async () => {
-    const server = fakeServer({ r: waiting });
-    const watched = critic(['watch', 'r'], server);
-    setTimeout(() => process.emit('SIGINT'), 50);
-    const { code, out } = await watched;
+    const server = fakeServer({ r: interrupted() });
+    const { code, out } = await critic(['watch', 'r'], server);
     expect(code).toBe(130);
     expect(out).toContain('The run waits for you (sft): sft: the trainer exited with 65.');
     expect(out).toContain('The run goes on. Watch it again: npm run critic -- watch r\n');
     expect(server.calls).toEqual(['close']);
+  });
+});
+
+describe('Ctrl-C at a terminal', () => {
+  it.each<[string, string, string[], string]>([
+    ['y', 'y\n', ['cancel r', 'close'], 'cancelling run r and its jobs; see it end: npm run critic -- watch r\n'],
+    ['nothing', '\n', ['close'], 'The run goes on.'],
+  ])('asks whether to cancel; at %s', async (_name, typed, calls, sentence) => {
+    const server = fakeServer({ r: interrupted() });
+    const stdin = Object.assign(new PassThrough(), { isTTY: true });
+    stdin.push(typed);
+    const { code, out } = await critic(['watch', 'r'], server, { stdin });
+    expect(code).toBe(130);
+    expect(out).toContain('Cancel the run and its jobs? [y/N]');
+    expect(out).toContain(sentence);
+    expect(server.calls).toEqual(calls);
   });
 });
 
@@ -129,8 +154,7 @@ describe('watch --json', () => {
   });
 
   it('says that the watcher has left', async () => {
-    setTimeout(() => process.emit('SIGINT'), 50);
-    expect(await json(waiting)).toMatchObject({ code: 130, value: { status: 'left', run: 'r' } });
+    expect(await json(interrupted())).toMatchObject({ code: 130, value: { status: 'left', run: 'r' } });
   });
 
   it('prints nothing to stdout for a run that failed', async () => {
