@@ -119,7 +119,7 @@ export function recipeInRun(recipeName: string): string {
 
 /**
  * Id of a run, which is also its Temporal workflow id: `<recipe>-<yyyymmdd>-<hhmmss>`, UTC. At most 38 characters, so
- * that the name of any attempt up to the 9,999th fits Slurm's 64. Unique only if no run of it started in the same second.
+ * that the name of any attempt up to the 9,999th has at most 76. Unique only if no run of it started in the same second.
  */
 export function runId(recipeName: string, startedAt: Date): string {
   const stamp = startedAt

@@ -6,7 +6,16 @@
  */
 import type { Params, Planned } from './engines/engine.ts';
 import { engineOfKind, type EngineName } from './engines/registry.ts';
-import { jobKind, type JobKind, type JobStage, type Stage, type StageKind, type StageOf } from './names.ts';
+import {
+  isStage,
+  jobKind,
+  type JobKind,
+  type JobStage,
+  type Stage,
+  stageExpected,
+  type StageKind,
+  type StageOf,
+} from './names.ts';
 import { jobParams, jobPlanned, jobResources, jobThreads } from './plan.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
@@ -147,10 +156,12 @@ export function upstream(node: StageNode): Stage[] {
 
 /**
  * The same stages, each after all that it is made from, else in the order given. Throws if two have one name, if one needs a
- * stage that is not there, or if stages wait for each other: a run of such a graph would never end.
+ * stage that is not there, if a name is none of a stage, or if stages wait for each other: a run of such a graph would never end.
  */
 export function inOrder(nodes: readonly StageNode[]): StageNode[] {
-  const names = new Set(nodes.map(({ name }) => name));
+  const names = new Set<string>(nodes.map(({ name }) => name));
+  const misnamed = [...names].find((name) => !isStage(name));
+  if (misnamed !== undefined) throw new Error(`stage "${misnamed}": expected ${stageExpected}`);
   if (names.size < nodes.length) throw new Error('two stages of the graph have one name');
   for (const node of nodes) {
     const unknown = upstream(node).find((name) => !names.has(name));

@@ -17,7 +17,7 @@ const longest = 'a-recipe-of-24-letters-x';
 
 describe('names', () => {
   const jobStages: JobStage[] = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'];
-  it.each(jobStages)('of any attempt of %s up to the 9,999th fit Slurm’s 64 characters and are read back', (stage) => {
+  it.each(jobStages)('of any attempt of %s up to the 9,999th have at most 64 characters and are read back', (stage) => {
     expect(longest).toHaveLength(24);
     const run = runId(longest, startedAt);
     for (const attempt of [1, 99, 100, 9_999]) {
@@ -36,6 +36,15 @@ describe('names', () => {
       expect(parseAttemptName(attemptName(run, stage, 3))).toEqual({ run, stage, attempt: 3 });
     },
   );
+
+  it('of an attempt of a stage with the longest name are such as the client of slurmrestd lets through', () => {
+    const stage = `predict-${'a'.repeat(16)}` as const;
+    expect(isStage(stage)).toBe(true);
+    const name = attemptName(runId(longest, startedAt), stage, 9_999);
+    expect(name).toHaveLength(76);
+    expect(name).toMatch(/^[A-Za-z0-9._-]{1,128}$/);
+    expect(parseAttemptName(name)?.stage).toBe(stage);
+  });
 
   it.each([
     'rlhf',

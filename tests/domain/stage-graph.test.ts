@@ -136,6 +136,13 @@ describe('a graph', () => {
     expect(refusal(alone)).toContain('stages wait for each other: mix, ');
   });
 
+  it('with a name that no folder or job could have is refused', () => {
+    const named = (name: `predict-${string}`) => (nodes: StageNode[]) =>
+      nodes.map((node) => (node.kind === 'predict' && node.name === 'predict-base' ? { ...node, name } : node));
+    expect(refusal(named('predict-../x'))).toContain('stage "predict-../x": expected one of dataset, ');
+    expect(refusal(named('predict-a-name-of-two'))).toContain('expected one of dataset, ');
+  });
+
   it('with one name twice is refused', () => {
     expect(refusal((nodes) => [...nodes, ...nodes.slice(0, 1)])).toBe('two stages of the graph have one name');
   });

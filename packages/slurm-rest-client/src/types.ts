@@ -95,7 +95,7 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
 
 /** A batch job to submit. slurmrestd ignores `#SBATCH` lines: everything must be said here. */
 export interface JobSubmission {
-  /** `[A-Za-z0-9._-]{1,64}`. Slurm has no idempotency key: make it unique and it can serve as one. */
+  /** `[A-Za-z0-9._-]{1,128}`: slurmctld takes 1024, slurmdbd keeps 255. Slurm has no idempotency key: make it unique and it can serve as one. */
   name: string;
   partition?: string | undefined;
   account?: string | undefined;

@@ -11,8 +11,8 @@ export function checkJobId(id: string): string {
 }
 
 export function checkJobName(name: string): string {
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
-    throw refusedHere(`job name ${quote(name)} is not 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+  if (!/^[A-Za-z0-9._-]{1,128}$/.test(name)) {
+    throw refusedHere(`job name ${quote(name)} is not 1 to 128 characters of A-Z a-z 0-9 . _ -`);
   }
   return name;
 }

@@ -8,7 +8,7 @@ const bad: [string, Partial<JobSubmission>][] = [
   ['a name with a space', { name: 'a b' }],
   ['a name with a line end', { name: 'a\nb' }],
   ['a name with a shell substitution', { name: '$(id)' }],
-  ['a name of 65 characters', { name: 'a'.repeat(65) }],
+  ['a name of 129 characters', { name: 'a'.repeat(129) }],
   ['an empty name', { name: '' }],
   ['a relative working directory', { currentWorkingDirectory: 'scratch' }],
   ['a working directory with ..', { currentWorkingDirectory: '/scratch/../root' }],
