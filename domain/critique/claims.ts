@@ -1,6 +1,6 @@
 /**
- * Claims: what may be said of a difference between two critics. A gain is claimed only where its 95 % interval is above
- * zero; anything else is said as it is. Pure.
+ * Claims: what may be said of a difference between two critics. A gain is claimed only if its whole 95 % interval is above
+ * zero. Pure.
  */
 import type { Estimate, Evaluation, MetricName, Metrics } from '../evaluation/evaluation.ts';
 
@@ -12,7 +12,7 @@ export interface Claim {
   sentence: string;
 }
 
-/** Names as they stand in a sentence. */
+/** Names as a sentence has them. */
 const spoken: Partial<Record<MetricName, string>> = {
   main_score: 'MainScore',
   srcc: 'SRCC',
@@ -20,7 +20,7 @@ const spoken: Partial<Record<MetricName, string>> = {
   accuracy_sampled: 'the accuracy reward at temperature 1',
 };
 
-/** GRPO against SFT, the reward first: it is what GRPO is trained on. Empty if one of the two was not predicted. */
+/** GRPO against SFT. The reward comes first: GRPO is trained on it. Empty if one of the two was not predicted. */
 export function grpoClaims({ differences }: Evaluation): Claim[] {
   const gain = differences.grpo_minus_sft;
   return gain === undefined ? [] : claims(gain, ['reward_sampled', 'main_score', 'srcc']);
@@ -57,7 +57,7 @@ function claim(metric: MetricName, estimate: Estimate): Claim {
   return { metric, direction, sentence: `${capital(name)}: ${said}, ${numbers}.` };
 }
 
-/** Of metrics where more is better. */
+/** For metrics where more is better. */
 export function directionOf({ value, interval }: Estimate): Direction {
   if (value === null || interval === null) return 'unknown';
   if (interval[0] > 0) return 'better';

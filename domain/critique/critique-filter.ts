@@ -1,6 +1,6 @@
 /**
- * Critique filter: is a teacher's critique fit to be learnt from? Pure; reasons are counted by the caller. A tone that
- * contradicts the score is reported, not rejected: people and teachers differ.
+ * Critique filter: may a critic learn from this critique of the teacher's? Pure; the caller counts the reasons. A tone that
+ * contradicts the score is reported and not rejected: people and teachers differ.
  */
 import type { Critique } from './prompt.ts';
 
@@ -24,9 +24,9 @@ export type FilterVerdict =
   | { accepted: false; reason: RejectReason };
 
 const refusal = /\b(I(['’]m| am) (sorry|unable)|I can(no|['’])t (help|assist|see|view|evaluate)|as an AI)\b/i;
-/** Any of these is a number or a rating quoted. "Score" alone is a word critics use: eight of 49 published ones do. */
+/** Each of these quotes a number or a rating. "Score" by itself is a word of critics: eight of 49 published critiques use it. */
 const quotesScore = [
-  // Numbers; "2D", "3-D" and "1920s" are none.
+  // Numbers. "2D", "3-D" and "1920s" do not count.
   /(?<![\w.])\d+(\.\d+)?(?!\w|-[A-Za-z])/,
   /\bout of (five|ten)\b/i,
   /\b(provided|given|assigned|human|mean) (scores?|ratings?)\b/i,
@@ -35,12 +35,12 @@ const quotesScore = [
   /\b(mean opinion|human raters?|the raters|MOS)\b/,
 ];
 /**
- * The aspect that a text opens by naming: "In terms of fidelity, …", "The perceptual quality of …", "**Quality**: …". Of the
- * 49 published critiques, 43 name fidelity and 48 quality at the head of its paragraph, none out of the order.
+ * The aspect that a text opens by naming: "In terms of fidelity, …", "The perceptual quality of …", "**Quality**: …". 43 of the
+ * 49 published critiques name fidelity at the head of its paragraph, and 48 name quality. None names them in another order.
  */
 const openingAspect =
   /^\W*(?:(?:in terms of|regarding|concerning|as (?:for|to)|with (?:respect|regard) to|when it comes to|when evaluating|from an?)\W+)?(?:(?:the|overall|perceptual|visual|image|text|textual)\W+)*(alignment|fidelity|quality)\b/i;
-/** The commonest English function words: 33 to 41 % of the words of 49 published critiques, under 14 % of French, German or Spanish. */
+/** The commonest English function words. They are 33 to 41 % of the words of 49 published critiques, and under 14 % in French, German or Spanish. */
 const functionWords = new Set(
   'a an and are as at be been but by for from has have in is it its not of on or that the their this to was were which while with'.split(
     ' ',
@@ -51,10 +51,10 @@ const praise = /\b(excellent|perfect\w*|flawless\w*|outstanding|great|good|clean
 const blame = /\b(bad\w*|poor\w*|fail\w*|wrong\w*|ignored?|blurr\w*|nois\w*|broken|distort\w*|artifacts?|lack\w*)\b/gi;
 
 /**
- * Judges one critique by itself, given the overall MOS in [1, 5]. The first reason found is the one given. `wrong-order`: one
- * of the first three parts opens by naming another aspect than its own, so that the parts' texts are out of the order that
- * their keys promise (the order of the keys is checked where an answer is read). The overall part may open with any. Limits
- * count words of the whole critique, both ends included.
+ * Judges one critique by itself, given the overall MOS in [1, 5]. Returns the first reason found. `wrong-order`: one of the first
+ * three parts opens by naming another aspect, so the texts are not in the order that their keys promise. (The order of the keys
+ * is checked where an answer is read.) The overall part may open with any aspect. The limits count words of the whole critique
+ * and include both ends.
  */
 export function judgeCritique(critique: Critique, mos: number, limits: FilterLimits): FilterVerdict {
   const parts = [critique.alignment, critique.fidelity, critique.quality, critique.overall];
@@ -85,7 +85,7 @@ function tone(text: string, mos: number): 'agrees' | 'contradicts' {
   return (mos >= 4 && balance < 0) || (mos <= 2 && balance > 0) ? 'contradicts' : 'agrees';
 }
 
-/** Mostly Latin letters, and enough English function words: French passes the first, a list of tags neither. */
+/** Mostly Latin letters, and enough English function words. French passes the first test only, a list of tags fails the second. */
 function isEnglish(text: string): boolean {
   const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
   const common = words.filter((word) => functionWords.has(word)).length;

@@ -12,9 +12,9 @@ export interface MixItem {
 }
 
 /**
- * Order of SFT records. Every pair is there once as reasoning; `directPerReasoning` (≥ 0, 1 = published) times as many
- * records are direct: whole rounds of all pairs, the rest a random choice without repetition. Deterministic from the seed.
- * No pairs give no records. Throws on a ratio that is no number ≥ 0.
+ * Order of SFT records. Every pair appears once as reasoning. `directPerReasoning` (≥ 0, 1 = published) times as many records
+ * are direct: whole rounds of all pairs, and for the rest a random choice without repetition. The seed determines the order.
+ * Without pairs there are no records. Throws on a ratio that is not a number ≥ 0.
  */
 export function mixOrder(pairIds: readonly string[], directPerReasoning: number, seed: number): MixItem[] {
   if (!Number.isFinite(directPerReasoning) || directPerReasoning < 0) {

@@ -1,23 +1,23 @@
 /**
- * Prompts: every text that a model is asked with, versioned. A version's text never changes; a better one is a new
- * version, so that an artifact's key names what was asked. Instructions are put in by replacement of one mark, and their
- * angle brackets are neutralised: an instruction cannot smuggle in a tag or an image.
+ * Prompts: every text that a model is asked with, in versions. A version's text never changes. A better text is a new version,
+ * so an artifact's key names what was asked. An instruction replaces one mark in the text. Its angle brackets are neutralised,
+ * so it cannot smuggle in a tag or an image.
  */
 import type { Pair } from '../manifest.ts';
 
-/** `edited`: the ablation in which the source image is withheld, from critic and teacher alike. */
+/** `edited`: the ablation in which neither critic nor teacher sees the source image. */
 export const criticPromptVersions = ['compact-v1', 'compact-edited-v1', 'paper-v1', 'paper-edited-v1'] as const;
 export type CriticPrompt = (typeof criticPromptVersions)[number];
 export const teacherPromptVersions = ['teacher-v1', 'teacher-edited-v1'] as const;
 export type TeacherPromptVersion = (typeof teacherPromptVersions)[number];
 export type AnswerForm = 'reasoning' | 'direct';
 
-/** Whether this prompt goes with the edited image alone. */
+/** Does this prompt go with the edited image only? */
 export function isEditedOnly(version: CriticPrompt | TeacherPromptVersion): boolean {
   return version.includes('-edited-');
 }
 
-/** Pictures that go with a prompt, in its order: source and edit, or the edit alone. */
+/** Pictures that go with a prompt, in its order: source and edit, or only the edit. */
 export function shownImages(
   version: CriticPrompt | TeacherPromptVersion,
   pair: Pick<Pair, 'source_image' | 'edited_image'>,
@@ -73,7 +73,7 @@ export interface Critique {
   overall: string;
 }
 
-/** `<think>…</think>`, newline, `<answer>MOS</answer>` with two decimals. The answer is attached by us, not by the teacher. */
+/** `<think>…</think>`, newline, `<answer>MOS</answer>` with two decimals. We attach the answer, not the teacher. */
 export function reasoningAnswer(critique: Critique, mos: number): string {
   const { alignment, fidelity, quality, overall } = critique;
   const think = [alignment, fidelity, quality, overall].map((part) => neutralised(part.trim())).join(' ');
@@ -90,7 +90,7 @@ export interface TeacherPrompt {
   user: string;
 }
 
-/** What the teacher is asked beside the images: instruction and human scores; no digit may come back. */
+/** What the teacher is given beside the images: the instruction and people's scores. Its answer may hold no digit. */
 export function teacherPrompt(version: TeacherPromptVersion, pair: Pick<Pair, 'instruction' | 'mos'>): TeacherPrompt {
   const { alignment, fidelity, quality, overall } = pair.mos;
   const alone = isEditedOnly(version);

@@ -1,6 +1,6 @@
 /**
  * Repetition: how much critiques repeat each other, as whole texts (MinHash) or in how they open. A critic that learns from
- * templates writes templates. Pure; what follows from it is the caller's.
+ * templates writes templates. Pure; the caller decides what follows.
  */
 import { textHash } from '../evaluation/seeded-random.ts';
 
@@ -27,10 +27,10 @@ export function similarity(a: readonly number[], b: readonly number[]): number {
 }
 
 /**
- * Signatures of texts that repeat none before them. Candidates come from 16 bands of 4 rows, so that the work grows with the
+ * Signatures of texts that do not repeat an earlier one. Candidates come from 16 bands of 4 rows, so the work grows with the
  * number of look-alikes and not with the square of the texts. A pair of similarity s is found with probability
  * 1 − (1 − s⁴)¹⁶ (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of massive datasets", §3.4): 0.999 at 0.8, 0.99 at 0.7,
- * only 0.64 at 0.5. Thresholds below 0.7 miss some.
+ * only 0.64 at 0.5. A threshold below 0.7 misses some.
  */
 export class SignatureIndex {
   readonly #threshold: number;
@@ -41,7 +41,7 @@ export class SignatureIndex {
     this.#threshold = threshold;
   }
 
-  /** Takes a signature in; false, and it is not taken in, if it nearly repeats an earlier one. */
+  /** Adds a signature and returns true. If it nearly repeats an earlier one, it is not added and the result is false. */
   add(own: readonly number[]): boolean {
     const keys = Array.from(
       { length: positions / bandRows },
@@ -61,7 +61,7 @@ export function nearDuplicates(texts: readonly { id: string; text: string }[], t
 }
 
 export interface Opening {
-  /** The words, lower-case, blanks between. */
+  /** The words, in lower case, with blanks between. */
   words: string;
   /** How many texts open with them, and their share, 0 to 1. */
   count: number;
@@ -69,8 +69,8 @@ export interface Opening {
 }
 
 /**
- * The opening of five words that most texts share, the first of them if several do; undefined without texts. Texts can share
- * a skeleton and still be no near-duplicates: of the 49 published critiques 4 open with "the edited image demonstrates a".
+ * The opening of five words that most texts share; of several such openings the first. Undefined without texts. Texts can share
+ * a skeleton and still be no near-duplicates: 4 of the 49 published critiques open with "the edited image demonstrates a".
  */
 export function commonestOpening(texts: readonly string[]): Opening | undefined {
   const counts = new Map<string, number>();
@@ -86,7 +86,7 @@ function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[a-z']+/g) ?? [];
 }
 
-/** murmur3's final mix (Austin Appleby, public domain): 64 differently keyed orders out of one hash. */
+/** murmur3's final mix (Austin Appleby, public domain): it makes 64 orders out of one hash, each with its own key. */
 function scrambled(hash: number): number {
   let mixed = hash ^ (hash >>> 16);
   mixed = Math.imul(mixed, 0x85ebca6b);

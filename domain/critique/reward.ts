@@ -1,7 +1,7 @@
 /**
  * Reward: agreement with the mean opinion score plus format. Formulas: Coobiw/IE-Critic-R1 @357c239
- * (examples/score_function/ie_critic_r1.py), D = diff_at_rmin = 1.0. The trainer has the same in Python; both are held to
- * tests/golden/reward.json.
+ * (examples/score_function/ie_critic_r1.py), D = diff_at_rmin = 1.0. The trainer has the same in Python. Both must give what
+ * tests/golden/reward.json says.
  */
 import { hasFormat, parseAnswer } from './score.ts';
 
@@ -9,7 +9,7 @@ export interface RewardParams {
   shape: 'l1' | 'l2' | 'gaussian' | 'laplace';
   /** Weight of the format reward, ≥ 0. */
   format_weight: number;
-  /** r_min in [0, 1]: what a readable answer gets at least. */
+  /** r_min in [0, 1]: the least that a readable answer gets. */
   floor: number;
 }
 
@@ -22,7 +22,7 @@ export interface Reward {
 }
 
 /**
- * Reward of one answer's whole text against the pair's overall MOS (1 to 5). Never fails: what cannot be read has accuracy 0
+ * Reward of one answer's whole text against the pair's overall MOS (1 to 5). Never fails: an unreadable answer has accuracy 0
  * and may still have the format (strict_format is false upstream). `overall` is at most 1 + format_weight.
  */
 export function reward(text: string, mos: number, params: RewardParams): Reward {

@@ -4,9 +4,9 @@
  */
 
 /**
- * White space, the 29 characters of it: what Python calls so, since the published reward is Python's (`str.strip` and `\s` of
- * `re`). JavaScript's own set lacks U+001C to U+001F and U+0085 and has U+FEFF, so neither `trim` nor `\s` is used here. The
- * trainer (`critic_trainer/reward.py`) spells out the same.
+ * White space: the 29 characters that Python's `str.strip` and `re`'s `\s` take, since the published reward is in Python.
+ * JavaScript's set lacks U+001C to U+001F and U+0085 and has U+FEFF, so `trim` and `\s` are not used here. The trainer
+ * (`critic_trainer/reward.py`) spells out the same set.
  */
 export const whiteSpace =
   '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
@@ -22,8 +22,8 @@ export type Answer =
 
 /**
  * The score of an answer: the first `<answer>…</answer>` on one line, else the whole text, read as one number in [1, 5].
- * `think` is what stands before the first `</think>`, without white space around and without the opening tag, which may have been
- * a prefill; '' if there is none. Only a line feed ends a line, as in Python's `re`.
+ * `think` is the text before the first `</think>`, without white space around it and without the opening tag, which may have
+ * been a prefill. It is '' if there is none. Only a line feed ends a line, as in Python's `re`.
  */
 export function parseAnswer(text: string): Answer {
   const inside = /<answer>([^\n]*?)<\/answer>/.exec(text)?.[1] ?? text;
@@ -34,12 +34,12 @@ export function parseAnswer(text: string): Answer {
   return { kind: 'scored', score, think: trim(/^(?:.*?<think>)?(.*?)<\/think>/s.exec(text)?.[1] ?? '') };
 }
 
-/** The published format reward's question. Is the whole text `<think>…</think>`, white space, `<answer>…</answer>`? */
+/** The published format reward's question: is the whole text `<think>…</think>`, white space, `<answer>…</answer>`? */
 export function hasFormat(text: string): boolean {
   return form.test(text);
 }
 
-/** What Python's float() reads, as far as a model writes it: decimal numbers, exponent, inf, nan; white space around. */
+/** What Python's float() reads, as far as models write it: decimal numbers, exponent, inf, nan, with white space around. */
 function readNumber(text: string): number | undefined {
   const trimmed = trim(text);
   if (/^[+-]?(inf|infinity|nan)$/i.test(trimmed)) return Number.NaN;

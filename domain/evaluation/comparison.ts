@@ -1,6 +1,6 @@
 /**
  * Comparison: how much better one critic agrees with people than another, in MainScore, with a 95 % bootstrap interval.
- * Pure, and slow: a thousand curve fits a critic.
+ * Pure, and slow: it takes a thousand curve fits for each critic.
  */
 import {
   drawsOf,
@@ -16,7 +16,7 @@ import type { Interval } from './metrics.ts';
 export interface Comparison {
   /** 95 % interval of ours − theirs; null if it is undefined. */
   difference: Interval;
-  /** Both were measured on the same pairs with the same MOS, hence with the same resamples. */
+  /** Both were measured on the same pairs with the same MOS, so their resamples are the same. */
   paired: boolean;
   /** Pairs that both have, with the same MOS. */
   common: number;
@@ -25,8 +25,9 @@ export interface Comparison {
 }
 
 /**
- * `ours` against each of `rivals`, in their order. Sources are resampled where there are enough of them (see `resamplingOf`).
- * Paired if both hold the same pairs, in whatever order; else each side is resampled by itself, and the interval is wider.
+ * `ours` against each of `rivals`, in their order. Sources are resampled if there are enough of them (see `resamplingOf`). The
+ * comparison is paired if both hold the same pairs, in any order. Otherwise each side is resampled by itself, and the interval
+ * is wider.
  */
 export function* compare(
   ours: readonly JudgedItem[],
@@ -51,7 +52,7 @@ export function* compare(
   return found;
 }
 
-/** Their items of our pairs, in our order; a pair with another MOS is another pair. */
+/** Their items of our pairs, in our order. A pair with another MOS is another pair. */
 function align(ours: readonly JudgedItem[], theirs: readonly JudgedItem[]): JudgedItem[] {
   const byId = new Map(theirs.map((item) => [item.id, item]));
   return ours.flatMap((item) => {

@@ -2,9 +2,9 @@
  * Evaluation: judged answers of the test split → agreement with people, reward and length, each with a 95 % bootstrap
  * interval, and paired differences of two critics. Pure. Keys are snake_case: they are what `metrics.json` holds.
  *
- * Edits of one source image are no independent observations, so whole sources are resampled (a cluster bootstrap), unless
- * there are too few of them. Every interval of one evaluation uses the same seed, hence the same resamples: differences
- * are paired.
+ * Edits of one source image are not independent observations, so whole sources are resampled (a cluster bootstrap), unless
+ * there are too few of them. All intervals of one evaluation use the same seed and so the same resamples: differences are
+ * paired.
  */
 import { fitLogistic } from './logistic-fit.ts';
 import { bootstrap, type Interval, kendall, mean, pearson, type Scored, spearman } from './metrics.ts';
@@ -16,7 +16,7 @@ export const modelNames = ['base', 'sft', 'grpo', 'constant'] as const;
 /** `constant` always says the train split's mean MOS: what a critic must beat. */
 export type ModelName = (typeof modelNames)[number];
 
-/** One pair of the test split, as far as measuring needs it. */
+/** What measuring needs of one pair of the test split. */
 export interface TestPair {
   id: string;
   /** Source image: the unit of resampling. */
@@ -106,7 +106,7 @@ export function judgeText(text: string, tokens: number, mos: number, params: Rew
   return { score: read.kind === 'scored' ? read.score : null, ...reward(text, mos, params), tokens };
 }
 
-/** The constant predictor's answer. Its format is taken as given, so that its reward is the one to beat. */
+/** The constant predictor's answer. Its format is counted as right, so its reward is the one to beat. */
 export function constantAnswer(guess: number, mos: number, params: RewardParams): JudgedAnswer {
   const accuracy = accuracyReward(Math.abs(guess - mos), params);
   return { score: guess, accuracy, format: 1, overall: accuracy + params.format_weight, tokens: null };
@@ -121,7 +121,7 @@ export function resamplingOf(pairs: readonly TestPair[], seed: number, resamples
 /** Indices of one resample's pairs. */
 export type Draw = readonly number[];
 
-/** All resamples of these pairs: the same for every model, so that values of one resample belong together. */
+/** All resamples of these pairs. They are the same for every model, so values of one resample belong together. */
 export function drawsOf(pairs: readonly TestPair[], how: Resampling): Draw[] {
   const groups = Map.groupBy(pairs.keys(), (index) => {
     const pair = pairs[index];
@@ -141,7 +141,7 @@ export interface Measured {
 }
 export type MeasuredMetrics = Partial<Record<MetricName, Measured>>;
 
-/** Measures everything, yielding the name of what comes next: the curve fits take seconds, and others want the CPU too. */
+/** Measures everything. Yields the name of what comes next: curve fits take seconds, and others need the CPU too. */
 export function* measure(items: readonly JudgedItem[], draws: readonly Draw[]): Generator<MetricName, MeasuredMetrics> {
   const found: MeasuredMetrics = {};
   for (const name of metricNames) {
@@ -151,7 +151,7 @@ export function* measure(items: readonly JudgedItem[], draws: readonly Draw[]): 
   return found;
 }
 
-/** MainScore alone, for the gate. */
+/** Only MainScore, for the gate. */
 export function measureMainScore(items: readonly JudgedItem[], draws: readonly Draw[]): Measured {
   return mainScore(measureOne('srcc', items, draws), measureOne('plcc_fit', items, draws));
 }
@@ -163,7 +163,7 @@ export function subtract(after: Measured, before: Measured): Measured {
 
 export function toEstimate({ value, values }: Measured): Estimate {
   const next = values.values();
-  // The values are drawn already: one dummy item makes `bootstrap` take them in turn and apply its rule for the bounds.
+  // The values are drawn already. With one dummy item `bootstrap` takes them in turn and applies its rule for the bounds.
   const interval = bootstrap(
     [0],
     () => next.next().value ?? null,
@@ -173,7 +173,7 @@ export function toEstimate({ value, values }: Measured): Estimate {
   return { value, interval };
 }
 
-/** Share of the most frequent value; 0 for no values. */
+/** Share of the most frequent value. 0 without values. */
 export function topShare(values: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
@@ -184,7 +184,7 @@ export function topShare(values: readonly string[]): number {
 
 type Statistic = (items: readonly JudgedItem[]) => number | null;
 
-/** MainScore is made of two others. The fit of resamples is a short one, right to about three digits. */
+/** MainScore is made of two others. Resamples get a short fit, which is right to about three digits. */
 const statistics: Record<Exclude<MetricName, 'main_score'>, Statistic> = {
   srcc: (items) => spearman(scored(items)),
   plcc_fit: (items) => plccFit(scored(items), 15),
@@ -238,7 +238,7 @@ function onScores(
   );
 }
 
-/** PLCC after the logistic fit, as `agreement` has it; fewer iterations for resamples. */
+/** PLCC after the logistic fit, as `agreement` has it, with fewer iterations for resamples. */
 function plccFit(items: readonly Scored[], iterations?: number): number | null {
   const y = items.map((item) => item.mos);
   const x = items.map((item) => item.predicted);

@@ -4,7 +4,7 @@ import type { Interval } from './metrics.ts';
 
 export interface Criterion {
   name: string;
-  /** What was measured; null if it is undefined, which never passes. */
+  /** What was measured. Null if it is undefined; that never passes. */
   value: number | null;
   threshold: number;
   passed: boolean;
@@ -12,14 +12,14 @@ export interface Criterion {
   sentence: string;
 }
 
-/** A critic that the candidate is held against. */
+/** A critic that the candidate is compared with. */
 export interface Rival {
   run: string;
-  /** 95 % interval of candidate − rival in MainScore; null if it is unknown. Of no meaning for the same artifact. */
+  /** 95 % interval of candidate − rival in MainScore; null if it is unknown. It means nothing for the same artifact. */
   difference: Interval;
-  /** Measured on the same pairs with the same resamples. Only then a gain moves the reference. */
+  /** Measured on the same pairs with the same resamples. Only then may a gain move the reference. */
   paired: boolean;
-  /** The candidate is this very model: nothing to compare. */
+  /** The candidate is this very model: there is nothing to compare. */
   sameArtifact: boolean;
 }
 
@@ -31,32 +31,32 @@ export interface GateInput {
   minReadable: number;
   /** How much worse than a rival the candidate may be, in MainScore, in [0, 2]. It must be shown that it is not. */
   margin: number;
-  /** How training went; only `sick` fails, and nothing known of it does not. */
+  /** How training went. Only `sick` fails; if nothing is known, it does not fail. */
   health?: HealthVerdict;
   /** Undefined without a champion. */
   champion: Rival | undefined;
-  /** Undefined without a champion, and where the champion is the reference itself. */
+  /** Undefined without a champion, and if the champion is the reference itself. */
   reference?: Rival | undefined;
 }
 
-/** Where the candidate stands once it passes. */
+/** What the candidate is if it passes. */
 export type Standing = 'first champion' | 'already champion' | 'challenger';
 
 export interface Verdict {
   passed: boolean;
   standing: Standing;
-  /** Shown to be better than the reference, on the same pairs: it may be the next reference. */
+  /** It is shown to be better than the reference, on the same pairs, and may be the next reference. */
   raisesReference: boolean;
   criteria: Criterion[];
   reasons: string[];
 }
 
 /**
- * Readable enough, good enough, not from a sick training, and not inferior to its rivals: the lower end of the paired
- * interval of candidate − rival must be ≥ −margin, so that what the data cannot exclude fails. One rival is the champion. The
- * other is the reference, which no promotion moves unless a gain over it is shown: champions that are each a little worse
- * than the last cannot walk away from it. Without a champion the absolute criteria decide; the champion itself is held to
- * them again, but not compared. An unknown difference fails.
+ * A candidate passes if it is readable enough, good enough, not from a sick training, and not inferior to its rivals. Not
+ * inferior: the lower end of the interval of candidate − rival is ≥ −margin. What the data cannot exclude fails, and so does an
+ * unknown difference. One rival is the champion. The other is the reference: a promotion moves it only if a gain over it is
+ * shown, so champions that are each a little worse than the last cannot drift away from it. Without a champion the absolute
+ * criteria decide. The champion itself is held to them again, but not compared.
  */
 export function judge(input: GateInput): Verdict {
   const { mainScore, readableShare, champion, reference } = input;
@@ -95,7 +95,7 @@ function standingOf(champion: Rival | undefined): Standing {
   return champion.sameArtifact ? 'already champion' : 'challenger';
 }
 
-/** Two kinds of evidence against the training; `value` is 1 unless it is sick. */
+/** Sick means two kinds of evidence against the training. `value` is 0 then, otherwise 1. */
 function healthCriterion(health: HealthVerdict): Criterion {
   const passed = health !== 'sick';
   return { name: 'training health', value: passed ? 1 : 0, threshold: 1, passed, sentence: `training is ${health}` };

@@ -3,8 +3,8 @@
  * ŷ = b2 + (b1 − b2) / (1 + exp(−(x − b3) / |b4|)), from [max(y), min(y), mean(x), 0.5] as in the paper's evaluation
  * (Coobiw/IE-Critic-R1 @357c239, scripts/iebench_eval.py, scipy's curve_fit). Levenberg–Marquardt with Marquardt's scaling
  * and exact derivatives (Marquardt 1963; Madsen, Nielsen, Tingleff 2004, "Methods for non-linear least squares problems",
- * algorithm 3.16): ml-levenberg-marquardt's unscaled damping stopped short of scipy's optimum on weak predictors, and its
- * numeric derivatives made a bootstrap of fits take minutes. tests/golden/metrics.json holds it to scipy.
+ * algorithm 3.16). The package ml-levenberg-marquardt was tried: its unscaled damping stopped short of scipy's optimum on weak
+ * predictors, and with its numeric derivatives a bootstrap of fits took minutes. tests/golden/metrics.json has scipy's results.
  */
 
 /** [b1, b2, b3, b4]: upper end, lower end, middle (in units of x), width (in units of x; its sign has no meaning). */
@@ -16,9 +16,9 @@ export type LogisticFit =
 
 /**
  * Fits `y` (opinions) on `x` (predictions, same length, same order). `fitted` holds ŷ for each x, `squares` the residual sum
- * of squares. Fewer than 5 points, or one value only on a side, leave the curve undefined; so does NaN or infinity in the
- * input. Ends after `maxIterations` at the latest, with the best curve so far: at a flat optimum (a perfect predictor) the
- * parameters drift without end while the curve has long been right.
+ * of squares. The curve is undefined with fewer than 5 points, with one single value on a side, and with NaN or infinity in the
+ * input. The fit ends after at most `maxIterations`, with the best curve so far: at a flat optimum (a perfect predictor) the
+ * parameters drift without end, although the curve is right long before.
  */
 export function logisticFit(x: readonly number[], y: readonly number[], maxIterations = 300): LogisticFit {
   if (!x.every(Number.isFinite) || !y.every(Number.isFinite)) return { kind: 'undefined', reason: 'not-finite' };
@@ -79,7 +79,7 @@ interface Point {
   gradient: number[];
 }
 
-/** The hot loop of a bootstrap: plain indices, and only the lower half of JᵀJ until the end. */
+/** The hot loop of a bootstrap, so it has plain indices and fills only the lower half of JᵀJ until the end. */
 function linearise(parameters: Parameters, x: readonly number[], y: readonly number[]): Point {
   const [upper, lower, middle, signedWidth] = parameters;
   const width = Math.max(Math.abs(signedWidth), 1e-9);
@@ -109,7 +109,7 @@ function linearise(parameters: Parameters, x: readonly number[], y: readonly num
   return { parameters, squares, normal, gradient: [...gradient] };
 }
 
-/** Marquardt's scaling: the diagonal is raised by its own size; a parameter without influence still gets a little. */
+/** Marquardt's scaling: the diagonal is raised by its own size. A parameter without influence still gets a little. */
 function damped(normal: readonly number[][], damping: number): number[][] {
   const largest = Math.max(...normal.map((line, i) => line[i] ?? 0));
   return normal.map((line, a) =>

@@ -1,7 +1,7 @@
 /**
  * Metrics: agreement of predicted scores with mean opinion scores, as the paper measures it (arXiv 2511.18055,
- * scripts/iebench_eval.py): PLCC after a 4-parameter logistic fit, SRCC on raw scores, MainScore their mean. What is
- * undefined (a constant predictor has no correlation) is null, never NaN and never 0.
+ * scripts/iebench_eval.py): PLCC after a 4-parameter logistic fit, SRCC on raw scores, and MainScore, their mean. An
+ * undefined value (a constant predictor has no correlation) is null, never NaN and never 0.
  */
 import { fitLogistic } from './logistic-fit.ts';
 import type { Random } from './seeded-random.ts';
@@ -16,7 +16,7 @@ export interface Agreement {
   /** Readable predictions. */
   n: number;
   plcc: number | null;
-  /** PLCC after the logistic fit; null where the fit does not converge or predictions are constant. */
+  /** PLCC after the logistic fit; null if the fit does not converge or predictions are constant. */
   plccFit: number | null;
   srcc: number | null;
   /** Kendall's tau-b. */
@@ -28,9 +28,9 @@ export interface Agreement {
 }
 
 /**
- * Agreement of the readable predictions, whose order does not matter. Correlations lie in [−1, 1]. Formulas: Pearson,
- * Spearman on mean ranks, Kendall's tau-b (Kendall 1945), logistic fit as in `logistic-fit.ts`; all held to scipy by
- * tests/golden/metrics.json. How many answers were unreadable is the caller's to report: they are not in here.
+ * Agreement of the readable predictions; their order does not matter. Correlations are in [−1, 1]. Formulas: Pearson,
+ * Spearman on mean ranks, Kendall's tau-b (Kendall 1945), logistic fit as in `logistic-fit.ts`. tests/golden/metrics.json holds
+ * all of them to scipy. Unreadable answers are not in here: the caller reports how many there were.
  */
 export function agreement(items: readonly Scored[]): Agreement {
   const x = items.map((item) => item.predicted);
@@ -65,14 +65,14 @@ export function pearson(x: readonly number[], y: readonly number[]): number | nu
     xx += dx * dx;
     yy += dy * dy;
   }
-  // Rounding leaves a trace of variance in equal numbers: relative to their size it is none.
+  // Rounding leaves a trace of variance in equal numbers. Relative to their size it is nothing.
   const none = (squares: number, level: number) => squares <= 1e-18 * x.length * Math.max(1, level * level);
   if (none(xx, mx) || none(yy, my)) return null;
   const r = xy / Math.sqrt(xx * yy);
   return Number.isFinite(r) ? Math.max(-1, Math.min(1, r)) : null;
 }
 
-/** Ranks from 1; equal values share their mean rank. All are NaN if a value is: it has no place among the others. */
+/** Ranks from 1. Equal values share their mean rank. If one value is NaN, all ranks are: it has no place among the others. */
 export function ranks(values: readonly number[]): number[] {
   if (values.some(Number.isNaN)) return values.map(() => Number.NaN);
   const order = values.map((value, index) => ({ value, index })).toSorted((a, b) => a.value - b.value);
@@ -116,7 +116,7 @@ function tiedPairs(count: number, equal: (i: number) => boolean): number {
   return pairs;
 }
 
-/** Pairs that stand in falling order: what a merge sort exchanges. `values` are left in any order. */
+/** Pairs in falling order, which are what a merge sort exchanges. The order of `values` afterwards is undefined. */
 function exchanges(values: Float64Array): number {
   let from = values;
   let to: Float64Array = new Float64Array(values.length);
@@ -149,8 +149,8 @@ function exchanges(values: Float64Array): number {
 export type Interval = [low: number, high: number] | null;
 
 /**
- * Bootstrap over items: `statistic` of `resamples` resamples of `items` with repetition, drawn with `random`. Paired: let an
- * item hold both models' answers to one pair and the statistic be their difference, so that both see the same resample.
+ * Bootstrap over items: `statistic` of `resamples` resamples of `items` with repetition, drawn with `random`. For a paired
+ * bootstrap an item holds both models' answers to one pair, and the statistic is their difference.
  */
 export function bootstrap<T>(
   items: readonly T[],

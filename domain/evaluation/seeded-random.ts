@@ -14,13 +14,13 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** A shuffled copy: sorted by one random key an item, equal keys in the given order. Draws one number an item. */
+/** A shuffled copy: each item gets one random key, and items are sorted by it. Equal keys stay in the given order. */
 export function shuffled<T>(items: readonly T[], random: Random): T[] {
   const keyed = items.map((item) => ({ item, key: random() }));
   return keyed.toSorted((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
-/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo; the offset basis is xored with `seed`): a quick hash of a text, for MinHash and for deriving seeds. Not for security. */
+/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo; the offset basis is xored with `seed`): a quick hash of a text, for MinHash and for seeds. Not for security. */
 export function textHash(text: string, seed = 0): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0;
   for (let i = 0; i < text.length; i += 1) {

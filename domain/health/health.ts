@@ -1,6 +1,6 @@
 /**
- * Health: what logged numbers and answers say about GRPO. It warns, it does not stop: single signals have false positives
- * on real runs, so a verdict of `sick` needs two of different kinds. Pure.
+ * Health: what logged numbers and answers say about GRPO. It warns and does not stop a run. Single signals have false positives
+ * on real runs, so the verdict `sick` needs two signals of different kinds. Pure.
  */
 import { topShare } from '../evaluation/evaluation.ts';
 import { nearDuplicates } from '../critique/repetition.ts';
@@ -8,7 +8,7 @@ import type { MetricsRow } from '../manifest.ts';
 import { mean } from '../evaluation/metrics.ts';
 import { movingMean } from './stitch.ts';
 
-/** What a finding is about. Signals of one run are independent kinds of evidence. */
+/** What a finding is about. Each signal is its own kind of evidence. */
 export const signals = [
   'numbers',
   'length-collapse',
@@ -29,16 +29,16 @@ export interface Finding {
   sentence: string;
 }
 
-/** Shares are in [0, 1], ratios are last over first part of the run. */
+/** Shares are in [0, 1]. A ratio is the last part of the run over the first. */
 export interface HealthThresholds {
-  /** Fewer logged values than this say nothing about a trend. */
+  /** Fewer logged values than this show no trend. */
   minValues: number;
   /**
    * Answer length that stays below this share of the start's is a collapse. The published healthy run grows from 358 to
    * 402 tokens (Coobiw/IE-Critic-R1@357c239, asset/curve.png). 0.9 is ours and leaves room for noise.
    */
   lengthCollapse: number;
-  /** Growth beyond this share is noted as good: the published run grew by 1.12 where l1 rewarded thinking. */
+  /** Growth beyond this share is noted as good: with l1 the published run's answers grew by a factor of 1.12. */
   lengthGrowth: number;
   /** Format reward above this counts as perfect, and accuracy falling by more than `accuracyFall` as falling. Ours. */
   formatPerfect: number;
@@ -72,7 +72,7 @@ export const healthThresholds: HealthThresholds = {
 
 export type HealthVerdict = 'healthy' | 'warning' | 'sick';
 
-/** No warning is healthy, one is a warning, two of different signals are sick. Good findings do not outweigh warnings. */
+/** Without a warning a run is healthy; one signal is a warning, two signals are sick. Good findings do not outweigh warnings. */
 export function healthVerdict(findings: readonly Finding[]): HealthVerdict {
   const warnings = new Set(findings.filter((one) => one.level === 'warning').map((one) => one.signal));
   if (warnings.size === 0) return 'healthy';
@@ -95,7 +95,7 @@ export function judgeTraining(rows: readonly MetricsRow[], limits = healthThresh
   ];
 }
 
-/** Findings on answers to different pairs: one same score, scores that do not spread, one same text, too often. */
+/** Findings on answers to different pairs: the same score too often, scores that hardly differ, the same text too often. */
 export function judgeAnswers(
   answers: readonly { score: number; think: string }[],
   limits = healthThresholds,

@@ -2,7 +2,7 @@
 import type { RowPace } from '../jobs/pace.ts';
 import type { WatchSettings } from '../recipe.ts';
 
-/** One clause for the operator if a silence of `seconds` after an attempt's rows at this pace is a stall, else undefined. */
+/** Is a silence of `seconds`, after an attempt's rows at this pace, a stall? Then one clause for the operator, else undefined. */
 export function judgeSilence(seconds: number, pace: RowPace, settings: WatchSettings): string | undefined {
   const { rows, rowSeconds: median } = pace;
   if (median === undefined) {

@@ -2,9 +2,9 @@
 import type { MetricsRow } from '../manifest.ts';
 
 /**
- * Rows by step, ascending: what a later attempt logged for a step replaces what an earlier one did, and everything it logged
- * after the step at which the later one began goes with it. Attempts oldest first; one without rows changes nothing. Rows of
- * one attempt with the same step (training and validation) are merged, later columns winning.
+ * Rows by step, ascending. `attempts` are given oldest first. From the first step of an attempt on, its rows replace all rows of
+ * earlier attempts. An attempt without rows changes nothing. If one attempt has two rows of the same step (training and
+ * validation), they are merged, and later columns win.
  */
 export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): MetricsRow[] {
   const bySteps = new Map<number, MetricsRow>();
@@ -17,7 +17,7 @@ export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): Met
   return [...bySteps.values()].toSorted((a, b) => a.step - b.step);
 }
 
-/** Mean over the last `window` (≥ 1) values at each place; over fewer at the start. Same length as `values`. */
+/** Mean over the last `window` (≥ 1) values at each place, and over fewer at the start. Same length as `values`. */
 export function movingMean(values: readonly number[], window: number): number[] {
   return values.map((_, i) => {
     const part = values.slice(Math.max(0, i - window + 1), i + 1);
