@@ -3,6 +3,7 @@
  * the types only.
  */
 import * as z from 'zod';
+import type { EngineName, EngineVersions } from './engines/registry.ts';
 import { isStage, type JobKind, jobKinds, type JobStage, type Stage, stageExpected } from './names.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -61,8 +62,8 @@ export interface AttemptManifest {
   seed: number;
   threads: number;
   planned: { steps: number | null; rows: number | null };
-  /** Versions that the job must find in its environment: those in its artifact's key. */
-  engine: Record<string, string>;
+  /** Who does the work, and the versions that the job must find in its environment: those in its artifact's key. */
+  engine: { name: EngineName; versions: EngineVersions };
   params: Record<string, unknown>;
 }
 

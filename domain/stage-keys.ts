@@ -2,15 +2,17 @@
  * Stage keys: what determines the artifact of a job, and the keys of a whole run, foretold. Pure: the hash is an argument. What
  * determines a stage that is no job is said where it is made (`activities/estimate/run-keys.ts` gathers it).
  */
-import { type Engine, jobIngredients, type JobOrder } from './jobs/job-spec.ts';
-import type { JobKind, Stage } from './names.ts';
+import type { EngineName, EngineVersions } from './engines/registry.ts';
+import { jobIngredients, type JobOrder } from './jobs/job-spec.ts';
+import type { Stage } from './names.ts';
 import { type JobNode, type StageNode, upstream } from './stage-graph.ts';
 
 /** What a run works with beside its recipe and dataset. `trainer` is the folder of its code, which ends in the code's hash. */
 export interface Surroundings {
   trainer: string;
   baseModel: { key: string };
-  engines: Record<JobKind, Engine>;
+  /** Versions of each engine in the job's environment. */
+  engines: Record<EngineName, EngineVersions>;
 }
 
 /** What of a job's order is in the key of its artifact as well. */
@@ -18,7 +20,8 @@ export function keyedParts(
   node: JobNode,
   { trainer, engines }: Surroundings,
 ): Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'> {
-  return { params: node.params, seed: node.seed, trainer, engine: engines[node.kind] };
+  const engine = { name: node.engine, versions: engines[node.engine] };
+  return { params: node.params, seed: node.seed, trainer, engine };
 }
 
 /** All that determines a job's artifact; its key is the hash of it. `keyOf` gives the key of an upstream stage's artifact. */

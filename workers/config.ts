@@ -31,7 +31,7 @@ const schema = z.object({
   CRITIC_SLURM_TOKEN_FILE: absolute.optional(),
   CRITIC_STORE: absolute,
   CRITIC_PYTHON: absolute,
-  /** Output of `CRITIC_PYTHON -m critic_trainer.engine` on a node, where the worker cannot run that interpreter. */
+  /** Output of `CRITIC_PYTHON -m critic_trainer.engines` on a node, where the worker cannot run that interpreter. */
   CRITIC_ENGINE_FILE: absolute.optional(),
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,

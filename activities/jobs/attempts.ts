@@ -85,7 +85,7 @@ async function publish(
   });
 }
 
-/** Golden-tested: what the trainer reads. */
+/** What the trainer reads. A test holds it against the schema that the trainer checks, tests/golden/attempt.schema.json. */
 export function attemptManifest(order: JobOrder, attempt: number, changes: AttemptChanges): AttemptManifest {
   return {
     schema: 1,

@@ -2,7 +2,7 @@
  * The engine: which versions compute a job's output, asked of the environment itself, since upgrading torch makes other
  * models. Where this worker can run the interpreter it is asked afresh by each run and each plan (0.3 s): nothing is kept,
  * so nothing can be stale. Where only nodes have it, the operator keeps their answer in a file. Either way a job compares it
- * with its own environment before it begins (critic_trainer/engine.py).
+ * with its own environment before it begins (trainer/critic_trainer/engines/versions.py).
  *
  * Side effects: none. A worker that is killed leaves at most an interpreter that ends by itself.
  */
@@ -11,24 +11,22 @@ import { promisify } from 'node:util';
 import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { describeFault } from '../../domain/errors.ts';
-import type { Engine } from '../../domain/jobs/job-spec.ts';
-import type { JobKind } from '../../domain/names.ts';
+import { type EngineName, engineNames, type EngineVersions } from '../../domain/engines/registry.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from './durable-file.ts';
 import { parseJson } from '../evaluation/predictions.ts';
 import { passing, refuse } from '../failure.ts';
 
-export type Engines = Record<JobKind, Engine>;
+export type Engines = Record<EngineName, EngineVersions>;
 
 const run = promisify(execFile);
 /** A cold environment on a slow shared file system takes ten seconds. */
 const patienceMs = 120_000;
 const maxAnswerBytes = 64 * 1024;
 const version = z.string().min(1).max(200);
-const engine = z.record(version, version);
 const answerSchema = z.object({
   schema: z.literal(1),
-  engines: z.object({ sft: engine, grpo: engine, predict: engine }),
+  engines: z.record(z.enum(engineNames), z.record(version, version)),
 });
 
 /** Who is asked for the engine's versions. */
@@ -39,15 +37,15 @@ export interface EngineSource {
   engineFile: string | undefined;
 }
 
-/** Engines of all kinds of jobs: the operator's file, if one is named, else the interpreter's answer. */
+/** Versions of all engines: the operator's file, if one is named, else the interpreter's answer. */
 export async function findEngines(job: EngineSource, trainer: string): Promise<Engines> {
   return job.engineFile === undefined ? askEngines(job.python, trainer) : readEngines(job.engineFile);
 }
 
-/** What `python -m critic_trainer.engine` printed on a node. `ConfigInvalid` for anything else. */
+/** What `python -m critic_trainer.engines` printed on a node. `ConfigInvalid` for anything else. */
 async function readEngines(file: string): Promise<Engines> {
   const wrong = (got: string) =>
-    invalid('CRITIC_ENGINE_FILE', file, 'what `python -m critic_trainer.engine` prints', got);
+    invalid('CRITIC_ENGINE_FILE', file, 'what `python -m critic_trainer.engines` prints', got);
   const text = await readRegularFile(file, maxAnswerBytes).catch((error: unknown) => {
     if (error instanceof FileFault) throw wrong(error.got);
     if (hasCode(error, 'ENOENT')) throw wrong('no file');
@@ -59,11 +57,11 @@ async function readEngines(file: string): Promise<Engines> {
 }
 
 /**
- * Engines in the environment of `python`. `trainer` is a folder with `critic_trainer/`.
+ * Versions of all engines in the environment of `python`. `trainer` is a folder with `critic_trainer/`.
  * `ConfigInvalid` where it cannot be run here, or lacks a package; no answer within two minutes is retried.
  */
 export async function askEngines(python: string, trainer: string): Promise<Engines> {
-  const { stdout } = await run(python, ['-P', '-m', 'critic_trainer.engine'], {
+  const { stdout } = await run(python, ['-P', '-m', 'critic_trainer.engines'], {
     cwd: '/',
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', PYTHONPATH: trainer, PYTHONDONTWRITEBYTECODE: '1' },
     timeout: patienceMs,

@@ -1,8 +1,8 @@
 /**
  * LLaMA-Factory's arguments: data. `llamaFactoryArguments` are the fields of the dataclasses that `train` is parsed into
  * (`llamafactory.hparams.parser._TRAIN_ARGS`), of LLaMA-Factory 0.9.5 with transformers 4.57.6, the versions that
- * trainer/requirements.txt pins. `ownedByTrainer` is `OWNED_KEYS` of trainer/critic_trainer/sft.py. trainer/tests/test_files.py
- * compares both with what is installed; a new pin changes this file.
+ * trainer/requirements.txt pins. `ownedByTrainer` is `OWNED_KEYS` of trainer/critic_trainer/engines/llamafactory_keys.py.
+ * trainer/tests/test_files.py compares both with what is installed; a new pin changes this file.
  */
 
 export const llamaFactoryArguments: ReadonlySet<string> = words(`

@@ -6,6 +6,10 @@ import { trl } from './trl.ts';
 
 export const engines = { llamafactory: llamaFactory, trl, transformers } as const;
 export type EngineName = keyof typeof engines;
+export const engineNames = ['llamafactory', 'trl', 'transformers'] as const satisfies EngineName[];
+
+/** Versions in an environment, by package. */
+export type EngineVersions = Record<string, string>;
 
 /** One engine a kind: a recipe has nothing to choose. */
 export const engineOfKind = { sft: 'llamafactory', grpo: 'trl', predict: 'transformers' } as const satisfies Record<

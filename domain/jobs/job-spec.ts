@@ -3,11 +3,17 @@
  * slurm-rest-client's work. Nothing is interpolated into shell: parameters are in the attempt's manifest, and the
  * environment holds paths only, never a secret.
  */
+import type { Params } from '../engines/engine.ts';
+import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
 
-/** What computes a job's output: Python's minor version and the packages that matter for its kind, by name. */
-export type Engine = Record<string, string>;
+/** What computes a job's output: the engine's name, Python's minor version and the packages that matter to it, by name. */
+export interface Engine {
+  name: EngineName;
+  /** In the artifact's key; the trainer refuses to begin with others. Empty: not checked. */
+  versions: EngineVersions;
+}
 
 /** One job of a run, as the workflow orders it. Paths are absolute. */
 export interface JobOrder {
@@ -20,11 +26,10 @@ export interface JobOrder {
   /** Key of the base model, where `model` is that: it may lie where others can change it, so each attempt looks again. */
   baseModel?: string;
   inputs: Record<string, string>;
-  params: Record<string, unknown>;
+  params: Params;
   seed: number;
   threads: number;
   planned: { steps: number | null; rows: number | null };
-  /** Versions in the artifact's key; the trainer refuses to begin with others. Empty: not checked. */
   engine: Engine;
   resources: Resources;
   watch: WatchSettings;
@@ -50,29 +55,12 @@ export const firstAttempt: AttemptChanges = {
   microBatchHalvings: 0,
 };
 
-/**
- * Parameters of an attempt after halvings of the micro-batch; accumulation doubles with each, so the global batch stays. SFT
- * has `batch_size`, GRPO splits the answers of a step. What cannot be halved any further stays as it is.
- */
-export function attemptParams(order: Pick<JobOrder, 'params'>, changes: AttemptChanges): Record<string, unknown> {
-  const { params } = order;
-  const number = (name: string) => (typeof params[name] === 'number' ? params[name] : undefined);
-  const accumulation = number('gradient_accumulation') ?? 1;
-  const [batch, prompts, generations] = [number('batch_size'), number('prompts_per_step'), number('generations')];
-  const answers = prompts === undefined || generations === undefined ? undefined : prompts * generations;
-  const perStep = answers === undefined ? batch : answers / accumulation;
-  if (perStep === undefined || changes.microBatchHalvings === 0) return params;
-  const factor = Math.min(2 ** changes.microBatchHalvings, largestPowerOfTwo(perStep));
-  if (answers !== undefined) return { ...params, gradient_accumulation: accumulation * factor };
-  if (number('gradient_accumulation') === undefined) return params;
-  return { ...params, batch_size: perStep / factor, gradient_accumulation: accumulation * factor };
-}
-
-/** Largest power of two that divides a positive whole number. */
-function largestPowerOfTwo(value: number): number {
-  let power = 1;
-  while (value % (power * 2) === 0) power *= 2;
-  return power;
+/** Parameters of an attempt after halvings of the micro-batch, by the engine's own arithmetic; the global batch stays. */
+export function attemptParams(
+  { engine, params }: Pick<JobOrder, 'engine' | 'params'>,
+  changes: AttemptChanges,
+): Params {
+  return engines[engine.name].halved(params, changes.microBatchHalvings);
 }
 
 export interface JobRequest {

@@ -40,7 +40,10 @@ export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'r
 }
 
 /** Why halving the micro-batch once more would change nothing about this order's attempts; undefined if it would. */
-export function noHalving(order: Pick<JobOrder, 'stage' | 'params'>, changes: AttemptChanges): string | undefined {
+export function noHalving(
+  order: Pick<JobOrder, 'stage' | 'engine' | 'params'>,
+  changes: AttemptChanges,
+): string | undefined {
   const once = { ...changes, microBatchHalvings: changes.microBatchHalvings + 1 };
   if (JSON.stringify(attemptParams(order, changes)) !== JSON.stringify(attemptParams(order, once))) return undefined;
   const { stage } = order;

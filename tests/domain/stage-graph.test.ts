@@ -9,7 +9,7 @@ const { recipe } = makePlan('/d');
 const surroundings = {
   trainer: '/store/code/abc',
   baseModel: { key: 'base' },
-  engines: { sft: {}, grpo: {}, predict: {} },
+  engines: { llamafactory: {}, trl: {}, transformers: {} },
 };
 
 /** Keys that can be read: the stage and a number that follows from all that determines it. */

@@ -52,7 +52,7 @@ export function order(run: string, wish: Wish = {}, stage: JobStage = 'sft'): Jo
     seed: 1,
     threads: 1,
     planned: { steps, rows: null },
-    engine: {},
+    engine: { name: 'llamafactory', versions: {} },
     resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [], ...resources },
     watch,
     trainer,

@@ -71,7 +71,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     prepareRun: async () => ({
       trainer: '/store/code/abc',
       baseModel: { key: 'base', path: '/store/models/base' },
-      engines: { sft: {}, grpo: {}, predict: {} },
+      engines: { llamafactory: {}, trl: {}, transformers: {} },
     }),
     estimateRun: async () => ({ schema: 1, recipe: 'test', dataset: {}, stages: [] }),
     lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),

@@ -29,7 +29,7 @@ function order(run: string, stage: JobStage): JobOrder {
     resources: { nodes: 1, gpus_per_node: 1, cpus: 1, time_limit_minutes: 5, exclude_nodes: [] },
     watch: { stall_factor: 10, stall_seconds: 600, first_row_seconds: 3600, checkpoint_seconds: 180 },
     trainer: '/t',
-    engine: {},
+    engine: { name: 'llamafactory', versions: {} },
   };
 }
 

@@ -21,7 +21,7 @@ const pixels = { min: 3136, max: 12_845_056 };
 const imported: PreparedRun = {
   trainer: '/store/code/abc',
   baseModel: { key: 'base', path: '/store/models/base' },
-  engines: { sft: { llamafactory: '0.9.5' }, grpo: { trl: '1.0' }, predict: { torch: '2.11.0' } },
+  engines: { llamafactory: { llamafactory: '0.9.5' }, trl: { trl: '1.0' }, transformers: { torch: '2.11.0' } },
 };
 
 /** The harness' recipe with random values wherever a key could depend on one. */

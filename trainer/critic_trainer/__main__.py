@@ -1,6 +1,6 @@
 """`python -m critic_trainer`: does what $CRITIC_ATTEMPT_DIR/attempt.json says and ends with a code that has a meaning.
 
-Order: check everything that can be checked without torch, work, verify the work, publish, write result.json last.
+Order: check what can be checked without torch, have the engine work and publish, verify, write result.json last.
 """
 
 import logging
@@ -10,13 +10,14 @@ import time
 import traceback
 from pathlib import Path
 
-from critic_trainer.attempt import Attempt, read_attempt
-from critic_trainer.device import prepare_environment, prepare_torch, quick_imports, require_one_node
-from critic_trainer.engine import check_engine
+from critic_trainer.attempt.manifest import Attempt, read_attempt
+from critic_trainer.attempt.result import check_work, write_result
+from critic_trainer.attempt.stop_request import StopRequest, ignore_requests, show_stacks_on_request
+from critic_trainer.device import prepare_environment, require_one_node
+from critic_trainer.engines import engine_for
+from critic_trainer.engines.protocol import run_engine
+from critic_trainer.engines.versions import check_versions, versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
-from critic_trainer.metrics import Metrics
-from critic_trainer.stop_request import StopRequest, ignore_requests, show_stacks_on_request
-from critic_trainer.work_done import WorkDone, check_work, write_result
 
 log = logging.getLogger("critic_trainer")
 
@@ -55,33 +56,16 @@ def run_attempt(directory: Path) -> int:
 def _run(attempt: Attempt, stop: StopRequest) -> None:
     started = time.monotonic()
     require_one_node()
-    check_engine(attempt.kind, attempt.engine)
+    engine = engine_for(attempt)
+    check_versions(type(engine), attempt.versions)
     if attempt.output.exists() or attempt.work.exists():
         raise BadConfigurationError(f"{attempt.directory} was worked in before and is unfinished: make a new attempt")
     attempt.work.mkdir()
     prepare_environment(attempt.threads, attempt.work / "caches")
-    prepare_torch(attempt.threads)
-    work = _dispatch(attempt, Metrics(attempt.directory / "metrics.jsonl", attempt.attempt), stop)
+    work = run_engine(engine, stop)
     check_work(attempt, work)
-    write_result(attempt, work, time.monotonic() - started)
+    write_result(attempt, work, versions_of(type(engine)), time.monotonic() - started)
     log.info("%s done in %.1f s", attempt.name, time.monotonic() - started)
-
-
-def _dispatch(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone:
-    """Imports happen here, per kind: each costs 10 to 20 s of a core."""
-    if attempt.kind == "sft":
-        from critic_trainer.sft import train_sft
-
-        return train_sft(attempt, metrics, stop)
-    if attempt.kind == "grpo":
-        with quick_imports():
-            from critic_trainer.grpo import train_grpo
-
-        return train_grpo(attempt, metrics, stop)
-    with quick_imports():
-        from critic_trainer.predict import predict
-
-    return predict(attempt, metrics, stop)
 
 
 if __name__ == "__main__":

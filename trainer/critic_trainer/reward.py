@@ -1,7 +1,8 @@
 """The reward of a critique: how near its score is to the MOS, and whether it has the asked-for form. Pure functions.
 
 Formulas: IE-Critic-R1 (arXiv 2511.18055), github Coobiw/IE-Critic-R1@357c239, examples/score_function/ie_critic_r1.py.
-The TypeScript twins are domain/critique/reward.ts and domain/critique/score.ts; tests/golden/reward.json holds the cases both must give.
+The TypeScript twins are domain/critique/reward.ts and domain/critique/score.ts; tests/golden/reward.json holds the
+cases both must give.
 Numbers are plain decimals in ASCII, as the twin reads them, while upstream's float() also takes `1_0`.
 """
 
@@ -58,8 +59,3 @@ def accuracy_reward(response: str, mos: float, shape: str, floor: float) -> floa
 def format_reward(response: str) -> float:
     """1 if the whole response is `<think>…</think>` white space `<answer>…</answer>`, else 0. Nothing around it."""
     return 1.0 if _FORM.fullmatch(response) else 0.0
-
-
-def total_reward(response: str, mos: float, shape: str, floor: float, format_weight: float) -> float:
-    """accuracy + format_weight * format. Upstream's strict_format is false: accuracy counts without the form."""
-    return accuracy_reward(response, mos, shape, floor) + format_weight * format_reward(response)

@@ -45,6 +45,7 @@ PLANNED = {
     "grpo": {"steps": 4, "rows": None},
     "predict": {"steps": None, "rows": PAIRS},
 }
+ENGINE_NAMES = {"sft": "llamafactory", "grpo": "trl", "predict": "transformers"}
 MakeAttempt = Callable[..., Path]
 
 
@@ -128,7 +129,7 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
             "resume_from": None,
             "seed": 1,
             "threads": 1,
-            "engine": {},
+            "engine": {"name": ENGINE_NAMES[kind], "versions": changes.pop("versions", {})},
             "planned": PLANNED[kind],
             "params": PARAMS[kind] | (params or {}),
         } | changes
@@ -141,9 +142,9 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
 @pytest.fixture
 def uneven_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A random model's answers are all worth 0, which is no gradient: here their letters decide."""
-    import critic_trainer.grpo as grpo
+    from critic_trainer.engines import trl_training
 
-    monkeypatch.setattr(grpo, "accuracy_reward", lambda text, *_: sum(map(ord, text)) % 97 / 97)
+    monkeypatch.setattr(trl_training, "accuracy_reward", lambda text, *_: sum(map(ord, text)) % 97 / 97)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,8 @@
 """Each kind of work with the real LLaMA-Factory, TRL and generate(), on a tiny model, in one process."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ from conftest import PAIRS, MakeAttempt, lines
 
 from critic_trainer import failures
 from critic_trainer.__main__ import run_attempt
-from critic_trainer.checkpoints import is_complete
+from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
+from critic_trainer.engines.trl import Trl
+from critic_trainer.engines.versions import versions_of
 
+TRAINER = Path(__file__).parent.parent
 NUMBERS = ("loss", "grad_norm", "lr", "reward", "reward_l1", "reward_format", "response_length", "entropy")
 
 
@@ -25,7 +30,7 @@ def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def request_checkpoint_after(directory: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes `checkpoint-requested` as the job script does, while the given step runs."""
-    from critic_trainer.step_observer import StepObserver
+    from critic_trainer.engines.trainer_callback import StepObserver
 
     original = StepObserver.on_step_begin
 
@@ -58,7 +63,7 @@ def test_a_training_asked_to_checkpoint_goes_on_as_if_it_had_not_been_interrupte
     assert not (first / "output").exists()
     assert sorted(path.name for path in (first / "checkpoints").iterdir()) == ["checkpoint-2", "checkpoint-3"]
     checkpoint = first / "checkpoints" / "checkpoint-3"
-    assert is_complete(checkpoint)
+    assert trainer_checkpoint_fault(checkpoint) is None
 
     second = make_attempt(kind, "a3", resume_from=checkpoint)
     assert run_attempt(second) == failures.OK
@@ -70,6 +75,19 @@ def test_a_training_asked_to_checkpoint_goes_on_as_if_it_had_not_been_interrupte
 
     assert run_attempt(whole) == failures.OK, "a finished attempt is left alone"
     assert (whole / "output" / "model.safetensors").read_bytes() == expected
+
+
+def test_a_job_is_started_as_the_job_script_starts_it_and_takes_the_libraries_for_what_they_are(
+    make_attempt: MakeAttempt,
+) -> None:
+    """Two engines bear the names of the libraries that they load."""
+    directory = make_attempt("grpo", params={"steps": 1}, planned={"steps": 1, "rows": None})
+    environment = {"PYTHONPATH": str(TRAINER), "CRITIC_ATTEMPT_DIR": str(directory)}
+    command = [sys.executable, "-P", "-m", "critic_trainer"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, env=environment)
+    assert done.returncode == failures.OK, done.stderr
+    assert result(directory)["steps_done"] == 1
+    assert result(directory)["trainer"] == versions_of(Trl)
 
 
 def test_a_prediction_has_a_greedy_and_a_sampled_answer_for_each_pair_and_resumes_between_batches(

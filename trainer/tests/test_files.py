@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from conftest import MakeAttempt, lines
 
-from critic_trainer import schemas
-from critic_trainer.attempt import check_schema, read_attempt
-from critic_trainer.checkpoints import checkpoint_fault, prune, publish_checkpoint
+from critic_trainer.attempt import schemas
+from critic_trainer.attempt.checkpoints import prune, publish_checkpoint
+from critic_trainer.attempt.manifest import check_schema, read_attempt
+from critic_trainer.attempt.metrics import Metrics
+from critic_trainer.engines.llamafactory import llamafactory_config
+from critic_trainer.engines.llamafactory_keys import OWNED_KEYS
+from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
+from critic_trainer.engines.trainer_log import normalised
 from critic_trainer.failures import BadConfigurationError
-from critic_trainer.metrics import Metrics, normalised
-from critic_trainer.sft import OWNED_KEYS, llamafactory_config
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 
@@ -35,7 +38,7 @@ def test_attempts_of_each_kind_are_read(kind: str, make_attempt: MakeAttempt) ->
 def test_a_grpo_attempt_is_not_read_with_the_params_of_a_prediction(make_attempt: MakeAttempt) -> None:
     directory = make_attempt("predict")
     text = (directory / "attempt.json").read_text()
-    (directory / "attempt.json").write_text(text.replace('"kind": "predict"', '"kind": "grpo"'))
+    (directory / "attempt.json").write_text(text.replace('"predict"', '"grpo"').replace('"transformers"', '"trl"'))
     with pytest.raises(BadConfigurationError, match=r"attempt\.json: params"):
         read_attempt(directory)
 
@@ -59,21 +62,21 @@ def checkpoint(tmp_path: Path, model: Path) -> Path:
 )
 @pytest.mark.parametrize("harm", ["gone", "cut", "empty"])
 def test_a_checkpoint_with_a_file_gone_cut_or_empty_is_not_complete(checkpoint: Path, name: str, harm: str) -> None:
-    assert checkpoint_fault(checkpoint) is None
+    assert trainer_checkpoint_fault(checkpoint) is None
     file = checkpoint / name
     content = file.read_bytes()
     file.unlink()
     if harm != "gone":
         file.write_bytes(content[:-10] if harm == "cut" else b"")
-    assert name.split(".")[0] in str(checkpoint_fault(checkpoint))
+    assert name.split(".")[0] in str(trainer_checkpoint_fault(checkpoint))
     with pytest.raises(RuntimeError, match="incomplete"):
-        publish_checkpoint(checkpoint, checkpoint.parent.parent / "checkpoints")
+        publish_checkpoint(checkpoint, checkpoint.parent.parent / "checkpoints", trainer_checkpoint_fault)
     assert not (checkpoint.parent.parent / "checkpoints").exists()
 
 
 def test_a_checkpoint_of_another_step_than_its_name_is_not_complete(checkpoint: Path) -> None:
     renamed = checkpoint.rename(checkpoint.with_name("checkpoint-4"))
-    assert checkpoint_fault(renamed) == "trainer_state.json is of step 3"
+    assert trainer_checkpoint_fault(renamed) == "trainer_state.json is of step 3"
 
 
 def test_the_two_newest_checkpoints_are_kept_by_number_and_not_by_name(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_time_that_is_none_is_left_alone(tmp_path: Path, value: str) -> None:
 
 STUCK = """
 import pathlib, threading, time
-from critic_trainer.stop_request import show_stacks_on_request
+from critic_trainer.attempt.stop_request import show_stacks_on_request
 def get_stuck(): time.sleep(60)
 show_stacks_on_request(pathlib.Path.cwd())
 threading.Thread(target=get_stuck, name="loader", daemon=True).start()
@@ -237,8 +237,9 @@ get_stuck()
 
 def test_usr1_writes_the_stacks_of_all_threads_and_the_job_goes_on(tmp_path: Path) -> None:
     job = Job(tmp_path, STUCK)
-    source = Path(__file__).parents[1] / "critic_trainer" / "stop_request.py"
-    (tmp_path / "trainer" / "critic_trainer" / "stop_request.py").write_text(source.read_text())
+    name = Path("critic_trainer") / "attempt" / "stop_request.py"
+    (tmp_path / "trainer" / name).parent.mkdir()
+    (tmp_path / "trainer" / name).write_text((Path(__file__).parents[1] / name).read_text())
     process = job.start()
     job.wait_for("ready")
     process.send_signal(signal.SIGUSR1)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from critic_trainer.reward import accuracy_reward, format_reward, total_reward
+from critic_trainer.engines.trl import reward_weights
+from critic_trainer.reward import accuracy_reward, format_reward
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "reward.json"
 CASES = json.loads(GOLDEN.read_text())["cases"]
@@ -14,11 +15,9 @@ CASES = json.loads(GOLDEN.read_text())["cases"]
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_reward(case: dict) -> None:
     text, mos, params = case["text"], case["mos"], case["params"]
-    given = {
-        "accuracy": accuracy_reward(text, mos, params["shape"], params["floor"]),
-        "format": format_reward(text),
-        "overall": total_reward(text, mos, **params),
-    }
+    accuracy, form = accuracy_reward(text, mos, params["shape"], params["floor"]), format_reward(text)
+    weights = reward_weights(params)
+    given = {"accuracy": accuracy, "format": form, "overall": weights[0] * accuracy + weights[1] * form}
     assert given == pytest.approx(case["expected"], abs=1e-9)
 
 

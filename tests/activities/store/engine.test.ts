@@ -2,6 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { type EngineName, engineNames } from '../../../domain/engines/registry.ts';
 import { askEngines, findEngines } from '../../../activities/store/engine.ts';
 import { artifactKey } from '../../../activities/store/artifact-store.ts';
 import { jobIngredients } from '../../../domain/jobs/job-spec.ts';
@@ -11,8 +12,8 @@ import { trainerSource, writeEnvironment } from './model-fixtures.ts';
 // Interpreters start: tens of milliseconds, seconds where the machine is busy.
 vi.setConfig({ testTimeout: 30_000 });
 
-async function keyIn(python: string, kind: 'sft' | 'predict'): Promise<string> {
-  const engine = (await askEngines(python, trainerSource))[kind];
+async function keyIn(python: string, name: EngineName): Promise<string> {
+  const engine = { name, versions: (await askEngines(python, trainerSource))[name] };
   return artifactKey('sft', jobIngredients({ params: {}, seed: 1, trainer: '/code/a', engine }, 'base', {}));
 }
 
@@ -24,29 +25,37 @@ async function script(text: string, mode = 0o755): Promise<string> {
 }
 
 describe('the engine', () => {
-  it('is the packages that matter to a kind of work, and the minor version of Python', async () => {
+  it('is the packages that matter to it, and the minor version of Python', async () => {
     const { python } = await writeEnvironment({ torch: '2.11.0+cu128', trl: '0.24.0' });
     const engines = await askEngines(python, trainerSource);
-    expect(engines.predict).toMatchObject({ torch: '2.11.0+cu128', python: expect.stringMatching(/^3\.\d+$/) });
-    expect(engines.grpo).toMatchObject({ trl: '0.24.0', torch: '2.11.0+cu128' });
-    expect(engines.sft).toHaveProperty('llamafactory');
-    expect(engines.predict).not.toHaveProperty('trl');
+    expect(engines.transformers).toMatchObject({ torch: '2.11.0+cu128', python: expect.stringMatching(/^3\.\d+$/) });
+    expect(engines.trl).toMatchObject({ trl: '0.24.0', torch: '2.11.0+cu128' });
+    expect(engines.llamafactory).toHaveProperty('llamafactory');
+    expect(engines.transformers).not.toHaveProperty('trl');
   });
 
   it('that was upgraded makes another key, at once; one that was not, the same', async () => {
     const { python, site } = await writeEnvironment({ torch: '2.11.0' });
-    const before = await keyIn(python, 'sft');
-    expect(await keyIn(python, 'sft')).toBe(before);
+    const before = await keyIn(python, 'llamafactory');
+    expect(await keyIn(python, 'llamafactory')).toBe(before);
     await rename(join(site, 'torch-2.11.0.dist-info'), join(site, 'torch-2.12.0.dist-info'));
     await writeFile(join(site, 'torch-2.12.0.dist-info', 'METADATA'), 'Name: torch\nVersion: 2.12.0\n');
-    expect(await keyIn(python, 'sft')).not.toBe(before);
+    expect(await keyIn(python, 'llamafactory')).not.toBe(before);
   });
 
   it('keeps the key of predictions when only LLaMA-Factory changed', async () => {
     const [one, two] = await Promise.all(['0.9.4', '0.9.5'].map((llamafactory) => writeEnvironment({ llamafactory })));
     if (one === undefined || two === undefined) throw new Error('no environments');
-    expect(await keyIn(one.python, 'predict')).toBe(await keyIn(two.python, 'predict'));
-    expect(await keyIn(one.python, 'sft')).not.toBe(await keyIn(two.python, 'sft'));
+    expect(await keyIn(one.python, 'transformers')).toBe(await keyIn(two.python, 'transformers'));
+    expect(await keyIn(one.python, 'llamafactory')).not.toBe(await keyIn(two.python, 'llamafactory'));
+  });
+
+  it('of another name makes another key, also where the versions are the same', () => {
+    const what = { params: {}, seed: 1, trainer: '/code/a' };
+    const keys = engineNames.map((name) =>
+      artifactKey('sft', jobIngredients({ ...what, engine: { name, versions: {} } }, 'base', {})),
+    );
+    expect(new Set(keys).size).toBe(engineNames.length);
   });
 
   it.each([

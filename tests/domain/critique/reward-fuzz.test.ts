@@ -12,10 +12,12 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const program = `
 import json, sys
-from critic_trainer.reward import accuracy_reward, format_reward, read_score, total_reward
+from critic_trainer.engines.trl import reward_weights
+from critic_trainer.reward import accuracy_reward, format_reward, read_score
 for text, mos, params in json.load(sys.stdin):
     accuracy = accuracy_reward(text, mos, params["shape"], params["floor"])
-    print(json.dumps([read_score(text), accuracy, format_reward(text), total_reward(text, mos, **params)]))
+    form, weights = format_reward(text), reward_weights(params)
+    print(json.dumps([read_score(text), accuracy, form, weights[0] * accuracy + weights[1] * form]))
 `;
 const answersSchema = z.array(z.tuple([z.number().nullable(), z.number(), z.number(), z.number()]));
 

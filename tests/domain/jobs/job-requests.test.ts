@@ -19,7 +19,7 @@ const training: JobOrder = {
   seed: 1,
   threads: 8,
   planned: { steps: 230, rows: null },
-  engine: { torch: '2.11.0' },
+  engine: { name: 'trl', versions: { torch: '2.11.0' } },
   resources: {
     partition: 'gpu,gpu-long',
     account: 'vision',

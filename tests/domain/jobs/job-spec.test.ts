@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EngineName } from '../../../domain/engines/registry.ts';
 import { attemptParams, firstAttempt, type JobOrder, renderJobRequest } from '../../../domain/jobs/job-spec.ts';
 
 const order: JobOrder = {
@@ -12,7 +13,7 @@ const order: JobOrder = {
   seed: 1,
   threads: 1,
   planned: { steps: 10, rows: null },
-  engine: {},
+  engine: { name: 'llamafactory', versions: {} },
   resources: {
     nodes: 1,
     gpus_per_node: 8,
@@ -74,25 +75,39 @@ describe('the job request', () => {
 });
 
 describe('halving the micro-batch keeps the global batch', () => {
-  const halved = (times: number, params: Record<string, unknown>) =>
-    attemptParams({ params }, { ...firstAttempt, microBatchHalvings: times });
+  const halved = (name: EngineName, times: number, params: Record<string, unknown>) =>
+    attemptParams({ engine: { name, versions: {} }, params }, { ...firstAttempt, microBatchHalvings: times });
   it.each([
-    ['SFT, once', 1, { batch_size: 16, gradient_accumulation: 2 }, { batch_size: 8, gradient_accumulation: 4 }],
+    [
+      'SFT, once',
+      'llamafactory',
+      1,
+      { batch_size: 16, gradient_accumulation: 2 },
+      { batch_size: 8, gradient_accumulation: 4 },
+    ],
     [
       'SFT, as far as it goes',
+      'llamafactory',
       9,
       { batch_size: 12, gradient_accumulation: 1 },
       { batch_size: 3, gradient_accumulation: 4 },
     ],
     [
       'GRPO, once',
+      'trl',
       1,
       { prompts_per_step: 8, generations: 8 },
       { prompts_per_step: 8, generations: 8, gradient_accumulation: 2 },
     ],
-    ['predictions, which have none', 1, { batch_size: 50 }, { batch_size: 50 }],
-    ['nothing halved', 0, { batch_size: 16, gradient_accumulation: 2 }, { batch_size: 16, gradient_accumulation: 2 }],
-  ])('%s', (_name, times, params, expected) => {
-    expect(halved(times, params)).toEqual(expected);
+    ['predictions, which have none', 'transformers', 1, { batch_size: 50 }, { batch_size: 50 }],
+    [
+      'nothing halved',
+      'llamafactory',
+      0,
+      { batch_size: 16, gradient_accumulation: 2 },
+      { batch_size: 16, gradient_accumulation: 2 },
+    ],
+  ] as const)('%s', (_name, engine, times, params, expected) => {
+    expect(halved(engine, times, params)).toEqual(expected);
   });
 });

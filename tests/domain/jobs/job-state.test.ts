@@ -1,12 +1,13 @@
 /** From one attempt to the next. */
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../domain/jobs/failure-policy.ts';
-import { type AttemptChanges, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
+import type { EngineName } from '../../../domain/engines/registry.ts';
+import { type AttemptChanges, type Engine, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
 import { futile, knownFrom } from '../../../domain/jobs/job-state.ts';
 
-type Part = Pick<JobOrder, 'stage' | 'params'> & { memory?: number };
+type Part = Pick<JobOrder, 'stage' | 'engine' | 'params'> & { memory?: number };
 
-function order({ stage, params, memory }: Part): JobOrder {
+function order({ stage, engine, params, memory }: Part): JobOrder {
   const resources = {
     nodes: 1,
     gpus_per_node: 1,
@@ -16,12 +17,13 @@ function order({ stage, params, memory }: Part): JobOrder {
     ...(memory === undefined ? {} : { memory_mib: memory }),
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return { stage, params, resources } as unknown as JobOrder;
+  return { stage, engine, params, resources } as unknown as JobOrder;
 }
 
-const sft = { stage: 'sft', params: { batch_size: 4, gradient_accumulation: 2 } } as const;
-const grpo = { stage: 'grpo', params: { prompts_per_step: 2, generations: 3 } } as const;
-const predict = { stage: 'predict-sft', params: { split: 'test', batch_size: 8 } } as const;
+const by = (name: EngineName): Engine => ({ name, versions: {} });
+const sft = { stage: 'sft', engine: by('llamafactory'), params: { batch_size: 4, gradient_accumulation: 2 } } as const;
+const grpo = { stage: 'grpo', engine: by('trl'), params: { prompts_per_step: 2, generations: 3 } } as const;
+const predict = { stage: 'predict-sft', engine: by('transformers'), params: { split: 'test', batch_size: 8 } } as const;
 const halve = { halveMicroBatch: true };
 
 describe('futile', () => {

@@ -9,60 +9,55 @@ import os
 from pathlib import Path
 from typing import Any
 
-from critic_trainer.attempt import Attempt
-from critic_trainer.checkpoints import require_complete
-from critic_trainer.device import has_gpu, quick_imports
+from critic_trainer.attempt.manifest import Attempt
+from critic_trainer.attempt.result import WorkDone
+from critic_trainer.device import has_gpu, prepare_torch, quick_imports
+from critic_trainer.engines.llamafactory_keys import OWNED_KEYS
+from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Progress
+from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
 from critic_trainer.failures import BadConfigurationError
-from critic_trainer.metrics import Metrics
+from critic_trainer.inputs.rows import MIX_DATASET, check_mix
 from critic_trainer.model_folder import publish_model, read_pixel_limits, write_pixel_limits
-from critic_trainer.rows import MIX_DATASET, check_mix
-from critic_trainer.stop_request import StopRequest
-from critic_trainer.work_done import WorkDone
 
 log = logging.getLogger(__name__)
 
-# Keys that attempt.json says elsewhere, or that would break a promise: where things are written, what can be resumed,
-# what is logged, what is sent out.
-OWNED_KEYS = frozenset(
-    {
-        "stage", "do_train", "do_eval", "do_predict", "model_name_or_path", "adapter_name_or_path", "dataset",
-        "dataset_dir", "eval_dataset", "media_dir", "tokenized_path", "output_dir", "overwrite_output_dir",
-        "resume_from_checkpoint", "save_only_model", "save_strategy", "save_steps", "save_total_limit",
-        "load_best_model_at_end", "logging_steps", "logging_strategy", "logging_first_step", "logging_nan_inf_filter",
-        "report_to", "push_to_hub", "hub_model_id", "hub_token", "hf_hub_token", "ms_hub_token", "om_hub_token",
-        "export_dir", "export_hub_model_id", "trust_remote_code", "seed", "data_seed", "max_steps", "max_samples",
-        "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "num_train_epochs",
-        "warmup_ratio", "cutoff_len", "use_ray", "use_cpu",
-    }
-)  # fmt: skip
 
+class LlamaFactory(Engine):
+    """SFT on one device, in this process."""
 
-def train_sft(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone:
-    """Trains and publishes the model. Raises CheckpointedError, BadDataError, BadConfigurationError, or what
-    LLaMA-Factory raises.
-    """
-    records = check_mix(attempt.inputs["mix"], attempt.inputs["dataset"])
-    log.info("mix: %d records", records)
-    resumed = None if attempt.resume_from is None else require_complete(attempt.resume_from)
-    written = attempt.work / "trainer"
-    config = llamafactory_config(attempt, written, has_gpu())
-    write_config(config, attempt.work / "llamafactory.yaml")
+    name = "llamafactory"
+    kind = "sft"
+    packages = (*COMMON_PACKAGES, "llamafactory", "accelerate", "datasets")
 
-    os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "WARN")
-    with quick_imports():
-        from llamafactory.train.tuner import run_exp
+    def render(self) -> None:
+        attempt = self.attempt
+        records = check_mix(attempt.inputs["mix"], attempt.inputs["dataset"])
+        log.info("mix: %d records", records)
+        self._written = attempt.work / "trainer"
+        self._config = llamafactory_config(attempt, self._written, has_gpu())
+        write_config(self._config, attempt.work / "llamafactory.yaml")
 
-        from critic_trainer.step_observer import DivergedError, StepObserver
+    def checkpoint_fault(self, path: Path) -> str | None:
+        return trainer_checkpoint_fault(path)
 
-    observer = StepObserver(attempt, metrics, stop, resumed)
-    try:
-        run_exp(args=config, callbacks=[observer])
-    except DivergedError as error:
-        log.error("%s: training stops, no model is published", error)
+    def launch(self, progress: Progress) -> WorkDone:
+        prepare_torch(self.attempt.threads)
+        os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "WARN")
+        with quick_imports():
+            from llamafactory.train.tuner import run_exp
+
+            from critic_trainer.engines.trainer_callback import DivergedError, StepObserver
+
+        observer = StepObserver(self.attempt, progress)
+        try:
+            run_exp(args=self._config, callbacks=[observer])
+        except DivergedError as error:
+            log.error("%s: training stops, no model is published", error)
         return observer.work_done()
-    write_pixel_limits(written, config["image_min_pixels"], config["image_max_pixels"])
-    publish_model(written, attempt.work / "model", attempt.output)
-    return observer.work_done()
+
+    def publish(self) -> None:
+        write_pixel_limits(self._written, self._config["image_min_pixels"], self._config["image_max_pixels"])
+        publish_model(self._written, self.attempt.work / "model", self.attempt.output)
 
 
 def llamafactory_config(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[str, Any]:

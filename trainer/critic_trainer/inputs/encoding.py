@@ -5,8 +5,8 @@ from typing import Any
 from transformers import ProcessorMixin
 from transformers.feature_extraction_utils import BatchFeature
 
-from critic_trainer.images import open_image
-from critic_trainer.rows import PromptRow
+from critic_trainer.inputs.images import open_image
+from critic_trainer.inputs.rows import PromptRow
 
 
 def encode(processor: ProcessorMixin, rows: list[PromptRow]) -> BatchFeature:

@@ -1,12 +1,11 @@
-"""What a kind of work hands back, and result.json made of it: the trainer's last act."""
+"""What an engine hands back, and result.json made of it: the trainer's last act."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from critic_trainer.attempt import Attempt, check_schema
-from critic_trainer.engine import engine_of
+from critic_trainer.attempt.manifest import Attempt, check_schema
+from critic_trainer.attempt.schemas import RESULT_SCHEMA
 from critic_trainer.files import write_json
-from critic_trainer.schemas import RESULT_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ def check_work(attempt: Attempt, work: WorkDone) -> None:
         raise RuntimeError(f"resumed from step {work.resumed_from_step}, but the first step was {work.first_step}")
 
 
-def write_result(attempt: Attempt, work: WorkDone, seconds: float) -> None:
-    """Writes result.json atomically."""
+def write_result(attempt: Attempt, work: WorkDone, versions: dict[str, str], seconds: float) -> None:
+    """Writes result.json atomically. `versions`: of the engine that did the work."""
     result: dict[str, Any] = {
         "schema": 1,
         "name": attempt.name,
@@ -49,7 +48,7 @@ def write_result(attempt: Attempt, work: WorkDone, seconds: float) -> None:
         "finite": work.finite,
         "rows": work.rows,
         "model": "output" if work.has_model else None,
-        "trainer": engine_of(attempt.kind),
+        "trainer": versions,
         "seconds": round(seconds, 1),
     }
     check_schema(result, RESULT_SCHEMA, "result.json")

@@ -1,27 +1,9 @@
-"""metrics.jsonl: one JSON object a line, appended whole, names normalised from LLaMA-Factory and TRL."""
+"""metrics.jsonl: one JSON object a line, appended whole. Names are ours, whatever the engine calls its numbers."""
 
 import json
 import math
 import time
 from pathlib import Path
-
-# The fixed mapping from Hugging Face Trainer's and TRL's log keys. A key that is not here is not written.
-NAMES = {
-    "loss": "loss",
-    "grad_norm": "grad_norm",
-    "learning_rate": "lr",
-    "epoch": "epoch",
-    "reward": "reward",
-    "reward_std": "reward_std",
-    "rewards/accuracy/mean": "reward_l1",
-    "rewards/format/mean": "reward_format",
-    "completions/mean_length": "response_length",
-    "completions/clipped_ratio": "response_clipped",
-    "entropy": "entropy",
-    "kl": "kl",
-    "clip_ratio/region_mean": "clip_fraction",
-    "frac_reward_zero_std": "reward_std_zero",
-}
 
 
 class Metrics:
@@ -52,10 +34,3 @@ class Metrics:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
         return non_finite
-
-
-def normalised(logs: dict[str, object]) -> dict[str, float]:
-    """The numbers of a Trainer log entry under our names. The last entry of a training (train_runtime, …) gives {}."""
-    if "train_runtime" in logs:
-        return {}
-    return {NAMES[key]: float(value) for key, value in logs.items() if key in NAMES and isinstance(value, int | float)}

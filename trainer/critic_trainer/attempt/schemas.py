@@ -11,6 +11,7 @@ _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 _FRACTION = {"type": "number", "minimum": 0, "maximum": 1}
 _ABSOLUTE = {"type": "string", "pattern": "^/"}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 64}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _COUNT = {"type": ["integer", "null"], "minimum": 0}
 
 
@@ -31,7 +32,7 @@ _REWARD = _object(
     }
 )
 
-_SFT = _object(
+_LLAMAFACTORY = _object(
     {
         "batch_size": _POSITIVE_INT,
         "gradient_accumulation": _POSITIVE_INT,
@@ -44,7 +45,7 @@ _SFT = _object(
     {"llamafactory": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}},
 )
 
-_GRPO = _object(
+_TRL = _object(
     {
         "steps": _POSITIVE_INT,
         "prompts_per_step": _POSITIVE_INT,
@@ -61,7 +62,7 @@ _GRPO = _object(
     {"gradient_accumulation": _POSITIVE_INT},
 )
 
-_PREDICT = _object(
+_TRANSFORMERS = _object(
     {
         "split": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
         "batch_size": _POSITIVE_INT,
@@ -71,11 +72,11 @@ _PREDICT = _object(
 )
 
 
-def _kind(kind: str, inputs: list[str], params: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "if": {"properties": {"kind": {"const": kind}}},
-        "then": {"properties": {"inputs": {"required": inputs}, "params": params}},
-    }
+def _engine(name: str, kind: str, inputs: list[str], params: dict[str, Any]) -> dict[str, Any]:
+    """An attempt that names this engine is of its kind and has its inputs and parameters."""
+    named = {"properties": {"name": {"const": name}}, "required": ["name"]}
+    then = {"kind": {"const": kind}, "inputs": {"required": inputs}, "params": params}
+    return {"if": {"properties": {"engine": named}, "required": ["engine"]}, "then": {"properties": then}}
 
 
 ATTEMPT_SCHEMA: dict[str, Any] = {
@@ -86,7 +87,7 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "schema": {"const": 1},
             "name": _NAME,
             "run": _NAME,
-            "stage": {"enum": ["sft", "grpo", "predict-base", "predict-sft", "predict-grpo"]},
+            "stage": _NAME,
             "attempt": _POSITIVE_INT,
             "kind": {"enum": ["sft", "grpo", "predict"]},
             "model": _ABSOLUTE,
@@ -95,14 +96,14 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
             "threads": {"type": "integer", "minimum": 1, "maximum": 1024},
             "planned": _object({"steps": _COUNT}, {"rows": _COUNT}),
-            "engine": {"type": "object", "additionalProperties": {"type": "string"}},
+            "engine": _object({"name": {"enum": ["llamafactory", "trl", "transformers"]}, "versions": _TEXTS}),
             "params": {"type": "object"},
         }
     ),
     "allOf": [
-        _kind("sft", ["dataset", "mix"], _SFT),
-        _kind("grpo", ["dataset", "prompts"], _GRPO),
-        _kind("predict", ["dataset", "prompts"], _PREDICT),
+        _engine("llamafactory", "sft", ["dataset", "mix"], _LLAMAFACTORY),
+        _engine("trl", "grpo", ["dataset", "prompts"], _TRL),
+        _engine("transformers", "predict", ["dataset", "prompts"], _TRANSFORMERS),
     ],
 }
 
@@ -121,7 +122,7 @@ RESULT_SCHEMA: dict[str, Any] = {
             "finite": {"type": "boolean"},
             "rows": _COUNT,
             "model": {"type": ["string", "null"]},
-            "trainer": {"type": "object", "additionalProperties": {"type": "string"}},
+            "trainer": _TEXTS,
             "seconds": {"type": "number", "minimum": 0},
         }
     ),

@@ -1,15 +1,12 @@
-"""The attempt: attempt.json read, checked against the schema, and checked against what is on disk. Imports no torch."""
+"""The attempt: attempt.json read, checked against the schema, and checked against what is on disk."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import best_match
-
+from critic_trainer.attempt.schemas import ATTEMPT_SCHEMA
 from critic_trainer.failures import BadConfigurationError
-from critic_trainer.schemas import ATTEMPT_SCHEMA
 
 _EXPECTED = {
     "type": "of type {}",
@@ -38,7 +35,10 @@ class Attempt:
     threads: int
     planned_steps: int | None
     planned_rows: int | None
-    engine: dict[str, str]
+    engine: str
+    """Its name in the registry (engines/)."""
+    versions: dict[str, str]
+    """Those in the artifact's key, by package. Empty: not compared."""
     params: dict[str, Any]
 
     @property
@@ -83,7 +83,8 @@ def read_attempt(directory: Path) -> Attempt:
         threads=raw["threads"],
         planned_steps=raw["planned"]["steps"],
         planned_rows=raw["planned"].get("rows"),
-        engine=raw["engine"],
+        engine=raw["engine"]["name"],
+        versions=raw["engine"]["versions"],
         params=raw["params"],
     )
     _check_paths(attempt)
@@ -92,6 +93,10 @@ def read_attempt(directory: Path) -> Attempt:
 
 def check_schema(value: Any, schema: dict[str, Any], what: str) -> None:
     """Raises BadConfigurationError for the worst fault: `attempt.json: params.epochs: expected > 0, got -1`."""
+    # Here, since engines are asked for their versions where no package need be importable.
+    import jsonschema
+    from jsonschema.exceptions import best_match
+
     fault = best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
     if fault is None:
         return

@@ -1,27 +1,20 @@
-"""GRPO: TRL's GRPOTrainer with two reward functions, accuracy and format, each logged under its own name."""
+"""TRL's GRPOTrainer at work, with two reward functions, accuracy and format, each logged under its own name."""
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 from trl import GRPOConfig, GRPOTrainer
 
-from critic_trainer.attempt import Attempt
-from critic_trainer.checkpoints import require_complete
-from critic_trainer.device import has_gpu
-from critic_trainer.encoding import encode
-from critic_trainer.failures import BadConfigurationError
-from critic_trainer.images import open_image
-from critic_trainer.metrics import Metrics
-from critic_trainer.model_folder import publish_model
+from critic_trainer.attempt.manifest import Attempt
+from critic_trainer.attempt.result import WorkDone
+from critic_trainer.engines.trainer_callback import DivergedError, StepObserver
+from critic_trainer.inputs.encoding import encode
+from critic_trainer.inputs.images import open_image
+from critic_trainer.inputs.rows import PromptRow
 from critic_trainer.reward import accuracy_reward, format_reward
-from critic_trainer.rows import PromptRow, read_prompts
-from critic_trainer.step_observer import DivergedError, StepObserver
-from critic_trainer.stop_request import StopRequest
-from critic_trainer.work_done import WorkDone
 
 log = logging.getLogger(__name__)
 RewardFunction = Callable[..., list[float]]
@@ -66,26 +59,23 @@ def reward_functions(settings: dict[str, Any]) -> list[RewardFunction]:
     return [accuracy, form]
 
 
-def train_grpo(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDone:
-    """Trains and publishes the model. Raises CheckpointedError, BadDataError, BadConfigurationError, or TRL's own."""
-    rows = read_prompts(attempt.inputs["prompts"] / "train.jsonl", attempt.inputs["dataset"])
-    resumed = None if attempt.resume_from is None else require_complete(attempt.resume_from)
+def train_grpo(attempt: Attempt, rows: list[PromptRow], settings: dict[str, Any], observer: StepObserver) -> WorkDone:
+    """Trains and writes the model into settings["output_dir"]. Raises CheckpointedError, or what TRL raises."""
     # Weights come from the checkpoint itself: Trainer's resume restores none for Qwen2.5-VL (transformers#43701).
     source = attempt.resume_from or attempt.model
     model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
     processor = AutoProcessor.from_pretrained(source, use_fast=True)
-    written = attempt.work / "trainer"
-    observer = StepObserver(attempt, metrics, stop, resumed)
+    suppressed = never_generated(model)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward_functions(attempt.params["reward"]),
-        args=grpo_config(attempt, written, never_generated(model)),
+        args=GRPOConfig(**settings, generation_kwargs={"suppress_tokens": suppressed} if suppressed else None),
         train_dataset=PromptDataset(rows),
         processing_class=processor,
         callbacks=[observer],
     )
     try:
-        trainer.train(resume_from_checkpoint=None if resumed is None else str(attempt.resume_from))
+        trainer.train(resume_from_checkpoint=None if attempt.resume_from is None else str(attempt.resume_from))
     except DivergedError as error:
         log.error("%s: training stops, no model is published", error)
         return observer.work_done()
@@ -95,8 +85,7 @@ def train_grpo(attempt: Attempt, metrics: Metrics, stop: StopRequest) -> WorkDon
             raise
         log.error("the model gives no finite numbers any more (%s): training stops, no model is published", error)
         return observer.work_done(diverged=True)
-    trainer.save_model(str(written))
-    publish_model(written, attempt.work / "model", attempt.output)
+    trainer.save_model(settings["output_dir"])
     return observer.work_done()
 
 
@@ -116,53 +105,3 @@ def never_generated(model: PreTrainedModel) -> list[int]:
         return list(own)
     marks = (getattr(model.config, name, None) for name in ("image_token_id", "video_token_id"))
     return [mark for mark in marks if mark is not None]
-
-
-def grpo_config(attempt: Attempt, output_dir: Path, suppressed: list[int]) -> GRPOConfig:
-    """TRL's settings. A step is prompts_per_step x generations answers, on-policy, whatever the accumulation.
-
-    Raises BadConfigurationError if gradient_accumulation does not divide a step's answers.
-    """
-    params = attempt.params
-    answers = params["prompts_per_step"] * params["generations"]
-    accumulation = params.get("gradient_accumulation", 1)
-    if answers % accumulation:
-        raise BadConfigurationError(
-            f"attempt.json: params.gradient_accumulation: expected a divisor of {answers}, got {accumulation}"
-        )
-    gpu = has_gpu()
-    return GRPOConfig(
-        output_dir=str(output_dir),
-        max_steps=params["steps"],
-        per_device_train_batch_size=answers // accumulation,
-        gradient_accumulation_steps=accumulation,
-        num_generations=params["generations"],
-        learning_rate=params["learning_rate"],
-        lr_scheduler_type="constant",
-        adam_beta2=0.99,
-        temperature=params["temperature"],
-        top_p=1.0,
-        top_k=0,
-        beta=params["beta"],
-        epsilon=params["epsilon"],
-        epsilon_high=params["epsilon_high"],
-        loss_type="dapo",
-        scale_rewards="group",
-        reward_weights=[1.0, params["reward"]["format_weight"]],
-        max_prompt_length=None,
-        max_completion_length=params["max_completion_length"],
-        generation_kwargs={"suppress_tokens": suppressed} if suppressed else None,
-        disable_dropout=True,
-        remove_unused_columns=False,
-        gradient_checkpointing=gpu,
-        use_cpu=not gpu,
-        bf16=gpu,
-        save_strategy="steps",
-        save_steps=params["save_steps"],
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        seed=attempt.seed,
-        data_seed=attempt.seed,
-    )

@@ -1,4 +1,4 @@
-"""What every training does between steps, as a callback of Hugging Face Trainer: LLaMA-Factory's and TRL's alike.
+"""Progress of a training from between its steps: a callback of Hugging Face's Trainer, LLaMA-Factory's and TRL's alike.
 
 Writes metrics, publishes checkpoints, stops when asked to or when numbers are not finite. It changes nothing in a step.
 """
@@ -8,12 +8,11 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from critic_trainer.attempt import Attempt
-from critic_trainer.checkpoints import publish_checkpoint
+from critic_trainer.attempt.manifest import Attempt
+from critic_trainer.attempt.result import WorkDone
+from critic_trainer.engines.protocol import Progress
+from critic_trainer.engines.trainer_log import normalised
 from critic_trainer.failures import BadConfigurationError, CheckpointedError
-from critic_trainer.metrics import Metrics, normalised
-from critic_trainer.stop_request import StopRequest
-from critic_trainer.work_done import WorkDone
 
 
 class DivergedError(Exception):
@@ -23,11 +22,9 @@ class DivergedError(Exception):
 class StepObserver(TrainerCallback):
     """Watches a training. Ask `work_done` after it. DivergedError and CheckpointedError leave `train()` through it."""
 
-    def __init__(self, attempt: Attempt, metrics: Metrics, stop: StopRequest, resumed_from_step: int | None) -> None:
+    def __init__(self, attempt: Attempt, progress: Progress) -> None:
         self._attempt = attempt
-        self._metrics = metrics
-        self._stop = stop
-        self._resumed_from_step = resumed_from_step
+        self._progress = progress
         self._first_step: int | None = None
         self._last_step: int | None = None
         self._written: Path | None = None
@@ -35,11 +32,11 @@ class StepObserver(TrainerCallback):
 
     def work_done(self, diverged: bool = False) -> WorkDone:
         """What was seen to be done. `steps` counts from the very first attempt's first step."""
-        finite = self._metrics.finite and not diverged
+        finite = self._progress.metrics.finite and not diverged
         return WorkDone(
             steps=self._last_step or 0,
             first_step=self._first_step,
-            resumed_from_step=self._resumed_from_step,
+            resumed_from_step=self._progress.resumed_from_step,
             finite=finite,
             rows=None,
             has_model=finite,
@@ -54,8 +51,9 @@ class StepObserver(TrainerCallback):
             raise BadConfigurationError(
                 f"attempt.json: planned.steps: the trainer counts {state.max_steps}, got {planned}"
             )
-        if state.global_step != (self._resumed_from_step or 0):
-            raise RuntimeError(f"asked to go on after step {self._resumed_from_step}, at step {state.global_step}")
+        resumed = self._progress.resumed_from_step
+        if state.global_step != (resumed or 0):
+            raise RuntimeError(f"asked to go on after step {resumed}, at step {state.global_step}")
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -65,7 +63,7 @@ class StepObserver(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._first_step = self._first_step or state.global_step
         self._last_step = state.global_step
-        if self._stop.requested and state.global_step < state.max_steps:
+        if self._progress.stop_requested and state.global_step < state.max_steps:
             self._stopping = True
             control.should_save = True
             control.should_training_stop = True
@@ -82,7 +80,7 @@ class StepObserver(TrainerCallback):
         values = normalised(logs or {})
         if not values or not state.is_world_process_zero:
             return
-        non_finite = self._metrics.append(state.global_step, state.max_steps, values)
+        non_finite = self._progress.metrics.append(state.global_step, state.max_steps, values)
         if non_finite:
             raise DivergedError(f"step {state.global_step}: {', '.join(non_finite)} not finite")
 
@@ -100,5 +98,5 @@ class StepObserver(TrainerCallback):
 
     def _publish(self) -> None:
         if self._written is not None:
-            publish_checkpoint(self._written, self._attempt.checkpoints)
+            self._progress.checkpoint(self._written)
             self._written = None

@@ -1,0 +1,68 @@
+/** attempt.json as it is written here, against the schema that a job checks it with before it does anything. */
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { attemptManifest } from '../../../activities/jobs/attempts.ts';
+import { type AttemptChanges, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
+import { checkRecipe } from '../../../domain/recipe.ts';
+import { isJob, stageGraph } from '../../../domain/stage-graph.ts';
+import { keyedParts } from '../../../domain/stage-keys.ts';
+import { sftOrder } from '../fixtures.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+// Not strict: ajv's own taste in schemas, which the trainer's validator does not share.
+const validate = new Ajv2020({ strict: false, allErrors: true }).compile(
+  JSON.parse(read('tests/golden/attempt.schema.json')),
+);
+const torch = { python: '3.11', torch: '2.11.0' };
+const surroundings = {
+  trainer: '/store/code/abc',
+  baseModel: { key: 'base' },
+  engines: { llamafactory: torch, trl: torch, transformers: torch },
+};
+
+/** Orders of all jobs of a run of this recipe, by stage. */
+function ordersOf(name: string): [string, JobOrder][] {
+  const checked = checkRecipe(parse(read(`recipes/${name}.yaml`)));
+  if ('faults' in checked) throw new Error(checked.faults.join('\n'));
+  const jobs = stageGraph(checked.recipe).filter(isJob);
+  return jobs.map((node) => {
+    const inputs = Object.keys(node.inputs).map((role) => [role, `/store/${role}`]);
+    const planned = node.planned(() => ({ records: 20, test: 7 }));
+    const keyed = keyedParts(node, surroundings);
+    const order = sftOrder('demo-20261123-190000');
+    return [node.name, { ...order, stage: node.name, ...keyed, planned, inputs: Object.fromEntries(inputs) }];
+  });
+}
+
+/** What the schema says against the file, `path: message`, as it would be read back. */
+function faults(given: JobOrder, changes: Partial<AttemptChanges> = {}): string[] {
+  const manifest = attemptManifest(given, 2, { ...firstAttempt, ...changes });
+  if (validate(JSON.parse(JSON.stringify(manifest)))) return [];
+  return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath}: ${message}`);
+}
+
+describe.each(['demo', 'smoke'])('an attempt of recipes/%s.yaml', (name) => {
+  it.each(ordersOf(name))('of %s is one that the trainer accepts', (_stage, order) => {
+    expect(faults(order)).toEqual([]);
+  });
+
+  it.each(ordersOf(name))('of %s stays one when it resumes with its micro-batch halved', (_stage, order) => {
+    expect(faults(order, { resumeFrom: '/store/c/checkpoint-3', microBatchHalvings: 9 })).toEqual([]);
+  });
+});
+
+describe('an attempt that the trainer would refuse', () => {
+  const sft = Object.fromEntries(ordersOf('demo'))['sft'] ?? sftOrder('none');
+
+  it.each<[string, Partial<JobOrder>, string]>([
+    ['a parameter that nobody knows', { params: { ...sft.params, optimizer: 'adam' } }, '/params: must NOT have'],
+    ['a parameter of the wrong type', { params: { ...sft.params, epochs: '5' } }, '/params/epochs: must be number'],
+    ['another engine’s kind of work', { engine: { name: 'trl', versions: {} } }, '/kind: must be equal to constant'],
+    ['a relative path', { model: 'models/tiny' }, '/model: must match pattern'],
+    ['an input that is missing', { inputs: { dataset: '/d' } }, '/inputs: must have required property'],
+  ])('has %s', (_what, wrong, fault) => {
+    expect(faults({ ...sft, ...wrong })).toContainEqual(expect.stringContaining(fault));
+  });
+});

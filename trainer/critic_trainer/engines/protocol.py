@@ -1,0 +1,99 @@
+"""What every engine does for an attempt: render → launch, with progress and checkpoints → publish.
+
+An engine's own module loads the standard library alone when it is imported, so that any process can ask for its
+packages and have it render. `launch` loads the rest. The twin in TypeScript, `domain/engines/`, says what the
+orchestrator must know: parameters, planned steps, keys that a recipe may not set.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from critic_trainer.attempt.checkpoints import checkpoint_step, publish_checkpoint
+from critic_trainer.attempt.manifest import Attempt
+from critic_trainer.attempt.metrics import Metrics
+from critic_trainer.attempt.result import WorkDone
+from critic_trainer.attempt.stop_request import StopRequest
+from critic_trainer.failures import BadConfigurationError
+
+COMMON_PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
+
+
+class Engine(ABC):
+    """One attempt in the hands of one engine. `run_engine` calls the methods, in the order in which they stand here."""
+
+    name: ClassVar[str]
+    """As attempt.json and artifact keys name it."""
+    kind: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    """Installed packages whose versions determine the output."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+
+    @abstractmethod
+    def render(self) -> None:
+        """Checks the inputs and makes the engine's own settings of attempt.json; may write files into work/.
+
+        Raises BadDataError or BadConfigurationError. Loads no torch: what is wrong is found in a second.
+        """
+
+    @abstractmethod
+    def checkpoint_fault(self, path: Path) -> str | None:
+        """Why `path` is no checkpoint that this attempt could resume from, or None if it is one.
+
+        Asked of the one to resume from after `render`, and of each new one before it is published.
+        """
+
+    @abstractmethod
+    def launch(self, progress: "Progress") -> WorkDone:
+        """Does the work. Tells `progress` each step's numbers and each checkpoint, and stops when it says so.
+
+        The result stays in work/. Numbers that are not finite end it with `finite` False. Raises CheckpointedError when
+        it was asked to stop, and whatever the engine raises.
+        """
+
+    @abstractmethod
+    def publish(self) -> None:
+        """Makes output/ appear, whole, by one rename. Raises RuntimeError if what was made is not complete."""
+
+
+class Progress:
+    """What a launch tells while it works, and what it is told: does somebody want it to stop?"""
+
+    def __init__(self, engine: Engine, stop: StopRequest, resumed_from_step: int | None) -> None:
+        self._engine = engine
+        self._stop = stop
+        self.metrics = Metrics(engine.attempt.directory / "metrics.jsonl", engine.attempt.attempt)
+        self.resumed_from_step = resumed_from_step
+
+    @property
+    def stop_requested(self) -> bool:
+        """If so: publish a checkpoint after this step, then raise CheckpointedError."""
+        return self._stop.requested
+
+    def checkpoint(self, written: Path) -> None:
+        """Publishes the folder `checkpoint-<step>` that stands in work/. Raises RuntimeError if it is incomplete."""
+        publish_checkpoint(written, self._engine.attempt.checkpoints, self._engine.checkpoint_fault)
+
+
+def run_engine(engine: Engine, stop: StopRequest) -> WorkDone:
+    """The whole protocol for one attempt. Work that diverged is not published."""
+    engine.render()
+    progress = Progress(engine, stop, _resumed_step(engine))
+    work = engine.launch(progress)
+    if work.finite:
+        engine.publish()
+    return work
+
+
+def _resumed_step(engine: Engine) -> int | None:
+    """Step of the checkpoint to resume from. BadConfigurationError if it is incomplete: never a start from step 0."""
+    path = engine.attempt.resume_from
+    if path is None:
+        return None
+    step = checkpoint_step(path)
+    fault = engine.checkpoint_fault(path) if step is not None else "its name is not checkpoint-<step>"
+    if fault is not None:
+        raise BadConfigurationError(f'attempt.json: resume_from: "{path}" is not a complete checkpoint: {fault}')
+    return step

@@ -1,0 +1,1 @@
+"""What a job is given, read with distrust: rows and images."""

@@ -1,0 +1,134 @@
+"""The engines: one protocol, versions that the worker asks for, and nothing heavy before the launch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import MakeAttempt
+
+from critic_trainer import failures
+from critic_trainer.__main__ import run_attempt
+from critic_trainer.attempt.manifest import read_attempt
+from critic_trainer.attempt.schemas import ATTEMPT_SCHEMA
+from critic_trainer.engines import ENGINES, engine_for
+from critic_trainer.engines.protocol import Engine
+from critic_trainer.engines.versions import versions_of
+
+TRAINER = Path(__file__).parent.parent
+HEAVY = {"torch", "transformers", "trl", "llamafactory", "accelerate", "datasets"}
+KINDS = ["sft", "grpo", "predict"]
+
+
+def test_the_environment_names_its_versions_without_loading_a_single_package() -> None:
+    command = [sys.executable, "-X", "importtime", "-P", "-m", "critic_trainer.engines"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(TRAINER)})
+    engines = json.loads(done.stdout)["engines"]
+    assert engines == {name: versions_of(engine) for name, engine in ENGINES.items()}
+    assert "torch" in engines["transformers"]
+    loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "critic_trainer" in loaded
+    assert not loaded & {*HEAVY, "jsonschema", "yaml", "PIL"}
+
+
+def test_an_attempt_can_name_the_engines_of_the_registry_each_with_its_own_kind_and_no_other() -> None:
+    assert ATTEMPT_SCHEMA["properties"]["engine"]["properties"]["name"]["enum"] == list(ENGINES)
+    kinds = {
+        one["if"]["properties"]["engine"]["properties"]["name"]["const"]: one["then"]["properties"]["kind"]["const"]
+        for one in ATTEMPT_SCHEMA["allOf"]
+    }
+    assert kinds == {name: engine.kind for name, engine in ENGINES.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_attempt_is_done_by_the_engine_that_it_names(kind: str, make_attempt: MakeAttempt) -> None:
+    attempt = read_attempt(make_attempt(kind))
+    engine = engine_for(attempt)
+    assert (engine.name, engine.kind, engine.attempt) == (attempt.engine, kind, attempt)
+
+
+def test_an_engine_of_another_kind_is_refused(make_attempt: MakeAttempt) -> None:
+    directory = make_attempt("grpo")
+    text = (directory / "attempt.json").read_text()
+    (directory / "attempt.json").write_text(text.replace('"kind": "grpo"', '"kind": "predict"'))
+    with pytest.raises(failures.BadConfigurationError, match=r'attempt\.json: kind: expected "grpo", got "predict"'):
+        read_attempt(directory)
+
+
+def test_a_stage_may_have_any_name_that_is_safe(make_attempt: MakeAttempt) -> None:
+    assert read_attempt(make_attempt("predict", stage="predict-grpo-2nd.dataset")).kind == "predict"
+    with pytest.raises(failures.BadConfigurationError, match=r"attempt\.json: stage"):
+        read_attempt(make_attempt("predict", "a2", stage="../sft"))
+
+
+RENDER = """
+import sys
+from pathlib import Path
+from critic_trainer.attempt.manifest import read_attempt
+from critic_trainer.engines import engine_for
+attempt = read_attempt(Path(sys.argv[1]))
+attempt.work.mkdir()
+engine_for(attempt).render()
+print(*{name.split(".")[0] for name in sys.modules})
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rendering_loads_neither_torch_nor_what_the_engine_computes_with(kind: str, make_attempt: MakeAttempt) -> None:
+    command = [sys.executable, "-P", "-c", RENDER, make_attempt(kind)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(TRAINER)})
+    loaded = set(done.stdout.split())
+    assert "critic_trainer" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_attempt_whose_key_names_another_torch_ends_with_78_before_it_works(
+    kind: str, make_attempt: MakeAttempt, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = next(engine for engine in ENGINES.values() if engine.kind == kind)
+    directory = make_attempt(kind, versions=versions_of(engine) | {"torch": "1.13.1"})
+    assert run_attempt(directory) == failures.BAD_CONFIGURATION
+    assert "engine: " in caplog.messages[-1]
+    assert "instead of 1.13.1" in caplog.messages[-1]
+    assert not (directory / "work").exists()
+
+
+def test_an_environment_without_a_package_says_which() -> None:
+    class Unheard(Engine):
+        name = "unheard"
+        packages = ("torch", "no-such-package")
+
+    with pytest.raises(failures.BadConfigurationError, match="no-such-package not installed, which unheard needs"):
+        versions_of(Unheard)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "told"),
+    [
+        ([0, 1, 2, 3], "checkpoint-8", "it holds 4 rows"),
+        ([0, 1, 3, 2], "checkpoint-4", "it is not of these prompts in batches of 4"),
+        ([0, 1, 2], "checkpoint-3", "it is not of these prompts in batches of 4"),
+        ([0, 1, 2, None], "checkpoint-4", "its predictions cannot be read (predictions.jsonl:4"),
+        (None, "checkpoint-4", "its predictions cannot be read"),
+        ([0, 1, 2, 3], "newest", "its name is not checkpoint-<step>"),
+    ],
+)
+def test_a_prediction_resumes_from_whole_batches_of_its_own_rows_and_from_nothing_else(
+    rows: list[int | None] | None,
+    name: str,
+    told: str,
+    make_attempt: MakeAttempt,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    checkpoint = tmp_path / name
+    checkpoint.mkdir()
+    if rows is not None:
+        lines = ["{" if row is None else json.dumps({"id": f"p{row}"}) for row in rows]
+        (checkpoint / "predictions.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    directory = make_attempt("predict", resume_from=checkpoint)
+    assert run_attempt(directory) == failures.BAD_CONFIGURATION
+    assert f'resume_from: "{checkpoint}" is not a complete checkpoint: {told}' in caplog.messages[-1]
+    assert not (directory / "metrics.jsonl").exists()
