@@ -1,4 +1,7 @@
-/** Harness: activities that do what a test says, a worker that runs the real workflow bundle, replay of what happened. */
+/**
+ * Harness: activities that do what a test says, a worker that runs the real workflow bundle, replay of what happened. With
+ * `CRITIC_RECORD_HISTORIES` set, what was replayed is kept (`npm run histories:record`).
+ */
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
@@ -13,6 +16,7 @@ import type { RunPlan } from '../../domain/plan.ts';
 import { recipeSchema } from '../../domain/recipe.ts';
 import type { RunLimits } from '../../workflows/persisting.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
+import { keepHistories } from '../histories/recorded.ts';
 
 const resources = { time_limit_minutes: 5 };
 
@@ -157,9 +161,11 @@ export async function withWorkers(
   try {
     await work(client);
     for (const run of [runs].flat()) {
-      for (const history of await histories(client, run)) {
-        await Worker.runReplayHistory({ workflowBundle: bundle }, JSON.parse(historyToJSON(history)), run);
+      const found = (await histories(client, run)).map((history) => historyToJSON(history)).toReversed();
+      for (const history of found) {
+        await Worker.runReplayHistory({ workflowBundle: bundle }, JSON.parse(history), run);
       }
+      if (process.env['CRITIC_RECORD_HISTORIES'] !== undefined) keepHistories(run, found);
     }
   } finally {
     for (const worker of workers) worker.shutdown();
