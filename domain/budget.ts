@@ -1,4 +1,4 @@
-/** Budget: what requests cost, reserved before they are sent and settled by the answer's usage. USD throughout. */
+/** Budget: what requests cost. It is reserved before they are sent and settled by the answer's usage. All amounts are USD. */
 
 /** USD per million tokens. */
 export interface Prices {
@@ -20,7 +20,7 @@ export interface Usage {
   output: number;
 }
 
-/** Of no request. */
+/** The tokens of no request. */
 export const noUsage: Usage = { input: 0, cachedInput: 0, output: 0 };
 
 /** Tokens of both together. */
@@ -28,7 +28,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
   return { input: a.input + b.input, cachedInput: a.cachedInput + b.cachedInput, output: a.output + b.output };
 }
 
-/** Price of this usage in USD. More cached than input tokens (a server's slip) makes no negative price. */
+/** Price of this usage in USD. If a server names more cached than input tokens, the price is still not negative. */
 export function cost(usage: Usage, prices: Prices): number {
   const fresh = Math.max(0, usage.input - usage.cachedInput);
   return (fresh * prices.input + usage.cachedInput * prices.cached_input + usage.output * prices.output) / 1e6;
@@ -41,15 +41,15 @@ export interface Purse {
   reserved: number;
 }
 
-/** The purse with `amount` (≥ 0) reserved, or undefined if the cap would be passed or `amount` is no amount of money. */
+/** The purse with `amount` (≥ 0) reserved. Undefined if that exceeds the cap, or if `amount` is not an amount of money. */
 export function reserve(purse: Purse, amount: number): Purse | undefined {
-  // Asked this way round, NaN never gets past the cap.
+  // Compared in this direction, NaN never passes the cap.
   const fits = amount >= 0 && purse.spent + purse.reserved + amount <= purse.cap;
   if (!fits) return undefined;
   return { ...purse, reserved: purse.reserved + amount };
 }
 
-/** The purse after an answer: the reservation is given back, what was used is spent. */
+/** The purse after an answer: the reservation is given back, and what was used is spent. */
 export function settle(purse: Purse, reserved: number, used: number): Purse {
   return { ...purse, reserved: Math.max(0, purse.reserved - reserved), spent: purse.spent + used };
 }

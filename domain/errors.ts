@@ -7,7 +7,7 @@ export interface InputFault {
   expected: string;
 }
 
-/** Characters of somebody else's text that a message shows: enough to find it again, never a file of it. */
+/** How many characters of somebody else's text a message shows: enough to find it again, never a whole file. */
 export const maxShown = 200;
 /** An array or object is shown to this depth, and this many entries of each. */
 const shownDepth = 3;
@@ -24,8 +24,8 @@ export function cut(text: string, limit = maxShown): string {
 }
 
 /**
- * A value as a message shows it, cut at 200 characters. As JSON where JSON is honest about it: NaN would be null, a bigint
- * would throw, a function would vanish. A value of any size, depth or with a circle in it costs little.
+ * A value as a message shows it, cut at 200 characters. It is shown as JSON unless JSON would be wrong: NaN would become null, a
+ * bigint would throw, a function would vanish. A value of any size or depth, or with a circle in it, costs little.
  */
 export function shown(value: unknown): string {
   return cut(preview(value, shownDepth));
@@ -63,12 +63,12 @@ function previewObject(value: object, depth: number): string {
   return `${open}${few.join(',')}${keys.length > shownEntries ? ',…' : ''}${close}`;
 }
 
-/** `expected …, got …` of a zod issue; the schema must have been asked with `reportInput`. */
+/** `expected …, got …` of a zod issue. The schema must have been asked with `reportInput`. */
 export function describeIssue({ message, input }: { message: string; input?: unknown }): string {
   return `${cut(message.replace(/^(?:Invalid \w+|Too big|Too small): /, '').replace(/, received \w+$/, ''))}, got ${shown(input)}`;
 }
 
-/** One wrong value where the first one ends the work; see `describeFaults` for all at once. Its message is `describeFault`'s. */
+/** One wrong value, where the first one ends the work. Its message is `describeFault`'s. `describeFaults` tells of all at once. */
 export class InputError extends Error implements InputFault {
   override readonly name = 'InputError';
   readonly field: string;

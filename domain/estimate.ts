@@ -1,6 +1,6 @@
 /**
- * Estimates: what a run will ask, cost and take, said before it is spent. Pure sums; what is looked up (keys, answers,
- * earlier jobs) is gathered by activities. A run's own estimate is kept and set beside what came of it in the report.
+ * Estimates: what a run will ask, cost and take, before it spends anything. Pure sums: activities gather what is looked up (keys,
+ * answers, earlier jobs). A run keeps its own estimate, and the report shows it beside what the run took.
  */
 import { batchPrices, cost } from './budget.ts';
 import type { Params, Planned } from './engines/engine.ts';
@@ -10,8 +10,8 @@ import type { SynthesisSettings } from './recipe.ts';
 import type { JobNode } from './stage-graph.ts';
 
 /**
- * Output tokens of one critique in our JSON, before this teacher has answered: the 49 published ones at hand, put into our
- * JSON and counted with gpt-4o's tokenizer (o200k_base), have 350 on average, the longest 454.
+ * Output tokens of one critique in our JSON, for a teacher that has not answered yet. The 49 published critiques at hand have 350
+ * on average and 454 at most, in our JSON and counted with gpt-4o's tokenizer (o200k_base).
  */
 export const usualOutputTokens = 350;
 
@@ -22,16 +22,16 @@ export interface RequestTokens {
 }
 
 export interface SynthesisEstimate {
-  /** Rows of the train split, and those of them that need no asking. */
+  /** Rows of the train split, and how many of them need no asking. */
   rows: number;
   answered: number;
-  /** Tokens of one request to each row left. `input` includes `images`. */
+  /** Tokens of one request for each row that is left. `input` includes `images`. */
   tokens: { input: number; images: number; output: number };
-  /** USD: one answer of usual length a row; every row with all its tries at `max_tokens`; already paid; the cap. */
+  /** USD. `expected`: each row answered once, at usual length. `atMost`: each row with all its tries at `max_tokens`. `spent`: paid already. */
   usd: { expected: number; atMost: number; spent: number; cap: number };
 }
 
-/** What asking these rows will cost. `meanOutput` in tokens an answer; it is never more than `max_tokens`. */
+/** What asking these rows will cost. `meanOutput`: tokens of an answer; more than `max_tokens` counts as that. */
 export function estimateSynthesis(
   left: readonly RequestTokens[],
   known: { answered: number; spent: number; meanOutput: number },
@@ -51,12 +51,12 @@ export function estimateSynthesis(
   };
 }
 
-/** Would this synthesis pass its cap if every row were answered once, at usual length? */
+/** Would this synthesis exceed its cap if every row were answered once, at usual length? */
 export function isOverBudget({ usd: { expected, spent, cap } }: SynthesisEstimate): boolean {
   return spent + expected > cap;
 }
 
-/** Time and GPU-hours of a job. `seconds` and `gpuHours.expected` are null where no earlier job tells. */
+/** Time and GPU-hours of a job. `seconds` and `gpuHours.expected` are null if no earlier job tells them. */
 export interface JobEstimate {
   steps: number | null;
   rows: number | null;
@@ -75,7 +75,7 @@ export interface MeasuredJob {
   seconds: number;
 }
 
-/** From the time an earlier job took for each record, answer or row; the same hardware is taken for granted. */
+/** Made from the time that an earlier job took for each record, answer or row. It supposes the same hardware. */
 export function estimateJob(
   { engine, params, resources }: Pick<JobNode, 'engine' | 'params' | 'resources'>,
   planned: Planned,
@@ -99,7 +99,7 @@ export function estimateJob(
 
 export interface StageEstimate {
   stage: Stage;
-  /** `reuse`: its artifact stands. */
+  /** `reuse`: its artifact exists. */
   action: 'reuse' | 'make';
   key: string;
   job?: JobEstimate;

@@ -1,6 +1,6 @@
 /**
- * Manifests: the wire shapes of what is on disk, with the zod schemas that check them when read back. Workflows import
- * the types only.
+ * Manifests: the shapes of the files on disk, with the zod schemas that check them when they are read. Workflows import only the
+ * types.
  */
 import * as z from 'zod';
 import type { EngineName, EngineVersions } from './engines/registry.ts';
@@ -14,7 +14,7 @@ export const stageSchema = z.custom<Stage>(
   `expected ${stageExpected}`,
 );
 
-/** What a stage cost. All optional: absent means "does not apply", never "unknown". */
+/** What a stage cost. All fields are optional: absent means "does not apply", never "unknown". */
 export const costSchema = z.strictObject({
   usd: z.number().min(0).optional(),
   input_tokens: count.optional(),
@@ -38,7 +38,7 @@ export const artifactManifestSchema = z.strictObject({
 });
 export type ArtifactManifest = z.output<typeof artifactManifestSchema>;
 
-/** What travels through the workflow instead of an artifact: under 1 KiB, never its contents. */
+/** What travels through the workflow instead of an artifact's contents: under 1 KiB. */
 export interface ArtifactRef {
   stage: ArtifactManifest['stage'];
   key: string;
@@ -113,7 +113,7 @@ export type MetricsRow = z.output<typeof metricsRowSchema>;
 
 /**
  * One pair of the dataset: a line of `pairs.jsonl`. Image paths are relative to the dataset's folder. The published forms
- * of IE-Bench have the overall MOS alone, so the three sub-scores may be absent.
+ * of IE-Bench have only the overall MOS, so the three sub-scores may be absent.
  */
 const score = z.number().min(1).max(5);
 /** PATH_MAX of Linux. */

@@ -54,7 +54,7 @@ function isOf(kind: StageKind, stage: string): boolean {
 /** What to write where the name of a stage is expected. */
 export const stageExpected = `one of ${stageKinds.join(', ')}, or one of these with which one of its kind, such as predict-base`;
 
-/** How an attempt can fail; what follows is the failure policy's word (`domain/jobs/failure-policy.ts`). Keys of recipes. */
+/** How an attempt can fail. `domain/jobs/failure-policy.ts` says what follows. Recipes have these names as keys. */
 export const failureClasses = [
   'checkpointed',
   'time-limit',
@@ -89,7 +89,7 @@ export const taskQueues = {
 /** The schedule that looks for jobs whose run is over, and its workflows. */
 export const reaper = { scheduleId: 'critic-reaper', workflowId: 'critic-reaper' } as const;
 
-/** Search attributes and their Temporal types; registered at every start of the local stack. Never a secret. */
+/** Search attributes and their Temporal types. The local stack registers them at every start. They hold no secret. */
 export const searchAttributes = {
   CriticRecipe: 'KEYWORD',
   CriticStage: 'KEYWORD',
@@ -104,15 +104,15 @@ export type RunStatus = 'running' | 'waiting' | 'passed' | 'not-passed' | 'cance
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
-/** Is `name` safe as a path segment, a Slurm job name and a workflow id: 1–`max` of `[A-Za-z0-9._-]`, no leading dot? */
+/** Is `name` safe as a path segment, a Slurm job name and a workflow id? 1–`max` of `[A-Za-z0-9._-]`, no leading dot. */
 export function isSafeName(name: string, max = 64): boolean {
   return name.length >= 1 && name.length <= max && safeName.test(name) && !name.includes('..');
 }
 
-/** Characters of a recipe's name that its runs' ids begin with. */
+/** How many characters of a recipe's name its runs' ids begin with. */
 const recipeChars = 22;
 
-/** As much of a recipe's name as its runs' ids hold: what `recipeOfRun` gives back. */
+/** The part of a recipe's name that its runs' ids hold, which is what `recipeOfRun` returns. */
 export function recipeInRun(recipeName: string): string {
   return recipeName.slice(0, recipeChars);
 }
@@ -130,7 +130,7 @@ export function runId(recipeName: string, startedAt: Date): string {
   return `${recipeInRun(recipeName)}-${stamp}`;
 }
 
-/** `recipeInRun` of the recipe that a run was started from, read back from its id; undefined for an id that is not of that form. */
+/** `recipeInRun` of the recipe that a run was started from, read from the run's id. Undefined for an id of another form. */
 export function recipeOfRun(run: string): string | undefined {
   return /^(.+)-\d{8}-\d{6}$/.exec(run)?.[1];
 }
@@ -155,7 +155,7 @@ export function parseAttemptName(name: string): { run: string; stage: JobStage; 
   return { run, stage, attempt: Number(attempt) };
 }
 
-/** Stable, human activity id, e.g. `grpo-a2-watch`. */
+/** Stable, readable activity id, e.g. `grpo-a2-watch`. */
 export function activityId(stage: Stage, attempt: number, verb: string): string {
   return `${stage}-a${attempt}-${verb}`;
 }

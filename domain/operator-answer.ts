@@ -1,6 +1,6 @@
 /**
- * The operator's answer: what may be said to a run that waits. The CLI checks it before it is sent, the update's validator
- * again, since the Temporal UI's form sends what somebody typed. Plain checks, no zod: the workflow bundle has none.
+ * The operator's answer: what may be said to a run that waits. The CLI checks it before it is sent. The update's validator
+ * checks it again, since the Temporal UI's form sends what somebody typed. Plain checks, no zod: the workflow bundle has none.
  */
 import { isJobStage, isStage, type Stage, stageExpected } from './names.ts';
 
@@ -20,16 +20,16 @@ export interface OperatorAnswer {
   by?: string;
 }
 
-/** What a question takes for an answer. */
+/** Which answers a question accepts. */
 export interface Answerable {
   id: string;
   stage: Stage;
   canSkip: boolean;
-  /** Why another memory factor would change nothing; undefined if it would change the next attempt. */
+  /** Why another memory factor cannot change the next attempt. Undefined if it can. */
   noMemoryFactor?: string;
 }
 
-/** Upper bounds are beyond any sane wish: a year, a thousand nodes, a terabyte from sixteen gigabytes. */
+/** Upper bounds that no sane answer reaches: a year, a thousand nodes, a terabyte from sixteen gigabytes. */
 const most = { minutes: 525_600, nodes: 1000, memoryFactor: 64, usd: 1_000_000, text: 200 } as const;
 
 const fields = new Set([
@@ -98,8 +98,8 @@ function remedyFault(
 }
 
 /**
- * What `answer` is an answer to, or one sentence that says why to none: its shape, a question that is closed, or something that
- * its question cannot take. `open` are the questions without an answer.
+ * The question that `answer` answers, or one sentence that says why there is none: its shape is wrong, the question is closed, or
+ * the question does not accept it. `open` are the questions without an answer.
  */
 export function matchAnswer<Question extends Answerable>(
   answer: OperatorAnswer,

@@ -54,7 +54,7 @@ export const recipeSchema = recipe.superRefine((given, context) => {
   }
 });
 
-/** What each field by itself does not show: values that would fail, or pay for nothing, only once a stage is reached. */
+/** What no field shows by itself: values with which a stage would fail later, or pay for nothing. */
 function findMisfits(given: z.output<typeof recipe>): Misfit[] {
   const { prompt, synthesis: teacher } = given;
   const misfits: Misfit[] = [];
@@ -88,7 +88,7 @@ function findMisfits(given: z.output<typeof recipe>): Misfit[] {
 export type Recipe = z.output<typeof recipeSchema>;
 export type PolicyOverrides = Recipe['retries']['policy'];
 
-/** Faults of an unknown value as a recipe, each `field: message`; empty when it is a recipe. */
+/** The recipe that an unknown value is, or its faults, each as `field: message`. */
 export function checkRecipe(value: unknown): { recipe: Recipe } | { faults: string[] } {
   const result = recipeSchema.safeParse(value, { reportInput: true });
   if (result.success) return { recipe: result.data };

@@ -1,6 +1,6 @@
 /** Text tables: cells in aligned columns, for terminals and logs. Pure. */
 
-/** Rows of cells as lines: the first column left, the others right-aligned, two blanks between, no blanks at the end. */
+/** Rows of cells as lines. The first column is left-aligned, the others right-aligned, with two blanks between and none at the end. */
 export function textTable(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -6,7 +6,7 @@ import type { JobClass } from './job-outcome.ts';
 import { type FailureClass, failureClasses } from '../names.ts';
 import type { PolicyOverrides } from '../recipe.ts';
 
-/** A failed attempt, as far as it decides what follows. */
+/** What of a failed attempt decides what follows. */
 export interface PastAttempt {
   jobClass: JobClass;
   node: string;
@@ -15,17 +15,17 @@ export interface PastAttempt {
 }
 
 /**
- * What counts against a job's limits. It is of one size however many attempts there were, and travels with the run when that
- * continues as new.
+ * What counts against a job's limits. Its size does not grow with the number of attempts. A run that continues as new takes it
+ * along.
  */
 export interface Tally {
   /** Steps or rows that any attempt got to. */
   furthest: number;
-  /** Attempts that count, since the one that got furthest, which is the first of them. */
+  /** Attempts that count, from the one that got furthest on, with it. */
   counted: number;
-  /** Attempts of each class; of classes that progress renews since the one that got furthest. */
+  /** Attempts of each class. Classes that progress renews are counted from the attempt that got furthest on. */
   byClass: Partial<Record<FailureClass, number>>;
-  /** Attempts that count and got no further than all before them, in a row. */
+  /** Attempts in a row that count and got no further than all before them. */
   withoutProgress: number;
 }
 
@@ -48,9 +48,9 @@ interface Rule {
   excludeNode: boolean;
   /** Does the attempt count against the run's limit? Preemption is nobody's fault. */
   counted: boolean;
-  /** Retrying needs progress since the last attempt: a job that never gets further is not retried for ever. */
+  /** Is it retried only while it makes progress? A job that never gets further must not be retried for ever. */
   needsProgress: boolean;
-  /** Does an attempt that got further than all before begin this class's count anew? Else each of its attempts counts. */
+  /** Does an attempt that got further than all before it begin this class's count anew? Otherwise all attempts of the class count. */
   renewed: boolean;
   changes?: Decision['changes'];
 }
@@ -76,7 +76,7 @@ export const defaultPolicy: FailurePolicy = {
   'launch-failed': elsewhere,
   stalled: elsewhere,
   preempted: nobodysFault,
-  // Slurm is told not to requeue: an administrator or a loop in the site's own scripts does, and somebody must look.
+  // Slurm is told not to requeue. So an administrator did it, or a loop in the site's own scripts, and somebody must look.
   requeued: { ...nobodysFault, retries: 20 },
   refused: atOnce,
   'time-limit': onward,
@@ -94,7 +94,7 @@ export const defaultPolicy: FailurePolicy = {
   unknown: again,
 };
 
-/** The default policy with what a recipe says otherwise, class by class and field by field. */
+/** The default policy, changed by what a recipe says, class by class and field by field. */
 export function policyWith(overrides: PolicyOverrides): FailurePolicy {
   const policy = { ...defaultPolicy };
   for (const [name, rule] of Object.entries(overrides)) {
@@ -128,7 +128,7 @@ function withoutRenewed(byClass: Tally['byClass'], policy: FailurePolicy): Tally
   return Object.fromEntries(kept.map((name) => [name, byClass[name]]));
 }
 
-/** After an operator's retry: somebody has looked, so nothing counts any more, but how far the job got is known. */
+/** The tally after an operator's retry. Somebody has looked, so nothing counts any more. How far the job got is kept. */
 export function renewedTally({ furthest }: Tally): Tally {
   return { ...emptyTally, furthest };
 }

@@ -1,11 +1,11 @@
 /**
- * Job life: the values that pass between the workflow and the activities about one job. Plain data; payloads stay small
- * (a log's tail is the largest: 2,000 characters).
+ * Job life: the values about one job that pass between the workflow and the activities. They are plain and small data: the
+ * largest is a log's tail of 2,000 characters.
  */
 import type { AttemptChanges, JobOrder } from './job-spec.ts';
 import type { JobClass } from './job-outcome.ts';
 
-/** A prepared attempt: its folder and manifest are on disk, nothing was submitted yet. */
+/** A prepared attempt: its folder and manifest are on disk, and nothing was submitted yet. */
 export interface PreparedAttempt {
   name: string;
   directory: string;
@@ -22,7 +22,7 @@ export interface SubmittedJob {
   jobId: string;
   /** True if the job had been submitted before (found by its name) and this call sent nothing. */
   adopted: boolean;
-  /** Set if Slurm turned it down for good; then there is no job and `jobId` is empty. What it said. */
+  /** What Slurm said when it turned the job down for good. Then there is no job, and `jobId` is empty. */
   refused?: string;
 }
 
@@ -34,18 +34,18 @@ export interface JobObservation {
   node: string;
   /** Terminal, vanished from Slurm, or ended by its own outcome file. */
   over: boolean;
-  /** Set when a human must act for the job to start, e.g. a bad QOS: the sentence to show. */
+  /** The sentence to show if a person must act before the job can start, e.g. because of a bad QOS. */
   stuck?: string;
-  /** Set when it runs and gets no further: the sentence to show. Then it is not over. */
+  /** The sentence to show if it runs and gets no further. It is not over then. */
   stalled?: string;
 }
 
-/** What the workflow knows of a job; the watcher returns when it is no longer so. */
+/** What the workflow knows of a job. The watcher returns when that has changed. */
 export interface KnownJob {
   state: string;
-  /** The sentence that is shown while a human must act. */
+  /** The sentence that is shown while a person must act. */
   stuck?: string;
-  /** All such sentences that were shown of this job: one that comes and goes is not news each time. */
+  /** All such sentences that were shown for this job. One that comes and goes is not news each time. */
   told: string[];
 }
 
@@ -62,7 +62,7 @@ export interface WatchInput {
 export interface CapturedStacks {
   /** File with the stacks of all threads. */
   path: string;
-  /** Its last 2,000 characters; empty if the job did not answer. */
+  /** The last 2,000 characters of that file. Empty if the job did not answer. */
   tail: string;
 }
 
@@ -72,7 +72,7 @@ export interface CollectedAttempt {
   evidence: string;
   logTail: string;
   node: string;
-  /** Rows of predictions; optimiser steps up to the newest checkpoint, or all of a training that is done. Null if there are none. */
+  /** Rows of predictions, or optimiser steps up to the newest checkpoint (all steps if the training is done). Null if there are none. */
   progress: number | null;
   /** Newest complete checkpoint, for the next attempt to resume from. */
   checkpoint: string | null;

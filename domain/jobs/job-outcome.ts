@@ -1,6 +1,6 @@
 /**
- * Job outcome: what is known of an ended attempt → one class (docs/CONTRACTS.md §2, §4, §5). State first, exit code second, since
- * Slurm prints exit code 0 for jobs that timed out; and completed only if the postcondition holds, whatever Slurm says.
+ * Job outcome: what is known of an ended attempt → one class (docs/CONTRACTS.md §2, §4, §5). The state comes before the exit code,
+ * since Slurm prints exit code 0 for jobs that timed out. An attempt is completed only if the postcondition holds, whatever Slurm says.
  */
 import type { Outcome, TrainerResult } from '../manifest.ts';
 import type { FailureClass } from '../names.ts';
@@ -8,7 +8,7 @@ import type { FailureClass } from '../names.ts';
 export type JobClass = 'completed' | FailureClass;
 
 export interface JobFacts {
-  /** As slurmctld or slurmdb knows the job; undefined if neither does. */
+  /** The job as slurmctld or slurmdbd knows it. Undefined if neither knows it. */
   slurm:
     | {
         source: 'slurmctld' | 'slurmdbd';
@@ -17,7 +17,7 @@ export interface JobFacts {
         reason: string;
         exit: { kind: string; code: number | undefined; signal: number | undefined };
         failedNode: string | undefined;
-        /** Told by slurmdbd alone. */
+        /** Only slurmdbd tells it. */
         cancelledBy: string | undefined;
         nodes: string[];
         /** Times that Slurm put it back into its queue. */
@@ -48,7 +48,7 @@ const exitClasses: Record<number, [JobClass, string]> = {
   85: ['checkpointed', 'it checkpointed and asks to be resumed'],
 };
 
-/** The class of an ended attempt. Never throws; what does not fit is `unknown`. */
+/** The class of an ended attempt. Never throws: what fits nothing is `unknown`. */
 export function classifyOutcome(facts: JobFacts): Classified {
   const { outcome } = facts;
   if (outcome?.exit_code === 0) return checkPostcondition(facts);
@@ -87,7 +87,7 @@ function classifyState({ slurm, outcome }: JobFacts): Classified | undefined {
   return slurm !== undefined && launchFailed(slurm) ? launchFailure(slurm) : undefined;
 }
 
-/** Reasons by which Slurm says so; the second is of a job that it put back into its queue, held (releases differ in its spaces). */
+/** Slurm's reasons for it. The second is that of a job which Slurm put back into its queue and holds; releases differ in its spaces. */
 const launchFailures = new Set(['joblaunchfailure', 'launch failed requeued held']);
 
 function launchFailed({ flags, reason, exit }: NonNullable<JobFacts['slurm']>): boolean {

@@ -1,7 +1,7 @@
 /**
- * Job spec: a prepared attempt → what Slurm is asked for. Pure rendering; the wire shape per API version is
- * slurm-rest-client's work. Nothing is interpolated into shell: parameters are in the attempt's manifest, and the
- * environment holds paths only, never a secret.
+ * Job spec: a prepared attempt → what Slurm is asked for. Pure rendering. slurm-rest-client knows the wire shape of
+ * each API version. Nothing is interpolated into shell: parameters are in the attempt's manifest. The environment holds paths and
+ * no secret.
  */
 import type { Params } from '../engines/engine.ts';
 import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
@@ -23,7 +23,7 @@ export interface JobOrder {
   key: string;
   ingredients: Record<string, unknown>;
   model: string;
-  /** Key of the base model, where `model` is that: it may lie where others can change it, so each attempt looks again. */
+  /** Key of the base model, if `model` is that. Others may be able to change it where it is, so each attempt looks again. */
   baseModel?: string;
   inputs: Record<string, string>;
   params: Params;
@@ -37,7 +37,7 @@ export interface JobOrder {
   trainer: string;
 }
 
-/** What differs from the recipe in one attempt: decided by the failure policy or the operator. */
+/** What differs from the recipe in one attempt. The failure policy or the operator decides it. */
 export interface AttemptChanges {
   resumeFrom: string | null;
   excludeNodes: string[];

@@ -1,6 +1,6 @@
 /**
- * Job state: where a job's life stands, and how it goes on from one attempt to the next. Pure, and plain data: a run that
- * continues as new takes it along.
+ * Job state: how far a job's life has come, and how it goes on from one attempt to the next. Pure. The state is plain data, and a
+ * run that continues as new takes it along.
  */
 import { type Decision, emptyTally, type Tally } from './failure-policy.ts';
 import type {
@@ -14,7 +14,7 @@ import type {
 import { type AttemptChanges, attemptParams, firstAttempt, type JobOrder } from './job-spec.ts';
 import type { OperatorAnswer } from '../operator-answer.ts';
 
-/** All that is needed to go on with a job. What is there says how far its attempt got: prepared, submitted, over, collected. */
+/** All that is needed to go on with a job. Its fields say how far the attempt has come: prepared, submitted, over, collected. */
 export interface JobState {
   /** The current attempt's number, from 1. */
   attempt: number;
@@ -25,21 +25,21 @@ export interface JobState {
   prepared?: PreparedAttempt;
   job?: SubmittedJob;
   known?: KnownJob;
-  /** The job is over; `stalled` if it was ended because it got no further. */
+  /** Set when the job is over. `stalled`: it was ended because it got no further. */
   over?: { stalled?: string; stacks?: CapturedStacks };
-  /** The attempt is collected. If it failed the operator is asked: `why` says why it is not retried by itself. */
+  /** Set when the attempt is collected. If it failed, the operator is asked, and `why` says why it is not retried by itself. */
   ended?: { collected: CollectedAttempt; why: string };
 }
 
 export const newJob: JobState = { attempt: 1, changes: firstAttempt, tally: emptyTally, gpuHours: 0 };
 
-/** Why another memory factor would change nothing about this order's attempts; undefined if it would. */
+/** Why another memory factor cannot change this order's attempts. Undefined if it can. */
 export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'resources'>): string | undefined {
   if (resources.memory_mib !== undefined) return undefined;
   return `the recipe gives ${stage} no resources.memory_mib, so there is nothing to multiply: set it and start a new run`;
 }
 
-/** Why halving the micro-batch once more would change nothing about this order's attempts; undefined if it would. */
+/** Why halving the micro-batch once more cannot change this order's attempts. Undefined if it can. */
 export function noHalving(
   order: Pick<JobOrder, 'stage' | 'engine' | 'params'>,
   changes: AttemptChanges,
@@ -59,7 +59,7 @@ export function knownFrom({ state, stuck }: JobObservation, { told }: KnownJob):
   return { state, stuck, told: told.includes(stuck) ? told : [...told, stuck] };
 }
 
-/** Why a decision's remedy would run the same thing once more; undefined if it would not. */
+/** Why a decision's remedy would run the same thing once more. Undefined if it would not. */
 export function futile(order: JobOrder, changes: AttemptChanges, { changes: remedy }: Decision): string | undefined {
   const memory = remedy?.memoryFactor === undefined ? undefined : noMemoryFactor(order);
   const halving = remedy?.halveMicroBatch === true ? noHalving(order, changes) : undefined;
@@ -82,7 +82,7 @@ export function answeredChanges(
   return {
     ...changes,
     resumeFrom: collected.checkpoint ?? changes.resumeFrom,
-    // Nodes that were set aside by themselves have a new chance: somebody has looked, and there may be no other nodes.
+    // Nodes that the policy had set aside get a new chance: somebody has looked, and there may be no other nodes.
     excludeNodes: answer.excludeNodes ?? [],
     timeLimitMinutes: answer.timeLimitMinutes ?? changes.timeLimitMinutes,
     memoryFactor: answer.memoryFactor ?? changes.memoryFactor,
@@ -103,7 +103,7 @@ export function decidedChanges(
   };
 }
 
-/** A stuck attempt, unless it had finished its work after all. */
+/** A stuck attempt. If it had finished its work after all, it counts as what it is. */
 export function stalledAttempt(
   found: CollectedAttempt,
   why: string,

@@ -1,4 +1,4 @@
-/** Pace: how long the steps and rows of one attempt take, kept up to date row by row, so that no look sorts them again. Pure. */
+/** Pace: how long the steps and rows of one attempt take. It is kept up to date row by row, so no look sorts all rows again. Pure. */
 import type { MetricsRow } from '../manifest.ts';
 
 /** What a judgement of silence needs: rows so far, and the median seconds between two of them. */
@@ -13,7 +13,7 @@ export class Pace implements RowPace {
   #before: MetricsRow | undefined;
   rows = 0;
 
-  /** The pace of these rows of one attempt, oldest first. Not for stitched rows: the gap between two attempts is no step. */
+  /** The pace of these rows of one attempt, oldest first. Do not give it stitched rows: the gap between two attempts is no step. */
   static of(rows: readonly MetricsRow[]): Pace {
     const pace = new Pace();
     for (const row of rows) pace.add(row);
@@ -31,12 +31,12 @@ export class Pace implements RowPace {
     this.#gaps.add(Math.max(0, seconds));
   }
 
-  /** Median seconds per step, the upper one of two; undefined with fewer than two timed rows. `time` is in seconds. */
+  /** Median seconds of a step, of two middle ones the larger. Undefined with fewer than two timed rows. `time` is in seconds. */
   get stepSeconds(): number | undefined {
     return this.#steps.value;
   }
 
-  /** Median seconds between two rows, the upper one of two; undefined with fewer than two timed rows. */
+  /** Median seconds between two rows, of two middle ones the larger. Undefined with fewer than two timed rows. */
   get rowSeconds(): number | undefined {
     return this.#gaps.value;
   }
@@ -46,7 +46,7 @@ class RunningMedian {
   /** Ascending. */
   readonly #values: number[] = [];
 
-  /** A finite number: log₂ n comparisons, and what is larger moves up one place. */
+  /** Adds a finite number, with log₂ n comparisons. Larger ones move up one place. */
   add(value: number): void {
     let low = 0;
     let high = this.#values.length;

@@ -1,11 +1,11 @@
 /**
- * Pending reasons: which ones pass by themselves, which wait for a person, and which nobody here has heard of: Slurm gains new
- * ones (26.05's PartitionConfig never passes), and a job that cannot start must not wait for ever in silence.
+ * Pending reasons: which ones pass by themselves, which wait for a person, and which are unknown here. Slurm gets new reasons
+ * (26.05's PartitionConfig never passes), and a job that cannot start must not wait in silence for ever.
  */
 
 export type PendingVerdict = { kind: 'wait' } | { kind: 'stuck'; sentence: string };
 
-/** Slurm shows a job's state description in place of its reason once there is one, with or without underscores. */
+/** If a job has a state description, Slurm shows that in place of its reason, with or without underscores. */
 const stuck: [RegExp, string][] = [
   [
     /(\b|_)held(\b|_)/i,
@@ -29,11 +29,11 @@ const stuck: [RegExp, string][] = [
   ],
 ];
 
-/** Reasons that pass by themselves, however long it takes: others' jobs end, a time comes, a script is done. */
+/** Reasons that pass by themselves, however long it takes: other jobs end, a time comes, a script is done. */
 const passing = [
   /^(None|Priority|Resources|BeginTime|Dependency|Reservation|Licenses|JobArrayTaskLimit|SchedDefer|Prolog|Cleaning)$/,
   /^BurstBuffer\w*$/,
-  // Limits that others' jobs fill, and one's own.
+  // Limits that other people's jobs fill, or one's own.
   /^(Assoc|QOS)Grp\w+$/,
   /^QOSMax\w+Per(User|Account)(Limit)?$/,
   /^(AssocMaxJobs|QOSJobLimit|QOSResourceLimit|AssociationJobLimit|AssociationResourceLimit)\w*$/,
@@ -43,10 +43,9 @@ const passing = [
 export const unknownReasonMinutes = 15;
 
 /**
- * `reason` is Slurm's state_reason of a PENDING job, '' if it has none; `lastedMs` says for how long it has been that one.
- * Limits that others' jobs fill (AssocGrp…, QOSGrp…, QOSMax…PerUser) pass by themselves. An unknown reason waits for
- * `unknownReasonMinutes`; then it is told, for it may never pass. `shown` is the sentence that was told already: a watcher that
- * has just begun does not take it back.
+ * `reason` is Slurm's state_reason of a PENDING job, '' if it has none. `lastedMs` is for how long it has been that reason. Limits
+ * that other jobs fill (AssocGrp…, QOSGrp…, QOSMax…PerUser) pass by themselves. An unknown reason may never pass, so it is told
+ * after `unknownReasonMinutes`. `shown` is the sentence that was told already: a watcher that has just begun does not take it back.
  */
 export function judgePendingReason(reason: string, lastedMs = 0, shown?: string): PendingVerdict {
   const found = stuck.find(([pattern]) => pattern.test(reason));
@@ -59,12 +58,12 @@ export function judgePendingReason(reason: string, lastedMs = 0, shown?: string)
   return isTold ? { kind: 'stuck', sentence } : { kind: 'wait' };
 }
 
-/** For how long a job has been pending for one reason, as far as it was looked at. */
+/** For how long a job has been pending for one reason, as far as anybody looked. */
 export class LastingReason {
   #reason: string | undefined;
   #sinceMs = 0;
 
-  /** `reason` as it is now, at `nowMs`. Returns since when it has been that one, in ms; 0 for the first look. */
+  /** `reason` as it is now, at `nowMs`. Returns for how long it has been that reason, in ms; 0 at the first look. */
   look(reason: string, nowMs: number): number {
     if (reason !== this.#reason) {
       this.#reason = reason;

@@ -4,7 +4,7 @@
  */
 import type { RunStatus, Stage } from '../names.ts';
 
-/** Heartbeat details of a working activity: operator text. Absent fields do not apply. */
+/** Heartbeat details of a working activity, for the operator. A field that is absent does not apply. */
 export interface StageProgress {
   /** Slurm's base state, or `asking`, `checking`, `hashing` … for work that is no job. */
   state: string;
@@ -22,7 +22,7 @@ export interface StageProgress {
   responseLength?: number;
   failed?: number;
   usd?: number;
-  /** A sentence where numbers do not say enough, e.g. why a job is pending. */
+  /** A sentence, if numbers do not say enough: e.g. why a job is pending. */
   note?: string;
 }
 
@@ -44,7 +44,7 @@ export interface StageView {
 
 /** What the operator is asked while a run waits. */
 export interface OperatorQuestion {
-  /** Never repeated within a run, e.g. `grpo-1`. */
+  /** Used once in a run, e.g. `grpo-1`. */
   id: string;
   stage: Stage;
   sentence: string;
@@ -59,6 +59,6 @@ export interface RunView {
   recipe: string;
   status: RunStatus;
   stages: StageView[];
-  /** All that is open, oldest first. Each is answered by itself, in any order. */
+  /** All open questions, oldest first. Each is answered by itself, in any order. */
   questions: OperatorQuestion[];
 }
