@@ -12,7 +12,6 @@ const base = stackConfig();
 export const config: StackConfig = { ...base, state: `${base.state}-bench`, portBase: base.portBase + 3_000 };
 export const where = folders(config);
 export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
-export const restAddress = `127.0.0.1:${port(config, 'slurmrestd')}`;
 
 /** Runs one of Slurm's own programs as root. */
 export async function slurm(program: string, ...args: string[]): Promise<string> {

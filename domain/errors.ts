@@ -8,7 +8,7 @@ export interface InputFault {
 }
 
 /** How many characters of somebody else's text a message shows: enough to find it again, never a whole file. */
-export const maxShown = 200;
+const maxShown = 200;
 /** An array or object is shown to this depth, and this many entries of each. */
 const shownDepth = 3;
 const shownEntries = 20;

@@ -15,7 +15,7 @@ export const stageSchema = z.custom<Stage>(
 );
 
 /** What a stage cost. All fields are optional: absent means "does not apply", never "unknown". */
-export const costSchema = z.strictObject({
+const costSchema = z.strictObject({
   usd: z.number().min(0).optional(),
   input_tokens: count.optional(),
   cached_input_tokens: count.optional(),

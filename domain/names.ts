@@ -8,16 +8,7 @@ export const jobKinds = ['sft', 'grpo', 'predict'] as const;
 export type JobKind = (typeof jobKinds)[number];
 
 /** What a stage does. Which stages a run has follows from its recipe: `domain/stage-graph.ts`. */
-export const stageKinds = [
-  'dataset',
-  'synthesis',
-  'prompts',
-  'mix',
-  ...jobKinds,
-  'evaluation',
-  'gate',
-  'report',
-] as const;
+const stageKinds = ['dataset', 'synthesis', 'prompts', 'mix', ...jobKinds, 'evaluation', 'gate', 'report'] as const;
 export type StageKind = (typeof stageKinds)[number];
 
 /** Name of a stage: its kind, then which one where a run has several of that kind. `sft`, `predict-base`. */
@@ -97,7 +88,6 @@ export const searchAttributes = {
   CriticJobId: 'KEYWORD',
   CriticScore: 'DOUBLE',
 } as const;
-export type SearchAttribute = keyof typeof searchAttributes;
 
 /** Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. */
 export type RunStatus = 'running' | 'waiting' | 'passed' | 'not-passed' | 'cancelled' | 'aborted';

@@ -87,7 +87,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 }
 
 /** What `stats` describes, in words. */
-export function kindOf(stats: Stats): string {
+function kindOf(stats: Stats): string {
   if (stats.isFile()) return 'a regular file';
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a named pipe';

@@ -3,6 +3,7 @@
  * with what it held, when a run continues as new.
  */
 import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
+import type { EndedJob } from '../domain/jobs/job-life.ts';
 import type { JobState } from '../domain/jobs/job-state.ts';
 import type { JobStage, Stage } from '../domain/names.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
@@ -12,22 +13,12 @@ import { OperatorDesk, type Questions } from './operator.ts';
 import type { Desk, RunLimits } from './persisting.ts';
 import { newView, RunBoard } from './run-board.ts';
 
-/** One ended job, for the report. */
-export interface JobRecord {
-  stage: JobStage;
-  attempt: number;
-  jobId: string;
-  state: string;
-  seconds: number;
-  gpuHours: number;
-}
-
 /** What a desk holds: plain data, changed in place, carried over when the run continues as new. */
 export interface DeskState {
   view: RunView;
   questions: Questions;
   /** Jobs as they ended, for the report. */
-  ledger: JobRecord[];
+  ledger: EndedJob[];
   /** Where each job stands that is under way. */
   jobs: Partial<Record<JobStage, JobState>>;
 }

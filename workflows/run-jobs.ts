@@ -6,10 +6,11 @@
  *   2. give back the artifacts and how each job ended
  */
 import { continueAsNew } from '@temporalio/workflow';
+import type { EndedJob } from '../domain/jobs/job-life.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import type { Recipe } from '../domain/recipe.ts';
-import { type DeskState, type JobRecord, newDesk, openDesk, walkAt } from './job-desk.ts';
+import { type DeskState, newDesk, openDesk, walkAt } from './job-desk.ts';
 import { defaultLimits, type RunLimits } from './persisting.ts';
 import { runSlurmJob } from './run-slurm-job.ts';
 
@@ -37,7 +38,7 @@ function newChain({ run, orders }: JobChain): CarriedChain {
 export async function runJobs(
   chain: JobChain,
   carried: CarriedChain = newChain(chain),
-): Promise<{ artifacts: ArtifactRef[]; jobs: JobRecord[] }> {
+): Promise<{ artifacts: ArtifactRef[]; jobs: EndedJob[] }> {
   const { artifacts } = carried;
   const left = [...chain.orders];
   const desk = openDesk(carried.desk, chain.retries, chain.limits ?? defaultLimits);

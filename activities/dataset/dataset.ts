@@ -75,7 +75,7 @@ function findRecipeFaults({ recipe }: RunPlan, inspected: InspectedDataset): str
 }
 
 /** What determines the artifact: the content, not the form it came in or where it lay. */
-export function datasetIngredients(inspected: InspectedDataset): Record<string, unknown> {
+function datasetIngredients(inspected: InspectedDataset): Record<string, unknown> {
   return { content: listingHash(inspected.contents), layout };
 }
 

@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { cut, describeIssue, shown } from '../../domain/errors.ts';
 import { type Pair, pairSchema } from '../../domain/manifest.ts';
+import { parseJson } from '../../files/json.ts';
 
 export const splits = ['train', 'dev', 'test'] as const;
 export type Split = (typeof splits)[number];
@@ -113,12 +114,8 @@ export function checkPair(
 }
 
 function parseLine(line: string): { value: unknown } | { fault: string } {
-  try {
-    return { value: JSON.parse(line) };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { fault: `: expected a JSON object, got ${cut(line)}` };
-  }
+  const value = parseJson(line);
+  return value === undefined ? { fault: `: expected a JSON object, got ${cut(line)}` } : { value };
 }
 
 /** What no single row can show: repeated ids, needed splits without rows. */

@@ -9,6 +9,7 @@ import type { RunEstimate } from '../../domain/estimate.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
+import { parseJson } from '../../files/json.ts';
 
 const estimateName = 'estimate.json';
 const count = z.number().min(0);
@@ -50,11 +51,5 @@ export async function writeEstimate(root: string, run: string, estimate: RunEsti
 /** A run's own estimate, or undefined if it has none that can be read. */
 export async function readEstimate(root: string, run: string): Promise<RunEstimate | undefined> {
   const text = await readIfPresent(join(paths.run(root, run), estimateName));
-  if (text === undefined) return undefined;
-  try {
-    return estimateSchema.safeParse(JSON.parse(text)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return text === undefined ? undefined : estimateSchema.safeParse(parseJson(text)).data;
 }

@@ -15,7 +15,8 @@ import {
   modelNames,
 } from '../../domain/evaluation/evaluation.ts';
 import { fileSha256, readManifest } from '../store/artifact-store.ts';
-import { parseJson, parseLines } from './predictions.ts';
+import { parseJson } from '../../files/json.ts';
+import { parseLines } from './predictions.ts';
 import { refuse } from '../failure.ts';
 
 const metricsName = 'metrics.json';

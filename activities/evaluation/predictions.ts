@@ -8,9 +8,10 @@ import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { refuse } from '../failure.ts';
+import { parseJson } from '../../files/json.ts';
 
 const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
-export const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
+const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
 export type Prediction = z.output<typeof predictionSchema>;
 
 /** Predictions in the test split's order. */
@@ -39,16 +40,6 @@ export function parseLines<T>(path: string, text: string, schema: z.ZodType<T>):
       if (row.success) return row.data;
       throw postconditionFailed(`${path}: line ${number} is no such row: ${z.prettifyError(row.error)}`);
     });
-}
-
-/** undefined for what is no JSON: no schema here accepts it. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 export function postconditionFailed(message: string): ApplicationFailure {

@@ -19,6 +19,7 @@ import * as z from 'zod';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode, syncFolder } from '../store/durable-file.ts';
 import { passing, refuse } from '../failure.ts';
+import { parseJson } from '../../files/json.ts';
 
 /** A record has a few KiB. */
 const maxBytes = 1024 * 1024;
@@ -138,7 +139,7 @@ async function oldForm(folder: string, view: FolderView): Promise<Champion[]> {
   if (text === undefined) return [];
   const lines = ((await view.text(`${folder}.history.jsonl`)) ?? '').split('\n');
   const last = checked(path, text, oldSchema);
-  const before = lines.flatMap((line) => oldSchema.safeParse(parsed(line)).data ?? []);
+  const before = lines.flatMap((line) => oldSchema.safeParse(parseJson(line)).data ?? []);
   const all = [...before.filter((one) => JSON.stringify(one) !== JSON.stringify(last)), last];
   return all.map((one, index) => {
     const version = index + 1;
@@ -155,21 +156,11 @@ function championOf(path: string, text: string, version: number): Champion {
 }
 
 function checked<T>(path: string, text: string, schema: z.ZodType<T>): T {
-  const value = parsed(text);
+  const value = parseJson(text);
   if (value === undefined) throw invalid(path, `got text that is no JSON (${text.length} characters)`);
   const read = schema.safeParse(value);
   if (read.success) return read.data;
   throw invalid(path, z.prettifyError(read.error));
-}
-
-/** undefined for what is no JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function invalid(path: string, why: string): ApplicationFailure {

@@ -9,6 +9,7 @@ import { stitchMetrics } from '../../domain/health/stitch.ts';
 import { whenListed } from '../../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
 import { hasCode } from '../store/durable-file.ts';
+import { parseJson } from '../../files/json.ts';
 
 /** Steps that the shown reward and answer length are the mean of: single steps wobble with the drawn prompts. */
 const window = 8;
@@ -35,7 +36,7 @@ export class MetricsTail {
     if (read === undefined) return;
     if (read.again) this.#forget();
     this.#offset = read.offset;
-    for (const row of read.lines.flatMap(parseRow)) this.#take(row);
+    for (const row of rowsOf(read.lines)) this.#take(row);
   }
 
   /** How many rows there are, and how fast they come. */
@@ -110,17 +111,12 @@ async function readRows(path: string): Promise<MetricsRow[]> {
   for (let from = 0; ;) {
     const { lines, offset } = await readLinesFrom(path, from);
     if (offset <= from) return rows;
-    rows.push(...lines.flatMap(parseRow));
+    rows.push(...rowsOf(lines));
     from = offset;
   }
 }
 
-function parseRow(line: string): MetricsRow[] {
-  try {
-    const parsed = metricsRowSchema.safeParse(JSON.parse(line));
-    return parsed.success ? [parsed.data] : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+/** A line that is no row is left out. */
+function rowsOf(lines: readonly string[]): MetricsRow[] {
+  return lines.flatMap((line) => metricsRowSchema.safeParse(parseJson(line)).data ?? []);
 }

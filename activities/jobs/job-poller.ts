@@ -12,6 +12,7 @@
  */
 import { type JobStatus, type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
 import { isFinal, pauseMs, type PolledState } from './polled-state.ts';
+import { backoffMs } from '../backoff.ts';
 
 type Poll = Pick<SlurmClient, 'connect' | 'jobStates' | 'getJob' | 'listJobs' | 'accountingJobs'>;
 
@@ -132,8 +133,8 @@ export class JobPoller {
   }
 
   #backoff(): number {
-    const { intervalMs, maxBackoffMs } = this.#options;
-    return this.#jitter() * Math.min(maxBackoffMs, intervalMs * 2 ** Math.min(this.#failures, 6));
+    const { intervalMs, maxBackoffMs, random } = this.#options;
+    return backoffMs(this.#failures, { baseMs: intervalMs, longestMs: maxBackoffMs, random });
   }
 
   #nextTurn(now: number): number {

@@ -12,7 +12,7 @@ import type { Recipe } from '../../domain/recipe.ts';
 import { textTokens } from '../../domain/critique/tokens.ts';
 import type { ImageSizes } from '../dataset/inspection.ts';
 import { readIfPresent } from '../store/durable-file.ts';
-import { parseJson } from '../evaluation/predictions.ts';
+import { parseJson } from '../../files/json.ts';
 import { refuse } from '../failure.ts';
 
 const templateTokens = 40;

@@ -1,8 +1,9 @@
 /** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
 import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
+import type { EndedJob } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
-import type { JobStage, Stage } from '../../domain/names.ts';
+import type { Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { GateDecision } from '../gate/gate.ts';
@@ -33,22 +34,13 @@ export interface Sample {
   why: string;
 }
 
-export interface ReportJob {
-  stage: JobStage;
-  attempt: number;
-  jobId: string;
-  state: string;
-  seconds: number;
-  gpuHours: number;
-}
-
 /** What the workflow hands over. */
 export interface ReportInput {
   plan: RunPlan;
   /** What the run has; parts without an artifact are left out of the page. */
   artifacts: Partial<Record<Stage, ArtifactRef>>;
   gate: GateDecision | undefined;
-  jobs: ReportJob[];
+  jobs: EndedJob[];
   startedAt: string;
 }
 
@@ -77,7 +69,7 @@ export interface ReportData {
   predicted: { model: 'base' | 'sft' | 'grpo'; points: Point[] }[];
   samples: Sample[];
   findings: { level: 'good' | 'warning'; sentence: string }[];
-  jobs: ReportJob[];
+  jobs: EndedJob[];
   artifacts: ReportArtifact[];
   /** What was expected before anything was spent. */
   estimate: RunEstimate | undefined;

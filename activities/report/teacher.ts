@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { readIfPresent } from '../store/durable-file.ts';
-import { parseJson } from '../evaluation/predictions.ts';
+import { parseJson } from '../../files/json.ts';
 import { cardName } from '../synthesis/output.ts';
 import type { Fact, ReportData } from './data.ts';
 

@@ -20,6 +20,7 @@ import { paths, type Stage } from '../../domain/names.ts';
 import { lookUntil, StaleView, staleViewMs, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
 import { hasCode, removeTemporaries, syncFolder, writeFileAtomic } from './durable-file.ts';
+import { parseJson } from '../../files/json.ts';
 
 const manifestName = 'manifest.json';
 /** A model or a dataset of 100,000 pictures has less. */
@@ -190,12 +191,7 @@ async function findFault(path: string, text: string): Promise<ArtifactManifest |
 }
 
 function parseManifest(text: string): ArtifactManifest | undefined {
-  try {
-    return artifactManifestSchema.safeParse(JSON.parse(text)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return artifactManifestSchema.safeParse(parseJson(text)).data;
 }
 
 /** Manifest of an artifact that is known to exist, e.g. for the report. Throws if it is unreadable. */

@@ -14,7 +14,7 @@ import { describeFault } from '../../domain/errors.ts';
 import { type EngineName, engineNames, type EngineVersions } from '../../domain/engines/registry.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from './durable-file.ts';
-import { parseJson } from '../evaluation/predictions.ts';
+import { parseJson } from '../../files/json.ts';
 import { passing, refuse } from '../failure.ts';
 
 export type Engines = Record<EngineName, EngineVersions>;

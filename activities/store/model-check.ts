@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
-import { parseJson } from '../evaluation/predictions.ts';
+import { parseJson } from '../../files/json.ts';
 import { type ModelFile, modelFault } from './model-files.ts';
 
 const configSchema = z.looseObject({ model_type: z.string().min(1) });

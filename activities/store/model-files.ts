@@ -14,7 +14,7 @@ import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import { withRegularFile } from '../../files/regular-file.ts';
 import { hasCode, readIfPresent, writeFileAtomic } from './durable-file.ts';
-import { parseJson } from '../evaluation/predictions.ts';
+import { parseJson } from '../../files/json.ts';
 import { refuse } from '../failure.ts';
 
 /** Name of the list of hashes that a copy has; no part of a model. */

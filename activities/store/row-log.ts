@@ -12,6 +12,7 @@ import type * as z from 'zod';
 import { freshSize, readFrom, whenListed } from '../../files/fresh-look.ts';
 import { withRegularFile } from '../../files/regular-file.ts';
 import { syncFolder } from './durable-file.ts';
+import { parseJson } from '../../files/json.ts';
 
 interface Pending {
   line: string;
@@ -46,7 +47,7 @@ export class RowLog<T> {
       // To its end as the server has it: what another machine appended must not be cut off as a torn line.
       const content = await readFrom(file, 0, await freshSize(file));
       const { rows, unreadable, end } = readRows(content, schema);
-      const last = end === content.length ? undefined : readRow(content.toString('utf8', end), schema);
+      const last = end === content.length ? undefined : schema.safeParse(parseJson(content.toString('utf8', end))).data;
       if (last !== undefined) {
         await file.appendFile('\n');
         rows.push(last);
@@ -112,15 +113,6 @@ function readRows<T>(content: Buffer, schema: z.ZodType<T>): { rows: T[]; unread
     .toString('utf8', 0, end)
     .split('\n')
     .filter((line) => line !== '');
-  const rows = lines.flatMap((line) => readRow(line, schema) ?? []);
+  const rows = lines.flatMap((line) => schema.safeParse(parseJson(line)).data ?? []);
   return { rows, unreadable: lines.length - rows.length, end };
-}
-
-function readRow<T>(line: string, schema: z.ZodType<T>): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(line)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -16,6 +16,7 @@ import { prepareQuestion, type Prepared, type QuestionSource, readPictures } fro
 import type { TeacherAnswer } from '../teacher/answer.ts';
 import type { TeacherClient } from '../teacher/client.ts';
 import type { Till } from './till.ts';
+import { backoffMs } from '../backoff.ts';
 import { passing, refuse } from '../failure.ts';
 
 export const maxUnavailable = 8;
@@ -165,9 +166,8 @@ async function backOff(
       `the teacher was away ${maxUnavailable} times in a row, at last: ${answer.detail}; all answers so far are kept`,
     );
   }
-  const longest = Math.min(longestBackoffMs, deps.retryBaseMs * 2 ** failures);
-  // Half of it is drawn, so that rows that failed together do not come back together.
-  await sleep(answer.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal: deps.halted });
+  const pauseMs = answer.retryAfterMs ?? backoffMs(failures, { baseMs: deps.retryBaseMs, longestMs: longestBackoffMs });
+  await sleep(pauseMs, undefined, { signal: deps.halted });
 }
 
 export function budgetExceeded(

@@ -56,7 +56,7 @@ export async function judgeTogether(
 }
 
 /** Verdict of one row by itself: the first answer that passes is kept. `duplicates` holds `answerName`s. */
-export function judgeRow(
+function judgeRow(
   pair: Pair,
   answers: readonly Answer[],
   filter: SynthesisSettings['filter'],

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import type { Usage } from '../../domain/budget.ts';
 import type { Critique } from '../../domain/critique/prompt.ts';
 import type { RateNews, Refusal } from './permit.ts';
+import { parseJson } from '../../files/json.ts';
 
 /** The four parts asked of the teacher, in their order. */
 export const critiquePartsSchema = z.object({
@@ -144,13 +145,4 @@ function readUsage(usage: z.output<typeof completionSchema>['usage']): Usage | u
   if (usage === null || usage === undefined) return undefined;
   const cachedInput = Math.min(usage.prompt_tokens_details?.cached_tokens ?? 0, usage.prompt_tokens);
   return { input: usage.prompt_tokens, cachedInput, output: usage.completion_tokens };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -58,7 +58,7 @@ function claim(metric: MetricName, estimate: Estimate): Claim {
 }
 
 /** For metrics where more is better. */
-export function directionOf({ value, interval }: Estimate): Direction {
+function directionOf({ value, interval }: Estimate): Direction {
   if (value === null || interval === null) return 'unknown';
   if (interval[0] > 0) return 'better';
   return interval[1] < 0 ? 'worse' : 'unclear';

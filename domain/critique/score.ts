@@ -12,7 +12,7 @@ export const whiteSpace =
   '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
 const form = new RegExp(`^<think>.*?</think>[${whiteSpace}]*<answer>.*?</answer>$`, 's');
 
-export const scoreRange = { min: 1, max: 5 } as const;
+const scoreRange = { min: 1, max: 5 } as const;
 
 export type UnreadableReason = 'no-number' | 'not-finite' | 'out-of-range';
 

@@ -56,7 +56,7 @@ export interface HealthThresholds {
   minSpread: number;
 }
 
-export const healthThresholds: HealthThresholds = {
+const healthThresholds: HealthThresholds = {
   minValues: 10,
   lengthCollapse: 0.9,
   lengthGrowth: 1.05,

@@ -3,6 +3,7 @@
  * largest is a log's tail of 2,000 characters.
  */
 import type { AttemptChanges, JobOrder } from './job-spec.ts';
+import type { JobStage } from '../names.ts';
 import type { JobClass } from './job-outcome.ts';
 
 /** A prepared attempt: its folder and manifest are on disk, and nothing was submitted yet. */
@@ -79,4 +80,15 @@ export interface CollectedAttempt {
   gpuHours: number;
   seconds: number;
   slurmState: string;
+}
+
+/** How one attempt's job ended, as the run keeps it for its report. */
+export interface EndedJob {
+  stage: JobStage;
+  attempt: number;
+  jobId: string;
+  /** Slurm's word, e.g. `COMPLETED`. */
+  state: string;
+  seconds: number;
+  gpuHours: number;
 }

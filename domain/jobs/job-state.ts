@@ -40,10 +40,7 @@ export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'r
 }
 
 /** Why halving the micro-batch once more cannot change this order's attempts. Undefined if it can. */
-export function noHalving(
-  order: Pick<JobOrder, 'stage' | 'engine' | 'params'>,
-  changes: AttemptChanges,
-): string | undefined {
+function noHalving(order: Pick<JobOrder, 'stage' | 'engine' | 'params'>, changes: AttemptChanges): string | undefined {
   const once = { ...changes, microBatchHalvings: changes.microBatchHalvings + 1 };
   if (JSON.stringify(attemptParams(order, changes)) !== JSON.stringify(attemptParams(order, once))) return undefined;
   const { stage } = order;

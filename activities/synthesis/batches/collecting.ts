@@ -15,6 +15,7 @@ import { recordOutcome } from '../asking.ts';
 import { readCompletion, type TeacherAnswer } from '../../teacher/answer.ts';
 import { judgeStatus, quotaCodes } from '../../teacher/client.ts';
 import { isFailure } from '../../failure.ts';
+import { parseJson } from '../../../files/json.ts';
 
 /** Outcomes that share one write to the log. */
 const groupSize = 64;
@@ -76,7 +77,7 @@ async function collectFile(
 ): Promise<void> {
   let group: Outcome[] = [];
   for await (const line of deps.client.lines(file, deps.signal)) {
-    const result = readResult(line);
+    const result = resultSchema.safeParse(parseJson(line)).data;
     if (result === undefined)
       activityLog.warn('a result cannot be read', { batch: batch.id, line: line.slice(0, 200) });
     const request = result && left.get(result.custom_id);
@@ -140,15 +141,6 @@ export async function deleteFiles(deps: BatchDeps, batch: Batch): Promise<void> 
       if (!isFailure(error)) throw error;
       activityLog.warn('a file stays at the server', { id, detail: error.message });
     }
-  }
-}
-
-function readResult(line: string): Result | undefined {
-  try {
-    return resultSchema.safeParse(JSON.parse(line)).data;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }
 

@@ -7,6 +7,7 @@ import type { FolderLease } from '../../store/folder-lease.ts';
 import { longestBackoffMs, maxUnavailable } from '../asking.ts';
 import type { SynthesisLog } from '../log.ts';
 import type { QuestionSource } from '../question.ts';
+import { backoffMs } from '../../backoff.ts';
 import { passing } from '../../failure.ts';
 
 export interface BatchPace {
@@ -43,8 +44,8 @@ export async function waitAway(
   reply: Extract<Reply<never>, { kind: 'unavailable' }>,
 ): Promise<void> {
   if (failures + 1 >= maxUnavailable) throw teacherAway(reply.detail);
-  const longest = Math.min(longestBackoffMs, retryBaseMs * 2 ** failures);
-  await sleep(reply.retryAfterMs ?? longest * (0.5 + Math.random() / 2), undefined, { signal });
+  const pauseMs = reply.retryAfterMs ?? backoffMs(failures, { baseMs: retryBaseMs, longestMs: longestBackoffMs });
+  await sleep(pauseMs, undefined, { signal });
 }
 
 export function teacherAway(detail: string): ApplicationFailure {

@@ -2,7 +2,6 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { KeyedLock } from '../../../activities/store/keyed-lock.ts';
 import { RowLog } from '../../../activities/store/row-log.ts';
 import { temporaryFolder } from '../fixtures.ts';
 
@@ -59,42 +58,5 @@ describe('the row log', () => {
     await expect(log.append({ id: 'c' })).rejects.toThrow('file closed');
     await appendFile(path, '');
     expect((await reopen()).rows).toEqual([{ id: 'a' }]);
-  });
-});
-
-describe('the keyed lock', () => {
-  const never = new AbortController().signal;
-
-  it('lets one work at a time per key, in order, also after a failure', async () => {
-    const lock = new KeyedLock();
-    const seen: string[] = [];
-    const work = (name: string, fails = false) =>
-      lock.hold('key', never, async () => {
-        seen.push(`${name} in`);
-        await Promise.resolve();
-        seen.push(`${name} out`);
-        if (fails) throw new Error(name);
-      });
-    await Promise.allSettled([work('a', true), work('b'), work('c')]);
-    expect(seen).toEqual(['a in', 'a out', 'b in', 'b out', 'c in', 'c out']);
-  });
-
-  it('stays closed when one who waited gives up', async () => {
-    const lock = new KeyedLock();
-    const { promise: open, resolve: finish } = Promise.withResolvers<void>();
-    const first = lock.hold('key', never, () => open);
-    const controller = new AbortController();
-    const second = lock.hold('key', controller.signal, async () => 'second');
-    controller.abort(new Error('gave up'));
-    await expect(second).rejects.toThrow('gave up');
-    let entered = false;
-    const third = lock.hold('key', never, async () => {
-      entered = true;
-    });
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(entered).toBe(false);
-    finish();
-    await Promise.all([first, third]);
-    expect(entered).toBe(true);
   });
 });
