@@ -56,7 +56,7 @@ interface Job<Kind extends JobKind> extends Node<Kind> {
   resources: Resources;
   /** Steps or rows, from the counts of artifacts upstream. */
   planned: (countsOf: (stage: Stage) => Counts) => Planned;
-  /** May the operator go on without it? What needs its artifact then does without. */
+  /** May the operator go on without it? Only an evaluation, which does without, may have it among its inputs. */
   canSkip: boolean;
 }
 
@@ -155,18 +155,22 @@ export function upstream(node: StageNode): Stage[] {
 }
 
 /**
- * The same stages, each after all that it is made from, else in the order given. Throws if two have one name, if one needs a
- * stage that is not there, if a name is none of a stage, or if stages wait for each other: a run of such a graph would never end.
+ * The same stages, each after all that it is made from, else in the order given. Throws where a run would never end, or end in
+ * a bug: two have one name, a name is none of a stage, one needs a stage that is not there or may be skipped, or stages wait for
+ * each other.
  */
 export function inOrder(nodes: readonly StageNode[]): StageNode[] {
   const names = new Set<string>(nodes.map(({ name }) => name));
   const misnamed = [...names].find((name) => !isStage(name));
   if (misnamed !== undefined) throw new Error(`stage "${misnamed}": expected ${stageExpected}`);
   if (names.size < nodes.length) throw new Error('two stages of the graph have one name');
+  const skippable = new Set<Stage>(nodes.flatMap((node) => (isJob(node) && node.canSkip ? [node.name] : [])));
   for (const node of nodes) {
     const unknown = upstream(node).find((name) => !names.has(name));
     if (unknown !== undefined)
       throw new Error(`stage "${node.name}" needs "${unknown}", which is no stage of the graph`);
+    const absent = node.kind === 'evaluation' ? undefined : upstream(node).find((name) => skippable.has(name));
+    if (absent !== undefined) throw new Error(`stage "${node.name}" needs "${absent}", which the operator may skip`);
   }
   const placed = new Set<Stage>();
   let left = [...nodes];

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import type { JobObservation, WatchInput } from '../../domain/jobs/job-life.ts';
-import { attemptFiles } from '../../domain/names.ts';
+import { attemptFiles, jobKind } from '../../domain/names.ts';
 import { judgePendingReason, LastingReason } from '../../domain/jobs/pending-reason.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { judgeSilence } from '../../domain/health/stall.ts';
@@ -129,7 +129,7 @@ function pendingNote(job: SlurmJob): string | undefined {
 /** Heartbeat details: operator text. */
 function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
   const { newest } = tail;
-  const unit = input.stage === 'sft' || input.stage === 'grpo' ? 'steps' : 'rows';
+  const unit = jobKind(input.stage) === 'predict' ? 'rows' : 'steps';
   const total = (unit === 'steps' ? newest?.total_steps : undefined) ?? input.totalSteps ?? undefined;
   const done = unit === 'rows' ? newest?.rows : newest?.step;
   const eta = tail.etaSeconds(newest?.total_steps ?? input.totalSteps ?? undefined);

@@ -12,6 +12,7 @@ import type {
   SubmittedJob,
 } from './job-life.ts';
 import { type AttemptChanges, attemptParams, firstAttempt, type JobOrder } from './job-spec.ts';
+import { jobKind } from '../names.ts';
 import type { OperatorAnswer } from '../operator-answer.ts';
 
 /** All that is needed to go on with a job. Its fields say how far the attempt has come: prepared, submitted, over, collected. */
@@ -43,8 +44,7 @@ export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'r
 function noHalving(order: Pick<JobOrder, 'stage' | 'engine' | 'params'>, changes: AttemptChanges): string | undefined {
   const once = { ...changes, microBatchHalvings: changes.microBatchHalvings + 1 };
   if (JSON.stringify(attemptParams(order, changes)) !== JSON.stringify(attemptParams(order, once))) return undefined;
-  const { stage } = order;
-  if (stage !== 'sft' && stage !== 'grpo') {
+  if (jobKind(order.stage) === 'predict') {
     return 'predictions are not made in micro-batches that could be halved: set a smaller predict.batch_size and start a new run';
   }
   return `its micro-batch cannot be halved any further (${changes.microBatchHalvings} halvings so far): shorten what it is given, or take a larger GPU`;

@@ -136,6 +136,14 @@ describe('a graph', () => {
     expect(refusal(alone)).toContain('stages wait for each other: mix, ');
   });
 
+  it('with a stage that could not do without one which may be skipped is refused', () => {
+    const judged = (nodes: StageNode[]) =>
+      nodes.map((node) =>
+        node.kind === 'gate' ? { ...node, inputs: { ...node.inputs, predictions: 'predict-sft' as const } } : node,
+      );
+    expect(refusal(judged)).toBe('stage "gate" needs "predict-sft", which the operator may skip');
+  });
+
   it('with a name that no folder or job could have is refused', () => {
     const named = (name: `predict-${string}`) => (nodes: StageNode[]) =>
       nodes.map((node) => (node.kind === 'predict' && node.name === 'predict-base' ? { ...node, name } : node));
