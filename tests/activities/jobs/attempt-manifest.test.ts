@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { attemptManifest } from '../../../activities/jobs/attempts.ts';
 import { type AttemptChanges, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
+import { runId } from '../../../domain/names.ts';
 import { checkRecipe } from '../../../domain/recipe.ts';
 import { isJob, stageGraph } from '../../../domain/stage-graph.ts';
 import { keyedParts } from '../../../domain/stage-keys.ts';
@@ -51,6 +52,12 @@ describe.each(['demo', 'smoke'])('an attempt of recipes/%s.yaml', (name) => {
   it.each(ordersOf(name))('of %s stays one when it resumes with its micro-batch halved', (_stage, order) => {
     expect(faults(order, { resumeFrom: '/store/c/checkpoint-3', microBatchHalvings: 9 })).toEqual([]);
   });
+});
+
+it('an attempt of a stage with the longest name, in a run with the longest id, is one that the trainer accepts', () => {
+  const [, order = sftOrder('none')] = ordersOf('demo').find(([stage]) => stage === 'predict-base') ?? [];
+  const run = runId('a-recipe-of-24-letters-x', new Date('2026-11-23T19:00:00Z'));
+  expect(faults({ ...order, run, stage: `predict-${'a'.repeat(16)}` })).toEqual([]);
 });
 
 describe('an attempt that the trainer would refuse', () => {
