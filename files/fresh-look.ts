@@ -1,18 +1,18 @@
 /**
- * Fresh looks: what other machines wrote, seen through a file system that this machine shares with them. Its client answers
- * from memory: for up to a minute (NFS: `acdirmax`) a name that was absent stays absent. Opening a folder asks the server. So
- * no name is asked for before a listing has it, and a listed name that cannot be opened yet is known to be there: it is
- * waited for, within bounds. Used by activities; it knows nothing of what the files mean.
+ * Fresh looks: what other machines wrote, seen through a file system that this machine shares with them. Its client answers from
+ * memory: for up to a minute (NFS: `acdirmax`) a name that was absent stays absent. Opening a folder asks the server. So no name is
+ * asked for before a listing has it. A listed name that cannot be opened yet is there, and is waited for, within bounds. Activities
+ * use this. It does not know what the files mean.
  */
 import { type FileHandle, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Longest time for which a shared file system may show what was: NFS's default is 60 s, and half as much again. */
+/** Longest time for which a shared file system may show an old state, ms: NFS's default is 60 s, and this is half as much more. */
 export const staleViewMs = 90_000;
 const pauseMs = 500;
 
-/** What is known to stand at a path cannot be seen for longer than any cache should last. */
+/** A file is known to be at a path and cannot be seen for longer than any cache should last. */
 export class StaleView extends Error {
   override readonly name = 'StaleView';
 
@@ -24,7 +24,7 @@ export class StaleView extends Error {
   }
 }
 
-/** The names in a folder as its server has them; none if there is no such folder. */
+/** The names in a folder as the server has them. None if there is no such folder. */
 export async function namesIn(folder: string): Promise<ReadonlySet<string>> {
   try {
     return new Set(await readdir(folder));
@@ -35,9 +35,9 @@ export async function namesIn(folder: string): Promise<ReadonlySet<string>> {
 }
 
 /**
- * Runs `work` on `<root>/<name>` once the listings from `root` down have it; `name` may have several parts. Undefined if it
- * is not listed. Work that finds nothing there (ENOENT, ESTALE) is repeated for `patienceMs`; then StaleView is thrown.
- * With a patience of 0 there is one look, and what cannot be opened yet counts as not listed.
+ * Runs `work` on `<root>/<name>` if the listings from `root` down have it; `name` may have several parts. Undefined if it is not
+ * listed. If `work` finds nothing there (ENOENT, ESTALE), it is repeated for `patienceMs`, and then StaleView is thrown. With a
+ * patience of 0 there is one look, and a file that cannot be opened yet counts as not listed.
  */
 export async function whenListed<T>(
   root: string,
@@ -60,7 +60,7 @@ export async function whenListed<T>(
   }
 }
 
-/** Repeats `look` until `isThere` or for `patienceMs`; the last of what it saw. With a patience of 0 it looks once. */
+/** Repeats `look` until `isThere`, for at most `patienceMs`. Returns what it saw last. With a patience of 0 it looks once. */
 export async function lookUntil<T>(
   look: () => Promise<T>,
   isThere: (seen: T) => boolean,
@@ -74,7 +74,7 @@ export async function lookUntil<T>(
   }
 }
 
-/** Types (statfs) of file systems that only this machine writes to: what it sees of them is what is there. */
+/** Types (statfs) of file systems that only this machine writes to. What it sees there is the truth. */
 const ownTypes = new Set([
   0xef53, // ext2, ext3, ext4
   0x58465342, // XFS
@@ -85,7 +85,7 @@ const ownTypes = new Set([
   0x794c7630, // overlayfs
 ]);
 
-/** For how long what this machine sees at `path` may be older than what stands there, ms: 0 on a disk of its own. */
+/** How old this machine's view of `path` may be, ms. 0 on a disk of its own. */
 export async function viewAgeMs(path: string): Promise<number> {
   try {
     return ownTypes.has((await statfs(path)).type) ? 0 : staleViewMs;
@@ -95,7 +95,7 @@ export async function viewAgeMs(path: string): Promise<number> {
   }
 }
 
-/** Its size, asked for after a read: some clients (FUSE) answer from memory before, and read no further than that. */
+/** The file's size, asked for after a read. Before a read some clients (FUSE) answer from memory, and read no further than that. */
 export async function freshSize(file: FileHandle): Promise<number> {
   await readFrom(file, 0, 1);
   return (await file.stat()).size;
@@ -124,7 +124,7 @@ async function isListed(root: string, name: string): Promise<boolean> {
   return true;
 }
 
-/** Names in a folder that its parent's listing has; none if it is no folder. */
+/** Names in a folder that its parent's listing has. None if it is no folder. */
 async function listed(folder: string): Promise<ReadonlySet<string>> {
   try {
     return new Set(await readdir(folder));

@@ -1,13 +1,13 @@
 /**
- * Regular files: the one way to open a file that somebody else wrote: a person, a job, a download. The open never blocks
- * (a named pipe would hold a libuv thread until somebody writes), devices and folders are refused, and no more is read
- * than the caller allows. Used by activities, workers and cli; it knows nothing of what the files mean.
+ * Regular files: how to open a file that somebody else wrote: a person, a job, a download. The open never blocks (a named pipe would
+ * hold a libuv thread until somebody writes). Devices and folders are refused. No more is read than the caller allows. Activities,
+ * workers and cli use this. It does not know what the files mean.
  */
 import { isUtf8 } from 'node:buffer';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
-/** What stands at a path is not a regular file, or is larger than allowed. */
+/** There is no regular file at a path, or it is larger than allowed. */
 export class FileFault extends Error {
   override readonly name = 'FileFault';
   readonly path: string;
@@ -28,8 +28,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a regular file for reading and runs `work` on it; the handle is closed afterwards.
- * Throws FileFault for what is no regular file, and system errors (ENOENT, EACCES, …) as they are.
+ * Opens a regular file for reading, runs `work` on it and closes it.
+ * Throws FileFault if it is no regular file, and system errors (ENOENT, EACCES, …) as they are.
  */
 export async function withRegularFile<T>(
   path: string,
@@ -47,14 +47,14 @@ export async function withRegularFile<T>(
   }
 }
 
-/** Content of a regular file of at most `maxBytes`. Throws FileFault if it is larger, also if it grows while it is read. */
+/** Content of a regular file of at most `maxBytes`. Throws FileFault if it is larger, or grows beyond that while it is read. */
 export async function readRegularFile(path: string, maxBytes: number, options: OpenOptions = {}): Promise<Buffer> {
   return withRegularFile(
     path,
     async (file, { size }) => {
       const expected = `a regular file of at most ${maxBytes} bytes`;
       if (size > maxBytes) throw new FileFault(path, expected, `${size} bytes`);
-      // One byte more than its size, so that the end is seen and growth is noticed.
+      // One byte more than its size: so the end is seen, and growth is noticed.
       const parts: Buffer[] = [];
       let total = 0;
       for (;;) {
@@ -71,8 +71,8 @@ export async function readRegularFile(path: string, maxBytes: number, options: O
 }
 
 /**
- * Text of a regular file of at most `maxBytes`, a byte order mark left out. Throws FileFault for bytes that are no UTF-8: the
- * usual replacement character would hide them.
+ * Text of a regular file of at most `maxBytes`, without a byte order mark. Throws FileFault for bytes that are no UTF-8: the usual
+ * replacement character would hide them.
  */
 export async function readRegularText(path: string, maxBytes: number, options: OpenOptions = {}): Promise<string> {
   const text = decodeUtf8(await readRegularFile(path, maxBytes, options));
@@ -80,7 +80,7 @@ export async function readRegularText(path: string, maxBytes: number, options: O
   return text;
 }
 
-/** The text that these bytes are in UTF-8, a byte order mark left out; undefined if they are none. */
+/** The text that these bytes are in UTF-8, without a byte order mark. Undefined if they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   if (!isUtf8(bytes)) return undefined;
   return new TextDecoder().decode(bytes);

@@ -1,4 +1,4 @@
-/** Worker config: environment → checked values. The only place, beside the CLI, that reads the environment. */
+/** Worker config: environment → checked values. `workers/main.ts` hands the environment in. */
 import { execFileSync } from 'node:child_process';
 import * as z from 'zod';
 import { accountingPatienceMs } from '../activities/jobs/accounting.ts';
@@ -40,13 +40,13 @@ const schema = z.object({
   CRITIC_LLM_API_KEY_FILE: absolute,
   CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(45_000),
   CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(500),
-  /** How often jobs whose run is over are looked for. */
+  /** Pause between two looks for jobs whose run is over, ms. */
   CRITIC_REAPER_INTERVAL_MS: z.coerce.number().int().min(1000).default(300_000),
-  /** How long a slurmdbd that does not answer is waited for before the evidence at hand counts. */
+  /** How long a slurmdbd that does not answer is waited for, ms. Then the evidence at hand counts. */
   CRITIC_ACCOUNTING_PATIENCE_MS: z.coerce.number().int().min(1000).default(accountingPatienceMs),
-  /** Folders of models that jobs see under the same paths: models below are used where they lie. Separated by colons. */
+  /** Folders of models that jobs see under the same paths, separated by colons. Models in them are used where they are. */
   CRITIC_MODEL_ROOTS: folders,
-  /** Folders of models that only the worker sees, e.g. a Hugging Face cache: links into them are followed. */
+  /** Folders of models that only the worker sees, e.g. a Hugging Face cache. Links into them are followed. */
   CRITIC_MODEL_CACHES: folders,
   CRITIC_READY_FILE: absolute.optional(),
 });
@@ -66,7 +66,7 @@ export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   return { ...config, jobOwner: jobOwner(config.CRITIC_JOB_USER) };
 }
 
-/** Attempt folders are handed to the job user only where the worker is root, and so is not that user itself. */
+/** A worker that is root hands attempt folders to the job user. Any other worker is that user itself. */
 function jobOwner(user: string | undefined): { uid: number; gid: number } | undefined {
   if (user === undefined || process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));

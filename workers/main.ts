@@ -1,6 +1,6 @@
 /**
- * The worker: config → connections → activities → one Temporal worker a task queue. Stopped by TERM: running activities get
- * 20 s, then their cancellation, and are taken up by the next worker; watchers have no side effect to lose.
+ * The worker: config → connections → activities → one Temporal worker for each task queue. After TERM running
+ * activities get 20 s and then their cancellation. The next worker takes them up. Watchers have no side effect that could be lost.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +29,7 @@ const maxScriptBytes = 4 * 1024 * 1024;
 
 async function main(): Promise<void> {
   const config = workerConfig(process.env);
-  // Files that the worker writes are for its own user and group (the job user's), nobody else.
+  // Files that the worker writes are for its own user and its group (the job user's) only.
   process.umask(0o027);
   Runtime.install({
     logger: new DefaultLogger('INFO'),
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Not awaited: a Slurm that is away must not keep a worker from starting. */
+/** Not awaited: a worker must start even if Slurm is away. */
 async function noticeAccounting(accounting: Accounting): Promise<void> {
   const notice = await accounting.notice().catch(String);
   if (notice !== undefined) Runtime.instance().logger.warn(notice);

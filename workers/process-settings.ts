@@ -1,8 +1,8 @@
 /**
- * How a worker's process must be started to stay small: 300 MB while it sends hundreds of pictures a minute, 450 MB without
- * (bench/README.md). None of this can be set from within. V8's young generation at 4 MB instead of 16: what passes through is
- * base64 that lives for a moment. glibc: two arenas instead of 16, and what is larger than 128 KB, pictures that is, goes
- * back to the system when it is freed.
+ * How a worker's process must be started to stay small: 300 MB while it sends hundreds of pictures a minute, instead of 450 MB
+ * (bench/README.md). A process cannot set any of this for itself. V8's young generation has 4 MB instead of 16, since base64 passes
+ * through it and lives for a moment. glibc has two arenas instead of 16, and blocks above 128 KB (pictures) go back to the system
+ * when they are freed.
  */
 export const nodeFlags = ['--max-semi-space-size=4'];
 export const environment = {

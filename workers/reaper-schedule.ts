@@ -1,8 +1,8 @@
-/** The reaper's schedule: made, or brought up to date, whenever a worker starts, so that no installation is without it. */
+/** The reaper's schedule. Every worker makes it or brings it up to date when it starts, so every installation has it. */
 import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import { reaper, taskQueues } from '../domain/names.ts';
 
-/** Idempotent; a pause set by a person stays. */
+/** Idempotent. A pause that a person has set stays. */
 export async function ensureReaper(client: Client, intervalMs: number): Promise<void> {
   const wanted: ScheduleOptions = {
     scheduleId: reaper.scheduleId,
@@ -12,10 +12,10 @@ export async function ensureReaper(client: Client, intervalMs: number): Promise<
       workflowType: 'reapOrphans',
       workflowId: reaper.workflowId,
       taskQueue: taskQueues.workflows,
-      // A look that cannot go on (no worker, a version that cannot replay it) makes room for the next one.
+      // A look that cannot go on (no worker, or a version that cannot replay it) ends, and the next one begins.
       workflowRunTimeout: '15 minutes',
     },
-    // What was missed while Temporal was down is of no use: the next one sees every orphan.
+    // Looks that were missed while Temporal was down are not made up for: the next one sees every orphan.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
   };
   try {

@@ -1,12 +1,12 @@
 /**
  * Activity options: the proxies of all activities, grouped by how they behave. `cancellationType` is always set, since
- * the SDK's real default is TRY_CANCEL. Types of activities only: their code never enters the workflow bundle.
+ * the SDK's real default is TRY_CANCEL. It imports only types of activities, so their code never enters the workflow bundle.
  */
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { taskQueues } from '../domain/names.ts';
 
-/** How the tries of an activity follow each other: seconds, times the last pause, at most seconds. */
+/** How the tries of an activity follow each other: the first pause in seconds, the factor from pause to pause, the longest pause. */
 export interface RetryPace {
   first: number;
   times: number;
@@ -20,9 +20,9 @@ export interface RoundRetry {
 
 export const paces = {
   store: { first: 2, times: 2, most: 60 },
-  /** An ambiguous submission is looked for by name for as long as the controller is unwell: giving up would mean not knowing. */
+  /** An ambiguous submission is looked for by name as long as the controller is unwell: whoever gives up does not know. */
   cluster: { first: 2, times: 1.5, most: 30 },
-  /** Flat: worker restarts, pauses and resets end an attempt, and an exponential pause would never come back down after days. */
+  /** Flat: restarts of the worker, pauses and resets end a try, and an exponential pause would stay long after days. */
   watch: { first: 2, times: 1, most: 2 },
   llm: { first: 1, times: 2, most: 60 },
 } as const satisfies Record<string, RetryPace>;
@@ -35,7 +35,7 @@ function retryOf({ first, times, most }: RetryPace) {
   } as const;
 }
 
-/** As many tries as have pauses of `seconds` in all between them; at least two. */
+/** As many tries as fit into `seconds`, counting only the pauses between them. At least two. */
 export function roundOf(pace: RetryPace, seconds: number): RoundRetry {
   let [pause, sum, maximumAttempts]: [number, number, number] = [pace.first, pace.first, 2];
   for (;;) {
@@ -46,7 +46,7 @@ export function roundOf(pace: RetryPace, seconds: number): RoundRetry {
   }
 }
 
-/** Short reads and writes on the store. Hashing a 7B model takes minutes, so heartbeats bound them, not a deadline. */
+/** Short reads and writes on the store. Hashing a 7B model takes minutes, so heartbeats bound them and not a deadline. */
 export const storeActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.cluster,
   startToCloseTimeout: '2 hours',
@@ -64,7 +64,7 @@ export const clusterActivities = proxyActivities<Activities>({
   retry: retryOf(paces.cluster),
 });
 
-/** Watchers: one long heartbeating activity a job. */
+/** Watchers: one long, heartbeating activity for each job. */
 export const watchActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.watch,
   startToCloseTimeout: '30 days',
@@ -74,8 +74,8 @@ export const watchActivities = proxyActivities<Activities>({
 });
 
 /**
- * Synthesis: hours of requests with a row log on disk; a new attempt asks only what is missing. A worker that died is noticed
- * within ten seconds, for all that time nothing is asked; one that only stood still finds its lease taken.
+ * Synthesis: hours of requests, with a row log on disk. A new attempt asks only what is missing. A dead worker is noticed within ten
+ * seconds, since nothing is asked meanwhile. A worker that only stood still finds its lease taken.
  */
 export const llmActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.llm,

@@ -5,19 +5,19 @@ import { paces, storeActivities } from './activity-options.ts';
 import { persist } from './persisting.ts';
 import { artifactOf, type Run } from './run-stages.ts';
 
-/** Result of a run: what the CLI prints and the next night builds on. */
+/** Result of a run, which the CLI prints. */
 export interface RunResult {
   passed: boolean;
   reasons: string[];
   mainScore: number | null;
   /** Path of `report.html` as the worker sees it. */
   report: string;
-  /** The table of metrics as a terminal shows it, so that it is seen where the store is not. */
+  /** The table of metrics for a terminal, so that it is seen on machines without the store. */
   summary: string;
   reused: Stage[];
 }
 
-/** The verdict; a pass makes the candidate champion. */
+/** The verdict. A candidate that passes becomes champion. */
 export async function judge(run: Run, { name, inputs }: StepOf<'gate'>): Promise<void> {
   const { desk, state } = run;
   desk.board.start(name, {});

@@ -1,13 +1,13 @@
 /**
- * The cut: where a run continues as new, so that no history grows without bound. A cut needs every branch of the run to stand
- * at a place that can be entered again: a watcher (it has no side effect), an open question, a pause. Once the history is long
- * and all branches stand at such places at the same time, they are held there, and the run continues as new with its state.
+ * The cut: where a run continues as new, so that no history grows without bound. For a cut every branch of the run must be at a
+ * place that can be entered again: a watcher (it has no side effect), an open question, a pause. When the history is long and all
+ * branches are at such places at the same time, they are held there, and the run continues as new with its state.
  *
- * Nothing unwinds: a held branch keeps its cancellation scope, so that a cancel in that moment still ends its job.
+ * Nothing unwinds: a held branch keeps its cancellation scope, so a cancel in that moment still ends its job.
  */
 import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 
-/** A part of a run that goes on by itself. `after`: names of those that must have ended before. */
+/** A part of a run that goes on by itself. `after`: names of the parts that must have ended before it. */
 export interface Branch {
   name: string;
   after: readonly string[];
@@ -22,7 +22,7 @@ export class Cut {
   #held = 0;
   #begun = false;
 
-  /** `historyEvents`: a history of this length is long. Temporal's own suggestion (some 4,000, or 4 MB) counts as well. */
+  /** `historyEvents`: a history of this length counts as long. Temporal's own suggestion (some 4,000 events, or 4 MB) counts too. */
   constructor(historyEvents: number) {
     this.#historyEvents = historyEvents;
   }
@@ -33,8 +33,8 @@ export class Cut {
   }
 
   /**
-   * Runs the whole `walk`. Where it is cut, `goOn` is called, which continues as new; it must not be called for any other
-   * reason. An error of the walk goes on.
+   * Runs the whole `walk`. At a cut it calls `goOn`, which continues as new, and for no other reason. An error of the walk is
+   * thrown on.
    */
   async around<T>(walk: () => Promise<T>, goOn: () => Promise<never>): Promise<T> {
     const walking = walk();
@@ -54,7 +54,7 @@ export class Cut {
     return this.#begun && this.#held === this.#branches && allHandlersFinished();
   }
 
-  /** Runs `work`, which may be broken off and done again by the continued run; it must have no effect. */
+  /** Runs `work`. It may be broken off, and the continued run does it again, so it must have no effect. */
   async interruptible<T>(work: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
     this.#scopes.add(scope);
@@ -74,7 +74,7 @@ export class Cut {
     }
   }
 
-  /** Waits until the run continues as new; ended by a cancellation alone. */
+  /** Waits until the run continues as new. Only a cancellation ends it. */
   async #hold(): Promise<void> {
     this.#held += 1;
     try {
@@ -85,8 +85,8 @@ export class Cut {
   }
 
   /**
-   * Runs all branches, each as soon as those it comes after have ended. If one fails, no other is begun, and those that run are
-   * cancelled and awaited before its error goes on. Throws if some can never begin.
+   * Runs all branches, each as soon as those it comes after have ended. If one fails, no other is begun; those that run are
+   * cancelled and awaited, and then its error is thrown. Throws if some branches can never begin.
    */
   async sideBySide(branches: readonly Branch[]): Promise<void> {
     const scope = new CancellationScope();
@@ -108,7 +108,7 @@ export class Cut {
         try {
           await work();
           ended.add(name);
-          // Before this one is taken off: at no moment does the run seem to have fewer branches than it has.
+          // This comes before the own branch is taken off, so the run never seems to have fewer branches than it has.
           beginReady();
         } catch (error) {
           failure ??= { error };
@@ -119,7 +119,7 @@ export class Cut {
         }
       };
       beginReady();
-      // Those that begin meanwhile are awaited as well.
+      // Branches that begin meanwhile are awaited too.
       for (const branch of begun.values()) await branch;
       if (failure !== undefined) throw failure.error;
       if (ended.size < branches.length) throw new Error('some branches can never begin');

@@ -1,6 +1,6 @@
 /**
- * The desk that jobs are run at: the board, the operator, the place for a cut, and what is kept of the jobs. It is opened anew,
- * with what it held, when a run continues as new.
+ * The desk: what all parts of a run share while it runs. It has the board, the open questions, the place for a cut, and what is kept
+ * of the jobs. When a run continues as new, it is opened again with what it held.
  */
 import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
 import type { EndedJob } from '../domain/jobs/job-life.ts';
@@ -13,18 +13,18 @@ import { OperatorDesk, type Questions } from './operator.ts';
 import type { Desk, RunLimits } from './persisting.ts';
 import { newView, RunBoard } from './run-board.ts';
 
-/** What a desk holds: plain data, changed in place, carried over when the run continues as new. */
+/** What a desk holds: plain data, which is changed in place and taken along when the run continues as new. */
 export interface DeskState {
   view: RunView;
   questions: Questions;
-  /** Jobs as they ended, for the report. */
+  /** How jobs ended, for the report. */
   ledger: EndedJob[];
-  /** Where each job stands that is under way. */
+  /** How far each job under way has come. */
   jobs: Partial<Record<JobStage, JobState>>;
 }
 
 export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
-  /** The recipe's word on failures. */
+  /** What the recipe says about failures. */
   retries: Recipe['retries'];
 }
 
@@ -40,7 +40,7 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   return { board, operator: new OperatorDesk(view.run, board, cut, questions), cut, limits, retries, ledger, jobs };
 }
 
-/** Runs the whole `walk` at a desk; where its history is cut, `goOn` continues as new. An end without a result is shown. */
+/** Runs the whole `walk` at a desk. At a cut of its history `goOn` continues as new. The board shows an end without a result. */
 export async function walkAt<T>({ board, cut }: Desk, walk: () => Promise<T>, goOn: () => Promise<never>): Promise<T> {
   try {
     return await cut.around(walk, goOn);

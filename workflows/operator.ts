@@ -1,8 +1,8 @@
 /**
- * The operator's desk: what cannot go on by itself waits here. Each question says why in one sentence, with the log's tail and
- * the commands that mend it. Several are open at once, one a stage at most, and each is answered by itself, in any order.
+ * Questions to the operator: a stage that cannot go on by itself waits here. A question says why in one sentence, with the log's tail
+ * and the commands that mend it. Several may be open at once, at most one for each stage. Each is answered by itself, in any order.
  *
- * Questions are part of the run's state: a run that continues as new asks them again under the same ids.
+ * Questions are part of the run's state. A run that continues as new asks them again under the same ids.
  */
 import { condition, setHandler } from '@temporalio/workflow';
 import type { Stage } from '../domain/names.ts';
@@ -21,12 +21,12 @@ export interface Question {
   noMemoryFactor?: string;
 }
 
-/** A question that was asked: with its answer once there is one, until its stage has taken it. */
+/** A question that was asked. When it is answered, it keeps the answer until its stage has taken it. */
 export interface AskedQuestion extends Question, Answerable {
   answer?: OperatorAnswer;
 }
 
-/** All questions of a run that their stages still wait for, and how many each stage has asked: ids do not repeat. */
+/** The questions for which stages wait, and how many each stage has asked: with that no id is used twice. */
 export interface Questions {
   pending: AskedQuestion[];
   asked: Partial<Record<Stage, number>>;
@@ -54,7 +54,7 @@ export class OperatorDesk {
     this.#show();
   }
 
-  /** Waits, for days if need be, until the operator answers. An abort is thrown; it ends the run. */
+  /** Waits until the operator answers, for days if need be. An abort is thrown and ends the run. */
   async ask(question: Question): Promise<OperatorAnswer> {
     const asked = this.#asking(question.stage) ?? this.#askAnew(question);
     try {
@@ -73,7 +73,7 @@ export class OperatorDesk {
     return answer;
   }
 
-  /** Did this stage ask before the run continued as new, and has not taken the answer? `ask` goes on with that question. */
+  /** Has this stage a question from before the run continued as new, whose answer it has not taken? `ask` goes on with it. */
   isAsking(stage: Stage): boolean {
     return this.#asking(stage) !== undefined;
   }
@@ -112,7 +112,7 @@ export class OperatorDesk {
     return [command('retry'), ...(canSkip ? [command('skip')] : []), command('abort')];
   }
 
-  /** The validator has let it through; between the two nothing else happens to the run. */
+  /** The validator has accepted the answer. Nothing else happens to the run between the two. */
   #take(answer: OperatorAnswer): string {
     const match = matchAnswer(answer, this.#open());
     if ('fault' in match) throw refuse('Refused', match.fault);

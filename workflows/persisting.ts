@@ -1,7 +1,7 @@
 /**
- * Persisting: an activity is tried until it succeeds, and nobody is left to guess. Retries come in rounds of some minutes. A
- * round that ends without success shows its stage as waiting, with the failure's sentence, and the next begins: what is mended
- * outside goes on by itself. A failure that no retry can mend asks the operator, who retries or aborts.
+ * Persisting: an activity is tried until it succeeds, and the run shows why it has not yet. Tries come in rounds of some minutes.
+ * After a round without success the stage is shown as waiting, with the failure's sentence, and the next round begins. So a stage
+ * goes on by itself when its cause is mended outside. If no retry can mend a failure, the operator is asked, and retries or aborts.
  */
 import { ActivityFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
 import { remedyFor } from '../domain/failures.ts';
@@ -13,13 +13,13 @@ import { isFailure } from './failure.ts';
 import type { OperatorDesk } from './operator.ts';
 import type { RunBoard } from './run-board.ts';
 
-/** How patient a run is; tests are less so. */
+/** How patient a run is. Tests are less patient. */
 export interface RunLimits {
   /** A history of so many events continues as new. Temporal suggests it at some 4,000 and ends a run at 51,200. */
   historyEvents: number;
   /**
-   * Pauses between the tries of one round, in seconds, all together. With tries that take up to half a minute to fail, such as
-   * a server's timeouts, a round is about ten minutes.
+   * The pauses between the tries of one round, all together, in seconds. A try may take half a minute to fail, e.g. by a server's
+   * timeout; then a round is about ten minutes.
    */
   roundSeconds: number;
 }
@@ -37,9 +37,9 @@ export interface Desk {
 type Work<T> = (retry: RoundRetry) => Promise<T>;
 
 /**
- * Runs `work` until it succeeds. `work` must be safe to run again, and pass `retry` to its activity. `onAnswer` sees what the
- * operator said with `retry`; with `endsRun` a failure that no retry can mend is thrown instead of asked about. Throws on abort
- * and on cancellation.
+ * Runs `work` until it succeeds. `work` must be safe to run again, and must pass `retry` to its activity. `onAnswer` gets the
+ * operator's answer. With `endsRun` a failure that no retry can mend is thrown, and the operator is not asked. Throws on abort and
+ * on cancellation.
  */
 export async function persist<T>(
   desk: Desk,
@@ -63,13 +63,13 @@ export async function persist<T>(
       const answer = await desk.operator.ask({ stage, sentence, ...remedy, logTail: '', canSkip: false });
       onAnswer?.(answer);
     } else if (desk.cut.isDue) {
-      // Other branches come to such a place within their own round.
+      // The other branches come to such a place within their own round.
       await desk.cut.interruptible(() => sleep(desk.limits.roundSeconds * 1000));
     }
   }
 }
 
-/** The same where a cancellation must not stop it: shown as waiting, in rounds. A failure that no retry mends is left. */
+/** The same for work that a cancellation must not stop. A failure that no retry mends is logged, and the work is left. */
 export async function persistCancelled(
   desk: Desk,
   stage: Stage,
@@ -89,7 +89,7 @@ export async function persistCancelled(
   });
 }
 
-/** The store did not take the claim: what Slurm starts of the attempt later would run. Somebody should know. */
+/** Tells that the store did not take the claim: a job of the attempt that Slurm starts later would run. */
 export function tellNotClosed({ board }: Desk, stage: Stage, { notClosed }: { notClosed?: string }): void {
   if (notClosed === undefined) return;
   log.warn('a cancelled attempt is not closed', { stage, notClosed });
@@ -100,7 +100,7 @@ type Tried<T> =
   | { result: T }
   | { sentence: string; remedy: string | undefined; refused: boolean; error: ActivityFailure };
 
-/** One round. After one that failed, a round that takes as long as two is no longer failing: its stage is shown as running. */
+/** One round. If it follows a failed one and takes as long as two rounds, it no longer fails, and its stage is shown as running. */
 async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>, failed: boolean): Promise<Tried<T>> {
   const { board, limits } = desk;
   const clock = new CancellationScope();

@@ -2,31 +2,31 @@
  * reapOrphans: started by a schedule every few minutes (workers/reaper-schedule.ts).
  *
  *   1. find our jobs whose run is closed: it was terminated, or reset to where it had none
- *   2. cancel them by their names, side by side, confirmed, TERM then KILL; each within its time
+ *   2. cancel them by their names, side by side: TERM, then KILL, confirmed; each within its time
  *   3. say which are gone and which could not be cancelled
  *
- * The run's workflow must still be closed for a job to be found, so a run that is merely slow loses nothing. What stays (a job
- * that is COMPLETING on a dead node) holds up neither the others nor the next look, which tries it again.
+ * A job is found only if its run's workflow is closed, so a slow run loses nothing. A job that does not go (it is COMPLETING on a dead
+ * node) does not hold up the others or the next look. That look tries it again.
  */
 import { ActivityCancellationType, ActivityFailure, isCancellation, log, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { taskQueues } from '../domain/names.ts';
 
 export interface ReapLimits {
-  /** For one orphan, tries and waiting for a free worker included. */
+  /** For one orphan, with all tries and the wait for a free worker. */
   cancelSeconds: number;
-  /** Side by side: most of the cluster queue's slots are left to submissions. */
+  /** How many at once. Most of the cluster queue's slots are left to submissions. */
   atOnce: number;
   /** No further orphan is begun after this. */
   lookSeconds: number;
 }
 const usual: ReapLimits = { cancelSeconds: 180, atOnce: 8, lookSeconds: 240 };
-/** Shorter than for a run's own cancel: the next look goes on. */
+/** Shorter than for a run's own cancel, since the next look goes on. */
 const patience = { termMs: 45_000, killMs: 30_000, closeMs: 10_000 };
 
 export interface Reaped {
   cancelled: string[];
-  /** Still there, or not reached; the next look tries them again. */
+  /** Jobs that are still there, or were not reached. The next look tries them again. */
   left: { name: string; why: string }[];
 }
 
@@ -58,7 +58,7 @@ export async function reapOrphans(limits: ReapLimits = usual): Promise<Reaped> {
   return reaped;
 }
 
-/** Returns undefined once it is gone and its attempt closed, else why not. */
+/** Returns undefined if the job is gone and its attempt closed, else why not. */
 async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promise<string | undefined> {
   try {
     const { notClosed } = await cancelJob.executeWithOptions(
@@ -77,7 +77,7 @@ async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promis
   }
 }
 
-/** In another order each time (the workflow's own random numbers), so that those that stay do not come first for ever. */
+/** In another order each time (by the workflow's own random numbers), so that jobs that do not go are not always first. */
 function shuffled(names: readonly string[]): string[] {
   const drawn = names.map((name): [number, string] => [Math.random(), name]);
   return drawn.toSorted(([a], [b]) => a - b).map(([, name]) => name);

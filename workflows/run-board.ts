@@ -1,6 +1,7 @@
 /**
- * The run board: what the run shows of itself. Durable status goes to search attributes (on change only), the readable page to
- * current details, the whole to the `view` query. Deterministic; decides nothing. A run that continues as new shows its view on.
+ * The run board: what the run shows of itself. Search attributes hold the durable status and change only when it does. Current details
+ * hold a page for people, and the `view` query gives everything. Deterministic; decides nothing. A run that continues as new shows
+ * the same view.
  */
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
@@ -31,7 +32,7 @@ export function newView(run: string, recipe: string, stages: readonly Stage[]): 
 
 export class RunBoard {
   readonly #view: RunView;
-  /** What the search attribute says; nothing yet in a run that has just begun or continued. */
+  /** What the search attribute says. Undefined in a run that has just begun or continued. */
   #shownStatus: RunStatus | undefined;
 
   constructor(view: RunView) {
@@ -59,20 +60,20 @@ export class RunBoard {
     this.#showStatus();
   }
 
-  /** Like `stage`, and the stage runs, unless it waits: then it still does. */
+  /** Like `stage`, and the stage is running now. A stage that waits goes on waiting. */
   start(stage: Stage, change: Partial<StageView>): void {
     this.stage(stage, { ...change, ...(this.isWaiting(stage) ? {} : { status: 'running' }) });
   }
 
   /**
-   * A stage cannot go on until something outside has changed: an operator's answer, or what `note` names is mended. The run is
-   * shown as waiting as long as one stage is.
+   * A stage cannot go on until something outside has changed: the operator answers, or what `note` names is mended. The run is
+   * shown as waiting while one stage is.
    */
   wait(stage: Stage, note: string): void {
     this.stage(stage, { status: 'waiting', note });
   }
 
-  /** The stage goes on; nothing happens if it did not wait. */
+  /** The stage goes on. Nothing happens if it did not wait. */
   goOn(stage: Stage): void {
     if (this.isWaiting(stage)) this.stage(stage, { status: 'running' });
   }

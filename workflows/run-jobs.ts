@@ -1,6 +1,6 @@
 /**
- * runJobs: ready job orders, one after another, as a run of their own, without the stages around them. The life of each is
- * `runSlurmJob`'s, as in a training run. It is what the fault tests and the benches start.
+ * runJobs: given job orders, one after another, as a run of their own without other stages. Each is run by `runSlurmJob`, as in a
+ * training run. Fault tests and benches start it.
  *
  *   1. run each order to its artifact (or skip it, if the operator says so)
  *   2. give back the artifacts and how each job ended
@@ -17,7 +17,7 @@ import { runSlurmJob } from './run-slurm-job.ts';
 export interface JobChain {
   /** Run id; must be the workflow's id. */
   run: string;
-  /** Each of another stage. */
+  /** Each must be of another stage. */
   orders: JobOrder[];
   retries: Recipe['retries'];
   limits?: RunLimits;

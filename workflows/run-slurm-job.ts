@@ -1,15 +1,15 @@
 /**
- * The life of one job, and the only place that knows it (docs/CONTRACTS.md §2–§6):
+ * The life of one job. Only this file knows it (docs/CONTRACTS.md §2–§6):
  *
  *   1. prepare the attempt's folder: the intent is on disk before anything is sent
- *   2. submit once, or adopt what stands under the attempt's name
+ *   2. submit once, or adopt the job that has the attempt's name
  *   3. watch until it is over; show each change of state. Stuck: keep its stacks, cancel it
- *   4. collect: outcome file, result, Slurm's word → class
+ *   4. collect: outcome file, result, what Slurm says → class
  *   5. completed → publish the artifact
  *      else the failure policy: a new attempt (resumed, elsewhere, larger), or ask the operator
  *
- * Cancelled or aborted at any point: the job is cancelled by name in a scope that cannot be cancelled, then the end goes on. Where
- * the life stands is kept in `JobState`: a run that continues as new enters it again at step 3, or at the operator's question.
+ * If the run is cancelled or aborted, at any point, the job is cancelled by name, in a scope that cannot be cancelled. Then the run
+ * ends. `JobState` keeps how far the life has come. A run that continues as new enters it again at step 3, or at the question.
  */
 import { ActivityFailure, isCancellation, log } from '@temporalio/workflow';
 import { decide, policyWith, renewedTally, withAttempt } from '../domain/jobs/failure-policy.ts';
@@ -35,7 +35,7 @@ import type { JobDesk } from './job-desk.ts';
 import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
 import { isFailure } from './failure.ts';
 
-/** Runs a job to its artifact; undefined if the operator skipped it. Throws only if the operator aborts or on cancellation. */
+/** Runs a job until its artifact is there. Undefined if the operator skipped it. Throws only on an abort and on cancellation. */
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
   const { stage } = order;
   const state = (desk.jobs[stage] ??= { ...newJob });
@@ -98,7 +98,7 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     );
     const { stalled, stacks } = state.over;
     const collected = stalled === undefined ? found : stalledAttempt(found, stalled, stacks);
-    // These may stand in Slurm's queue still, held or waiting.
+    // Such a job may still be in Slurm's queue, held or waiting.
     if (collected.jobClass === 'requeued' || collected.jobClass === 'launch-failed')
       await cancelPersisting(order, prepared, desk);
     const { slurmState, seconds, gpuHours } = collected;
@@ -106,7 +106,7 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state: slurmState, seconds, gpuHours });
     return collected;
   } catch (error) {
-    // The run was cancelled, or aborted while its job may run: even if the submit's answer never came.
+    // The run was cancelled or aborted, and its job may run, even if the submission's answer never came.
     if (isCancellation(error) || isFailure(error)) {
       await persistCancelled(desk, stage, paces.cluster, cancelling(order, prepared));
     }
@@ -133,7 +133,7 @@ async function submit(
   return job;
 }
 
-/** Returns when the job is over, also because it was stuck and has been ended. */
+/** Returns when the job is over, or was stuck and has been ended. */
 async function watch(
   order: JobOrder,
   state: JobState,
@@ -171,7 +171,7 @@ async function watch(
   }
 }
 
-/** Keeps what a stuck job was doing, if it can be had, then ends it: its GPUs are worth more elsewhere. */
+/** Keeps what a stuck job was doing, if it tells, then ends it: its GPUs are worth more elsewhere. */
 async function endStalled(
   order: JobOrder,
   prepared: PreparedAttempt,

@@ -1,6 +1,6 @@
 /**
- * Stages: how one stage of a run is done, whichever it is: taken from the run's state if it is done, looked up, made, shown, asked
- * about if it fails, remembered. Which stages there are, and in what order, is the graph's (`domain/stage-graph.ts`).
+ * Stages: how any stage of a run is done. It is taken from the run's state if it is done; otherwise it is looked up, made, shown, asked
+ * about if it fails, and remembered. The graph (`domain/stage-graph.ts`) says which stages there are, and in what order.
  */
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
@@ -16,7 +16,7 @@ import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
 import { runSlurmJob } from './run-slurm-job.ts';
 
-/** What a run knows of itself: plain data, changed in place, carried over when the run continues as new. */
+/** What a run knows of itself: plain data, which is changed in place and taken along when the run continues as new. */
 export interface RunState {
   desk: DeskState;
   startedAt: string;
@@ -30,7 +30,7 @@ export interface RunState {
   report?: Awaited<ReturnType<Activities['writeReport']>>;
 }
 
-/** A run under way. Its plan is another one once the operator has raised a cap. */
+/** A run under way. Its plan changes when the operator raises a cap. */
 export interface Run {
   plan: RunPlan;
   desk: JobDesk;
@@ -43,7 +43,7 @@ export function newState({ run, recipe }: RunPlan): RunState {
   return { desk, startedAt, isEstimated: false, artifacts: {}, keys: {}, skipped: [] };
 }
 
-/** Artifact of a stage that has ended. Throws for one that has none: a bug, since nothing that needs it is begun without it. */
+/** Artifact of a stage that has ended. Throws if there is none. That is a bug: nothing that needs it is begun without it. */
 export function artifactOf({ state }: Run, stage: Stage): ArtifactRef {
   const artifact = state.artifacts[stage];
   if (artifact === undefined) throw new Error(`the artifact of stage "${stage}" is needed and is not there`);
@@ -92,7 +92,7 @@ function orderOf(run: Run, node: JobNode, key: string, ingredients: JobOrder['in
   };
 }
 
-/** Is the stage's artifact there already? Not asked for a job that is under way since before the run continued as new. */
+/** Is the stage's artifact there already? It is not asked for a job that began before the run continued as new. */
 async function lookUp(
   { desk, state }: Run,
   stage: JobStage,
@@ -138,7 +138,7 @@ export function finish(run: Run, name: Stage, artifact: ArtifactRef): void {
   run.desk.board.stage(name, { status: artifact.reused ? 'reused' : 'done', artifact: artifact.path });
 }
 
-/** The plan with another cap for synthesis. The cap is in no artifact's key: what is paid for stays. */
+/** The plan with another cap for synthesis. The cap is in no artifact's key, so what is paid for is kept. */
 function withBudget(plan: RunPlan, usd: number): RunPlan {
   const { recipe } = plan;
   return { ...plan, recipe: { ...recipe, synthesis: { ...recipe.synthesis, budget_usd: usd } } };

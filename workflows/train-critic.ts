@@ -1,12 +1,12 @@
 /**
- * trainCritic: one run of a recipe. It walks the stages of the recipe's graph (`domain/stage-graph.ts`), each as soon as what it
- * is made from is there. Of the usual recipe:
+ * trainCritic: one run of a recipe. It walks the stages of the recipe's graph (`domain/stage-graph.ts`). A stage begins as soon as
+ * what it is made from is there. The usual recipe gives this:
  *
  *   dataset ─▶ synthesis ─▶ mix ─▶ sft job ─▶ grpo job ─▶ predictions after GRPO ─▶ evaluation ─▶ gate ─▶ report
  *         └──▶ prompts              ∥ predictions of the base  ∥ predictions after SFT
  *
- * The dataset comes first by itself: a bad one fails the run before anything is spent. Each stage is looked up: an artifact that
- * exists and verifies is reused. What fails asks the operator.
+ * The dataset comes first and alone: a bad one fails the run before anything is spent. Each stage is looked up, and an artifact that
+ * exists and verifies is reused. If a stage fails, the operator is asked.
  */
 import { continueAsNew } from '@temporalio/workflow';
 import type { RunPlan } from '../domain/plan.ts';
@@ -18,7 +18,7 @@ import { openDesk, walkAt } from './job-desk.ts';
 import { defaultLimits, type RunLimits } from './persisting.ts';
 import { newState, type Run, runJobStage, type RunState, runStep } from './run-stages.ts';
 
-/** `state` is for a run that continues as new: it goes on where it was, with its jobs, questions and artifacts. */
+/** `state` is given when a run continues as new: it goes on where it was, with its jobs, questions and artifacts. */
 export async function trainCritic(
   plan: RunPlan,
   limits: RunLimits = defaultLimits,
@@ -38,7 +38,7 @@ export async function trainCritic(
   );
 }
 
-/** One stage of the graph, by its kind. Done already, before the run continued as new: nothing happens. */
+/** One stage of the graph, by its kind. Nothing happens if it was done before the run continued as new. */
 async function makeStage(run: Run, node: StageNode): Promise<void> {
   switch (node.kind) {
     case 'dataset':
