@@ -9,7 +9,7 @@ import type { JobStage, Stage } from '../domain/names.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { Cut } from './cut.ts';
-import { OperatorDesk, type Questions } from './operator.ts';
+import { OperatorQuestions, type Questions } from './operator.ts';
 import type { Desk, RunLimits } from './persisting.ts';
 import { newView, RunBoard } from './run-board.ts';
 
@@ -37,7 +37,15 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   const { view, questions, ledger, jobs } = state;
   const board = new RunBoard(view);
   const cut = new Cut(limits.historyEvents);
-  return { board, operator: new OperatorDesk(view.run, board, cut, questions), cut, limits, retries, ledger, jobs };
+  return {
+    board,
+    operator: new OperatorQuestions(view.run, board, cut, questions),
+    cut,
+    limits,
+    retries,
+    ledger,
+    jobs,
+  };
 }
 
 /** Runs the whole `walk` at a desk. At a cut of its history `goOn` continues as new. The board shows an end without a result. */

@@ -32,7 +32,7 @@ export interface Questions {
   asked: Partial<Record<Stage, number>>;
 }
 
-export class OperatorDesk {
+export class OperatorQuestions {
   readonly #board: RunBoard;
   readonly #run: string;
   readonly #cut: Cut;

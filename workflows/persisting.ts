@@ -10,7 +10,7 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { type RoundRetry, type RetryPace, roundOf } from './activity-options.ts';
 import type { Cut } from './cut.ts';
 import { isFailure } from './failure.ts';
-import type { OperatorDesk } from './operator.ts';
+import type { OperatorQuestions } from './operator.ts';
 import type { RunBoard } from './run-board.ts';
 
 /** How patient a run is. Tests are less patient. */
@@ -29,7 +29,7 @@ export const defaultLimits: RunLimits = { historyEvents: 2_000, roundSeconds: 30
 /** What every part of a run is given. */
 export interface Desk {
   board: RunBoard;
-  operator: OperatorDesk;
+  operator: OperatorQuestions;
   cut: Cut;
   limits: RunLimits;
 }
