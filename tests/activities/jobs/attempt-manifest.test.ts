@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { parse } from 'yaml';
 import { attemptManifest } from '../../../activities/jobs/attempts.ts';
+import { engineNames } from '../../../domain/engines/registry.ts';
 import { type AttemptChanges, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
 import { runId } from '../../../domain/names.ts';
 import { checkRecipe } from '../../../domain/recipe.ts';
@@ -13,8 +15,9 @@ import { sftOrder } from '../fixtures.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 // Not strict: ajv's own taste in schemas, which the trainer's validator does not share.
+const schema: unknown = JSON.parse(read('tests/golden/attempt.schema.json'));
 const validate = new Ajv2020({ strict: false, allErrors: true }).compile(
-  JSON.parse(read('tests/golden/attempt.schema.json')),
+  z.record(z.string(), z.unknown()).parse(schema),
 );
 const torch = { python: '3.11', torch: '2.11.0' };
 const surroundings = {
@@ -58,6 +61,12 @@ it('an attempt of a stage with the longest name, in a run with the longest id, i
   const [, order = sftOrder('none')] = ordersOf('demo').find(([stage]) => stage === 'predict-base') ?? [];
   const run = runId('a-recipe-of-24-letters-x', new Date('2026-11-23T19:00:00Z'));
   expect(faults({ ...order, run, stage: `predict-${'a'.repeat(16)}` })).toEqual([]);
+});
+
+describe('the trainer', () => {
+  it('has the engines that the orchestrator knows, and no other', () => {
+    expect(schema).toMatchObject({ properties: { engine: { properties: { name: { enum: engineNames } } } } });
+  });
 });
 
 describe('an attempt that the trainer would refuse', () => {
