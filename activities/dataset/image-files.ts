@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { shown } from '../../domain/errors.ts';
 import { FileFault, readRegularFile } from '../../files/regular-file.ts';
-import { forEachConcurrently } from '../concurrently.ts';
+import { forEachConcurrently } from '../bounded-concurrency.ts';
 import type { ImageBytes, OnImage, PairLine } from './rows.ts';
 import { hasCode } from '../store/durable-file.ts';
 

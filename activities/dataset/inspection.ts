@@ -1,6 +1,6 @@
 /**
  * Dataset inspection: reads a dataset once, whatever its form, and says all that is wrong with it, or what it holds. It
- * writes nothing: a plan is made from it before anything runs, and the dataset stage publishes what it found.
+ * writes nothing: an estimate is made from it before anything runs, and the dataset stage publishes what it found.
  */
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';

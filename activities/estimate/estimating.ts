@@ -3,7 +3,7 @@
  * the dataset, the base model, the trainer's code and its engine alone, and looks which artifacts and answers stand. It reads
  * manifests and never verifies files: a stage still does that before it reuses anything.
  *
- * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; a plan alone
+ * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; an estimate without a run
  * writes nothing but what it hashed of the base model (model-files.ts).
  */
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ import { type KeySources, runKeys } from './run-keys.ts';
 export interface EstimateInput {
   plan: RunPlan;
   dataset: ArtifactRef;
-  /** What a run that goes on has imported; null: a plan alone, which hashes model and code where they lie. */
+  /** What a run that goes on has imported; null: there is no run; the estimate hashes model and code where they lie. */
   imported: PreparedRun | null;
 }
 

@@ -20,7 +20,7 @@ import { MetricsTail } from './attempt-metrics.ts';
 import type { JobDeps } from './deps.ts';
 import type { PolledState } from './polled-state.ts';
 import { OutcomeBell } from './outcome-bell.ts';
-import { Silence } from './silence.ts';
+import { StallClock } from './stall-clock.ts';
 
 /** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (docs/CONTRACTS.md §4). */
 const absentMs = 5 * 60_000;
@@ -40,7 +40,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
       const watch = deps.poller.watch(input.jobId, input.attempt.name);
       const tail = new MetricsTail(join(input.attempt.directory, attemptFiles.metrics));
       const signal = Context.current().cancellationSignal;
-      const silence = new Silence();
+      const stall = new StallClock();
       const lasting = new LastingReason();
       const look = (job: SlurmJob) => describe(job, lasting.look(job.reason, Date.now()), input.known.stuck);
       const bell = new OutcomeBell(input.attempt.directory);
@@ -67,7 +67,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
           if (seen?.stuck === input.known.stuck) shownAt = Date.now();
           if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
-          const stalled = judgeSilence(silence.look(running, tail.pace.rows), tail.pace, input.watch);
+          const stalled = judgeSilence(stall.look(running, tail.pace.rows), tail.pace, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await bell.wait(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.

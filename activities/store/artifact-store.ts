@@ -60,7 +60,7 @@ export class ArtifactStore {
     return { key, path, artifact: manifest && { ...reference(manifest, path), reused: true } };
   }
 
-  /** The artifact with this key as its manifest tells it, files unread: enough for a plan, never for a stage. */
+  /** The artifact with this key as its manifest tells it, files unread: enough for an estimate, never for a stage. */
   async peek(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
     const name = below(this.root, paths.artifactManifest(this.root, stage, key));
     return whenListed(this.root, name, async (path) => parseManifest(await readText(path)));

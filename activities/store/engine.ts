@@ -1,6 +1,6 @@
 /**
  * The engine: which versions compute a job's output, asked of the environment itself, since upgrading torch makes other
- * models. Where this worker can run the interpreter it is asked afresh by each run and each plan (0.3 s): nothing is kept,
+ * models. Where this worker can run the interpreter it is asked afresh by each run and each estimate (0.3 s): nothing is kept,
  * so nothing can be stale. Where only nodes have it, the operator keeps their answer in a file. Either way a job compares it
  * with its own environment before it begins (trainer/critic_trainer/engines/versions.py).
  *

@@ -50,7 +50,7 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
   };
 }
 
-/** The same keys and versions without importing anything: for a plan. */
+/** The same keys and versions without importing anything: for an estimate. */
 export async function describeImports(baseModel: string, { store, job, models }: ImportDeps): Promise<PreparedRun> {
   const model = await readBaseModel(baseModel, store.root, models);
   const code = await trainerCode(job.trainerSource);

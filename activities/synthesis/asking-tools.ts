@@ -2,13 +2,13 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import type { TeacherAccount, TeacherAccounts } from '../teacher/accounts.ts';
-import { Till } from './till.ts';
+import { SpendingCap } from './spending-cap.ts';
 
 /** Requests of one stage whose pictures are in memory. Each is gone once it is sent, within a second or so. */
 const sendingAtOnce = 16;
 
 export interface Tools extends TeacherAccount {
-  till: Till;
+  spending: SpendingCap;
   sending: LimitFunction;
 }
 
@@ -16,7 +16,7 @@ export interface Tools extends TeacherAccount {
 export class AskingTools {
   readonly #accounts: TeacherAccounts;
   readonly #settings: SynthesisSettings;
-  #lasting: Omit<Tools, 'till'> | undefined;
+  #lasting: Omit<Tools, 'spending'> | undefined;
   #leave: () => void = () => undefined;
 
   constructor(accounts: TeacherAccounts, settings: SynthesisSettings) {
@@ -27,10 +27,10 @@ export class AskingTools {
   /** `spent`: what the log says, while nothing is in flight: USD may have been spent since the last round. */
   async open(spent: number): Promise<Tools> {
     this.#lasting ??= await this.#make();
-    return { ...this.#lasting, till: new Till(this.#settings.budget_usd, spent) };
+    return { ...this.#lasting, spending: new SpendingCap(this.#settings.budget_usd, spent) };
   }
 
-  async #make(): Promise<Omit<Tools, 'till'>> {
+  async #make(): Promise<Omit<Tools, 'spending'>> {
     const account = await this.#accounts.open();
     const { requests_per_minute: requestsPerMinute, tokens_per_minute: tokensPerMinute } = this.#settings;
     this.#leave = account.limiter.claim({ requestsPerMinute, tokensPerMinute });

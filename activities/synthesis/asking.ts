@@ -15,7 +15,7 @@ import type { SynthesisLog } from './log.ts';
 import { prepareQuestion, type Prepared, type QuestionSource, readPictures } from './question.ts';
 import type { TeacherAnswer } from '../teacher/answer.ts';
 import type { TeacherClient } from '../teacher/client.ts';
-import type { Till } from './till.ts';
+import type { SpendingCap } from './spending-cap.ts';
 import { backoffMs } from '../backoff.ts';
 import { passing, refuse } from '../failure.ts';
 
@@ -30,7 +30,7 @@ export interface AskingDeps extends QuestionSource {
   log: SynthesisLog;
   /** Looked at before each request: a worker that was replaced while it stood still sends nothing more. */
   lease: FolderLease;
-  till: Till;
+  spending: SpendingCap;
   retryBaseMs: number;
   /** Ends requests at once: the activity was cancelled. */
   cancelled: AbortSignal;
@@ -51,10 +51,10 @@ export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
 }
 
 async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAnswer> {
-  const { till, halted } = deps;
+  const { spending, halted } = deps;
   const { usd } = prepared;
   halted.throwIfAborted();
-  if (!(await till.reserve(usd))) throw budgetExceeded(deps, usd);
+  if (!(await spending.reserve(usd))) throw budgetExceeded(deps, usd);
   let used = 0;
   try {
     const asked = () => {
@@ -66,7 +66,7 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
     used = await recordOutcome(deps, prepared, answer);
     return answer;
   } finally {
-    till.settle(usd, used);
+    spending.settle(usd, used);
   }
 }
 
@@ -171,15 +171,15 @@ async function backOff(
 }
 
 export function budgetExceeded(
-  deps: Pick<AskingDeps, 'settings' | 'log'> & { till: { spent: number } },
+  deps: Pick<AskingDeps, 'settings' | 'log'> & { spending: { spent: number } },
   usd: number,
 ): ApplicationFailure {
-  const { till, settings, log } = deps;
+  const { spending, settings, log } = deps;
   const doubt = log.uncertain.reduce((sum, request) => sum + request.usd, 0);
   const uncertain = doubt > 0 ? `, of which ${dollars(doubt)} for requests whose answer never came` : '';
   return refuse(
     'BudgetExceeded',
-    `synthesis stopped at its cap: ${dollars(till.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
+    `synthesis stopped at its cap: ${dollars(spending.spent)} of recipe.synthesis.budget_usd ${dollars(settings.budget_usd)} is spent` +
       `${uncertain}, and the next request may cost ${dollars(usd)}. ${log.counts.answered} answers are kept. ` +
       'To go on, answer "retry" with a higher cap (--budget USD): only what is missing is asked',
   );

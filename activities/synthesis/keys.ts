@@ -1,6 +1,6 @@
 /**
  * Synthesis keys: what determines an answer of the teacher, and what the artifact made from answers. Used by the stage
- * itself and by the plan, which looks for both before anything is asked.
+ * itself and by the estimate, which looks for both before anything is asked.
  */
 import { createHash } from 'node:crypto';
 import { teacherPrompt, type TeacherPromptVersion } from '../../domain/critique/prompt.ts';

@@ -19,7 +19,7 @@ import type { RunPlan } from '../../domain/plan.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
 import type { BatchPace } from './batches/deps.ts';
-import { forEachConcurrently } from '../concurrently.ts';
+import { forEachConcurrently } from '../bounded-concurrency.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
 import { DuplicateFinder } from './duplicate-finder.ts';
 import { refuse, translated } from '../failure.ts';
@@ -139,8 +139,8 @@ class Synthesis {
         if (this.#settings.api === 'batch' || batches.open.length > 0) {
           await this.#askInBatches(pending, { ...opened, ...files }, meter, counts);
         } else {
-          const { till, limiter } = opened;
-          meter.begin({ ...counts, usd: () => till.spent, note: () => slowed(limiter.factor) });
+          const { spending, limiter } = opened;
+          meter.begin({ ...counts, usd: () => spending.spent, note: () => slowed(limiter.factor) });
           await this.#askRound(pending, { ...opened, ...files }, meter);
         }
       }

@@ -10,7 +10,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandToken, SlurmClient } from 'slurm-rest-client';
-import { forEachConcurrently } from '../../activities/concurrently.ts';
+import { forEachConcurrently } from '../../activities/bounded-concurrency.ts';
 import { JobPoller } from '../../activities/jobs/job-poller.ts';
 import { isInstalled, releaseStack, slurmReleases } from '../../infra/local/slurm-releases.ts';
 import { down, up } from '../../infra/local/stack.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { forEachConcurrently } from '../../activities/concurrently.ts';
+import { forEachConcurrently } from '../../activities/bounded-concurrency.ts';
 import { seededRandom, textHash } from '../../domain/evaluation/seeded-random.ts';
 import { fixture } from './fixture.ts';
 import type { Asked, Treatment } from './proxy.ts';

@@ -155,7 +155,7 @@ export class BatchRound {
   #overBudget(rows: readonly Pair[]): ApplicationFailure {
     const { settings, log } = this.#deps;
     const next = rows.slice(0, 1).map((row) => prepareQuestion(this.#deps, row, log.answers(row.id).length + 1).usd);
-    return budgetExceeded({ settings, log, till: { spent: log.spent } }, next[0] ?? 0);
+    return budgetExceeded({ settings, log, spending: { spent: log.spent } }, next[0] ?? 0);
   }
 
   async #wait(intervalMs: number): Promise<void> {

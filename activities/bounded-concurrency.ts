@@ -1,5 +1,5 @@
 /**
- * Concurrently: a bounded number of the same thing at once. The first failure stops new work, waits for what is in
+ * Bounded concurrency: a bounded number of the same thing at once. The first failure stops new work, waits for what is in
  * flight, and is thrown: nothing runs on behind the caller's back.
  */
 export async function forEachConcurrently<T>(

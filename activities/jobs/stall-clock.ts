@@ -1,11 +1,11 @@
 /**
- * Silence: how long a job that runs has written no new metrics row, as this process saw it. Time counts only between two
+ * Stall clock: how long a job that runs has written no new metrics row, as this process saw it. Time counts only between two
  * looks that both found it running, at most a few seconds for each: a controller that does not answer, a worker that was
  * stopped or a machine that slept is no evidence against the job. A new watcher starts at zero.
  */
 const longestLookSeconds = 5;
 
-export class Silence {
+export class StallClock {
   readonly #now: () => number;
   #lastLook: number | undefined;
   #rows = 0;

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { Silence } from '../../../activities/jobs/silence.ts';
+import { StallClock } from '../../../activities/jobs/stall-clock.ts';
 
 function clock() {
   const time = { ms: 0 };
-  const silence = new Silence(() => time.ms);
+  const stall = new StallClock(() => time.ms);
   const after = (seconds: number, running: boolean, rows: number) => {
     time.ms += seconds * 1000;
-    return silence.look(running, rows);
+    return stall.look(running, rows);
   };
   return after;
 }
 
-describe('Silence', () => {
+describe('StallClock', () => {
   it('adds up the seconds between looks that find no new row, and starts anew with each row', () => {
     const after = clock();
     expect([after(0, true, 3), after(1, true, 3), after(2, true, 3), after(1, true, 4), after(1, true, 4)]).toEqual([

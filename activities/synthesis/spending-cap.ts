@@ -1,11 +1,11 @@
 /**
- * Till: the money of one synthesis. What a request may cost is reserved before it is sent and settled after it, so that
+ * Spending cap: the money of one synthesis. What a request may cost is reserved before it is sent and settled after it, so that
  * the cap holds whatever is in flight. When a reservation does not fit, it waits for those in flight to cost less than
  * reserved; when none is in flight, the cap is reached.
  */
 import { type Purse, reserve, settle } from '../../domain/budget.ts';
 
-export class Till {
+export class SpendingCap {
   #purse: Purse;
   #waiting: (() => void)[] = [];
 
