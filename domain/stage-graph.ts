@@ -31,7 +31,8 @@ interface Roles {
   /** The dataset, and predictions by the names of their stages; those that were skipped are left out. */
   evaluation: string;
   gate: 'evaluation' | 'candidate' | 'predictions';
-  report: 'gate';
+  /** All other stages of the run, by their names. */
+  report: string;
 }
 
 interface Node<Kind extends StageKind> {
@@ -56,7 +57,7 @@ interface Job<Kind extends JobKind> extends Node<Kind> {
   resources: Resources;
   /** Steps or rows, from the counts of artifacts upstream. */
   planned: (countsOf: (stage: Stage) => Counts) => Planned;
-  /** May the operator go on without it? Only an evaluation, which does without, may have it among its inputs. */
+  /** May the operator go on without it? Only evaluation and report, which do without, may have it among their inputs. */
   canSkip: boolean;
 }
 
@@ -80,7 +81,7 @@ export function stageGraph(recipe: Recipe): StageNode[] {
     planned: (countsOf) => jobPlanned(name, recipe, { records: 0, rows: countsOf(asked.prompts)['test'] ?? null }),
     canSkip,
   });
-  return inOrder([
+  const stages: StageNode[] = [
     { kind: 'dataset', name: dataset, inputs: {} },
     { kind: 'synthesis', name: 'synthesis', inputs: { dataset } },
     { kind: 'prompts', name: 'prompts', inputs: { dataset } },
@@ -121,8 +122,9 @@ export function stageGraph(recipe: Recipe): StageNode[] {
       name: 'gate',
       inputs: { evaluation: 'evaluation', candidate: 'grpo', predictions: 'predict-grpo' },
     },
-    { kind: 'report', name: 'report', inputs: { gate: 'gate' } },
-  ]);
+  ];
+  const all = Object.fromEntries(stages.map(({ name }) => [name, name]));
+  return inOrder([...stages, { kind: 'report', name: 'report', inputs: all }]);
 }
 
 /** What the recipe says of this kind of job. */
@@ -169,7 +171,8 @@ export function inOrder(nodes: readonly StageNode[]): StageNode[] {
     const unknown = upstream(node).find((name) => !names.has(name));
     if (unknown !== undefined)
       throw new Error(`stage "${node.name}" needs "${unknown}", which is no stage of the graph`);
-    const absent = node.kind === 'evaluation' ? undefined : upstream(node).find((name) => skippable.has(name));
+    const doesWithout = node.kind === 'evaluation' || node.kind === 'report';
+    const absent = doesWithout ? undefined : upstream(node).find((name) => skippable.has(name));
     if (absent !== undefined) throw new Error(`stage "${node.name}" needs "${absent}", which the operator may skip`);
   }
   const placed = new Set<Stage>();

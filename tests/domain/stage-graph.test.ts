@@ -48,6 +48,12 @@ describe('the stage graph', () => {
     ).toBe('dataset synthesis prompts mix sft grpo predict-base predict-sft predict-grpo evaluation gate report');
   });
 
+  it('writes the report when all else has ended', () => {
+    const names = stageGraph(recipe).map(({ name }) => name);
+    expect(names.at(-1)).toBe('report');
+    expect(stageGraph(recipe).map(upstream).at(-1)?.toSorted()).toEqual(names.slice(0, -1).toSorted());
+  });
+
   it('says which model each job takes, and which the operator may skip', () => {
     const jobs = stageGraph(recipe).filter(isJob);
     expect(jobs.map(({ name, model, canSkip }) => [name, model, canSkip])).toEqual([
@@ -175,6 +181,7 @@ describe('a graph', () => {
     const cold: StageNode[] = stageGraph(recipe).flatMap((node): StageNode[] => {
       if (node.kind === 'sft' || node.name === 'predict-sft') return [];
       if (node.kind === 'grpo') return [{ ...node, model: 'base' }];
+      if (node.kind === 'report') return [{ ...node, inputs: { gate: 'gate' } }];
       if (node.kind !== 'evaluation') return [node];
       return [{ ...node, inputs: { dataset: 'dataset', 'predict-grpo': 'predict-grpo' } }];
     });
