@@ -1,6 +1,6 @@
 /**
- * Install: what the stack needs beside npm packages, each once, side by side: Debian packages, the Python environment, the
- * Temporal server. What can't be installed is one sentence that says what to do.
+ * Install: what the stack needs beside npm packages: Debian packages, the Python environment, the Temporal server. Each is installed
+ * once, side by side. If one can't be installed, one sentence says what to do.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const debian = [
 const debianForTests = ['debootstrap', 'libfaketime', 'bindfs'];
 const uvVersion = '0.13.9';
 
-/** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be had. */
+/** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be installed. */
 export async function install(config: StackConfig, say: Say, forTests: boolean): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error(
@@ -65,7 +65,7 @@ async function debianPackages(config: StackConfig, say: Say, wanted: string[]): 
     async (run) => {
       const policy = '/usr/sbin/policy-rc.d';
       const before = existsSync(policy) ? readFileSync(policy) : undefined;
-      // Packages must not start their own servers: ours run on ports of their own.
+      // Packages must not start their own servers. Ours run on ports of their own.
       if (before === undefined) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
       try {
         await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update']);
@@ -85,7 +85,7 @@ async function debianPackages(config: StackConfig, say: Say, wanted: string[]): 
   );
 }
 
-/** Built beside its final name and renamed when complete: an interrupted build is never mistaken for an environment. */
+/** Built beside its final name and renamed when complete, so an interrupted build is never taken for an environment. */
 async function python(config: StackConfig, say: Say): Promise<void> {
   const folder = pythonEnvironment(config);
   if (existsSync(join(folder, 'complete'))) return;
@@ -129,7 +129,7 @@ async function python(config: StackConfig, say: Say): Promise<void> {
 async function releases(config: StackConfig, say: Say): Promise<void> {
   const advice = 'it needs about 1 GB of disk and the network; look at the log, then run this again';
   const missing = [...slurmReleases.entries()].filter(([index]) => !isInstalled(config, index));
-  // At once: each downloads for most of its time.
+  // All at once: each downloads for most of its time.
   const parts = missing.map(([index, { release }]) =>
     part(config, say, `Slurm-${release} for the tests`, advice, (run) => installRelease(config, index, run)),
   );
@@ -161,7 +161,7 @@ async function temporal(config: StackConfig, say: Say): Promise<void> {
 
 type Run = (command: string, args: string[], env?: Record<string, string>) => Promise<void>;
 
-/** One part with its log, its time, and one sentence if it fails. */
+/** Installs one part, with a log and its time. If it fails, one sentence says so. */
 async function part(
   config: StackConfig,
   say: Say,

@@ -32,14 +32,14 @@ export function prepare(config: StackConfig): void {
   key(where.teacherKey, 24, { uid: 0, gid: 0 }, 'hex');
   file(join(where.slurm, 'slurm.conf'), slurmConf(config), 0o644);
   file(join(where.slurm, 'gres.conf'), gresConf(config), 0o644);
-  // 22.05 does not know the word; later releases need it where no cgroup file system is mounted.
+  // 22.05 does not know this key. Later releases need it if no cgroup file system is mounted.
   if (config.slurm !== undefined) file(join(where.slurm, 'cgroup.conf'), 'CgroupPlugin=disabled\n', 0o644);
   file(join(where.slurm, 'slurmdbd.conf'), slurmdbdConf(config), 0o600, owners.slurm);
   file(where.env, `${JSON.stringify(localEnvironment(config), null, 2)}\n`, 0o600);
   database(config, owners.database);
 }
 
-/** The job user's group may read what the worker (root) puts into the store: folders carry the group on (setgid). */
+/** The job user's group may read what the worker (root) puts into the store: folders pass their group on (setgid). */
 function prepareStore(store: string, gid: number): void {
   mkdirSync(store, { recursive: true });
   chownSync(store, 0, gid);
@@ -66,7 +66,7 @@ function owned(folder: string, owner: Owner): void {
   chownSync(folder, owner.uid, owner.gid);
 }
 
-/** Character devices like /dev/null: slurmd wants a GPU's device file to exist, and looks no closer. */
+/** Character devices like /dev/null. slurmd only wants a GPU's device file to exist. */
 function devices(folder: string): void {
   mkdirSync(folder, { recursive: true });
   for (let index = 0; index < gpusPerNode; index += 1) {

@@ -1,6 +1,6 @@
 /**
- * Processes: started in a session of their own, recorded by pid *and* start time, stopped by that record alone. A pid that
- * was given to another process meanwhile has another start time and is never touched; a zombie counts as ended.
+ * Processes: each is started in a session of its own and recorded with pid *and* start time. Only that record stops it. If another
+ * process has the pid meanwhile, it has another start time and is never touched. A zombie counts as ended.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,9 +11,9 @@ export interface ProcessRecord {
   pid: number;
   /** Field 22 of /proc/<pid>/stat: clock ticks since boot. */
   startTime: string;
-  /** /proc/sys/kernel/random/boot_id: after a reboot no pid means anything. */
+  /** /proc/sys/kernel/random/boot_id: a pid means nothing after a reboot. */
   boot: string;
-  /** What was started; another command line means that the service must be started anew. */
+  /** What was started. If the command line is another one now, the service must be started anew. */
   fingerprint: string;
   since: string;
 }
@@ -69,7 +69,7 @@ export function isAlive(record: ProcessRecord): boolean {
   return record.boot === bootId() && startTimeOf(record.pid) === record.startTime;
 }
 
-/** TERM, then KILL after `patienceMs`. Returns when the process is gone; does nothing if the record is stale. */
+/** TERM, then KILL after `patienceMs`. Returns when the process is gone. Does nothing if the record is stale. */
 export async function stop(recordPath: string, patienceMs = 10_000): Promise<void> {
   const record = readRecord(recordPath);
   if (record !== undefined && isAlive(record)) {
@@ -84,7 +84,7 @@ export async function stop(recordPath: string, patienceMs = 10_000): Promise<voi
   rmSync(recordPath, { force: true });
 }
 
-/** Start time of a live process; undefined if there is none, or a zombie. */
+/** Start time of a live process. Undefined if there is none, or only a zombie. */
 export function startTimeOf(pid: number): string | undefined {
   let text: string;
   try {

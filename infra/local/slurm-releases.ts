@@ -1,6 +1,6 @@
 /**
- * Releases of Slurm beside this machine's own (22.05 of Debian 12), each from another Debian release in a folder of its own:
- * what slurm-rest-client is tested against. A further release is one more line of the list.
+ * Releases of Slurm that slurm-rest-client is tested against, beside this machine's own (22.05 of Debian 12). Each is from another
+ * Debian release and has a folder of its own. A further release is one more line of the list.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ interface Release {
   suite: string;
   /** Arguments that load slurmrestd's plugins. */
   restPlugins: string[];
-  /** Every API version that it serves and that the client speaks: each is tested. */
+  /** Every API version that it serves and the client speaks. Each is tested. */
   apiVersions: string[];
 }
 
@@ -58,7 +58,7 @@ export function releaseStack(config: StackConfig, index: number): StackConfig {
 
 type Run = (command: string, args: string[]) => Promise<void>;
 
-/** Installs what is missing, beside its final name: an interrupted installation is never mistaken for a complete one. */
+/** Installs what is missing, beside its final name, so an interrupted installation is never taken for a complete one. */
 export async function installRelease(config: StackConfig, index: number, run: Run): Promise<void> {
   const { release, suite } = found(index);
   const root = rootOf(config, release);

@@ -23,7 +23,7 @@ export interface Owner {
   gid: number;
 }
 
-/** Makes the state folder. Another release sees its own folder as /: the state lies there, and a link gives it one path. */
+/** Makes the state folder. Another release sees its own folder as /, so the state is in there, and a link gives it the same path. */
 export function makeState(config: SlurmRoot): void {
   const { state, slurm } = config;
   if (slurm === undefined) {
@@ -43,7 +43,7 @@ export function within(config: SlurmRoot, argv: [string, ...string[]], owner?: O
   return ['/usr/bin/unshare', '--mount', `--root=${config.slurm.root}`, '--mount-proc', ...user, ...argv];
 }
 
-/** How a service starts as `owner` (default: root): by the wrapper, or by the uid and gid of the process itself. */
+/** How a service starts as `owner` (default: root): by the wrapper, or with uid and gid of the process itself. */
 export function launchAs(config: SlurmRoot, argv: [string, ...string[]], owner?: Owner) {
   return { argv: within(config, argv, owner), ...(config.slurm === undefined ? owner : {}) };
 }

@@ -101,7 +101,7 @@ function slurmdbd(config: StackConfig): Service {
   };
 }
 
-/** `sacctmgr add` says "already exists" with exit code 1: a look afterwards tells. */
+/** `sacctmgr add` says "already exists" with exit code 1, so a look afterwards decides. */
 async function account(config: StackConfig, what: [string, string, ...string[]]): Promise<void> {
   const [kind, name] = what;
   const sacctmgr = (args: string[]) => execute(config, ['/usr/bin/sacctmgr', ...args], slurmEnv(config));

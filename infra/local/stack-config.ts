@@ -1,6 +1,6 @@
 /**
- * Stack config: where one local stack lives: folders, ports, users. A second stack (tests) differs in state and port base
- * only. Reads the environment once; everything else gets the result.
+ * Stack config: where one local stack lives: folders, ports, users. A second stack (for tests) differs only in
+ * state and port base. The environment is read once, and everything else gets the result.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ export interface StackConfig extends SlurmRoot {
   portBase: number;
   /** Hostname as slurm wants it: without domain. */
   host: string;
-  /** The worker sees the store as over a network file system that remembers for so long; for tests. */
+  /** For tests: the worker sees the store as over a network file system that remembers for so long. */
   staleSeconds?: number;
 }
 

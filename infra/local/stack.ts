@@ -1,6 +1,6 @@
 /**
- * The stack: up, down, status. Idempotent: `up` starts what does not run, leaves what does, and mends a half-started stack;
- * `down` stops in reverse order. One at a time, by a lock that dies with its holder.
+ * The stack: up, down, status. All are idempotent. `up` starts what does not run, leaves what runs, and mends a half-started stack.
+ * `down` stops in reverse order. Only one runs at a time, by a lock that dies with its holder.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ export async function up(config: StackConfig, say: Say): Promise<void> {
   });
 }
 
-/** Stops everything, newest first; jobs are cancelled before, since slurmstepd outlives slurmd. */
+/** Stops everything, newest first. Jobs are cancelled before, since slurmstepd outlives slurmd. */
 export async function down(config: StackConfig, say: Say): Promise<void> {
   await withLock(config, async () => {
     const pids = (name: string) => join(folders(config).pids, `${name}.json`);

@@ -1,10 +1,10 @@
 /**
- * Stale view: a program that sees one folder as over a network file system, for the tests. bindfs lies over the folder in a
- * mount namespace of the program's own and remembers names, absent names and attributes; everybody else sees the folder as
- * it is, at the same path. The program keeps its pid, and the view ends with it, also by kill -9.
+ * Stale view, for the tests: a program sees one folder as over a network file system. In a mount namespace of the program's own, bindfs
+ * is mounted over the folder and remembers names, absent names and attributes. Everybody else sees the folder as it is, at the same
+ * path. The program keeps its pid. The view ends with it, also by kill -9.
  */
 
-/** argv that starts `argv` so. The paths must hold no spaces. */
+/** argv that starts `argv` in this way. Paths must have no spaces. */
 export function behindStaleView(argv: readonly string[], folder: string, seconds: number): [string, ...string[]] {
   const options = ['attr_timeout', 'entry_timeout', 'negative_timeout'].map((name) => `${name}=${seconds}`).join(',');
   return ['/usr/bin/unshare', '--mount', '/bin/sh', '-c', script, 'sh', folder, options, ...argv];

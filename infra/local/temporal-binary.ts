@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { StackConfig } from './stack-config.ts';
 
-/** Version that builds from the Go module proxy; newer tags have a nested module that is not there. */
+/** Version that builds from the Go module proxy. Newer tags have a nested module that is not there. */
 export const temporalVersion = 'v1.5.1';
 
 export function temporalBinary(config: StackConfig): string {

@@ -1,6 +1,6 @@
 /**
- * The test run: every step with its time, on a stack of its own beside the demo's. Goes on after a failed step; the last
- * line sums the tests that the runners really reported.
+ * The test run: every step with its time, on a stack of its own beside the demo's. It goes on after a failed step. The last line sums
+ * the tests that the runners reported.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -99,7 +99,7 @@ function testServers(test: StackConfig) {
   return [row(test, "this machine's Slurm"), ...further];
 }
 
-/** A folder that the job's user may write, the same path inside and outside of a release's root. */
+/** A folder that the job's user may write, with the same path inside and outside of a release's root. */
 function jobFolder(stack: StackConfig): string {
   const folder = join(stack.state, 'jobs');
   mkdirSync(folder, { recursive: true });
@@ -107,7 +107,7 @@ function jobFolder(stack: StackConfig): string {
   return folder;
 }
 
-/** Deletes a stack's state; of another release, what its link points to. */
+/** Deletes a stack's state. For another release it deletes what the link points to. */
 function removeState(stack: StackConfig): void {
   rmSync(stack.slurm === undefined ? stack.state : join(stack.slurm.root, stack.state), {
     recursive: true,
@@ -138,7 +138,7 @@ export async function vitest(
     `--outputFile.json=${report}`,
     ...more,
   ];
-  // Not .bin/vitest: its first line would pick whatever Node the machine has.
+  // Not .bin/vitest: its first line would pick the machine's Node.
   const vitestEntry = join(checkout, 'node_modules/vitest/vitest.mjs');
   const code = await foreground(process.execPath, [vitestEntry, ...args], env, checkout);
   const found: unknown = JSON.parse(readFileSync(report, 'utf8'));

@@ -1,11 +1,11 @@
-/** Asking slurmdbd, and telling its three ways of having nothing apart: no such job, no database, a token that it does not take. */
+/** Asking slurmdbd. It has nothing to say for three reasons, which are told apart here: no such job, no database, a token that it does not accept. */
 import { failure, isGood, type Answer } from './answer.ts';
 import { get, parse, rawRequest, readList, type Call } from './call.ts';
 import { SlurmError } from './errors.ts';
 import type { Session } from './session.ts';
 import type { SlurmJob } from './types.ts';
 
-/** Rows of slurmdbd, oldest first. None is an empty list. */
+/** Rows of slurmdbd, oldest first. An empty list if there are none. */
 export async function accountingRows(session: Session, call: Call): Promise<SlurmJob[]> {
   const adapter = await session.adapter();
   const answer = await ask(session, call);
@@ -35,7 +35,7 @@ async function ask(session: Session, call: Call): Promise<Answer | undefined> {
   }
 }
 
-/** slurmctld's error about the token, which is not used again then; undefined if it takes the token, or says nothing about it. */
+/** slurmctld's error about the token; then the token is not used again. Undefined if slurmctld accepts it, or says nothing about it. */
 async function rejection(session: Session): Promise<SlurmError | undefined> {
   const { hasJobStates } = await session.adapter();
   if (!hasJobStates) return undefined;
@@ -63,7 +63,7 @@ function notAuthenticated(call: Call, { message, httpStatus }: SlurmError): Slur
   );
 }
 
-/** 9003: how 22.05's slurmdbd plugin says that no row matches, with HTTP 200. Later versions give an empty list and a warning. */
+/** 9003: how 22.05's slurmdbd plugin says that no row matches, with HTTP 200. Later versions return an empty list and a warning. */
 function nothingFound(error: unknown): undefined {
   if (error instanceof SlurmError && error.number === 9003) return;
   throw error;

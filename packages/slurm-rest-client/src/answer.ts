@@ -1,4 +1,4 @@
-/** Reading slurmrestd's envelope: errors, warnings and meta around the payload. Turns a bad answer into a SlurmError. */
+/** Reads slurmrestd's envelope: errors, warnings and meta around the payload. Makes a SlurmError of a bad answer. */
 import * as z from 'zod';
 import { classify, type Evidence } from './classify.ts';
 import { SlurmError } from './errors.ts';
@@ -35,7 +35,7 @@ export interface Answer {
   raw: RawAnswer;
 }
 
-/** Undefined if this is not slurmrestd's JSON: plain text of its HTTP layer, a proxy's page, half an answer. */
+/** The answer. Undefined if it is not slurmrestd's JSON: plain text of its HTTP layer, a proxy's page, half an answer. */
 export function readAnswer(raw: RawAnswer): Answer | undefined {
   const parsed = envelope.safeParse(parseJson(raw.text));
   if (!parsed.success) return undefined;
@@ -59,14 +59,14 @@ export function readAnswer(raw: RawAnswer): Answer | undefined {
   };
 }
 
-/** Success by status *and* by an empty list of errors. Says nothing about what DELETE did. */
+/** Success means a good status *and* an empty list of errors. It says nothing about what DELETE did. */
 export function isGood(answer: Answer): boolean {
   return answer.status >= 200 && answer.status < 300 && answer.errors.length === 0;
 }
 
-/** The error that a failed answer amounts to. */
+/** The error for a failed answer. */
 export function failure(request: RawRequest, raw: RawAnswer, answer: Answer | undefined): SlurmError {
-  // The first error that names its cause; -1 ("unspecified") only if nothing better is there.
+  // The first error that names its cause. -1 ("unspecified") counts only if there is no other.
   const numbered = answer?.errors.filter((error) => error.number !== undefined) ?? [];
   const main = numbered.find((error) => error.number !== -1) ?? numbered[0];
   const words = answer?.errors.map((error) => error.description).filter((description) => description !== '') ?? [];
@@ -81,7 +81,7 @@ export function failure(request: RawRequest, raw: RawAnswer, answer: Answer | un
   return slurmError(request, evidence, said, main?.source ?? '');
 }
 
-/** An answer that is not what was asked for although it claims success: half a body, a proxy's page, no job id. */
+/** The error for an answer that claims success and is not what was asked for: half a body, a proxy's page, no job id. */
 export function unreadable(request: RawRequest, raw: RawAnswer, why: string): SlurmError {
   const fate = request.write ? ', and whether it was carried out is not known' : '';
   return new SlurmError(`${request.what}: unreadable answer (HTTP ${raw.status})${fate}: ${raw.redact(why)}`, {
@@ -120,7 +120,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // Not JSON is an expected finding, told to the caller as `undefined`.
+    // An answer that is not JSON is expected: the caller gets `undefined`.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

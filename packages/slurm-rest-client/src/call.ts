@@ -1,4 +1,4 @@
-/** One call of the API as the client writes it down, its URL, and reading of its payload. */
+/** One call of the API, its URL, and the reading of its payload. */
 import * as z from 'zod';
 import type { Adapter } from './adapters/adapter.ts';
 import { unreadable, type Answer } from './answer.ts';
@@ -25,7 +25,7 @@ export function post(path: string, what: string): Call {
   return { method: 'POST', daemon: 'slurm', path, what, write: true };
 }
 
-/** Repeated keys, each value escaped: slurmrestd answers raw commas in a URL with 400. */
+/** Repeats keys and escapes each value: slurmrestd answers raw commas in a URL with 400. */
 export function rawRequest(call: Call, version: string, body: unknown): RawRequest {
   const pairs = (call.query ?? []).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
   const query = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
@@ -33,12 +33,12 @@ export function rawRequest(call: Call, version: string, body: unknown): RawReque
   return { method: call.method, path, body, what: call.what, write: call.write };
 }
 
-/** A list that must be there: its absence is a broken answer, never "none". */
+/** A list that must be there. If it is absent the answer is broken; it never means "none". */
 export function readList(call: Call, answer: Answer, key: string): unknown[] {
   return parse(call, answer, () => z.array(z.unknown()).parse(answer.body[key]));
 }
 
-/** Runs a zod reader; what it cannot read becomes a SlurmError. */
+/** Runs a zod reader. Throws SlurmError for what it cannot read. */
 export function parse<T>(call: Call, answer: Answer, reader: () => T): T {
   try {
     return reader();

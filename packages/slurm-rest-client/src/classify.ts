@@ -1,6 +1,6 @@
 /**
- * What an error means: by Slurm's error number, never by HTTP status alone (an invalid partition and a dead controller are
- * both 500 on 22.05). Numbers are from slurm_errno.h, equal in 22.05.8, 24.11.7 and 26.05.3 unless noted. Pure.
+ * What an error means. Slurm's error number decides, never the HTTP status alone (an invalid partition and a dead controller are
+ * both 500 on 22.05). Numbers are from slurm_errno.h. They are equal in 22.05.8, 24.11.7 and 26.05.3 unless noted. Pure.
  */
 import type { Delivery, SlurmErrorKind } from './errors.ts';
 
@@ -10,7 +10,7 @@ export interface Verdict {
 }
 
 export interface Evidence {
-  /** Undefined if the answer carried none (plain text, no answer). */
+  /** Undefined if the answer had none (plain text, no answer). */
   number: number | undefined;
   /** Undefined if the connection failed. */
   httpStatus: number | undefined;
@@ -22,17 +22,17 @@ export interface Evidence {
   write: boolean;
 }
 
-/** No connection of slurmrestd to slurmctld (1800), and slurmctld's rate limiter (1804, 23.02+): it never got in. */
+/** slurmrestd has no connection to slurmctld (1800), or slurmctld's rate limiter refused (1804, 23.02+): the request never got in. */
 const neverDelivered = new Set([1800, 1804]);
 
 /**
- * Communication broke at an unknown point: the job may be created after the answer (5004, measured on 22.05 and 24.11). 1000 is
- * the answer to an update that a frozen slurmctld makes later (measured on 24.11 and 26.05).
+ * Communication broke at an unknown point. The job may be created after the answer (5004, measured on 22.05 and 24.11). 1000 is the
+ * answer to an update that a frozen slurmctld carries out later (measured on 24.11 and 26.05).
  */
 const brokenUnderway = new Set([-1, 1000, 1001, 1002, 1003, 1004, 1801, 1802, 1803, 1805, 5003, 5004, 5005]);
 
 /**
- * It answered that it cannot now: database (7000), standby controller (2027, 2041, 2131), transitions (2020), prolog (2061),
+ * Slurm answered that it cannot do it now: database (7000), standby controller (2027, 2041, 2131), transitions (2020), prolog (2061),
  * disk (2019), missing daemons (1020-1023).
  */
 const cannotNow = new Set([1020, 1021, 1022, 1023, 2019, 2020, 2027, 2041, 2061, 2131, 7000]);
@@ -43,7 +43,7 @@ const notNow = new Set([11, 1804, 2007, 2050, 2105]);
 /** 1007 SLURM_PROTOCOL_AUTHENTICATION_ERROR; 6001 AUTH_EXPIRED (after 22.05). */
 const auth = new Set([1007, 6001]);
 
-/** What 22.05 answers to an expired token, on any call; also the numbers of an outage, so `exp` decides. */
+/** What 22.05 answers to an expired token, on any call. Outages have the same numbers, so `exp` decides. */
 const authIfExpired = new Set([-1, 5005, 7000]);
 
 /** Judges a failed request. */
@@ -64,8 +64,8 @@ export function classify(evidence: Evidence): Verdict {
 }
 
 /**
- * Judged by `exp` alone, these numbers can still be those of a connection that broke after delivery, since this machine's clock
- * may be the one that is wrong: a write may have been carried out.
+ * By `exp` the token had expired. But this machine's clock may be wrong, and then the same numbers mean that the connection broke
+ * after delivery: a write may have been carried out.
  */
 function authDelivery({ number, write }: Evidence): Delivery {
   if (!write) return 'not-delivered';
@@ -75,11 +75,11 @@ function authDelivery({ number, write }: Evidence): Delivery {
 function isAuth({ number, httpStatus, text, tokenExpired }: Evidence): boolean {
   if (httpStatus === 401 || (number !== undefined && auth.has(number))) return true;
   if (tokenExpired && number !== undefined && authIfExpired.has(number)) return true;
-  // The only decision on words: slurmdbd being down and slurmdbd rejecting the token are both 502 with 7000 on 24.11.
+  // The only decision on words: on 24.11 a slurmdbd that is down and one that rejects the token both give 502 with 7000.
   return number === 7000 && /authentication/i.test(text);
 }
 
-/** Answers without a number come from slurmrestd's HTTP layer (plain text) or from a proxy in between. */
+/** Judges an answer without a number: it is from slurmrestd's HTTP layer (plain text) or from a proxy in between. */
 function classifyStatus(httpStatus: number | undefined, write: boolean): Verdict {
   if (httpStatus === 511) return { kind: 'auth', delivery: write ? 'refused' : 'not-delivered' };
   if (httpStatus === 429) return { kind: 'throttled', delivery: 'not-delivered' };
@@ -93,7 +93,7 @@ function lost(write: boolean): Verdict {
   return write ? { kind: 'ambiguous', delivery: 'unknown' } : { kind: 'unavailable', delivery: 'not-delivered' };
 }
 
-/** Undici's and Node's codes for "no connection was made": nothing can have been delivered. */
+/** Undici's and Node's codes for "no connection was made". Nothing was delivered then. */
 const connectCodes = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -103,7 +103,7 @@ const connectCodes = new Set([
   'UND_ERR_CLOSED',
 ]);
 
-/** Judges a request that got no answer. `syscall` is Node's: only `connect` and `getaddrinfo` are certainly before sending. */
+/** Judges a request that got no answer. `syscall` is Node's: only `connect` and `getaddrinfo` certainly come before sending. */
 export function classifyNetwork(code: string, syscall: string, write: boolean): Verdict {
   if (connectCodes.has(code) || syscall === 'connect' || syscall === 'getaddrinfo') {
     return { kind: 'unavailable', delivery: 'not-delivered' };

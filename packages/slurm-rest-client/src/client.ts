@@ -1,6 +1,6 @@
 /**
- * The client: one method for each thing that slurmrestd can do for a job's life. Nothing is retried except a read whose token
- * was not accepted; retrying, polling and finding out what an ambiguous submit did are the caller's.
+ * The client: one method for each thing that slurmrestd can do for a job. It repeats only a read whose token was not accepted. The
+ * caller retries, polls, and finds out what an ambiguous submit did.
  */
 import * as z from 'zod';
 import { accountingRows } from './accounting.ts';
@@ -23,9 +23,9 @@ export interface SlurmClientOptions {
   baseUrl: string;
   /** Unix socket to use instead of the host of `baseUrl`. */
   socketPath?: string | undefined;
-  /** JWT authentication (rest_auth/jwt). Left out: none is sent, for rest_auth/local over a unix socket. */
+  /** JWT authentication (rest_auth/jwt). Without it no token is sent, for rest_auth/local over a unix socket. */
   auth?: { userName: string; token: TokenProvider } | undefined;
-  /** Left out: the highest that both sides speak, found by probing and found again when the server changes. */
+  /** Default: the highest version that both sides speak. The client probes for it, and again when the server changes. */
   apiVersion?: t.ApiVersion | undefined;
   /** Sockets. Default 4: slurmrestd serves 124 connections in all, idle ones included. */
   connections?: number | undefined;
@@ -34,15 +34,15 @@ export interface SlurmClientOptions {
   /** Default 10 000 ms. */
   connectTimeoutMs?: number | undefined;
   /**
-   * A warning on a submission is an error: what cannot be said in the server's version is not sent, and a job about which the
-   * server warns is cancelled. For tests; v0.0.40+ ignores typos.
+   * A warning on a submission is an error. A request that the server's version cannot express is not sent, and a job about which the
+   * server warns is cancelled. This is for tests: v0.0.40+ ignores typos.
    */
   strict?: boolean | undefined;
 }
 
 /** Most ids in one GET jobs/state: about 3.5 KB of URL. */
 const idsPerCall = 200;
-/** slurmdbd's window if the caller names none. Without any, sacct's applies: since midnight, which loses jobs. */
+/** slurmdbd's window if the caller names none. Without a window slurmdbd looks back to midnight only, which loses jobs. */
 const defaultWindowMs = 30 * 24 * 3600 * 1000;
 
 export class SlurmClient {
@@ -63,7 +63,7 @@ export class SlurmClient {
     this.#strict = options.strict ?? false;
   }
 
-  /** Finds out which version the server speaks. Every method does so by itself; call it to fail early. */
+  /** Finds out which version the server speaks. Every method does so by itself. Call this to fail early. */
   async connect(): Promise<t.SlurmServer> {
     return this.#session.connect();
   }
@@ -79,9 +79,9 @@ export class SlurmClient {
   }
 
   /**
-   * Submits a batch job: one POST, never repeated. Throws SlurmError whose `delivery` says whether there may be a job: on
-   * `unknown` look for the name in `listJobs` and `accountingJobsByName` until it is found or a healthy controller has denied it
-   * for a minute, since a job can be created *after* the answer.
+   * Submits a batch job: one POST, never repeated. Throws SlurmError; its `delivery` says whether there may be a job. If it is
+   * `unknown`, look for the name in `listJobs` and `accountingJobsByName` until it is found or a healthy controller has denied it for
+   * a minute: a job can be created *after* the answer.
    */
   async submit(job: t.JobSubmission): Promise<t.SubmittedJob> {
     checkSubmission(job);
@@ -103,7 +103,7 @@ export class SlurmClient {
     };
   }
 
-  /** The job, or undefined if slurmctld does not know it (any more: MinJobAge after its end; or not yet, right after submit). */
+  /** The job, or undefined if slurmctld does not know it: not yet, right after submit, or no longer, MinJobAge after its end. */
   async getJob(id: string): Promise<t.SlurmJob | undefined> {
     const call = get('slurm', `job/${checkJobId(id)}`, `get job ${id}`);
     const adapter = await this.#session.adapter();
@@ -118,7 +118,7 @@ export class SlurmClient {
     }
   }
 
-  /** All jobs that slurmctld knows, of all users. No version can filter: about 8 KB a job. */
+  /** All jobs that slurmctld knows, of all users. No version can filter. A job has about 8 KB. */
   async listJobs(): Promise<t.SlurmJob[]> {
     const call = get('slurm', 'jobs/', 'list jobs');
     const adapter = await this.#session.adapter();
@@ -127,9 +127,9 @@ export class SlurmClient {
   }
 
   /**
-   * States of the given jobs, in one request; an id that slurmctld does not know is not in the list. More than 200 ids do not fit
-   * a URL: then it asks for the states of all jobs. v0.0.38 has no such call: there it is one list of all jobs, and each state
-   * comes with its `details`.
+   * States of the given jobs, in one request. An id that slurmctld does not know is not in the list. More than 200 ids do not fit
+   * into a URL, so then it asks for the states of all jobs. v0.0.38 has no such call: there it lists all jobs, and each state has
+   * its `details`.
    */
   async jobStates(ids: readonly string[]): Promise<t.JobStatus[]> {
     const wanted = new Set(ids.map(checkJobId));
@@ -143,9 +143,9 @@ export class SlurmClient {
   }
 
   /**
-   * Asks for a job's end: SIGCONT and SIGTERM, SIGKILL after the cluster's KillWait. Never an error for a job that is over or
-   * unknown. `accepted` is no proof, confirm with `getJob`. Throws `ambiguous` where no controller answers: a frozen one carries
-   * it out later. So do `signal` and `updateJob`.
+   * Asks for a job's end: SIGCONT and SIGTERM, and SIGKILL after the cluster's KillWait. A job that is over or unknown is no error.
+   * `accepted` is no proof: confirm with `getJob`. Throws `ambiguous` if no controller answers, since a frozen one carries it out
+   * later. So do `signal` and `updateJob`.
    */
   async cancel(id: string): Promise<t.CancelResult> {
     return this.#kill(id, `cancel job ${checkJobId(id)}`, {});
@@ -157,7 +157,7 @@ export class SlurmClient {
     return this.#kill(id, what, (await this.#session.adapter()).signalQuery(signal, target));
   }
 
-  /** Changes a job. Gives the server's warnings. */
+  /** Changes a job. Returns the server's warnings. */
   async updateJob(id: string, change: t.JobUpdate): Promise<t.SlurmWarning[]> {
     checkUpdate(change);
     const call = post(`job/${checkJobId(id)}`, `update job ${id}`);
@@ -165,8 +165,8 @@ export class SlurmClient {
   }
 
   /**
-   * Whether a controller answers. Not a check of slurmdbd, nor of the token: 24.11 does not look at it, while 22.05 says "down"
-   * to one that it does not accept. Throws `auth` where the token is known to be the reason.
+   * Does a controller answer? This checks neither slurmdbd nor the token: 24.11 does not look at the token, and 22.05 says "down" to
+   * one that it does not accept. Throws `auth` if the token is known to be the reason.
    */
   async ping(): Promise<t.PingResult> {
     const call = get('slurm', 'ping/', 'ping');
@@ -206,10 +206,10 @@ export class SlurmClient {
   }
 
   /**
-   * slurmdbd's rows of all jobs of a name, oldest first: one for each life of each job, of any user. `since`: jobs that were
-   * submitted before it (v0.0.38: that ended before it) are left out; default 30 days ago. v0.0.38 leaves out held and
-   * requeued jobs that wait: look in `listJobs` first. slurmdbd lags behind slurmctld: by a second or two as a rule (a job that ended at
-   * once stands there as `allocation` until its start is recorded), by hours if it was down.
+   * slurmdbd's rows of all jobs of a name, oldest first: one for each life of each job, of any user. Jobs that were submitted before
+   * `since` are left out (on v0.0.38 those that ended before it); default 30 days ago. v0.0.38 leaves out held and requeued jobs that
+   * wait, so look in `listJobs` first. slurmdbd lags behind slurmctld: usually by a second or two (until its start is recorded, a job
+   * that ended at once is called `allocation`), by hours if it was down.
    */
   async accountingJobsByName(name: string, options: { since?: Date } = {}): Promise<t.SlurmJob[]> {
     const since = options.since ?? new Date(Date.now() - defaultWindowMs);
@@ -235,7 +235,7 @@ export class SlurmClient {
     return answer.body;
   }
 
-  /** No ids: of all jobs. */
+  /** Without ids: the states of all jobs. */
   async #someStates(ids: string[]): Promise<t.JobStatus[]> {
     const query = ids.map((id): [string, string] => ['job_id', id]);
     const whose = ids.length === 0 ? 'all' : String(ids.length);
@@ -263,7 +263,7 @@ export class SlurmClient {
     return error;
   }
 
-  /** Whatever becomes of the cancel, there was a job: never "not delivered". */
+  /** There was a job, whatever the cancel does, so this is never "not delivered". */
   async #unwanted(what: string, jobId: string, warnings: t.SlurmWarning[]): Promise<SlurmError> {
     const fate = await this.cancel(jobId).then(
       ({ outcome, message }) => (outcome === 'refused' ? `could not be cancelled (${message})` : 'cancelled again'),

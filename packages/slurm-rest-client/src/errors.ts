@@ -23,10 +23,10 @@ export type SlurmErrorKind =
 /**
  * What became of a write.
  *
- * - `not-delivered`: it certainly never reached slurmctld; sending it again cannot make two jobs. Also every failed read.
- * - `refused`: it arrived and was turned down; nothing will run. For some reasons (2014) slurmctld keeps a FAILED record of the
- *   name without a node: whoever looks for a job by its name will meet it.
- * - `unknown`: do not send it again; look for the job by its name first.
+ * - `not-delivered`: it certainly never reached slurmctld. Sending it again cannot make two jobs. Every failed read is this too.
+ * - `refused`: it arrived and was turned down. Nothing will run. For some reasons (2014) slurmctld keeps a FAILED record of the name
+ *   without a node, and a look for the job by its name finds it.
+ * - `unknown`: do not send it again. Look for the job by its name first.
  */
 export type Delivery = 'not-delivered' | 'refused' | 'unknown';
 
@@ -35,7 +35,7 @@ export interface SlurmErrorDetails {
   delivery: Delivery;
   /** Slurm's error number (slurm_errno.h), undefined if the answer carried none. */
   number?: number | undefined;
-  /** HTTP status, undefined if there was no answer. Never decide on it: 500 can be a typo in a partition's name. */
+  /** HTTP status, undefined if there was no answer. Do not decide on it: a typo in a partition's name can be a 500. */
   httpStatus?: number | undefined;
   /** Who said it: the function named by slurmrestd, a system error code, or `client`. */
   source?: string | undefined;
@@ -61,7 +61,7 @@ export class SlurmError extends Error {
   }
 }
 
-/** A request that this client does not even send. */
+/** The error for a request that this client does not send. */
 export function refusedHere(message: string): SlurmError {
   return new SlurmError(message, { kind: 'refused', delivery: 'not-delivered', source: 'client' });
 }

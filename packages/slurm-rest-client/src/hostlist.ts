@@ -1,12 +1,12 @@
 /** Slurm's hostlist notation. Pure. */
 
-/** Above this a range is taken for a mistake: no cluster has a million nodes under one prefix. */
+/** A larger range counts as a mistake: no cluster has a million nodes under one prefix. */
 const maxRange = 1_000_000;
 
 /**
- * Expands `a[1-3,7],b-[08-10]` to ['a1', 'a2', 'a3', 'a7', 'b-08', 'b-09', 'b-10']; leading zeros are kept, several brackets in
- * one name multiply. Slurm's ways to say "none" (empty, `(null)`, `None assigned`) give []. What cannot be read is returned
- * as it stands.
+ * Expands `a[1-3,7],b-[08-10]` to ['a1', 'a2', 'a3', 'a7', 'b-08', 'b-09', 'b-10']. Leading zeros are kept. Several brackets in
+ * one name multiply. Slurm's ways to say "none" (empty, `(null)`, `None assigned`) give []. A text that cannot be read is returned
+ * unchanged.
  */
 export function expandHostlist(text: string): string[] {
   if (text === '' || text === '(null)' || text === 'None assigned') return [];

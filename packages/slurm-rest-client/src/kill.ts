@@ -1,6 +1,6 @@
 /**
- * DELETE of a job, and finding out what it did. Its 200 means nothing: 24.11 answers so to an unknown id and to another user's
- * job. v0.0.42+ tells in `status`, v0.0.40/41 do not tell, v0.0.38 answers honestly except for finished jobs.
+ * DELETE of a job, and what it did. Its 200 means nothing: 24.11 also answers 200 to an unknown id and to another user's job.
+ * v0.0.42+ tells in `status`. v0.0.40/41 do not tell. v0.0.38 answers honestly except for finished jobs.
  */
 import * as z from 'zod';
 import { failure, isGood, type Answer } from './answer.ts';
@@ -35,7 +35,7 @@ export async function killJob(session: Session, { id, what, query }: Kill): Prom
   return { outcome: outcomeOf(code.number), number: code.number, message: code.message, warnings };
 }
 
-/** A refusal is a result; anything that says nothing about the job throws. */
+/** A refusal is a result. An answer that says nothing about the job throws. */
 function refusal(session: Session, call: Call, answer: Answer): CancelResult {
   const error = failure(rawRequest(call, '', undefined), answer.raw, answer);
   session.noticeAuth(error);

@@ -1,6 +1,6 @@
 /**
- * One conversation with a slurmrestd: which version it speaks, asking again for a read whose token was not accepted, and every
- * answer read through the same gate. Never repeats a write that may have arrived.
+ * One conversation with a slurmrestd. It finds the version that the server speaks, asks again for a read whose token was not accepted,
+ * and reads every answer in the same way. It never repeats a write that may have arrived.
  */
 import { failure, isGood, readAnswer, unreadable, type Answer } from './answer.ts';
 import { rawRequest, type Call } from './call.ts';
@@ -39,12 +39,12 @@ export class Session {
     return adapterOf((await this.connect()).apiVersion);
   }
 
-  /** Sends a call and gives its answer, good or bad, as long as it is slurmrestd's JSON. Throws SlurmError otherwise. */
+  /** Sends a call and returns its answer, good or bad, if it is slurmrestd's JSON. Throws SlurmError otherwise. */
   async ask(call: Call): Promise<Answer> {
     const { apiVersion } = await this.connect();
     const first = await this.#exchange(call, apiVersion);
     if (first.lostPath && this.#fixed === undefined) {
-      // A 404 of the HTTP layer: the path is not served, so nothing was done. The server may have been upgraded.
+      // A 404 of the HTTP layer means that the path is not served, so nothing was done. The server may have been upgraded.
       this.#server = undefined;
       const now = (await this.connect()).apiVersion;
       if (now !== apiVersion) return settle(await this.#exchange(call, now));
@@ -90,8 +90,8 @@ export class Session {
   }
 
   /**
-   * Asks for ping of each version, newest first. JSON of slurmrestd, even "controller down", proves the version; its 404 denies
-   * it. Anything else, such as a proxy's page or half an answer, proves nothing: `unavailable`, ask again.
+   * Asks for ping of each version, newest first. slurmrestd's JSON, even "controller down", proves the version, and its 404 denies it.
+   * Anything else, such as a proxy's page or half an answer, proves nothing: then it throws `unavailable`, and the caller asks again.
    */
   async #probe(): Promise<SlurmServer> {
     if (this.#fixed !== undefined) return { apiVersion: this.#fixed, release: '', cluster: '' };
@@ -116,7 +116,7 @@ function isFromSlurm({ body }: Answer): boolean {
   return ['meta', 'errors', 'pings'].some((key) => key in body);
 }
 
-/** Nothing was sent but a question: whatever came back, asking again does no harm. */
+/** The error if only a question was sent: asking again does no harm, whatever came back. */
 function unproven(
   call: Call,
   version: ApiVersion,

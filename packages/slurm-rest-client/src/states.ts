@@ -1,4 +1,4 @@
-/** Job states: which words are base states, which combinations are an end. Pure. */
+/** Job states: which words are base states, and which combinations mean an end. Pure. */
 import type { BaseState, JobState, JobStatus, SlurmJob } from './types.ts';
 
 const baseStates: ReadonlySet<string> = new Set<BaseState>([
@@ -49,7 +49,7 @@ const knownFlags: ReadonlySet<string> = new Set([
   'EXPEDITING',
 ]);
 
-/** With one of these a terminal base state is not the end: nodes are still busy, or the job comes back under the same id. */
+/** With one of these flags a terminal base state is not the end: nodes are still busy, or the job comes back under the same id. */
 const unfinishedFlags: ReadonlySet<string> = new Set([
   'COMPLETING',
   'REQUEUED',
@@ -61,7 +61,7 @@ const unfinishedFlags: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a job is over: its base state is terminal and no flag says that it goes on. v0.0.38's bare COMPLETING (base hidden)
+ * Is a job over? It is if its base state is terminal and no flag says that it goes on. v0.0.38's bare COMPLETING (base hidden)
  * is not over. A PREEMPTED or NODE_FAIL row of slurmdbd can be the *earlier life* of a requeued job: look at the last row, and
  * ask slurmctld whether it still knows the id.
  */
@@ -69,18 +69,18 @@ export function isTerminal(job: Pick<JobStatus, 'state' | 'flags'>): boolean {
   return terminalStates.has(job.state) && !job.flags.some((flag) => unfinishedFlags.has(flag));
 }
 
-/** Whether the node could not even start the script: stdout or working directory not accessible there, or a lost launch. */
+/** Was the node unable to start the script? stdout or the working directory is not accessible there, or the launch was lost. */
 export function isLaunchFailure(job: Pick<SlurmJob, 'flags' | 'reason' | 'exit'>): boolean {
   return job.flags.includes('LAUNCH_FAILED') || job.reason === 'JobLaunchFailure' || job.exit.signal === 53;
 }
 
-/** One line for people: `RUNNING`, `COMPLETED+COMPLETING`, or just `COMPLETING` where v0.0.38 hides the base. */
+/** One line for people: `RUNNING`, `COMPLETED+COMPLETING`, or only `COMPLETING` if v0.0.38 hides the base. */
 export function describeState(job: Pick<JobStatus, 'state' | 'flags'>): string {
   const words = job.state === 'UNKNOWN' && job.flags.length > 0 ? job.flags : [job.state, ...job.flags];
   return words.join('+');
 }
 
-/** Splits what a server printed into base state and flags. A word that nobody knows yet is the base if no known base is there. */
+/** Splits what a server printed into base state and flags. Without a known base state an unknown word counts as the base. */
 export function splitState(words: string[]): { state: JobState; flags: string[] } {
   const state = words.find((word) => baseStates.has(word)) ?? words.find((word) => !knownFlags.has(word)) ?? 'UNKNOWN';
   return { state, flags: words.filter((word) => word !== state) };

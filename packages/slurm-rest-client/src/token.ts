@@ -1,19 +1,19 @@
 /**
- * Where tokens come from. A token is read per request, renewed at half its life, fetched once however many ask at the same
- * time, and never appears in a message.
+ * Where tokens come from. A token is read for each request and renewed at half its life. If many ask at the same time, it is fetched
+ * once. It never appears in a message.
  */
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { SlurmError } from './errors.ts';
 
-/** Slurm's tokens have some 150 bytes; those of a site's own authority with keys and claims a few thousand. */
+/** Slurm's tokens have some 150 bytes. Those of a site's own authority, with keys and claims, have a few thousand. */
 const maxTokenBytes = 64 * 1024;
 
-/** Gives the token of the moment. */
+/** Returns the current token. */
 export interface TokenProvider {
   token(): Promise<string>;
-  /** The server did not accept it: the next call must not give the same from memory. */
+  /** The server did not accept the token: the next call must not return it from memory. */
   invalidate(): void;
 }
 
@@ -23,7 +23,7 @@ export function staticToken(token: string): TokenProvider {
   return { token: async () => trimmed, invalidate: () => undefined };
 }
 
-/** A token kept fresh in a file by someone else; read again whenever the file changes. Holds `eyJ...` or `SLURM_JWT=eyJ...`. */
+/** A token in a file that somebody else keeps fresh. It is read again whenever the file changes. Holds `eyJ...` or `SLURM_JWT=eyJ...`. */
 export function fileToken(path: string): TokenProvider {
   let known: { stamp: string; token: string } | undefined;
   return {
@@ -43,7 +43,7 @@ export function fileToken(path: string): TokenProvider {
   };
 }
 
-/** A pipe or a device in the token's place would hold a thread, or be read for ever. */
+/** A pipe or a device in place of the file would block a thread, or never end. */
 async function readTokenFile(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -66,8 +66,8 @@ export interface CommandTokenOptions {
 }
 
 /**
- * A token from a command, e.g. `['scontrol', 'token', 'lifespan=600']`, run without a shell; prints `SLURM_JWT=eyJ...` or just
- * the token. Run again at half the token's life. If that fails while the old token is still valid, the old one serves on.
+ * A token from a command, e.g. `['scontrol', 'token', 'lifespan=600']`. It is run without a shell and prints `SLURM_JWT=eyJ...` or only
+ * the token. It is run again at half the token's life. If that fails while the old token is still valid, the old one is used on.
  */
 export function commandToken(argv: readonly string[], options: CommandTokenOptions = {}): TokenProvider {
   const { timeoutMs = 20_000, env, now = Date.now } = options;
@@ -80,7 +80,7 @@ export function commandToken(argv: readonly string[], options: CommandTokenOptio
     try {
       const token = parseToken(await run(file ?? '', args, { timeout: timeoutMs, env }));
       const { issuedAt = now(), expiresAt = Infinity } = tokenTimes(token);
-      // Slurm's clock may be ahead of ours: no token was made after it was fetched, and it ends by Slurm's clock.
+      // Slurm's clock may be ahead of ours. No token was made after it was fetched, and it ends by Slurm's clock.
       const ahead = Math.max(0, issuedAt - now());
       known = { token, renewAt: (issuedAt + expiresAt) / 2 - ahead, expiresAt: expiresAt - ahead };
       return token;
@@ -104,7 +104,7 @@ export function commandToken(argv: readonly string[], options: CommandTokenOptio
   };
 }
 
-/** `iat` and `exp` of a JWT in ms since the epoch; undefined for what is not in it or not readable. Nothing is verified. */
+/** `iat` and `exp` of a JWT in ms since the epoch. Undefined if absent or unreadable. Nothing is verified. */
 export function tokenTimes(token: string): { issuedAt: number | undefined; expiresAt: number | undefined } {
   const claims = decodeClaims(token.split('.')[1] ?? '');
   const seconds = (key: string): number | undefined => {
@@ -119,13 +119,13 @@ function decodeClaims(part: string): Record<string, unknown> {
     const claims: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
     return typeof claims === 'object' && claims !== null ? { ...claims } : {};
   } catch (error) {
-    // Not a JWT: an opaque token has no times, and the server will say whether it is good.
+    // It is not a JWT. Such a token has no times, and the server will say whether it is good.
     if (error instanceof SyntaxError) return {};
     throw error;
   }
 }
 
-/** Anything that looks like a JWT becomes `[token]`. For text of other programs that goes into messages. */
+/** Replaces anything that looks like a JWT with `[token]`, in other programs' text that goes into messages. */
 export function redact(text: string, ...secrets: string[]): string {
   const withoutJwts = text.replaceAll(/eyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?/g, '[token]');
   return secrets
@@ -148,7 +148,7 @@ function run(
   return new Promise((resolve, reject) => {
     execFile(file, args, { ...options, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
-      // A new error: Node's own holds the command's arguments and output.
+      // A new error is made, since Node's own holds the command's arguments and output.
       const why =
         error.killed === true ? `no answer in ${options.timeout} ms` : `exit ${error.code ?? '?'}: ${stderr.trim()}`;
       reject(new Error(why));

@@ -1,8 +1,8 @@
 /**
- * HTTP to slurmrestd: a small pool, exact headers, no retries. Knows bytes and time limits, nothing of Slurm's answers.
+ * HTTP to slurmrestd: a small pool, exact headers, no retries. It knows bytes and time limits, and nothing of Slurm's answers.
  *
- * slurmrestd serves 124 connections in all, idle ones included, so the pool is small and idle sockets are closed soon; it breaks
- * pipelined requests before 26.05; it wants `application/json` without a charset and a Content-Length instead of chunks.
+ * slurmrestd serves 124 connections in all, idle ones included, so the pool is small and idle sockets are closed soon. Before 26.05
+ * it breaks pipelined requests. It wants `application/json` without a charset, and a Content-Length instead of chunks.
  */
 import { Pool, type Dispatcher } from 'undici';
 import { classifyNetwork } from './classify.ts';
@@ -30,7 +30,7 @@ export interface RawRequest {
 export interface RawAnswer {
   status: number;
   text: string;
-  /** The token sent was past its `exp` (by this machine's clock) when the request left. */
+  /** The token was past its `exp`, by this machine's clock, when the request was sent. */
   tokenExpired: boolean;
   /** For redaction of what the server said. */
   redact: (text: string) => string;
@@ -51,7 +51,7 @@ export class Transport {
     this.#pool = new Pool(url.origin, {
       connections: options.connections,
       pipelining: 1,
-      // HTTP/1.1 also where a TLS proxy in front offers more: one request at a time on each socket, whatever undici's default.
+      // HTTP/1.1 even if a TLS proxy in front offers more: one request at a time on each socket, whatever undici's default is.
       allowH2: false,
       keepAliveTimeout: 4_000,
       keepAliveMaxTimeout: 4_000,
@@ -62,7 +62,7 @@ export class Transport {
     });
   }
 
-  /** Sends once. Any HTTP status is an answer; throws SlurmError if there is none. */
+  /** Sends once. Any HTTP status is an answer. Throws SlurmError if there is none. */
   async send(request: RawRequest): Promise<RawAnswer> {
     const token = await this.#auth?.token.token();
     const expiresAt = token === undefined ? undefined : tokenTimes(token).expiresAt;
@@ -89,7 +89,7 @@ export class Transport {
   #options(request: RawRequest, token: string | undefined): Dispatcher.RequestOptions {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (this.#auth !== undefined && token !== undefined) {
-      // Both X- headers and no Authorization: the one form that every release takes (22.05 requires the name).
+      // Both X- headers and no Authorization: every release accepts this form (22.05 requires the name).
       headers['X-SLURM-USER-NAME'] = this.#auth.userName;
       headers['X-SLURM-USER-TOKEN'] = token;
     }
@@ -98,7 +98,7 @@ export class Transport {
       method: request.method,
       path: `${this.#prefix}${request.path}`,
       headers,
-      // A string: undici sends its Content-Length; a stream would be chunked, which slurmrestd answers with 406.
+      // For a string undici sends a Content-Length. A stream would be chunked, which slurmrestd answers with 406.
       body: request.body === undefined ? null : JSON.stringify(request.body),
     };
   }

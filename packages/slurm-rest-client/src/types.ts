@@ -1,6 +1,6 @@
 /**
- * What a caller of the client sees: one shape for every slurmrestd from 22.05 to 26.05. Nothing here knows how an API
- * version spells it; that is the adapters' work.
+ * What a caller of the client sees: one shape for every slurmrestd from 22.05 to 26.05. The adapters know how each API version spells
+ * it.
  */
 
 /** Exactly one of these is a job's base state (slurm.h, identical from 22.05 to 26.05). */
@@ -31,19 +31,19 @@ export interface JobStatus {
   state: JobState;
   /** Modifiers such as COMPLETING, CONFIGURING, REQUEUED; unknown ones are kept. */
   flags: string[];
-  /** The whole job, where it came at no cost (v0.0.38, which can only list all of them). */
+  /** The whole job, if it came at no cost (v0.0.38 can only list whole jobs). */
   details?: SlurmJob | undefined;
 }
 
 /**
- * How the batch script ended. Decide on the state first: Slurm prints "0" for jobs that are pending, running, timed out or
- * cancelled, so a zero counts only with COMPLETED; with any other state the kind is `none`.
+ * How the batch script ended. Decide on the state first: Slurm prints "0" for jobs that are pending, running, timed out or cancelled.
+ * So a zero counts only with COMPLETED. With any other state the kind is `none`.
  */
 export interface JobExit {
   kind: 'none' | 'exited' | 'signaled';
-  /** Exit code, 0-255; only of `exited`. */
+  /** Exit code, 0-255; only for `exited`. */
   code: number | undefined;
-  /** Signal number; only of `signaled`. 53 means that the node could not open stdout or the working directory. */
+  /** Signal number; only for `signaled`. 53 means that the node could not open stdout or the working directory. */
   signal: number | undefined;
 }
 
@@ -69,23 +69,23 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
   stateDescription: string;
   /** v0.0.38's slurmdbd rows tell signals but no exit codes (22.05 prints 0 for each): `none` with FAILED there. */
   exit: JobExit;
-  /** Highest exit of the job's steps: not zero although COMPLETED if the script swallowed a failing srun. */
+  /** Highest exit of the job's steps. It is not zero if a COMPLETED script swallowed a failing srun. */
   derivedExit: JobExit;
   /** Times it was requeued; 0 where the API version does not say (slurmdbd before v0.0.42). */
   restartCount: number;
-  /** Whether Slurm may run it again by itself, after a node failure or a preemption. Undefined: not said (slurmdbd rows). */
+  /** May Slurm run it again by itself, after a node failure or a preemption? Undefined if Slurm does not say (slurmdbd rows). */
   requeue: boolean | undefined;
   /** Allocated nodes, expanded: `a[1-2]` is ['a1', 'a2']. Empty while pending. */
   nodes: string[];
-  /** Node that failed the job, where Slurm names one (v0.0.40+). */
+  /** Node that failed the job, if Slurm names one (v0.0.40+). */
   failedNode: string | undefined;
   /**
-   * Who asked for its end by scancel or the API; slurmdbd rows only. A CANCELLED row without one was ended in the books alone:
-   * its slurmctld came up without its state and no longer knew the job.
+   * Who asked for its end by scancel or the API. Only slurmdbd rows have it. A CANCELLED row without it was ended only in the database:
+   * slurmctld came up without its state and no longer knew the job.
    */
   cancelledBy: string | undefined;
   workDirectory: string | undefined;
-  /** Where stdout goes; expanded where the API version offers it, else as submitted (`%j` and all). */
+  /** Where stdout goes. Expanded if the API version does that, otherwise as submitted (with `%j`). */
   standardOutput: string | undefined;
   standardError: string | undefined;
   comment: string | undefined;
@@ -93,7 +93,7 @@ export interface SlurmJob extends Omit<JobStatus, 'details'> {
   timeLimitMinutes: number | undefined;
 }
 
-/** A batch job to submit. slurmrestd ignores `#SBATCH` lines: everything must be said here. */
+/** A batch job to submit. slurmrestd ignores `#SBATCH` lines, so everything must be said here. */
 export interface JobSubmission {
   /** `[A-Za-z0-9._-]{1,128}`: slurmctld takes 1024, slurmdbd keeps 255. Slurm has no idempotency key: make it unique and it can serve as one. */
   name: string;
@@ -105,7 +105,7 @@ export interface JobSubmission {
   constraints?: string | undefined;
   /** Text of the batch script, beginning with `#!`. */
   script: string;
-  /** The job's whole environment (plus SLURM_*): no HOME, PATH or USER unless given. At least one entry. */
+  /** The job's whole environment (Slurm adds SLURM_*). It has no HOME, PATH or USER unless they are given. At least one entry. */
   environment: Record<string, string>;
   /** Absolute. */
   currentWorkingDirectory: string;
@@ -119,22 +119,22 @@ export interface JobSubmission {
   /** Number of tasks over all nodes. */
   tasks: number;
   cpusPerTask: number;
-  /** Unset: the cluster's default, which is a whole node's memory where DefMemPerNode is not set. */
+  /** Default: the cluster's default, which is a whole node's memory if DefMemPerNode is not set. */
   memoryPerNodeMiB?: number | undefined;
   gpus?: { type?: string | undefined; countPerNode: number } | undefined;
   timeLimitMinutes: number;
   excludedNodes: string[];
-  /** Whole nodes: no other job beside it. */
+  /** Whole nodes, with no other job on them. */
   exclusive?: boolean | undefined;
-  /** Always said, since Slurm's default (JobRequeue) is yes. */
+  /** Must be given, since Slurm's default (JobRequeue) is yes. */
   requeue: boolean;
   /** `singleton`: never two jobs of one name and user at once. Otherwise sbatch's `--dependency`. */
   dependency?: string | undefined;
   comment: string;
   hold?: boolean | undefined;
   /**
-   * Signal to the batch shell this long before the time limit (up to 60 s earlier). v0.0.38 can only signal steps, never the
-   * shell, so there it is *not sent* and a warning says so: send `signal(id, 'USR2')` yourself, which reaches both.
+   * Signal to the batch shell this long before the time limit (up to 60 s earlier). v0.0.38 can signal only steps and not the
+   * shell. There it is *not sent*, and a warning says so. Send `signal(id, 'USR2')` yourself; that reaches both.
    */
   warningSignal?: { signal: string; secondsBefore: number } | undefined;
 }
@@ -145,11 +145,11 @@ export interface JobUpdate {
   timeLimitMinutes?: number | undefined;
   excludedNodes?: string[] | undefined;
   partition?: string | undefined;
-  /** true holds. false releases; v0.0.38 cannot release, the call is refused there. */
+  /** true holds, false releases. v0.0.38 cannot release; there the call is refused. */
   hold?: boolean | undefined;
 }
 
-/** Something the server (or this client, `source: 'slurm-rest-client'`) wants known about a request that it carried out. */
+/** A warning of the server (or of this client, `source: 'slurm-rest-client'`) about a request that was carried out. */
 export interface SlurmWarning {
   description: string;
   source: string;
@@ -157,15 +157,15 @@ export interface SlurmWarning {
 
 export interface SubmittedJob {
   jobId: string;
-  /** v0.0.40+ ignores what it does not know and says so only here. */
+  /** v0.0.40+ ignores what it does not know, and says so only here. */
   warnings: SlurmWarning[];
   /** Text of a job_submit plugin for the user, '' if none. */
   message: string;
 }
 
 /**
- * What became of a cancel or signal request. `accepted` is a promise, not a result, and v0.0.40/41 answer 200 even if nothing
- * was done: confirm with `getJob`.
+ * What became of a cancel or signal request. `accepted` is a promise and not a result: v0.0.40/41 answer 200 even if nothing was
+ * done. Confirm with `getJob`.
  */
 export interface CancelResult {
   outcome: 'accepted' | 'already-done' | 'unknown-job' | 'refused';
@@ -176,7 +176,7 @@ export interface CancelResult {
 }
 
 export interface PingResult {
-  /** A controller answered. Proves nothing about the token, which ping does not check. */
+  /** A controller answered. This says nothing about the token, which ping does not check. */
   up: boolean;
   controllers: { host: string; mode: string; up: boolean }[];
 }

@@ -1,6 +1,6 @@
 /**
  * What may go into a request. Slurm itself takes job names with slashes, newlines and `$(...)`; URLs with commas are 400; v0.0.38
- * hands the id in a URL to a function that takes array expressions. So: short white lists. Pure; throws SlurmError `refused`.
+ * hands the id in a URL to a function that takes array expressions. So only short white lists are allowed. Pure; throws SlurmError `refused`.
  */
 import { refusedHere } from './errors.ts';
 import type { JobSubmission, JobUpdate } from './types.ts';
@@ -64,7 +64,7 @@ function checkEnvironment(environment: Record<string, string>): void {
   for (const [key, value] of entries) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
       throw refusedHere(`${quote(key)} is not a name of an environment variable`);
-    // The value stays out of the message: it may be what should not be seen.
+    // The value is not in the message: it may be a secret.
     if (/[\0\n\r]/.test(value)) throw refusedHere(`environment variable ${key} holds a NUL or a line end`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What slurmrestd prints, as zod reads it: only the fields that we use, unknown ones ignored, and each in every spelling from
- * v0.0.38 to v0.0.45. Values are made uniform here; names and meaning are the adapters' work.
+ * What slurmrestd prints, as zod reads it: only the fields that we use, each in every spelling from v0.0.38 to v0.0.45.
+ * Unknown fields are ignored. Values are made uniform here. The adapters give them names and meaning.
  */
 import * as z from 'zod';
 
@@ -113,7 +113,7 @@ export const jobStatus = z.object({ job_id: z.union([z.number(), z.string()]).tr
 
 export const submitAnswer = z.object({ job_id: id.optional(), job_submit_user_msg: text });
 
-/** v0.0.38 calls the answer `ping`, v0.0.40 to 44 `pinged`; v0.0.45 has no such word, but `responding` and `primary`. */
+/** v0.0.38 calls the answer `ping`, v0.0.40 to 44 `pinged`. v0.0.45 has `responding` and `primary` instead. */
 export const ping = z.object({
   hostname: text,
   ping: text,

@@ -1,10 +1,10 @@
-/** What an API family must know to be spoken: how to ask, and how to read. Families are in the files beside this one. */
+/** What the client needs to speak an API family: how to ask, and how to read. The families are in the files beside this one. */
 import type { JobSubmission, JobUpdate, SlurmJob, SlurmPartition, SlurmWarning } from '../types.ts';
 
 export interface Rendered {
   /** JSON body. */
   body: Record<string, unknown>;
-  /** What was asked for and cannot be said in this family. */
+  /** What was asked for and cannot be expressed in this family. */
   warnings: SlurmWarning[];
 }
 

@@ -1,4 +1,4 @@
-/** Reading jobs, common to all families: the wire schemas accept each spelling, this decides what it means. */
+/** Reading jobs, for all families: the wire schemas accept each spelling, and this decides what it means. */
 import type * as z from 'zod';
 import { expandHostlist } from '../hostlist.ts';
 import { splitState } from '../states.ts';
@@ -9,7 +9,7 @@ import { accountingJob, currentJob, type exit } from '../wire.ts';
 export function readCurrentJob(wire: unknown): SlurmJob {
   const job = currentJob.parse(wire);
   const { state, flags } = splitState(job.job_state);
-  // slurmctld guesses a start for a pending job, and gives one that was cancelled while pending the time of its end.
+  // slurmctld guesses a start for a pending job. For a job that was cancelled while pending it gives the time of its end.
   const started = state !== 'PENDING' && present(job.nodes) !== undefined;
   return {
     source: 'slurmctld',
@@ -86,7 +86,7 @@ function minutes(value: number | undefined): number | undefined {
   return value === undefined || value >= 4_294_967_294 ? undefined : value;
 }
 
-/** `end_time` of anything else is a prediction. A job that is completing has an end time, but its base may be hidden. */
+/** Is `end_time` an end? In other states it is a prediction. A completing job has an end time, although its base may be hidden. */
 function hasEnded(state: JobState, flags: string[]): boolean {
   return !['PENDING', 'RUNNING', 'SUSPENDED'].includes(state) && (state !== 'UNKNOWN' || flags.includes('COMPLETING'));
 }
@@ -94,7 +94,7 @@ function hasEnded(state: JobState, flags: string[]): boolean {
 /** Slurm does not say, or what it says means nothing in that state. */
 export const noExit: JobExit = { kind: 'none', code: undefined, signal: undefined };
 
-/** A job that never had a node never ran a script; slurmctld gives it "exit code 1" when it fails one for bad constraints. */
+/** A job that never had a node never ran a script. If slurmctld fails it for bad constraints, it gives it "exit code 1". */
 function readExit(wire: z.output<typeof exit>, state: JobState, nodes: string): JobExit {
   const unfinished = ['PENDING', 'RUNNING', 'SUSPENDED', 'UNKNOWN'].includes(state);
   if (wire === null || wire === undefined || unfinished || expandHostlist(nodes).length === 0) return noExit;

@@ -1,5 +1,5 @@
 /**
- * v0.0.38 (Slurm 22.05). Hand-written in Slurm, strict: an unknown key is 400. Its OpenAPI document is wrong in places
+ * v0.0.38 (Slurm 22.05). It is hand-written in Slurm and strict: an unknown key is 400. Its OpenAPI document is wrong in places
  * (`exclusive`, `signal`, `exclude_nodes`, keys of errors); the names here are those of the source, src/plugins/openapi/v0.0.38/
  * jobs.c at slurm-22-05, checked against a running 22.05.8.
  */
@@ -67,7 +67,7 @@ function submission(job: JobSubmission): Rendered {
   return { body, warnings: warningSignal === undefined ? [] : [notSent(warningSignal.signal)] };
 }
 
-/** `signal: "USR2@90"` would go to the steps and kill those without a handler; "B:" is rejected. Neither is what was asked. */
+/** `signal: "USR2@90"` would go to the steps and kill those without a handler. "B:" is rejected. Neither is what was asked for. */
 function notSent(signal: string) {
   return {
     description: `v0.0.38 cannot signal the batch shell before the time limit: ${signal} was not asked for, send it with signal()`,

@@ -26,7 +26,7 @@ function family({ exclusive, hasKillStatus }: Differences): Adapter {
     signalQuery,
     submission: (job) => submission(job, exclusive),
     update,
-    // By default slurmdbd asks when a job became eligible: one that is held, requeued or begins later would not be found.
+    // By default slurmdbd looks at when a job became eligible. A job that is held, requeued or begins later would not be found.
     sinceQuery: (seconds) => ({
       start_time: `uts${seconds}`,
       show_duplicates: 'true',
