@@ -1,93 +1,75 @@
-/** Cancelling against a Slurm of a few lines: what the fault tests cannot make a real one do within a test's time. */
+/** Cancelling on a Slurm in memory: what the fault tests cannot make a real one do within a test's time. */
 import { existsSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { CancelResult, SlurmClient, SlurmJob } from 'slurm-rest-client';
-import { describe, expect, it } from 'vitest';
-import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import { createCancelActivities } from '../../../activities/jobs/cancelling.ts';
-import { attemptName, paths } from '../../../domain/names.ts';
-import { activityEnvironment, inActivity, temporaryFolder } from '../fixtures.ts';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { rejection } from '../fixtures.ts';
+import { type FakeSlurm, job } from './fake-slurm.ts';
+import { cluster, name, worker } from './job-worker.ts';
+import { effectsOf, killedAt, lived, useVirtualTime } from './moments.ts';
 
-const run = 'demo-20261124-000000';
-const name = attemptName(run, 'sft', 1);
-const soon = { termMs: 1_200, killMs: 1_200, deniedMs: 4_500, closeMs: 1_500 };
+vi.mock('node:fs/promises', async (original) => (await import('./moments.ts')).watchedFiles(await original()));
+vi.mock('node:timers/promises', async () => (await import('./moments.ts')).virtualTimers);
 
-function job(id: string, state: string, flags: string[] = []): SlurmJob {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only these fields are read
-  return { id, name, state, flags, nodes: [], reason: '', userName: 'critic' } as unknown as SlurmJob;
-}
+useVirtualTime();
 
-/** `jobs` is what slurmctld knows; a test changes it from within `does`, or `listed`. The store can be made to take nothing. */
-async function cancelling(
-  jobs: SlurmJob[],
-  does: (done: string) => CancelResult['outcome'],
-  { storeFails = false, listed }: { storeFails?: boolean; listed?: () => void } = {},
-) {
-  const store = new ArtifactStore(await temporaryFolder());
-  const done: string[] = [];
-  const act = async (what: string): Promise<CancelResult> => {
-    done.push(what);
-    return { outcome: does(what), number: undefined, message: 'Access denied', warnings: [] };
-  };
-  const slurm: Partial<SlurmClient> = {
-    listJobs: async () => {
-      done.push('list');
-      const known = [...jobs];
-      listed?.();
-      return known;
-    },
-    getJob: async (id) => jobs.find((one) => one.id === id),
-    cancel: (id) => act(`cancel ${id}`),
-    signal: (id, signal) => act(`${signal} ${id}`),
-  };
-  const accounting = { byName: async () => ({ kind: 'answered', rows: [] }) };
-  const all = { store, slurm, accounting, job: { userName: 'critic' } };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
-  const deps = all as unknown as Parameters<typeof createCancelActivities>[0];
-  const activities = createCancelActivities(deps, soon);
-  const folder = paths.attempt(store.root, run, 'sft', 1);
-  await mkdir(dirname(folder), { recursive: true });
-  // A file in the place of the attempt's folder: whatever is asked of it fails (ENOTDIR), also for root.
-  await (storeFails ? writeFile(folder, '') : mkdir(folder));
+type State = [id: string, state: string, flags?: string[]];
+
+const put = (slurm: FakeSlurm, ...[id, state, flags = []]: State) => slurm.jobs.push(job(id, { name, state, flags }));
+
+/** A cluster that knows these jobs of the attempt. The store can be made to take nothing. */
+async function cancelling(jobs: State[], { storeFails = false } = {}) {
+  const at = await cluster();
+  const { slurm, folder } = at;
+  for (const one of jobs) put(slurm, ...one);
+  if (storeFails) {
+    // A file in the place of the attempt's folder: whatever is asked of it fails (ENOTDIR), also for root.
+    await rm(folder, { recursive: true });
+    await writeFile(folder, '');
+  }
   return {
-    done,
+    slurm,
+    /** What Slurm was asked to do, and for all its jobs. */
+    done: () => slurm.asked.filter((what) => !what.startsWith('job ') && !what.startsWith('records of ')),
     mendStore: async () => {
       await rm(folder);
       await mkdir(folder);
     },
     claim: join(folder, 'claim'),
     submission: (text: string) => writeFile(join(folder, 'submission.json'), text),
-    cancel: () => inActivity(activityEnvironment().env, () => activities.cancelJob({ name })),
+    cancel: () => lived(() => worker(at).cancel()),
+    effects: () => effectsOf(() => worker(at).cancel()),
+    killedAt: (moment: number) => killedAt(moment, () => worker(at).cancel()),
   };
 }
 
+const intended = '{"state":"intended","since":"2026-11-24T00:00:00Z"}';
+
 describe('cancelling a job', () => {
   it('is over only when slurmctld says so: a job that is completing still has its node', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, () => {
-      jobs[0] = job('7', 'CANCELLED', ['COMPLETING']);
-      setTimeout(() => (jobs[0] = job('7', 'CANCELLED')), 200);
-      return 'accepted';
-    });
+    const { cancel, done, slurm } = await cancelling([['7', 'RUNNING']]);
+    slurm.onSignal = () => {
+      slurm.change('7', { state: 'CANCELLED', flags: ['COMPLETING'] });
+      setTimeout(() => slurm.end('7', 'CANCELLED'), 30_000);
+    };
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'cancel 7']);
-    expect(jobs[0]?.flags).toEqual([]);
+    expect(done()).toEqual(['list', 'cancel 7']);
+    expect(slurm.jobs[0]?.flags).toEqual([]);
   });
 
-  it('kills a job that TERM does not end', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, (what) => {
-      if (what === 'KILL 7') jobs[0] = job('7', 'CANCELLED');
-      return 'accepted';
-    });
+  it('kills a job that TERM does not end, after 45 s', async () => {
+    const { cancel, done, slurm } = await cancelling([['7', 'RUNNING']]);
+    const startedAt = Date.now();
+    slurm.onSignal = (id, signal) => (signal === 'KILL' ? slurm.end(id, 'CANCELLED') : 'accepted');
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'cancel 7', 'KILL 7']);
+    expect(done()).toEqual(['list', 'cancel 7', 'KILL 7']);
+    expect(Math.round((Date.now() - startedAt) / 1000)).toBe(45);
   });
 
   it('fails, to be tried again, with Slurm’s word if it stays: a 200 is no proof', async () => {
-    const { cancel } = await cancelling([job('7', 'RUNNING')], () => 'refused');
-    await expect(cancel()).rejects.toMatchObject({
+    const { cancel, slurm } = await cancelling([['7', 'RUNNING']]);
+    slurm.onSignal = () => 'refused';
+    expect(await rejection(cancel())).toMatchObject({
       type: 'SlurmUnavailable',
       nonRetryable: false,
       message: expect.stringContaining('Access denied'),
@@ -95,127 +77,137 @@ describe('cancelling a job', () => {
   });
 
   it('looks once for a job whose submission was answered or never begun', async () => {
-    const { cancel, done } = await cancelling([], () => 'accepted');
+    const { cancel, done } = await cancelling([]);
     expect(await cancel()).toEqual({ jobId: null });
-    expect(done).toEqual(['list']);
+    expect(done()).toEqual(['list']);
   });
 
   it('takes the claim of an attempt that no job has begun: one that starts later ends at once', async () => {
-    const { cancel, claim } = await cancelling([], () => 'accepted');
+    const { cancel, claim } = await cancelling([]);
     await cancel();
     expect((await stat(claim)).isDirectory()).toBe(true);
     expect(await cancel()).toEqual({ jobId: null });
   });
 
   it('waits for the job of a submission that was never answered', async () => {
-    const jobs: SlurmJob[] = [];
-    const { cancel, done, submission } = await cancelling(jobs, () => {
-      jobs[0] = job('7', 'CANCELLED');
-      return 'accepted';
-    });
-    await submission('{"state":"intended","since":"2026-11-24T00:00:00Z"}');
-    setTimeout(() => jobs.push(job('7', 'PENDING')), 1_000);
+    const { cancel, done, slurm, submission } = await cancelling([]);
+    await submission(intended);
+    setTimeout(() => put(slurm, '7', 'PENDING'), 1_000);
     expect(await cancel()).toEqual({ jobId: '7' });
     // Once before the record is read, then until it is found; at the end for what began before the attempt was closed.
-    expect(done).toEqual(['list', 'list', 'list', 'cancel 7', 'list']);
+    expect(done()).toEqual(['list', 'list', 'list', 'cancel 7', 'list']);
   });
 
   it('closes an attempt before it waits for a late job: that job does nothing while nobody has cancelled it yet', async () => {
-    const jobs: SlurmJob[] = [];
-    const { cancel, claim, submission } = await cancelling(jobs, ends(jobs));
-    await submission('{"state":"intended","since":"2026-11-24T00:00:00Z"}');
+    const { cancel, claim, slurm, submission } = await cancelling([]);
+    await submission(intended);
     let closedBefore: boolean | undefined;
     setTimeout(() => {
       closedBefore = existsSync(claim);
-      jobs.push(job('7', 'RUNNING'));
+      put(slurm, '7', 'RUNNING');
     }, 1_000);
     expect(await cancel()).toEqual({ jobId: '7' });
     expect(closedBefore).toBe(true);
   });
 
   it('ends every job under the name', async () => {
-    const jobs = [job('8', 'PENDING'), job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, (what) => {
-      if (what === 'cancel 7') jobs[1] = job('7', 'CANCELLED');
-      return 'accepted';
-    });
+    const { cancel, done } = await cancelling([
+      ['8', 'PENDING'],
+      ['7', 'RUNNING'],
+    ]);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'cancel 8', 'cancel 7']);
+    expect(done()).toEqual(['list', 'cancel 8', 'cancel 7']);
+  });
+
+  it('touches no job of another name that was given its id', async () => {
+    const { cancel, done, slurm } = await cancelling([]);
+    slurm.records?.push(job('7', { name, state: 'RUNNING', source: 'slurmdbd' }));
+    slurm.jobs.push(job('7', { name: 'of-somebody-else' }));
+    expect(await cancel()).toEqual({ jobId: '7' });
+    expect(done()).toEqual(['list']);
   });
 });
 
-/** Ends the job of `what` ("cancel 7"). */
-function ends(jobs: SlurmJob[]): (what: string) => CancelResult['outcome'] {
-  return (what) => {
-    const id = what.split(' ')[1] ?? '';
-    const at = jobs.findIndex((one) => one.id === id);
-    if (at >= 0) jobs[at] = job(id, 'CANCELLED');
-    return 'accepted';
-  };
-}
-
 describe('cancelling a job while the store fails', () => {
+  const storeFails = true;
+
   it('cancels it all the same, and says that its attempt is not closed', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
+    const { cancel, done } = await cancelling([['7', 'RUNNING']], { storeFails });
     expect(await cancel()).toEqual({ jobId: '7', notClosed: expect.stringContaining('ENOTDIR') });
-    expect(done.slice(0, 2)).toEqual(['list', 'cancel 7']);
-    expect(done.filter((what) => what === 'cancel 7')).toHaveLength(1);
+    expect(done().slice(0, 2)).toEqual(['list', 'cancel 7']);
+    expect(done().filter((what) => what === 'cancel 7')).toHaveLength(1);
   });
 
   it('cancels what Slurm starts of the attempt meanwhile', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
-    setTimeout(() => jobs.push(job('8', 'RUNNING')), 500);
+    const { cancel, done, slurm } = await cancelling([['7', 'RUNNING']], { storeFails });
+    setTimeout(() => put(slurm, '8', 'RUNNING'), 500);
     expect(await cancel()).toMatchObject({ jobId: '7' });
-    expect(done).toContain('cancel 8');
+    expect(done()).toContain('cancel 8');
   });
 
   it('closes the attempt as soon as the store takes the claim again', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, claim, mendStore } = await cancelling(jobs, ends(jobs), { storeFails: true });
-    setTimeout(() => void mendStore(), 500);
+    const { cancel, claim, mendStore } = await cancelling([['7', 'RUNNING']], { storeFails });
+    setTimeout(() => void mendStore(), 50_000);
     expect(await cancel()).toEqual({ jobId: '7' });
     expect((await stat(claim)).isDirectory()).toBe(true);
   });
 
   it('looks for a late job if the record of its submission cannot be read', async () => {
-    const jobs: SlurmJob[] = [];
-    const { cancel, done } = await cancelling(jobs, ends(jobs), { storeFails: true });
-    setTimeout(() => jobs.push(job('7', 'PENDING')), 1_000);
+    const { cancel, done, slurm } = await cancelling([], { storeFails });
+    setTimeout(() => put(slurm, '7', 'PENDING'), 50_000);
     expect(await cancel()).toMatchObject({ jobId: '7' });
-    expect(done).toContain('cancel 7');
+    expect(done()).toContain('cancel 7');
   });
 });
 
 describe('cancelling again after a kill -9', () => {
   it('before the DELETE was sent: it is sent', async () => {
-    const jobs = [job('7', 'RUNNING')];
-    const { cancel, done } = await cancelling(jobs, ends(jobs));
+    const { cancel, done, killedAt: killed } = await cancelling([['7', 'RUNNING']]);
+    await killed(0);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'cancel 7']);
+    expect(done().filter((what) => what !== 'list')).toEqual(['cancel 7']);
   });
 
   it('between DELETE and the end of the job: it is sent again, which does no harm', async () => {
-    const jobs = [job('7', 'CANCELLED', ['COMPLETING'])];
-    const { cancel, done } = await cancelling(jobs, ends(jobs));
+    const { cancel, done } = await cancelling([['7', 'CANCELLED', ['COMPLETING']]]);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'cancel 7']);
+    expect(done()).toEqual(['list', 'cancel 7']);
   });
 
   it('between the end of the job and the claim: nothing is sent, the attempt is closed', async () => {
-    const { cancel, claim, done } = await cancelling([job('7', 'CANCELLED')], () => 'accepted');
+    const { cancel, claim, done } = await cancelling([['7', 'CANCELLED']]);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list']);
+    expect(done()).toEqual(['list']);
     expect((await stat(claim)).isDirectory()).toBe(true);
   });
 
   it('after the claim: a job that began before it stood is looked for once more, and cancelled', async () => {
-    const jobs = [job('7', 'CANCELLED')];
-    const late = () => jobs.length === 1 && jobs.push(job('8', 'RUNNING'));
-    const { cancel, claim, done } = await cancelling(jobs, ends(jobs), { listed: late });
+    const { cancel, claim, done, slurm } = await cancelling([['7', 'CANCELLED']]);
+    const list = slurm.listJobs.bind(slurm);
+    slurm.listJobs = async () => {
+      const known = await list();
+      if (slurm.jobs.length === 1) put(slurm, '8', 'RUNNING');
+      return known;
+    };
     await mkdir(claim);
     expect(await cancel()).toEqual({ jobId: '7' });
-    expect(done).toEqual(['list', 'list', 'cancel 8']);
+    expect(done()).toEqual(['list', 'list', 'cancel 8']);
+  });
+
+  it('at any moment of a cancel that needs a KILL: the job is gone, and its attempt is closed', async () => {
+    const stubborn = async () => {
+      const at = await cancelling([['7', 'RUNNING']]);
+      at.slurm.onSignal = (id, signal) => (signal === 'KILL' ? at.slurm.end(id, 'CANCELLED') : 'accepted');
+      return at;
+    };
+    const effects = await (await stubborn()).effects();
+    expect(effects).toEqual(['cancel 7', 'KILL 7', 'mkdir claim']);
+    for (const [moment, effect] of effects.entries()) {
+      const at = await stubborn();
+      await at.killedAt(moment);
+      const found = await at.cancel();
+      expect([effect, found, at.slurm.jobs[0]?.state]).toEqual([effect, { jobId: '7' }, 'CANCELLED']);
+      expect(existsSync(at.claim)).toBe(true);
+    }
   });
 });
