@@ -1,10 +1,10 @@
-/** Asking tools: the account, the money and the share of memory that one stage asks with. */
+/** Asking tools: the account, the money and the share of memory with which one stage asks. */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import type { TeacherAccount, TeacherAccounts } from '../teacher/accounts.ts';
 import { SpendingCap } from './spending-cap.ts';
 
-/** Requests of one stage whose pictures are in memory. Each is gone once it is sent, within a second or so. */
+/** Requests of one stage whose pictures may be in memory. A picture is let go when it is sent, within a second or so. */
 const sendingAtOnce = 16;
 
 export interface Tools extends TeacherAccount {
@@ -12,7 +12,7 @@ export interface Tools extends TeacherAccount {
   sending: LimitFunction;
 }
 
-/** What asking needs, made when the first row must be asked: a stage whose answers are all there needs no key. */
+/** What asking needs. It is made when the first row must be asked, so a stage that has all answers needs no key. */
 export class AskingTools {
   readonly #accounts: TeacherAccounts;
   readonly #settings: SynthesisSettings;

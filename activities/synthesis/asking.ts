@@ -1,7 +1,7 @@
 /**
- * Asking: one row until it has an answer that passes or is out of tries. Money is reserved, the limiter waited for, the
- * question logged, then sent; the outcome is logged before it counts. An answer that came is a try; a server that is away
- * is none: that is waited out with backoff, and after `maxUnavailable` in a row the activity fails, to be retried whole.
+ * Asking: one row until it has an answer that passes, or is out of tries. First money is reserved, then the limiter is waited for, then
+ * the question is logged and sent. The outcome is logged before it counts. Each answer that comes is a try. A server that is away is no
+ * try: it is waited for with backoff, and after `maxUnavailable` failures in a row the activity fails and is retried as a whole.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplicationFailure } from '@temporalio/activity';
@@ -25,26 +25,26 @@ export const longestBackoffMs = 60_000;
 export interface AskingDeps extends QuestionSource {
   client: TeacherClient;
   limiter: RateLimiter;
-  /** Lets a few rows at a time read and send their pictures: a full bucket releases hundreds of requests at once. */
+  /** Lets only a few rows at a time read and send their pictures: a full bucket releases hundreds of requests at once. */
   sending: LimitFunction;
   log: SynthesisLog;
-  /** Looked at before each request: a worker that was replaced while it stood still sends nothing more. */
+  /** It is checked before each request: a worker that was replaced while it stood still sends nothing more. */
   lease: FolderLease;
   spending: SpendingCap;
   retryBaseMs: number;
-  /** Ends requests at once: the activity was cancelled. */
+  /** Ends requests at once, when the activity is cancelled. */
   cancelled: AbortSignal;
-  /** Ends waiting, but no request: the stage stops, for whatever reason. */
+  /** Ends waiting, but no request, when the stage stops for any reason. */
   halted: AbortSignal;
 }
 
-/** Asks for one more answer of the row; returns when it is in the log. */
+/** Asks for one more answer of the row. Returns when the answer is in the log. */
 export async function askRow(deps: AskingDeps, pair: Pair): Promise<void> {
   const prepared = prepareQuestion(deps, pair, deps.log.answers(pair.id).length + 1);
   for (let failures = 0; ; failures += 1) {
     const answer = await askOnce(deps, prepared);
     if (answer.kind === 'critique' || answer.kind === 'unusable') return;
-    // The limiter holds everybody back; how often one row is told to wait says nothing about the server.
+    // The limiter holds all rows back. How often one row must wait says nothing about the server.
     if (answer.kind === 'rate-limited') failures -= 1;
     else await backOff(deps, failures, answer);
   }
@@ -70,7 +70,7 @@ async function askOnce(deps: AskingDeps, prepared: Prepared): Promise<TeacherAns
   }
 }
 
-/** Waits for room, then reads the pictures, logs the question and sends it; returns when it has gone. The answer is `coming`. */
+/** Waits for room, then reads the pictures, logs the question and sends it. Returns when it is sent. The answer is `coming`. */
 async function send(
   deps: AskingDeps,
   { question, pictures, base, usd, tokens }: Prepared,
@@ -106,12 +106,12 @@ async function lostIfThrown<T>(permit: Permit, work: () => Promise<T>): Promise<
 /** What is known of a request when its outcome comes. `base.batch`: the batch that brought it. */
 interface Outcome {
   base: Prepared['base'] & { batch?: string };
-  /** Reserved for it. */
+  /** What is reserved for it. */
   usd: number;
   question: { model: string };
 }
 
-/** Logs the outcome; returns what it cost, or may have cost. */
+/** Logs the outcome. Returns what it cost, or may have cost. */
 export async function recordOutcome(
   deps: Pick<AskingDeps, 'log' | 'settings'>,
   { base, usd, question }: Outcome,
@@ -122,7 +122,7 @@ export async function recordOutcome(
     case 'critique':
     case 'unusable': {
       const usage = answer.usage ?? { input: 0, cachedInput: 0, output: 0 };
-      // A server that states no usage is charged as reserved.
+      // If a server states no usage, the reserved amount counts as its cost.
       const paid = answer.usage === undefined ? usd : cost(usage, settings.prices);
       const common = { ...base, usd: paid, at: now(), model: answer.model || question.model, usage };
       if (answer.kind === 'critique') await log.record({ event: 'answered', ...common, critique: answer.critique });

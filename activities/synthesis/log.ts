@@ -1,10 +1,10 @@
 /**
  * Synthesis log: what was asked of the teacher, what came back and what it cost, one event a line in `answers.jsonl`.
- * Answers are kept as given; which of them are good is judged anew each time, so a changed filter costs nothing.
+ * Answers are kept as they came. Which of them are good is judged anew each time, so a changed filter costs nothing.
  *
- * `asked` is on disk before the request is sent and the outcome before it counts. kill -9 in between leaves an `asked`
- * without an outcome: at most the requests in flight, each named by its key. They are asked again, under the same key,
- * and what they may have cost counts as spent. Requests of a batch have no `asked`: batch-log.ts says what stands there.
+ * `asked` is on disk before the request is sent, and the outcome before it counts. kill -9 in between leaves an `asked` without an
+ * outcome, at most for the requests in flight. Each is named by its key and asked again under the same key. What it may have cost
+ * counts as spent. Requests of a batch have no `asked`: the batch log (`batches/log.ts`) tells what is in batches.
  */
 import * as z from 'zod';
 import { addUsage, noUsage, type Usage } from '../../domain/budget.ts';
@@ -15,11 +15,11 @@ import { critiquePartsSchema, unusableReasons } from '../teacher/answer.ts';
 const count = z.int().min(0);
 const usage = z.object({ input: count, cachedInput: count, output: count });
 const named = { id: z.string(), try: z.int().min(1), request: z.string(), usd: z.number().min(0), at: z.string() };
-/** `batch`: the batch that brought the outcome; absent where the request was sent by itself, after its `asked`. */
+/** `batch`: the batch that brought the outcome. Absent if the request was sent by itself, after its `asked`. */
 const common = { ...named, batch: z.string().exactOptional() };
 
 const eventSchema = z.discriminatedUnion('event', [
-  /** About to be sent; `usd` is what was reserved. */
+  /** The request is about to be sent. `usd` is what was reserved. */
   z.object({ event: z.literal('asked'), ...named }),
   z.object({ event: z.literal('answered'), ...common, critique: critiquePartsSchema, model: z.string(), usage }),
   z.object({
@@ -30,9 +30,9 @@ const eventSchema = z.discriminatedUnion('event', [
     model: z.string(),
     usage,
   }),
-  /** Refused before any work was done; `usd` is 0. */
+  /** The request was refused before any work was done. `usd` is 0. */
   z.object({ event: z.literal('unpaid'), ...common, detail: z.string() }),
-  /** No answer, perhaps paid; `usd` is what was reserved. */
+  /** There is no answer, and it may have been paid. `usd` is what was reserved. */
   z.object({ event: z.literal('lost'), ...common, detail: z.string() }),
 ]);
 export type SynthesisEvent = z.output<typeof eventSchema>;
@@ -72,14 +72,14 @@ export class SynthesisLog {
     return { log, unreadable, tornBytes };
   }
 
-  /** What a log says at this moment, for reading alone: somebody may be writing it. Empty if there is none. */
+  /** What a log says at this moment, only for reading: somebody may be writing it. Empty if there is none. */
   static async read(path: string): Promise<SynthesisLog> {
     const log = new SynthesisLog();
     log.#replay(await RowLog.read(path, eventSchema));
     return log;
   }
 
-  /** Resolves once the event is on disk; only then does it count. */
+  /** Resolves when the event is on disk. Only then it counts. */
   async record(event: SynthesisEvent): Promise<void> {
     if (this.#log === undefined) throw new Error('this log was opened for reading alone');
     await this.#log.append(event);
@@ -107,7 +107,7 @@ export class SynthesisLog {
 
   #replay(events: readonly SynthesisEvent[]): void {
     for (const event of events) this.#apply(event);
-    // Asked by a process that is gone: no outcome will come.
+    // It was asked by a process that is gone, so no outcome will come.
     for (const request of this.#open.values()) this.#doubt(request);
     this.#open.clear();
   }
@@ -143,7 +143,7 @@ export class SynthesisLog {
 
   #addAnswer(event: Extract<SynthesisEvent, { event: 'answered' | 'unusable' }>): void {
     const known = this.#answers.get(event.id) ?? [];
-    // A second answer to one try can only come from a second process; the first one stands.
+    // A second answer to one try can only be from a second process. The first one counts.
     if (known.some((answer) => answer.try === event.try)) return;
     const answer: Answer =
       event.event === 'answered'

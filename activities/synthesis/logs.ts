@@ -7,11 +7,11 @@ import { SynthesisLog } from './log.ts';
 export interface Logs {
   /** Outcomes of requests, `answers.jsonl`. */
   log: SynthesisLog;
-  /** What stands in batches, `batches.jsonl`. */
+  /** What is in batches, `batches.jsonl`. */
   batches: BatchLog;
 }
 
-/** Opens or creates both, repaired; runs `work` with them and closes them. */
+/** Opens or creates both, repairs them, runs `work` with them and closes them. */
 export async function withLogs<T>(folder: string, work: (logs: Logs) => Promise<T>): Promise<T> {
   const { log, ...faults } = await SynthesisLog.open(join(folder, 'answers.jsonl'));
   try {

@@ -1,6 +1,6 @@
 /**
- * Synthesis meter: what an operator sees of a running synthesis, sent as heartbeat details once a second, also while
- * nothing happens: heartbeats are how a cancellation reaches the activity.
+ * Synthesis meter: what an operator sees of a running synthesis. It is sent as heartbeat details once a second, even if nothing
+ * happens: by heartbeats a cancellation reaches the activity.
  */
 import type { Context } from '@temporalio/activity';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
@@ -11,7 +11,7 @@ interface Round {
   total: number;
   done: number;
   usd: () => number;
-  /** What numbers do not say; undefined for nothing. */
+  /** What numbers do not say. Undefined if there is nothing to say. */
   note: () => string | undefined;
 }
 
@@ -31,7 +31,7 @@ export class SynthesisMeter {
     this.#timer = setInterval(() => this.#send(), intervalMs);
   }
 
-  /** What is done, or waited for, before the first round. */
+  /** What is done or waited for before the first round. */
   before(note: string): void {
     this.#before = note;
   }

@@ -15,7 +15,7 @@ import { critiquePartsSchema } from '../teacher/answer.ts';
 export const critiquesName = 'critiques.jsonl';
 export const cardName = 'card.json';
 
-/** A line of `critiques.jsonl`. `tone`: against the score, by words of praise and blame, for people to look at. `input_tokens` includes `cached_input_tokens`. */
+/** A line of `critiques.jsonl`. `tone`: do words of praise and blame agree with the score? It is for people to look at. `input_tokens` includes `cached_input_tokens`. */
 export const critiqueRowSchema = z.object({
   id: z.string(),
   critique: critiquePartsSchema,
@@ -70,7 +70,7 @@ function card(verdicts: readonly RowVerdict[], log: SynthesisLog, provenance: Pr
     set_aside: verdicts.length - kept.length,
     kept_by_method: tally(verdicts.flatMap(({ pair, kept: answer }) => (answer === undefined ? [] : [pair.method]))),
     rejected_answers_by_reason: countReasons(verdicts),
-    /** Texts can share a skeleton without being near-duplicates: reported, none is dropped for it. */
+    /** Texts can share a skeleton without being near-duplicates. That is reported, and no text is dropped for it. */
     commonest_opening: commonestOpening(kept.map(({ critique }) => critique.alignment)) ?? null,
     tone_contradicts_score: kept.filter(({ tone }) => tone === 'contradicts').length,
     requests: log.counts,
@@ -78,7 +78,7 @@ function card(verdicts: readonly RowVerdict[], log: SynthesisLog, provenance: Pr
     usd_saved_by_batch: cost(log.batched.usage, settings.prices) - log.batched.usd,
     tokens: { input: log.usage.input, cached_input: log.usage.cachedInput, output: log.usage.output },
     usd: log.spent,
-    /** Sent, perhaps paid, no outcome: in flight at a crash or never answered. */
+    /** Requests that were sent, may have been paid, and have no outcome: in flight at a crash, or never answered. */
     uncertain_requests: log.uncertain,
   };
 }
@@ -93,7 +93,7 @@ function tally(values: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** One at a time: thousands of critiques as one text would be some ten megabytes, twice. */
+/** Written one at a time: thousands of critiques in one text would take some ten megabytes, twice. */
 function* lines(rows: readonly unknown[]): Generator<string> {
   for (const row of rows) yield `${JSON.stringify(row)}\n`;
 }

@@ -1,6 +1,6 @@
 /**
- * Synthesis question: one row's request, ready but for its pictures, with what it is expected to take. Pictures are read
- * when the request may be sent, so that only those in flight are in memory. Asking one by one and in batches share it.
+ * Synthesis question: one row's request without its pictures, with what it is expected to take. Pictures are read when the request may
+ * be sent, so only those in flight are in memory. Asking one by one and asking in batches share this.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -22,19 +22,19 @@ export interface QuestionSource {
   /** Folder of the dataset artifact, and the sizes of its images. */
   datasetPath: string;
   sizes: ImageSizes;
-  /** Names the teacher and the prompt: part of each request's key. */
+  /** Names the teacher and the prompt. It is part of each request's key. */
   answersKey: string;
 }
 
 export interface Picture {
   /** Below the dataset artifact. */
   path: string;
-  /** As it is stored, and as the teacher sees it. */
+  /** Its size as it is stored, and as the teacher sees it. */
   size: Size;
   fitted: Size;
 }
 
-/** A request without its pictures, what it is expected to take at most, and how the log names it. */
+/** A request without its pictures, the most that it is expected to take, and its name in the log. */
 export interface Prepared {
   question: TeacherQuestion;
   /** Source first. */
@@ -95,8 +95,8 @@ function picturesOf(
 }
 
 /**
- * The pictures, in order. What is larger than the teacher sees is scaled down here, so that no bytes are
- * sent for nothing and the teacher's own scaling has nothing left to do; all others go byte for byte as they are.
+ * The pictures, in order. A picture that is larger than the teacher sees is scaled down here: so no bytes are sent for nothing, and the
+ * teacher does not scale it again. All others are sent byte for byte.
  */
 export function readPictures(datasetPath: string, pictures: readonly Picture[]): Promise<Image[]> {
   return Promise.all(pictures.map((picture) => readPicture(join(datasetPath, picture.path), picture)));

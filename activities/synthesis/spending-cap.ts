@@ -1,7 +1,7 @@
 /**
- * Spending cap: the money of one synthesis. What a request may cost is reserved before it is sent and settled after it, so that
- * the cap holds whatever is in flight. When a reservation does not fit, it waits for those in flight to cost less than
- * reserved; when none is in flight, the cap is reached.
+ * Spending cap: the money of one synthesis. What a request may cost is reserved before it is sent and settled after it, so the cap holds
+ * whatever is in flight. If a reservation does not fit, it waits: requests in flight may cost less than reserved. If none is in flight,
+ * the cap is reached.
  */
 import { type Purse, reserve, settle } from '../../domain/budget.ts';
 
@@ -18,7 +18,7 @@ export class SpendingCap {
     return this.#purse.spent;
   }
 
-  /** True once `amount` is reserved; false if the cap would be passed and nothing in flight can change that. */
+  /** True when `amount` is reserved. False if that would exceed the cap and nothing in flight can change it. */
   async reserve(amount: number): Promise<boolean> {
     for (;;) {
       const purse = reserve(this.#purse, amount);
@@ -34,7 +34,7 @@ export class SpendingCap {
   /** Gives a reservation back and spends `used`. */
   settle(reserved: number, used: number): void {
     const after = settle(this.#purse, reserved, used);
-    // Sums of floats leave dust that would look like something in flight for ever.
+    // Sums of floats leave a tiny rest, which would look like something in flight for ever.
     this.#purse = after.reserved < 1e-9 ? { ...after, reserved: 0 } : after;
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -4,11 +4,11 @@
  *   1. the artifact exists → done
  *   2. wait until no other run, here or in another worker, asks for the same answers
  *   3. open the log, ask what is missing, judge, ask again what was rejected, up to tries_per_row
- *   4. enough kept → files, artifact; else the postcondition fails
+ *   4. if enough are kept: files, artifact; else the postcondition fails
  *
- * kill -9 at any point: answers in the log are kept, requests in flight are asked again (synthesis-log.ts), batches at the
- * server are found again (synthesis-batch.ts). After the store's rename the artifact stands. The log stays: a changed
- * filter or a lost artifact costs no request.
+ * kill -9 at any point: answers in the log are kept, requests in flight are asked again (`log.ts`), and batches at the server are found
+ * again (`batches/submission.ts`). After the store's rename the artifact is there. The log stays: with a changed filter or a lost
+ * artifact no request is needed.
  */
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ const usualPace: BatchPace = { retryBaseMs: 1000, denyMs: 60_000 };
 
 export function createSynthesisActivities(deps: StoreDeps & TeacherDeps, pace = usualPace) {
   return {
-    /** Critiques for the dataset's train split. Heartbeats once a second; keeps every answer whatever happens. */
+    /** Critiques for the dataset's train split. Heartbeats once a second. Keeps every answer whatever happens. */
     async synthesizeCritiques({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
       const signal = Context.current().cancellationSignal;
       return translated(`synthesise critiques for run "${plan.run}"`, signal, async () => {
@@ -67,7 +67,7 @@ export function createSynthesisActivities(deps: StoreDeps & TeacherDeps, pace = 
   };
 }
 
-/** What is written while asking, and the right to do so. */
+/** The logs that are written while asking, and the lease that allows it. */
 type Files = Logs & { lease: FolderLease };
 
 class Synthesis {
@@ -106,7 +106,7 @@ class Synthesis {
     return artifact;
   }
 
-  /** Folder of the answers: by dataset, teacher and prompt alone, so that a change of filter or budget keeps them. */
+  /** Folder of the answers. Only dataset, teacher and prompt determine it, so a change of filter or budget keeps them. */
   folder(): Promise<string> {
     return this.#store.partial('synthesis', this.#answersKey());
   }
@@ -120,7 +120,7 @@ class Synthesis {
     });
   }
 
-  /** Rounds: every row without a good answer is asked; only then near-duplicates are looked for, and asked again. */
+  /** In each round every row without a good answer is asked. Then near-duplicates are looked for, and asked again. */
   async #ask(pairs: Pair[], files: Files, meter: SynthesisMeter): Promise<RowVerdict[]> {
     const { log, batches } = files;
     const { filter, tries_per_row: tries } = this.#settings;
@@ -156,7 +156,7 @@ class Synthesis {
   ): Promise<void> {
     const halt = new AbortController();
     const halted = AbortSignal.any([halt.signal, this.#signal]);
-    // One listener per request in flight and per row that waits.
+    // One listener for each request in flight and for each row that waits.
     setMaxListeners(0, halted, this.#signal);
     const asking: AskingDeps = {
       ...tools,
@@ -177,12 +177,12 @@ class Synthesis {
       await forEachConcurrently(pending, this.#settings.concurrency, work);
     } catch (error) {
       this.#signal.throwIfAborted();
-      // What stopped the stage, not what the stop did to the rows that were waiting.
+      // Throws what stopped the stage, not what the stop did to the rows that were waiting.
       throw halt.signal.aborted ? halt.signal.reason : error;
     }
   }
 
-  /** A round through the Batch API; under another `api`, the end of what a batch still holds. */
+  /** A round through the Batch API. With another `api` it ends what batches still hold. */
   async #askInBatches(
     pending: RowVerdict[],
     { log, batches, lease, batchClient: client }: Tools & Files,
@@ -274,7 +274,7 @@ class Synthesis {
   }
 }
 
-/** Asks until an answer passes by itself or the tries are used up; says which. */
+/** Asks until an answer passes by itself or the tries are used up. Says which. */
 async function askUntilKept(asking: AskingDeps, pair: Pair): Promise<'kept' | 'set-aside'> {
   for (;;) {
     await askRow(asking, pair);

@@ -1,6 +1,6 @@
 /**
- * Verdicts: which answer of each row is kept, which rows must be asked again, which are set aside. Pure: the same answers
- * and the same filter give the same verdicts, in any run and after any restart.
+ * Verdicts: which answer of each row is kept, which rows must be asked again, and which are set aside. Pure: the same answers and the
+ * same filter give the same verdicts, in any run and after any restart.
  */
 import type { Pair } from '../../domain/manifest.ts';
 import { judgeCritique, type RejectReason } from '../../domain/critique/critique-filter.ts';
@@ -25,7 +25,7 @@ export interface RowVerdict {
   rejections: Rejection[];
 }
 
-/** Verdicts of every pair by itself, in the given order: near-duplicates are not looked for. */
+/** Verdicts of every pair by itself, in the given order. It does not look for near-duplicates. */
 export function judgeAlone(
   pairs: readonly Pair[],
   answersOf: AnswersOf,
@@ -35,7 +35,7 @@ export function judgeAlone(
   return pairs.map((pair) => judgeRow(pair, answersOf(pair.id), filter, duplicates));
 }
 
-/** The same, and of near-duplicates the later one loses its answer; its next answer, if it has one, takes the place. */
+/** The same, with near-duplicates: the later one loses its answer. Its next answer, if there is one, takes its place. */
 export async function judgeTogether(
   pairs: readonly Pair[],
   answersOf: AnswersOf,
@@ -79,7 +79,7 @@ function judgeRow(
   return { pair, kept: undefined, rejections };
 }
 
-/** Where the row's newest answer leaves it by itself; undefined: it is to be asked again. */
+/** What the row's newest answer makes of it, by itself. Undefined: it must be asked again. */
 export function rowEnd(
   pair: Pair,
   answers: readonly Answer[],

@@ -1,30 +1,30 @@
 /**
- * Teacher accounts: the clients by which a worker asks its teacher, and the limiters. All stages that use one API key at one
- * address share one limiter. The worker builds this once; the key's file is read when a stage begins to ask, so that a stage
- * whose answers are all there needs no key, and a corrected key is seen by the next try.
+ * Teacher accounts: the clients with which a worker asks its teacher, and the limiters. All stages that use one API key at one address
+ * share one limiter. The worker builds this once. The key's file is read when a stage begins to ask, so a stage that has all answers
+ * needs no key, and the next try sees a corrected key.
  */
 import { accountName, readApiKey } from './api-key.ts';
 import { BatchClient } from './batch-client.ts';
 import { openAiUrl, TeacherClient } from './client.ts';
 import { RateLimiter } from './limiter.ts';
 
-/** Clients of one stage (what they learn of the server's answer formats is that stage's) and the account's limiter. */
+/** The clients of one stage, and the account's limiter. What a client learns of the server's answer formats is for its stage only. */
 export interface TeacherAccount {
   client: TeacherClient;
   batchClient: BatchClient;
   limiter: RateLimiter;
 }
 
-/** What whoever asks the teacher needs. */
+/** What asking the teacher needs. */
 export interface TeacherDeps {
   llm: TeacherAccounts;
 }
 
 export class TeacherAccounts {
-  /** Address in the form that keys of artifacts hold. */
+  /** The address as keys of artifacts have it. */
   readonly baseUrl: string;
   readonly #keyFile: string;
-  /** By account: API key and base URL. */
+  /** By account, which is API key and base URL. */
   readonly #limiters = new Map<string, RateLimiter>();
 
   constructor({ baseUrl, apiKeyFile }: { baseUrl: string | undefined; apiKeyFile: string }) {
@@ -32,7 +32,7 @@ export class TeacherAccounts {
     this.#keyFile = apiKeyFile;
   }
 
-  /** The account whose key the file holds now. Throws `ConfigInvalid` where there is none. */
+  /** The account of the key that the file holds now. Throws `ConfigInvalid` if there is none. */
   async open(): Promise<TeacherAccount> {
     const key = await readApiKey(this.#keyFile);
     const account = accountName(this.baseUrl, key);

@@ -1,6 +1,6 @@
 /**
- * Teacher answer: what a chat completion's HTTP answer says, read with distrust. A status of 200 proves nothing: the body
- * may be cut off, an error, empty, a refusal, truncated or not what was asked for. Pure: text in, classified answer out.
+ * Teacher answer: what a chat completion's HTTP answer says, read with distrust. A status of 200 proves nothing: the body may be cut
+ * off, an error, empty, a refusal, truncated, or not what was asked for. Pure: text in, classified answer out.
  */
 import * as z from 'zod';
 import type { Usage } from '../../domain/budget.ts';
@@ -18,7 +18,7 @@ export const critiquePartsSchema = z.object({
 
 const count = z.int().min(0);
 
-/** Answers that hold no critique. All but refusals of prompt or picture by the server cost money. */
+/** Answers without a critique. They cost money, unless the server refused the prompt or a picture. */
 export const unusableReasons = [
   'refusal',
   'truncated',
@@ -41,7 +41,7 @@ export type TeacherAnswer =
       usage: Usage | undefined;
       news: RateNews;
     }
-  /** No answer this time; `maybePaid` if the server may have done the work. */
+  /** There is no answer this time. `maybePaid`: the server may have done the work. */
   | { kind: 'unavailable'; detail: string; maybePaid: boolean; retryAfterMs: number | undefined; news: RateNews }
   | { kind: 'rate-limited'; refusal: Refusal; news: RateNews };
 
@@ -95,8 +95,8 @@ export function readCompletion(body: string, news: RateNews): TeacherAnswer {
 }
 
 /**
- * The content as a critique, or what is wrong with its form. The parts are learnt from joined in our order, so an answer that
- * reasoned in another order (its overall verdict first, say) is none: its later parts build on what would come after them.
+ * The content as a critique, or what is wrong with its form. A critic learns from the parts joined in our order. So an answer that
+ * reasons in another order (e.g. its overall verdict first) is no critique: its later parts build on what would come after them.
  */
 function readCritique(content: string): Critique | 'malformed' | 'missing-part' | 'wrong-order' {
   const value = parseJson(unfenced(content));
@@ -110,7 +110,7 @@ function readCritique(content: string): Critique | 'malformed' | 'missing-part' 
   return given.join() === parts.join() ? critique.data : 'wrong-order';
 }
 
-/** Without the code fence that models put around JSON when no schema binds them. */
+/** The text without the code fence that models put around JSON when they have no schema. */
 function unfenced(content: string): string {
   return /^\s*```(?:json)?\s([^]*?)```\s*$/i.exec(content)?.[1] ?? content;
 }
@@ -130,7 +130,7 @@ export function readRateNews(headers: Headers): RateNews {
   return Object.fromEntries(Object.entries(news).filter(([, value]) => value !== undefined));
 }
 
-/** `retry-after-ms`, else `retry-after` in seconds or as a date, in milliseconds from `now`; undefined if absent or unreadable. */
+/** `retry-after-ms`, else `retry-after` in seconds or as a date, in milliseconds from `now`. Undefined if absent or unreadable. */
 export function readRetryAfter(headers: Headers, now: number): number | undefined {
   const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '');
   if (Number.isFinite(ms)) return Math.max(0, ms);

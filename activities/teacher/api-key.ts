@@ -1,6 +1,6 @@
 /**
- * API key: read from a file of mode 0600, held in memory only. It is never put into an environment, an error, a log, a
- * heartbeat or a payload; `account` stands for it where a name is needed.
+ * API key: it is read from a file of mode 0600 and held only in memory. It is never put into an environment, an error, a log, a
+ * heartbeat or a payload. Where a name is needed, `account` is used.
  */
 import { createHash } from 'node:crypto';
 import type { ApplicationFailure } from '@temporalio/activity';
@@ -37,12 +37,12 @@ export async function readApiKey(path: string): Promise<string> {
   }
 }
 
-/** Name of key and address together: what limits are shared by. The key cannot be read from it. */
+/** A name for key and address together. Whoever has the same name shares limits. The key cannot be read from it. */
 export function accountName(baseUrl: string, key: string): string {
   return createHash('sha256').update(`${baseUrl}\0${key}`).digest('hex').slice(0, 16);
 }
 
-/** `text` without the key, should a server have quoted it. */
+/** `text` without the key, in case a server has quoted it. */
 export function withoutKey(text: string, key: string): string {
   return text.replaceAll(key, '[API key]');
 }

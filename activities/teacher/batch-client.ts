@@ -1,7 +1,7 @@
 /**
- * Batch client: OpenAI's files and batches, one HTTP request a call, never retried here. As in teacher-client.ts expected
- * outcomes are returned, what no retry mends is thrown, an abort as its reason. Answers are checked by zod. Files are sent
- * and read as streams: a shard of 190 MB never is in memory.
+ * Batch client: OpenAI's files and batches, with one HTTP request for each call. Nothing is retried here. As in `client.ts`, expected
+ * outcomes are returned, and what no retry mends is thrown; an abort is thrown as its reason. zod checks answers. Files are sent and
+ * read as streams, so a shard of 190 MB is never in memory.
  */
 import { openAsBlob } from 'node:fs';
 import type { ApplicationFailure } from '@temporalio/activity';
@@ -12,13 +12,13 @@ import { judgeError, openAiPackage } from './client.ts';
 import { refuse } from '../failure.ts';
 
 const askMs = 60_000;
-/** For 190 MB over a slow line. */
+/** Long enough for 190 MB over a slow line. */
 const transferMs = 30 * 60_000;
-/** A server's clock may be this much behind ours; listings are read back to here. */
+/** A server's clock may be this much behind ours. Listings are read back this far. */
 const clockMs = 24 * 60 * 60_000;
 
 export const batchEndpoint = '/v1/chat/completions';
-/** Name of the shard in the batch's metadata: by it a batch is found whose id never came back. */
+/** Name of the shard in the batch's metadata. With it a batch is found whose id never came back. */
 const shardKey = 'critic_shard';
 
 const fileSchema = z.object({ id: z.string() });
@@ -50,7 +50,7 @@ export type Batch = z.output<typeof batchSchema>;
 
 export type Reply<T> =
   | { kind: 'ok'; value: T }
-  /** No answer this time; `maybeDone` if the server may have done it. */
+  /** There is no answer this time. `maybeDone`: the server may have done it. */
   | { kind: 'unavailable'; detail: string; maybeDone: boolean; retryAfterMs: number | undefined };
 
 /** Thrown while a file is read, when the connection broke or the server stopped sending. */
@@ -67,10 +67,10 @@ export class BatchClient {
     this.#openai = openAiPackage(baseUrl, key);
   }
 
-  /** Uploads a file of requests; its id. */
+  /** Uploads a file of requests. Returns its id. */
   async upload(path: string, filename: string, signal: AbortSignal): Promise<Reply<string>> {
     const file = new File([await openAsBlob(path)], filename, { type: 'application/jsonl' });
-    // Otherwise fetch keeps all it has sent, for a redirect: 225 MB more resident at 190 MB sent (Node 24.21, measured).
+    // Otherwise fetch keeps all that it has sent, for a redirect: 225 MB more in memory for 190 MB sent (Node 24.21, measured).
     const fetchOptions = { redirect: 'error', window: null } as const;
     return this.#call(`upload "${filename}"`, signal, transferMs, async (options) => {
       const created = await this.#openai.files.create({ file, purpose: 'batch' }, { ...options, fetchOptions });
@@ -78,11 +78,11 @@ export class BatchClient {
     });
   }
 
-  /** Id of the newest uploaded file of this name; undefined if a listing back to `since` (ms) has none. */
+  /** Id of the newest uploaded file of this name. Undefined if a listing back to `since` (ms) has none. */
   findFile(filename: string, since: number, signal: AbortSignal): Promise<Reply<string | undefined>> {
     return this.#call(`look for file "${filename}"`, signal, askMs, async (options) => {
       const list = this.#openai.files.list({ purpose: 'batch', order: 'desc', limit: 100 }, options);
-      // Of others' files nothing is expected but that they are not ours.
+      // Other people's files may lack any field.
       for await (const entry of list) {
         if (entry.filename === filename) return fileSchema.parse(entry).id;
         if (isBefore(entry.created_at, since)) return undefined;
@@ -131,13 +131,13 @@ export class BatchClient {
     });
   }
 
-  /** Lines of a file, as they arrive; none if the file is gone. Throws FileCutOffError if it cannot be read to its end. */
+  /** Lines of a file, as they arrive. None if the file is gone. Throws FileCutOffError if it cannot be read to its end. */
   async *lines(id: string, signal: AbortSignal): AsyncGenerator<string> {
     const body = await this.#content(id, signal);
     const decoder = new TextDecoder();
     let rest = '';
     try {
-      // What the reader of these lines throws does not come by here: only reading itself is judged.
+      // Errors of whoever uses these lines do not come here: only reading itself is judged.
       for await (const chunk of body) {
         const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
         rest = parts.pop() ?? '';
@@ -162,7 +162,7 @@ export class BatchClient {
     return reply.value?.body ?? nothing();
   }
 
-  /** `text` without the key, should a server have quoted it; 300 characters at most. */
+  /** `text` without the key, in case a server has quoted it, and at most 300 characters of it. */
   quotable(text: string): string {
     return withoutKey(text, this.#key).slice(0, 300);
   }

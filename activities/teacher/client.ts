@@ -1,10 +1,10 @@
 /**
- * Teacher client: one chat completion of an OpenAI-compatible server, one HTTP request, never retried here. Expected
- * outcomes are returned, what no retry mends is thrown as a non-retryable ApplicationFailure, an abort as its reason.
- * The same path for GPT-4o and the offline stand-in: they differ by base URL alone.
+ * Teacher client: one chat completion of an OpenAI-compatible server, with one HTTP request. Nothing is retried here. Expected outcomes
+ * are returned. What no retry mends is thrown as a non-retryable ApplicationFailure, and an abort as its reason. GPT-4o and the offline
+ * stand-in are asked in the same way; only the base URL differs.
  *
- * Asks for structured output by our schema; a server that refuses that (older vLLM) is asked for any JSON, then for nothing
- * but what the prompt says. A refused request was not paid and is given back as such, for the caller to ask again.
+ * It asks for structured output by our schema. A server that refuses that (older vLLM) is asked for any JSON, and then only by the
+ * prompt. A refused request was not paid. The caller is told so and asks again.
  */
 import { log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
@@ -23,7 +23,7 @@ import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer, type 
 
 export const openAiUrl = 'https://api.openai.com/v1';
 
-/** The openai package, never retrying. All that it would otherwise read from the environment is given. */
+/** The openai package, without retries. Everything that it would read from the environment is given. */
 export function openAiPackage(baseUrl: string, key: string): OpenAI {
   const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
   return new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
@@ -39,7 +39,7 @@ export class TeacherClient {
   readonly #openai: OpenAI;
   readonly #key: string;
   #format: AnswerFormat = 'json_schema';
-  /** An answer came: what this server refuses from now on is not our kind of request. */
+  /** An answer came, so this server accepts requests of our form. */
   #answered = false;
 
   constructor(baseUrl: string, key: string) {
@@ -47,19 +47,19 @@ export class TeacherClient {
     this.#openai = openAiPackage(baseUrl, key);
   }
 
-  /** The request in the form that this server takes, to be sent once. */
+  /** The request in the form that this server accepts, to be sent once. */
   request(question: TeacherQuestion, pictures: readonly Image[]): TeacherRequest {
     const format = this.#format;
     const { timeoutMs, requestKey } = question;
     return { body: completionStream(question, pictures, format), format, timeoutMs, requestKey };
   }
 
-  /** Asks once. `signal` ends it at once; `timeoutMs` bounds the whole answer, body included. */
+  /** Asks once. `signal` ends it at once. `timeoutMs` bounds the whole answer with its body. */
   async ask({ body, format, timeoutMs, requestKey }: TeacherRequest, signal: AbortSignal): Promise<TeacherAnswer> {
     signal.throwIfAborted();
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-      // By path: the package's method keeps the pictures as text, the JSON and its bytes until the answer.
+      // By path, since the package's method keeps the pictures as text, the JSON and its bytes until the answer comes.
       const response = await this.#openai
         .post('/chat/completions', {
           body: body.pieces,
@@ -67,7 +67,7 @@ export class TeacherClient {
           timeout: timeoutMs + 1000,
           headers: {
             'Content-Type': 'application/json',
-            // Known, so that the body does not go in chunks, which not every server takes.
+            // With a known length the body is not sent in chunks, which not every server accepts.
             'Content-Length': String(body.length),
             'Idempotency-Key': requestKey,
           },
@@ -84,7 +84,7 @@ export class TeacherClient {
     }
   }
 
-  /** A refusal of the response format: unpaid, to be asked again in another; undefined if it is about anything else. */
+  /** A refusal of the response format: it is unpaid and asked again in another format. Undefined if it is about anything else. */
   #otherFormat(error: unknown, format: AnswerFormat): TeacherAnswer | undefined {
     if (!(error instanceof APIError) || !this.#isAboutFormat(error)) return undefined;
     const said = withoutKey(error.message, this.#key).slice(0, 300);
@@ -99,8 +99,8 @@ export class TeacherClient {
   }
 
   /**
-   * OpenAI names the parameter. Others (vLLM: `"param": null, "code": 400`) name none; then it may be the format as long as
-   * nothing was ever answered, and finding out costs two refused requests at most.
+   * OpenAI names the parameter. Others (vLLM: `"param": null, "code": 400`) name none. Then it may be the format if nothing was ever
+   * answered. To find out costs at most two refused requests.
    */
   #isAboutFormat({ status, param, code }: APIError): boolean {
     if (status !== 400 && status !== 422) return false;
@@ -109,7 +109,7 @@ export class TeacherClient {
     return !saysWhat && !this.#answered;
   }
 
-  /** False if `format` was the last one. Others may have stepped down while a request was on its way. */
+  /** False if `format` was the last one. Other requests may have changed the format while this one was on its way. */
   #stepDown(format: AnswerFormat, said: string): boolean {
     const next = answerFormats[answerFormats.indexOf(format) + 1];
     if (next === undefined) return false;
@@ -121,9 +121,9 @@ export class TeacherClient {
   }
 }
 
-/** What an error of the openai package means. What it does not know as an error of server or network is thrown as it is. */
+/** What an error of the openai package means. An error that is not of the server or the network is thrown as it is. */
 export function judgeError(error: unknown, key: string): TeacherAnswer {
-  // The body was being read when the connection broke: a TypeError of fetch ("terminated").
+  // The connection broke while the body was read: a TypeError of fetch ("terminated").
   if (error instanceof APIConnectionError || error instanceof TypeError || isAbort(error)) {
     return noAnswer(`connection failed: ${causes(error)}`);
   }
@@ -142,7 +142,7 @@ function headersOf({ headers }: APIError): Headers {
   return given instanceof Headers ? given : new Headers();
 }
 
-/** The account cannot pay: no retry mends it. The second and third are how a batch says so (`errors`, or a line's). */
+/** The account cannot pay, and no retry mends it. The second and third are a batch's words for it (`errors`, or those of a line). */
 export const quotaCodes = new Set(['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active']);
 
 /** Codes that are about one row's prompt or picture (OpenAI's API reference, error codes of a response). */
@@ -168,7 +168,7 @@ const rowReasons = new Map<string, UnusableReason>([
 export function judgeStatus(answer: {
   status: number;
   code: string;
-  /** OpenAI's says of a 429 which limit it is about: `requests` or `tokens`. */
+  /** OpenAI's type of a 429 says which limit it is about: `requests` or `tokens`. */
   type?: string | undefined;
   said: string;
   headers: Headers;

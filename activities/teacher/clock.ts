@@ -1,6 +1,6 @@
-/** Clock: time and chance as a part is given them, so that a test can run hours of them in a second. */
+/** Clock: time and chance, handed in, so that a test can run hours in a second. */
 export interface Clock {
-  /** Milliseconds since some fixed time, never going back. */
+  /** Milliseconds since some fixed time. They never go back. */
   now(): number;
   /** Calls `run` after `ms`, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void;

@@ -1,9 +1,9 @@
-/** Completion body: the JSON of one chat completion request, the same whether it is sent alone or as a line of a batch. */
+/** Completion body: the JSON of one chat completion request. It is the same for a request by itself and for a line of a batch. */
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { dataUrlStart, type Image } from '../dataset/image.ts';
 import { critiquePartsSchema } from './answer.ts';
 
-/** What is asked about one pair, but for its pictures. */
+/** What is asked about one pair, without its pictures. */
 export interface TeacherQuestion {
   model: string;
   system: string;
@@ -13,11 +13,11 @@ export interface TeacherQuestion {
   maxTokens: number;
   seed: number;
   timeoutMs: number;
-  /** Sent as `Idempotency-Key` and found in the row log: names this request to both sides. */
+  /** The request's name for both sides: it is sent as `Idempotency-Key`, and the row log has it. */
   requestKey: string;
 }
 
-/** What `response_format` asks for, the most binding first. */
+/** What `response_format` asks for, the strictest first. */
 export const answerFormats = ['json_schema', 'json_object', 'text'] as const;
 export type AnswerFormat = (typeof answerFormats)[number];
 
@@ -45,23 +45,23 @@ export interface BodyStream {
   /** Bytes in all. */
   length: number;
   pieces: AsyncGenerator<Buffer>;
-  /** Resolves when the pieces were taken, all of them or as many as will be. */
+  /** Resolves when all pieces were taken, or no more will be. */
   taken: Promise<void>;
 }
 
-/** A multiple of 3: base64 of slices of this many bytes is, put together, base64 of the whole. */
+/** A multiple of 3, so that base64 of slices of this many bytes, joined, is base64 of the whole. */
 const sliceBytes = 48 * 1024;
 
 /**
- * The same body in pieces that are made while it is sent. Each picture is let go of once it has gone: hundreds of requests
- * are in flight for seconds, and their pictures as text would be most of what the process has in memory.
+ * The same body in pieces that are made while it is sent. A picture is let go as soon as it is sent: hundreds of requests are in flight
+ * for seconds, and their pictures as text would fill most of the process's memory.
  */
 export function completionStream(
   question: TeacherQuestion,
   pictures: readonly Image[],
   format: AnswerFormat,
 ): BodyStream {
-  // The request's key is a hash: no text of the prompt holds it.
+  // The request's key is a hash, so no text of the prompt holds it.
   const marks = pictures.map((_, index) => `picture ${index} of ${question.requestKey}`);
   const text = JSON.stringify(completionBody(question, marks, format));
   const left = pictures.map((picture) => ({ start: dataUrlStart(picture.kind), bytes: picture.bytes }));

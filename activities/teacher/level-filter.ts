@@ -1,16 +1,16 @@
 /**
- * Level filter: what is left in a bucket that flows full at a known rate, and what one sent token takes from it, estimated
- * from what its owner says now and then (a Kalman filter of two numbers; Kalman 1960). What it says is old by the time that
- * it arrives, and requests overtake each other: each statement is believed as far as it can be. Pure arithmetic.
+ * Level filter: an estimate of what is left in a bucket that fills at a known rate, and of what one sent token takes from it. It comes
+ * from what the bucket's owner says now and then (a Kalman filter of two numbers; Kalman 1960). A statement is old when it arrives, and
+ * requests overtake each other, so each statement counts only as much as it can be believed. Pure arithmetic.
  */
-/** How far off a share of 1 may be at first, and by how much it may change from answer to answer: standard deviations. */
+/** Standard deviations: how wrong a share of 1 may be at first, and how much it may change from answer to answer. */
 const tokenDoubt = { share: 0.2, drift: 0.01 };
 const noDoubt = { share: 0.001, drift: 0 };
-/** One request takes more or less than its share: standard deviation, of what it needs. */
+/** Standard deviation of what one request takes, as a part of what it needs. */
 const requestDoubt = 0.15;
 
 export class LevelFilter {
-  /** Tokens that are left, and those that go for each token sent; the latter is 1 where a server takes what we reckon. */
+  /** Tokens that are left, and tokens taken for each token sent. The second is 1 if a server counts as we do. */
   #level = 0;
   #share = 1;
   /** Their variances and covariance. */
@@ -19,10 +19,10 @@ export class LevelFilter {
   readonly #drift: number;
   #covariance = 0;
   #fullAt = Number.NEGATIVE_INFINITY;
-  /** Log-likelihood of what was said lately: the higher, the better it was foretold. */
+  /** Log-likelihood of the latest statements: the higher, the better they were foretold. */
   likelihood = 0;
 
-  /** `of`: each request takes one of `requests`, while what it takes of `tokens` is to be learnt. */
+  /** `of`: a request takes one of `requests`. What it takes of `tokens` must be learnt. */
   constructor(of: 'requests' | 'tokens') {
     const { share, drift } = of === 'tokens' ? tokenDoubt : noDoubt;
     this.#shareVariance = share ** 2;
@@ -42,7 +42,7 @@ export class LevelFilter {
     return Math.sqrt(this.#levelVariance);
   }
 
-  /** So much has flowed in. */
+  /** This much has flowed in. */
   flow(amount: number, limit: number, now: number): void {
     this.#level += amount;
     if (this.#level < limit) return;
@@ -50,7 +50,7 @@ export class LevelFilter {
     this.#fullAt = now;
   }
 
-  /** A request was sent; negative: one that was refused had not been taken. */
+  /** A request was sent. Negative: a refused request had taken nothing. */
   send(needed: number): void {
     this.#level -= this.#share * needed;
     this.#levelVariance += needed * (needed * this.#shareVariance - 2 * this.#covariance);
@@ -71,10 +71,10 @@ export class LevelFilter {
       this.#covariance = -since * this.#shareVariance;
       return;
     }
-    // It was full since: what flowed in is not known.
+    // It was full in between, so what flowed in is not known.
     if (at < this.#fullAt) return;
     const foretold = this.#level + this.#share * since;
-    // Nothing left is all that a server in debt says.
+    // A server in debt says only that nothing is left.
     if (remaining <= 0 && foretold - flowed <= 0) return;
     this.#shareVariance += this.#drift ** 2;
     const level = this.#levelVariance + since * this.#covariance;
@@ -90,7 +90,7 @@ export class LevelFilter {
     this.#keepPossible();
   }
 
-  /** Rounding, and what refused requests took back, must not make a variance negative or a correlation more than whole. */
+  /** Rounding and refused requests must not make a variance negative, or a correlation larger than 1. */
   #keepPossible(): void {
     this.#levelVariance = Math.max(1, this.#levelVariance);
     this.#shareVariance = Math.max(1e-6, this.#shareVariance);

@@ -1,13 +1,13 @@
 /**
- * Limiter: requests and tokens per minute of one API key. A request reserves what it will take before it is sent, waits in
- * one queue and is released one at a time: when ten wait for one Retry-After, one goes, not ten. It sends nothing itself and
+ * Limiter: requests and tokens per minute of one API key. A request reserves what it will take before it is sent. Requests wait in one
+ * queue and are released one at a time: when ten wait for one Retry-After, one is sent, not ten. The limiter sends nothing itself and
  * never retries.
  *
- * It keeps two pairs of buckets, in the server's count of tokens as far as that is learnt (prompt-count.ts). The recipe's:
- * what the operator allows. The server's: what is left there. The latter are taken to start empty, for a drained server must
- * not be burst into; an answer's x-ratelimit headers then say how much is left (a fresh minute may be burst into) and what the
- * true limit is, whatever the recipe says (server-bucket.ts). A refusal that comes a moment too early is waited out; any
- * other slows down (AIMD).
+ * It keeps two pairs of buckets and counts tokens as the server does, as far as that is learnt (prompt-count.ts). The recipe's buckets
+ * hold what the operator allows. The server's hold what is left there (server-bucket.ts). The server's count as empty at first: a
+ * drained server must not get a burst. Then the x-ratelimit headers of an answer say how much is left, so that a fresh minute may get a
+ * burst, and what the true limit is, whatever the recipe says. If a refusal is only a matter of milliseconds, the request waits. Any
+ * other refusal slows down (AIMD).
  */
 import { type Clock, systemClock } from './clock.ts';
 import { LatencyLimit } from './latency-limit.ts';
@@ -25,7 +25,7 @@ interface Waiting {
 interface Sent {
   size: RequestSize;
   at: number;
-  /** Tokens that the server may want before it admits the request, and those that it is expected to take. */
+  /** Tokens that the server may demand before it admits the request, and those that it is expected to take. */
   needed: number;
   taken: number;
   marks: Pair<Mark>;
@@ -37,11 +37,11 @@ interface Pair<T> {
 }
 
 const minute = 60_000;
-/** Left in a bucket whose level the server tells: requests overtake each other, and prompts of one kind differ. */
+/** This much is left in a bucket whose level the server tells: requests overtake each other, and prompts of one kind differ. */
 const spareMs = 1000;
-/** Refused by less than this, or by less than its own tokens take to flow in: it came too early, the rate is right. */
+/** If a request was refused by less than this, or by less than its own tokens take to flow in, it came too early, and the rate is right. */
 const earlyMs = 1000;
-/** Above this share of refusals, over some thirty requests, it is not a matter of timing any more. */
+/** Above this share of refusals, over some thirty requests, timing is not the reason any more. */
 const manyRefusals = 0.1;
 const newest = 1 / 30;
 const decrease = 0.7;
@@ -54,7 +54,7 @@ export class RateLimiter {
   readonly #claims = new Map<symbol, Limits>();
   readonly #queue: Waiting[] = [];
   readonly #allowed: Pair<TokenBucket>;
-  /** The server's as long as it does not tell. */
+  /** The server's limits as long as it does not tell them. */
   readonly #supposed: Pair<TokenBucket>;
   readonly #server: Pair<ServerBucket> = { requests: new ServerBucket('requests'), tokens: new ServerBucket('tokens') };
   readonly #latency = new LatencyLimit();
@@ -63,7 +63,7 @@ export class RateLimiter {
   readonly #inFlight = new Set<Sent>();
   #factor = 1;
   #refusedShare = 0;
-  /** The very first request goes at once, whatever it needs: its answer tells how full the server's buckets are. */
+  /** The very first request is sent at once, whatever it needs: its answer tells how full the server's buckets are. */
   #untried = true;
   #heldUntil = Number.NEGATIVE_INFINITY;
   #lastDecrease = Number.NEGATIVE_INFINITY;
@@ -76,7 +76,7 @@ export class RateLimiter {
     this.#supposed = { requests: bucket(), tokens: bucket() };
   }
 
-  /** One user's limits, until the returned function is called. Several users at once get the lowest of theirs. */
+  /** Adds one user's limits, until the returned function is called. With several users the lowest limits hold. */
   claim(limits: Limits): () => void {
     const id = Symbol('claim');
     this.#claims.set(id, limits);
@@ -96,7 +96,7 @@ export class RateLimiter {
         const index = this.#queue.indexOf(waiting);
         if (index === -1) return;
         this.#queue.splice(index, 1);
-        // The reason of an activity's signal is the CancelledFailure that must come through as it is.
+        // The reason of an activity's signal is a CancelledFailure, which must be thrown on unchanged.
         reject(signal.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal.reason }));
         this.#pump();
       };
@@ -119,7 +119,7 @@ export class RateLimiter {
   #pump(): void {
     this.#stopTimer();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      // The next answer pumps again.
+      // The next answer calls this again.
       if (this.#inFlight.size >= this.#latency.limit) return;
       const now = this.#clock.now();
       const needed = this.#prompts.needed(first.size);
@@ -142,7 +142,7 @@ export class RateLimiter {
     const waits = (['requests', 'tokens'] as const).map((name) => {
       const allowed = this.#allowed[name].waitMs(taken[name], now);
       if (isSilent) return Math.max(allowed, this.#supposed[name].waitMs(amounts[name], now));
-      // Of what it says nothing beside the other, the server has no limit.
+      // A limit that the server never mentions does not apply.
       if (!this.#server[name].isTold) return allowed;
       return Math.max(allowed, this.#server[name].waitMs(amounts[name], now, spareMs));
     });
@@ -191,35 +191,35 @@ export class RateLimiter {
     };
   }
 
-  /** A server that tells what is left shows what it takes; one that does not is taken to charge what was used. */
+  /** A server that tells what is left shows what it takes. Any other server is supposed to charge what was used. */
   #settle({ size, taken }: Sent, { input, output }: { input: number; output: number }): void {
     const used = input + output;
     const { isTold, share } = this.#server.tokens;
     if (!isTold) return this.#giveBack(0, taken - used);
     const charged = share * (input + size.output);
-    // Where the server's limit is no higher than the recipe's, its own count decides, and the recipe's must not be stricter.
+    // If the server's limit is no higher than the recipe's, the server's own count decides, and the recipe's must not be stricter.
     const isServers = this.#supposed.tokens.perMinute <= this.#allowed.tokens.perMinute;
     this.#allowed.tokens.giveBack(taken - (isServers ? Math.min(charged, used) : charged));
   }
 
-  /** After a decrease requests are spread out, even if the buckets would let them burst. */
+  /** After a decrease requests are spread out, even if the buckets would allow a burst. */
   #pace(tokens: number, now: number): void {
     if (this.#factor >= 1) return;
     this.#heldUntil = Math.max(this.#heldUntil, now) + this.#flowMs(tokens) / this.#factor;
   }
 
-  /** Milliseconds in which the server's limits let one such request flow in. */
+  /** Milliseconds in which what one such request needs flows in at the server. */
   #flowMs(tokens: number): number {
     return minute * Math.max(tokens / this.#supposed.tokens.perMinute, 1 / this.#supposed.requests.perMinute);
   }
 
-  /** The queue's head may go when Retry-After is over; the rate is cut if this is not a matter of timing. */
+  /** The queue's head may be sent when Retry-After is over. If timing is not the reason, the rate is cut. */
   #backOff(sent: Sent, { retryAfterMs = 1000, about }: Refusal, news: RateNews): void {
     const now = this.#clock.now();
     this.#refusedShare += (1 - this.#refusedShare) * newest;
     const isEarly = retryAfterMs <= Math.max(earlyMs, this.#flowMs(sent.needed));
     if (!isEarly || this.#refusedShare > manyRefusals) this.#slowDown(sent.at, now);
-    // Somebody else who was told the same does not come in the same millisecond.
+    // So that somebody else who was told the same does not come in the same millisecond.
     const jitter = this.#clock.random() * Math.min(100, retryAfterMs / 10);
     this.#heldUntil = Math.max(this.#heldUntil, now + retryAfterMs + jitter);
     this.#giveBack(1, sent.taken);
@@ -236,14 +236,14 @@ export class RateLimiter {
     this.#lastDecrease = now;
   }
 
-  /** What is left and what flows in until it would be admitted: so much the server wants for it. */
+  /** The server demands this much for it: what is left, and what flows in until the request would be admitted. */
   #guessNeed(size: RequestSize, retryAfterMs: number, { limitTokens = 0, remainingTokens }: RateNews): void {
     if (remainingTokens === undefined) return;
     const wanted = remainingTokens + (retryAfterMs / minute) * limitTokens;
     if (wanted < limitTokens / 2) this.#prompts.of(size.kind).guess(size.prompt, wanted - size.output);
   }
 
-  /** Until `time` nothing is there, then room for one request; `about`: of one limit alone. */
+  /** Until `time` there is nothing, then room for one request. `about`: only for one limit. */
   #supposeEmpty(time: number, tokens: number, about?: Refusal['about']): void {
     if (about !== 'tokens') this.#supposed.requests.closeUntil(time, 1);
     if (about !== 'requests') this.#supposed.tokens.closeUntil(time, tokens);
@@ -258,7 +258,7 @@ export class RateLimiter {
     this.#server.tokens[how](marks.tokens, news.remainingTokens, tokens.perMinute, now);
   }
 
-  /** The first answer of its kind says what all that were sent before it need. */
+  /** The first answer of its kind says what all requests need that were sent before it. */
   #learnPrompt({ kind, prompt }: RequestSize, charged: number): void {
     const count = this.#prompts.of(kind);
     const isFirst = !count.isLearnt;

@@ -1,4 +1,4 @@
-/** What is said between the limiter and those who ask it: sizes, limits, what a server told, and a permit to send. */
+/** What passes between the limiter and those who use it: sizes, limits, what a server told, and a permit to send. */
 export interface Limits {
   requestsPerMinute: number;
   tokensPerMinute: number;
@@ -6,14 +6,14 @@ export interface Limits {
 
 /** A request as we count it, in tokens. */
 export interface RequestSize {
-  /** Requests of one kind are counted by one rule: the same model, prompt and detail of pictures. */
+  /** Requests of one kind (the same model, prompt and detail of pictures) are counted by one rule. */
   kind: string;
   prompt: number;
   /** `max_tokens`. */
   output: number;
 }
 
-/** What a response's x-ratelimit headers say; absent where the server says nothing. Counts, not rates. */
+/** What a response's x-ratelimit headers say. Absent if the server says nothing. Counts, not rates. */
 export interface RateNews {
   limitRequests?: number;
   remainingRequests?: number;
@@ -23,18 +23,18 @@ export interface RateNews {
 
 /** A 429. */
 export interface Refusal {
-  /** Milliseconds until the server would admit it; without it the queue waits a second. */
+  /** Milliseconds until the server would admit it. Without it the queue waits a second. */
   retryAfterMs?: number | undefined;
-  /** Of which limit the server says that it was reached. */
+  /** The limit that was reached, as the server says. */
   about?: 'requests' | 'tokens' | undefined;
 }
 
-/** A released request. Must be settled exactly once, whatever became of it. */
+/** A released request. It must be settled exactly once, whatever happens to it. */
 export interface Permit {
-  /** An answer came; `used`: tokens by its usage, if it states one. */
+  /** An answer came. `used`: tokens by its usage, if it states one. */
   settle(used: { input: number; output: number } | undefined, news?: RateNews): void;
-  /** The server refused it by 429: nothing was taken. */
+  /** The server refused it with 429, so nothing was taken. */
   refused(refusal: Refusal, news?: RateNews): void;
-  /** No answer: what was reserved counts as taken. */
+  /** There was no answer. What was reserved counts as taken. */
   lost(): void;
 }

@@ -1,7 +1,7 @@
 /**
- * Server bucket: what is left of a limit at a server that tells it with each answer, and what it takes for a request. Servers
- * differ: in when they take (as they admit, or what was used as they answer) and in which moment their headers are of. All
- * four readings are kept, as long as they foretell what the server says. Times are milliseconds of one clock.
+ * Server bucket: what is left of a limit at a server that tells it with each answer, and what the server takes for a request. Servers
+ * differ in two ways. They take tokens when they admit a request, or what was used when they answer. And their headers are of the one
+ * moment or of the other. All four readings are kept as long as they foretell what the server says. Times are milliseconds of one clock.
  */
 import { LevelFilter } from './level-filter.ts';
 
@@ -10,7 +10,7 @@ const minute = 60_000;
 const volleyMs = 100;
 /** How exactly a moment is known. */
 const momentMs = 30;
-/** A reading that is less likely than another by this much (of a logarithm) is dropped; of the others the most cautious counts. */
+/** A reading that is less likely than another by this much (in log-likelihood) is dropped. Of the others the most cautious counts. */
 const doubtful = 4;
 
 /** Requests sent together, in what they need. */
@@ -19,7 +19,7 @@ interface Volley {
   needed: number;
 }
 
-/** Where a request stands in the order of sending: what was sent (itself included) and what had ended by then. */
+/** A request's place in the order of sending: what was sent (itself included) and what had ended by then. */
 export interface Mark {
   needed: number;
   sentAt: number;
@@ -43,7 +43,7 @@ export class ServerBucket {
     this.#readings = Array.from({ length: 4 }, () => new LevelFilter(of));
   }
 
-  /** Whether the server ever told what is left. */
+  /** Has the server ever told what is left? */
   get isTold(): boolean {
     return this.#isTold;
   }
@@ -65,7 +65,7 @@ export class ServerBucket {
     return { needed, sentAt: now, sentByThen: this.#sent, endedByThen: this.#ended, volley: this.#volley };
   }
 
-  /** Requests need more than they were reckoned to: `open` are all that are not over, in the order of sending. */
+  /** Requests need more than was supposed. `open` are all that are not over, in the order of sending. */
   recount(open: readonly Mark[], needs: readonly number[], now: number): void {
     this.#flow(now);
     let more = 0;
@@ -79,13 +79,13 @@ export class ServerBucket {
     for (const reading of this.#readings) reading.send(more);
   }
 
-  /** A request is over; its answer, if any, said that `remaining` of `limit` per minute were left. */
+  /** A request is over. Its answer, if there is one, said that `remaining` of `limit` per minute were left. */
   told(mark: Mark, remaining: number | undefined, limit: number, now: number): void {
     this.#ended += mark.needed;
     this.#hear(mark, remaining, limit, now);
   }
 
-  /** A request was refused: nothing was taken. */
+  /** A request was refused, so nothing was taken. */
   refused(mark: Mark, remaining: number | undefined, limit: number, now: number): void {
     this.#sent -= mark.needed;
     for (const reading of this.#readings) reading.send(-mark.needed);
@@ -103,11 +103,11 @@ export class ServerBucket {
       return Math.min(wanted, this.#limit - needed) - level;
     });
     const most = Math.max(...missing);
-    // A thousandth is rounding: waiting for it would spin.
+    // A thousandth is only rounding. To wait for it would be a busy loop.
     return most <= 0.001 ? 0 : most / perMs;
   }
 
-  /** The likeliest reading, and those that are not much less so. */
+  /** The likeliest reading, and those that are not much less likely. */
   #plausible(): LevelFilter[] {
     const byLikelihood = this.#readings.toSorted((a, b) => b.likelihood - a.likelihood);
     const best = byLikelihood[0]?.likelihood ?? 0;
@@ -121,7 +121,7 @@ export class ServerBucket {
     this.#isTold = true;
     const perMs = limit / minute;
     const moment = momentMs * perMs + 0.01 * mark.needed;
-    // Half of what was sent just now may not have arrived.
+    // Half of what was sent just now may not have arrived yet.
     const late = this.#sentLately(now) / 2;
     const onAdmission = { at: mark.sentAt, remaining, flowed: (now - mark.sentAt) * perMs };
     const withAnswer = { at: now, remaining, flowed: 0 };

@@ -1,6 +1,6 @@
 /**
- * Token bucket: an amount that refills at a rate per minute and holds a minute's worth at most. Pure arithmetic on a
- * clock; the limiter owns the queue and the waiting. Times are milliseconds of the limiter's clock.
+ * Token bucket: an amount that refills at a rate per minute and holds at most a minute's worth. Pure arithmetic on a clock: the limiter
+ * has the queue and does the waiting. Times are milliseconds of the limiter's clock.
  */
 const minute = 60_000;
 
@@ -27,12 +27,12 @@ export class TokenBucket {
     this.#level = this.#perMinute;
   }
 
-  /** Milliseconds until `amount` is there. One larger than the bucket goes when it is full. */
+  /** Milliseconds until `amount` is there. An amount larger than the bucket is there when the bucket is full. */
   waitMs(amount: number, now: number): number {
     this.#refill(now);
     const missing = Math.min(amount, this.#perMinute) - this.#level;
     const closed = Math.max(0, this.#at - now);
-    // A thousandth is rounding: waiting for it would spin.
+    // A thousandth is only rounding. To wait for it would be a busy loop.
     return missing <= 0.001 ? closed : closed + (missing / this.#perMinute) * minute;
   }
 
@@ -45,7 +45,7 @@ export class TokenBucket {
     this.#level = Math.min(this.#perMinute, this.#level + amount);
   }
 
-  /** Closed until `time`; then `amount` is there, for one request. */
+  /** Closed until `time`. Then `amount` is there, for one request. */
   closeUntil(time: number, amount: number): void {
     this.#at = time;
     this.#level = Math.min(amount, this.#perMinute);

@@ -1,10 +1,10 @@
 /**
- * Batch collecting: results of a batch that is over become outcomes in `answers.jsonl`, read line by line from its output
- * and error file. Whatever its status is, what was done is taken; the rest may be asked again.
+ * Batch collecting: the results of a batch that is over become outcomes in `answers.jsonl`. They are read line by line from its output
+ * and error file. What was done is taken, whatever the batch's status is. The rest may be asked again.
  *
- * kill -9 at any point: read again from the start. An outcome that is known for this request and this batch is neither
- * recorded nor charged again. The files at the server are deleted after `collected` is on disk; a kill in between, or a
- * server that refuses, leaves them there.
+ * kill -9 at any point: it is read again from the start. An outcome that is known for this request and this batch is not recorded or
+ * charged again. The files at the server are deleted after `collected` is on disk. A kill in between, or a server that refuses, leaves
+ * them there.
  */
 import { type ApplicationFailure, log as activityLog } from '@temporalio/activity';
 import * as z from 'zod';
@@ -21,7 +21,7 @@ import { parseJson } from '../../../files/json.ts';
 const groupSize = 64;
 
 const said = { code: z.string().nullish(), message: z.string().nullish() };
-/** A line of an output or error file. OpenAI names expired requests `batch_expired`, with no response. */
+/** A line of an output or error file. OpenAI calls expired requests `batch_expired`; they have no response. */
 const resultSchema = z.object({
   custom_id: z.string(),
   response: z.object({ status_code: z.int(), body: z.unknown() }).nullish(),
@@ -49,7 +49,7 @@ export async function collectShard(deps: BatchDeps, shard: Shard, batch: Batch):
   for (const file of [batch.output_file_id, batch.error_file_id]) {
     if (typeof file === 'string') await collectFile(deps, batch, file, left, collected);
   }
-  // A completed batch may have been charged for what it does not show; an expired or cancelled one stopped before it.
+  // A completed batch may have been charged for what it does not show. An expired or cancelled one stopped before that.
   const maybePaid = batch.status === 'completed';
   const detail = `batch ${batch.id} is ${batch.status} and has no result for it`;
   await recordAll(
@@ -109,7 +109,7 @@ async function recordAll(
   );
 }
 
-/** Every line is taken before the first one that no retry mends may stop the stage. */
+/** All lines are taken first. Only then the first one that no retry mends may stop the stage. */
 function judge(deps: BatchDeps, result: Result, collected: Collected): TeacherAnswer {
   try {
     return judgeResult(deps, result);
@@ -130,7 +130,7 @@ function judgeResult({ client }: BatchDeps, { response, error }: Result): Teache
   return judgeStatus({ status, code, said: `${status} ${text}`, headers: new Headers() });
 }
 
-/** At the server, best effort: what cannot be deleted is named in the worker's log. */
+/** Deletes the files at the server, if it can: the worker's log names those that stay. */
 export async function deleteFiles(deps: BatchDeps, batch: Batch): Promise<void> {
   for (const id of [batch.input_file_id, batch.output_file_id, batch.error_file_id]) {
     if (typeof id !== 'string') continue;

@@ -12,7 +12,7 @@ import { passing } from '../../failure.ts';
 
 export interface BatchPace {
   retryBaseMs: number;
-  /** A batch is not there once the server's listings have denied it for this long. */
+  /** When the server's listings have denied a batch for this long, it is not there. */
   denyMs: number;
 }
 
@@ -20,7 +20,7 @@ export interface BatchDeps extends QuestionSource, BatchPace {
   client: BatchClient;
   log: SynthesisLog;
   batches: BatchLog;
-  /** Looked at before anything is posted or recorded: a worker that was replaced while it stood still does neither. */
+  /** It is checked before anything is posted or recorded: a worker that was replaced while it stood still does neither. */
   lease: FolderLease;
   /** Where files of shards are written before they are uploaded. */
   folder: string;
@@ -28,7 +28,7 @@ export interface BatchDeps extends QuestionSource, BatchPace {
   signal: AbortSignal;
 }
 
-/** Repeats what may be repeated until it is answered. */
+/** Repeats a request, which must be repeatable, until it is answered. */
 export async function untilAnswered<T>(deps: BatchDeps, send: () => Promise<Reply<T>>): Promise<T> {
   for (let failures = 0; ; failures += 1) {
     const reply = await send();
@@ -37,7 +37,7 @@ export async function untilAnswered<T>(deps: BatchDeps, send: () => Promise<Repl
   }
 }
 
-/** Waits after the `failures`-th failure in a row (from 0), the last of which ends the activity, to be retried whole. */
+/** Waits after the `failures`-th failure in a row (from 0). The last failure ends the activity, which is retried as a whole. */
 export async function waitAway(
   { retryBaseMs, signal }: BatchDeps,
   failures: number,

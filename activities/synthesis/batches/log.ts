@@ -1,10 +1,10 @@
 /**
- * Batch log: which requests stand in which batch at the server, one event a line in `batches.jsonl`, beside `answers.jsonl`
- * that holds their outcomes. A shard is the file of one batch; its name is ours, unique, and known to the server too.
+ * Batch log: which requests are in which batch at the server, one event a line in `batches.jsonl`. `answers.jsonl` beside it holds their
+ * outcomes. A shard is the file of one batch. Its name is ours and unique, and the server knows it too.
  *
  * `intended` is on disk before the upload, `uploaded` before the batch is created, `created` before it is waited for,
  * `collected` after all its outcomes are on disk. kill -9 in between leaves an open shard, which the next process finds here
- * and brings to its end (batch-submission.ts, batch-collecting.ts).
+ * and brings to its end (`submission.ts`, `collecting.ts`).
  */
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -12,7 +12,7 @@ import { RowLog } from '../../store/row-log.ts';
 
 const batchesName = 'batches.jsonl';
 
-/** `usd` (discounted) is reserved, `tokens` are of the prompt: what OpenAI counts in its queue. */
+/** `usd` (discounted) is reserved. `tokens` are those of the prompts, which OpenAI counts in its queue. */
 const requestSchema = z.object({
   id: z.string(),
   try: z.int().min(1),
@@ -27,9 +27,9 @@ const eventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('intended'), ...common, requests: z.array(requestSchema).min(1) }),
   z.object({ event: z.literal('uploaded'), ...common, file: z.string() }),
   z.object({ event: z.literal('created'), ...common, batch: z.string() }),
-  /** Its batch is over, with this status, and every outcome is in `answers.jsonl`. */
+  /** Its batch is over with this status, and every outcome is in `answers.jsonl`. */
   z.object({ event: z.literal('collected'), ...common, status: z.string() }),
-  /** No batch was made of it, for certain: its requests may be asked otherwise. */
+  /** It is certain that no batch was made of it. Its requests may be asked in another way. */
   z.object({ event: z.literal('dropped'), ...common, why: z.string() }),
 ]);
 type BatchEvent = z.output<typeof eventSchema>;
@@ -67,7 +67,7 @@ export class BatchLog {
     return [...this.#open.values()];
   }
 
-  /** Resolves once the event is on disk; only then does it count. */
+  /** Resolves when the event is on disk. Only then it counts. */
   async record(event: WithoutTime<BatchEvent>): Promise<void> {
     const timed: BatchEvent = { ...event, at: new Date().toISOString() };
     await this.#log.append(timed);

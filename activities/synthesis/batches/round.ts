@@ -1,11 +1,10 @@
 /**
- * Synthesis by batches: one round of the stage through the Batch API. Shards are submitted as long as rows, queue and money
- * allow it; what stands at the server is asked for in intervals, collected when it is over, and what brought no answer is
- * submitted again. It does not judge critiques: rejected rows come back in the stage's next round.
+ * Synthesis by batches: one round of the stage through the Batch API. Shards are submitted as long as rows, queue and money allow it. The
+ * server is asked for its batches at intervals. A batch that is over is collected, and rows without an answer are submitted again. It does
+ * not judge critiques: rejected rows come back in the stage's next round.
  *
- * It keeps no state that it could not do without: what stands is in `batches.jsonl`, what was answered in `answers.jsonl`.
- * kill -9, shutdown and pause leave the batches alone, and the next process goes on waiting. Only a cancelled run cancels
- * them, and takes what is paid for.
+ * Its state on disk is enough to go on: open batches are in `batches.jsonl`, answers in `answers.jsonl`. kill -9, shutdown and pause leave
+ * the batches alone, and the next process waits for them. Only a cancelled run cancels them, and takes what is paid for.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,13 +31,13 @@ const over: readonly Batch['status'][] = ['failed', 'completed', 'expired', 'can
 export class BatchRound {
   #deps: BatchDeps;
   readonly #answered: (id: string) => void;
-  /** How each open shard's batch was when it was last asked for. */
+  /** Each open shard's batch as it was when it was last asked for. */
   readonly #seen = new Map<string, Batch>();
   /** Failures of one request, and of polls, in a row. */
   readonly #failures = new Map<string, number>();
   #away = 0;
   #badFiles = 0;
-  /** What the queue takes, as far as the server told; it rises again with every batch that gets through. */
+  /** What the queue takes, as far as the server told. It rises again with every batch that gets through. */
   #queueLimit: number;
   #queueRefusals = 0;
   #notBefore = 0;
@@ -50,7 +49,7 @@ export class BatchRound {
     this.#queueLimit = deps.settings.batch.queued_tokens;
   }
 
-  /** Returns when every one of these rows has one more answer and nothing stands at the server. */
+  /** Returns when each of these rows has one more answer and no batch is open at the server. */
   async ask(rows: readonly Pair[]): Promise<void> {
     const { log } = this.#deps;
     const before = new Map(rows.map(({ id }) => [id, log.answers(id).length]));
@@ -72,7 +71,7 @@ export class BatchRound {
     }
   }
 
-  /** Cancels all that stands and takes what was done: the rest will be asked otherwise, or not at all. */
+  /** Cancels all open batches and takes what was done. The rest will be asked in another way, or not at all. */
   async end(patienceMs = Number.POSITIVE_INFINITY): Promise<void> {
     const until = performance.now() + patienceMs;
     for (const shard of this.#open) {
@@ -107,7 +106,7 @@ export class BatchRound {
     return this.#deps.batches.open;
   }
 
-  /** Submits shards of these rows, but for those that stand in a batch, until nothing more fits. */
+  /** Submits shards of those rows that are in no batch, until nothing more fits. */
   async #submit(missing: readonly Pair[]): Promise<void> {
     const standing = new Set(this.#open.flatMap(({ requests }) => requests.map(({ id }) => id)));
     let rows = missing.filter(({ id }) => !standing.has(id));
@@ -129,7 +128,7 @@ export class BatchRound {
     }
   }
 
-  /** What one more shard may take, or undefined while the queue is as good as full. */
+  /** What one more shard may take, or undefined while the queue is nearly full. */
   #room(): ShardRoom | undefined {
     const { settings, log } = this.#deps;
     const open = this.#open;
@@ -141,7 +140,7 @@ export class BatchRound {
     return { usd: settings.budget_usd - log.spent - this.#reserved(), tokens, requests, bytes, alone };
   }
 
-  /** USD of all requests that stand in batches and whose outcome is not known. */
+  /** USD of all requests in batches whose outcome is not known. */
   #reserved(): number {
     const { log } = this.#deps;
     const isOpen = (batch: string | undefined, request: string) => batch === undefined || !log.has(batch, request);
@@ -201,7 +200,7 @@ export class BatchRound {
     }
   }
 
-  /** A batch that failed its validation: nothing of it was asked. */
+  /** Handles a batch that failed its validation: none of its requests was asked. */
   async #refused(shard: Shard, batch: Batch): Promise<void> {
     const { batches, client } = this.#deps;
     await batches.record({ event: 'collected', shard: shard.name, status: batch.status });
@@ -225,7 +224,7 @@ export class BatchRound {
     );
   }
 
-  /** OpenAI says so only when the batch is looked at. Half of what was tried, and where nothing is left to halve, later. */
+  /** OpenAI says so only when the batch is looked at. Then half of it is tried, or the same later if it cannot be halved. */
   #queueIsFull(shard: Shard): void {
     const standing = this.#open.reduce((sum, { tokens }) => sum + tokens, 0);
     this.#queueLimit = Math.max(1, Math.floor((standing + shard.tokens) / 2));
@@ -235,7 +234,7 @@ export class BatchRound {
     activityLog.warn('the batch queue is full', { shard: shard.name, tokens: shard.tokens, limit: this.#queueLimit });
   }
 
-  /** With a signal of its own: the activity's is aborted. Whatever goes wrong, the cancellation goes on as such. */
+  /** It has a signal of its own, since the activity's is aborted. Whatever goes wrong, the cancellation itself is thrown on. */
   async #cancelled(): Promise<void> {
     this.#deps = { ...this.#deps, signal: new AbortController().signal };
     try {

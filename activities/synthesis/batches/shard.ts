@@ -1,6 +1,6 @@
 /**
- * Shard: the file of one batch, one request a line, written to disk one line at a time so that only one row's pictures are
- * in memory. kill -9 leaves a file that no intent names; the next process removes it.
+ * Shard: the file of one batch, one request a line. It is written one line at a time, so only one row's pictures are in memory. kill -9
+ * leaves a file that no intent names, and the next process removes it.
  */
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface ShardRoom {
   tokens: number;
   requests: number;
   bytes: number;
-  /** Nothing stands in the queue: the first request may pass `tokens`, which it will never fit otherwise. */
+  /** The queue is empty: the first request may exceed `tokens`, since it would never fit otherwise. */
   alone: boolean;
 }
 
@@ -27,7 +27,7 @@ export function shardPath(folder: string, name: string): string {
   return join(folder, `${name}.jsonl`);
 }
 
-/** Writes the next request of as many rows as fit, in order; none if the first one does not. */
+/** Writes the next request of as many rows as fit, in order. None if the first one does not fit. */
 export async function writeShard(
   deps: BatchDeps,
   name: string,
@@ -65,7 +65,7 @@ export async function writeShard(
   return requests;
 }
 
-/** Makes the folder, empty: whatever lies there was never uploaded, or is at the server. */
+/** Makes the folder and empties it: what is in it was never uploaded, or is at the server. */
 export async function clearShards(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) await rm(join(folder, name));

@@ -1,14 +1,14 @@
 /**
- * Batch submission: a shard that was intended becomes a batch, once. Neither POST is ever repeated blindly.
+ * Batch submission: a shard that was intended becomes one batch. Neither of the two POSTs is ever repeated blindly.
  *
  * | killed, or the answer lost | what the next look does |
  * | --- | --- |
- * | before or during the upload | looks for the file by its name: found → adopted; else the shard is dropped, its rows are free |
- * | before or during the creation | looks for the batch by its metadata: found → adopted; denied for `denyMs` → created |
+ * | before or during the upload | looks for the file by its name. Found: adopted. Not found: the shard is dropped, and its rows are free |
+ * | before or during the creation | looks for the batch by its metadata. Found: adopted. Denied for `denyMs`: created |
  * | after `created` is on disk | nothing: it is waited for |
  *
- * A file that nobody knows costs nothing; a batch does. One that appears after `denyMs` of denial would be a second one:
- * it is cancelled if it is seen in a later look.
+ * A file that nobody knows costs nothing, but a batch does. A batch that appears after `denyMs` of denial would be a second one. It is
+ * cancelled if a later look sees it.
  */
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,14 +28,14 @@ export async function submitShard(deps: BatchDeps, shard: Shard): Promise<void> 
   await createBatch(deps, shard, file);
 }
 
-/** Brings a shard of an earlier process to where it is waited for, or drops it; without `create`, it is never sent anew. */
+/** Brings a shard of an earlier process so far that it is waited for, or drops it. Without `create` it is never sent anew. */
 export async function recoverShard(deps: BatchDeps, shard: Shard, { create }: { create: boolean }): Promise<void> {
   if (shard.batch !== undefined) return;
   let { file } = shard;
   if (file !== undefined) {
     if (await adoptBatch(deps, shard)) return;
   } else if (create) {
-    // The batch is created only after `uploaded` is on disk: there is none.
+    // The batch is created only after `uploaded` is on disk, so there is none.
     file = await findFile(deps, shard);
     if (file !== undefined) await deps.batches.record({ event: 'uploaded', shard: shard.name, file });
   }
@@ -70,7 +70,7 @@ async function createBatch(deps: BatchDeps, shard: Shard, file: string): Promise
   }
 }
 
-/** Looks for the shard's batch until it is found or has been denied for long enough; was it found? */
+/** Looks for the shard's batch until it is found or has been denied for long enough. Was it found? */
 async function adoptBatch(deps: BatchDeps, shard: Shard): Promise<boolean> {
   let deniedSince: number | undefined;
   for (;;) {
@@ -89,7 +89,7 @@ async function adoptBatch(deps: BatchDeps, shard: Shard): Promise<boolean> {
   }
 }
 
-/** Asks for the end of a batch. That one is over already is no failure: its status decides. */
+/** Asks for the end of a batch. A batch that is over already is no failure: its status decides. */
 export async function cancelBatch(deps: BatchDeps, id: string): Promise<void> {
   try {
     const reply = await deps.client.cancel(id, deps.signal);
@@ -104,7 +104,7 @@ function findFile(deps: BatchDeps, shard: Shard): Promise<string | undefined> {
   return untilAnswered(deps, () => deps.client.findFile(filename(shard), shard.intendedAt, deps.signal));
 }
 
-/** What the server refused did not happen: the shard's rows are free again before the refusal goes on. */
+/** What the server refused did not happen, so the shard's rows are free again before the refusal is thrown on. */
 async function orDrop<T>(deps: BatchDeps, shard: Shard, post: () => Promise<Reply<T>>): Promise<Reply<T>> {
   try {
     return await post();
