@@ -86,8 +86,8 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   return new TextDecoder().decode(bytes);
 }
 
-/** What `stats` describes, in words. */
-function kindOf(stats: Stats): string {
+/** What `stats` (of a path, not following links) or an entry of a folder describes, in words. */
+export function kindOf(stats: Kind): string {
   if (stats.isFile()) return 'a regular file';
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a named pipe';
@@ -95,6 +95,8 @@ function kindOf(stats: Stats): string {
   if (stats.isCharacterDevice() || stats.isBlockDevice()) return 'a device';
   return 'a symbolic link';
 }
+
+type Kind = Pick<Stats, 'isFile' | 'isDirectory' | 'isFIFO' | 'isSocket' | 'isCharacterDevice' | 'isBlockDevice'>;
 
 function cut(path: string): string {
   return path.length > 200 ? `${path.slice(0, 199)}…` : path;

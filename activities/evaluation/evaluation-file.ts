@@ -2,7 +2,7 @@
  * The evaluation artifact as files: `metrics.json` (what was measured) and `items.jsonl` (each test pair with every
  * model's judged answers: what a later gate compares with, pair by pair). Checked by zod when read back.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import {
@@ -16,11 +16,13 @@ import {
 } from '../../domain/evaluation/evaluation.ts';
 import { fileSha256, readManifest } from '../store/artifact-store.ts';
 import { parseJson } from '../../files/json.ts';
-import { parseLines } from './predictions.ts';
+import { maxPredictionsBytes, parseLines } from './predictions.ts';
 import { refuse } from '../failure.ts';
+import { readRegularText } from '../../files/regular-file.ts';
 
 const metricsName = 'metrics.json';
 const itemsName = 'items.jsonl';
+const maxMetricsBytes = 16 * 1024 * 1024;
 
 const estimateSchema: z.ZodType<Estimate> = z.object({
   value: z.number().nullable(),
@@ -82,10 +84,10 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation, ju
   await writeFile(join(folder, itemsName), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
 
-/** What was measured. Throws `DataInvalid` naming the file if it is missing or no evaluation. */
+/** What was measured. Throws `DataInvalid` naming the file if it holds no evaluation, FileFault if it is no regular file. */
 export async function readEvaluation(artifactPath: string): Promise<Evaluation> {
   const path = join(artifactPath, metricsName);
-  const read = evaluationSchema.safeParse(parseJson(await readFile(path, 'utf8')));
+  const read = evaluationSchema.safeParse(parseJson(await readRegularText(path, maxMetricsBytes, { noFollow: true })));
   if (read.success) return read.data;
   throw refuse('DataInvalid', `${path}: expected an evaluation, ${z.prettifyError(read.error)}`);
 }
@@ -98,7 +100,8 @@ export async function readJudgedItems(artifactPath: string, name: ModelName): Pr
   if (listed === undefined || (await fileSha256(path)) !== listed.sha256) {
     throw refuse('DataInvalid', `${path}: its content is not what the manifest lists`);
   }
-  return parseLines(path, await readFile(path, 'utf8'), itemSchema).flatMap(({ id, source, mos, models }) => {
+  const text = await readRegularText(path, maxPredictionsBytes, { noFollow: true });
+  return parseLines(path, text, itemSchema).flatMap(({ id, source, mos, models }) => {
     const answers = models[name];
     return answers === undefined ? [] : [{ id, source, mos, ...answers }];
   });

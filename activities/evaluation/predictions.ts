@@ -2,22 +2,25 @@
  * Predictions: what a prediction job wrote, read and held against the dataset. Every pair of the test split exactly once,
  * each with its MOS; anything else fails the postcondition, naming the file and some of the ids.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ApplicationFailure } from '@temporalio/activity';
 import * as z from 'zod';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { refuse } from '../failure.ts';
 import { parseJson } from '../../files/json.ts';
+import { readRegularText } from '../../files/regular-file.ts';
 
 const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
 const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
 export type Prediction = z.output<typeof predictionSchema>;
 
+/** 100,000 rows with answers of 1,000 tokens have less. A string holds no more either. */
+export const maxPredictionsBytes = 512 * 1024 * 1024 - 1024;
+
 /** Predictions in the test split's order. */
 export async function readPredictions(artifact: ArtifactRef, test: readonly Pair[]): Promise<Prediction[]> {
   const path = join(artifact.path, 'predictions.jsonl');
-  const rows = parseLines(path, await readFile(path, 'utf8'), predictionSchema);
+  const rows = parseLines(path, await readRegularText(path, maxPredictionsBytes, { noFollow: true }), predictionSchema);
   const byId = new Map(rows.map((row) => [row.id, row]));
   const faults = findFaults(rows, byId, test);
   if (faults.length > 0) {

@@ -9,7 +9,7 @@ import type * as z from 'zod';
 import { type Outcome, outcomeSchema, resultSchema, type TrainerResult } from '../../domain/manifest.ts';
 import { attemptFiles } from '../../domain/names.ts';
 import { freshSize, readFrom, staleViewMs, whenListed } from '../../files/fresh-look.ts';
-import { FileFault, readRegularFile, withRegularFile } from '../../files/regular-file.ts';
+import { FileFault, readRegularFile, readRegularText, withRegularFile } from '../../files/regular-file.ts';
 import { hasCode } from '../store/durable-file.ts';
 
 const maxJsonBytes = 1024 * 1024;
@@ -32,6 +32,11 @@ export function saysDone(found: Found<Outcome>, name: string): boolean {
 
 export function findResult(directory: string): Promise<Found<TrainerResult>> {
   return findJson(directory, attemptFiles.result, resultSchema, staleViewMs);
+}
+
+/** Text of the result as the job left it. Throws FileFault for what is no regular file of its size, system errors as they are. */
+export async function readResultText(directory: string): Promise<string> {
+  return readRegularText(join(directory, attemptFiles.result), maxJsonBytes, noFollow);
 }
 
 /** The result if it is there and readable. */

@@ -5,7 +5,7 @@
  * kill -9 while preparing: files are replaced atomically, the activity is simply run again. While publishing: the output
  * may have moved into `publish/` already, or the artifact may stand; both are seen and gone on from.
  */
-import { chown, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { chown, mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, PreparedAttempt } from '../../domain/jobs/job-life.ts';
@@ -13,7 +13,7 @@ import type { ArtifactRef, AttemptManifest } from '../../domain/manifest.ts';
 import { attemptFiles, attemptName, jobKind, paths } from '../../domain/names.ts';
 
 import { attemptDirectory } from './attempt-closing.ts';
-import { readResult } from './attempt-files.ts';
+import { readResult, readResultText } from './attempt-files.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
@@ -70,8 +70,7 @@ async function publish(
   await moveOutput(order, directory, from);
   const folders = attempts.map((name) => attemptFolder(store.root, name));
   await writeFileAtomic(join(from, attemptFiles.metrics), await stitchedMetrics(folders));
-  const resultText = await readFile(join(directory, attemptFiles.result), 'utf8');
-  await writeFileAtomic(join(from, attemptFiles.result), resultText);
+  await writeFileAtomic(join(from, attemptFiles.result), await readResultText(directory));
   const result = await readResult(directory);
   return store.publish({
     stage: order.stage,

@@ -18,6 +18,7 @@ import { findOutcome, saysDone, findResult, type Found, listCheckpoints, tailTex
 import { readMetrics } from './attempt-metrics.ts';
 import type { JobDeps } from './deps.ts';
 import { passing, toFailure } from '../failure.ts';
+import { listFiles } from '../store/folder-files.ts';
 import { heartbeating } from '../heartbeating.ts';
 
 const logTailBytes = 2_000;
@@ -55,6 +56,7 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
     resultFault: fault(left.result),
     planned: order.planned,
     outputPresent: left.outputPresent,
+    outputFault: left.outputFault,
   };
   const { jobClass, evidence } = classifyOutcome(facts);
   const done = saysDone(left.outcome, name);
@@ -77,6 +79,7 @@ interface LeftBehind {
   outcome: Found<Outcome>;
   result: Found<TrainerResult>;
   outputPresent: boolean;
+  outputFault: string | undefined;
   progress: number | null;
   checkpoint: string | null;
 }
@@ -105,6 +108,7 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
     () => outputIsThere(order, directory),
     (isThere) => !done || isThere,
   );
+  const outputFault = done && outputPresent ? await findOutputFault(order, directory) : undefined;
   const progress = await progressOf(order, directory);
   const steps = done || jobKind(order.stage) === 'predict' ? 0 : (progress ?? 0);
   const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
@@ -114,7 +118,7 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
     async () => (await listCheckpoints(directory)).at(-1) ?? null,
     (newest) => steps === 0 || (newest !== null && (!asked || stepOf(newest) >= steps)),
   );
-  return { outcome, result: ours(result, name), outputPresent, progress, checkpoint };
+  return { outcome, result: ours(result, name), outputPresent, outputFault, progress, checkpoint };
 }
 
 function stepOf(checkpoint: string): number {
@@ -177,6 +181,13 @@ async function outputIsThere(order: JobOrder, directory: string): Promise<boolea
   const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
   const found = await whenListed(directory, `${attemptFiles.output}/${file}`, (path) => lstat(path));
   return found?.isFile() ?? false;
+}
+
+/** An artifact holds regular files alone. Of predictions one file is published; of a training the whole folder. */
+async function findOutputFault(order: JobOrder, directory: string): Promise<string | undefined> {
+  if (jobKind(order.stage) === 'predict') return undefined;
+  const { faults } = await listFiles(join(directory, attemptFiles.output));
+  return faults[0] === undefined ? undefined : `the output cannot be published: ${faults[0]}`;
 }
 
 /**

@@ -21,6 +21,8 @@ import { lookUntil, StaleView, staleViewMs, viewAgeMs, whenListed } from '../../
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
 import { hasCode, removeTemporaries, syncFolder, writeFileAtomic } from './durable-file.ts';
 import { parseJson } from '../../files/json.ts';
+import { refuse } from '../failure.ts';
+import { listFiles } from './folder-files.ts';
 
 const manifestName = 'manifest.json';
 /** A model or a dataset of 100,000 pictures has less. */
@@ -149,23 +151,18 @@ async function digest(file: FileHandle): Promise<{ bytes: number; sha256: string
   }
 }
 
-/** Regular files below `folder`, as sorted relative paths. A link or device in it is refused: jobs' output is distrusted. */
-export async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files: string[] = [];
-  for (const entry of entries) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isDirectory()) continue;
-    if (!entry.isFile()) throw new Error(`"${path}" is neither a file nor a folder: an artifact may hold nothing else`);
-    files.push(path.slice(folder.length + 1));
-  }
-  return files.toSorted();
-}
-
 async function describe(publication: Publication): Promise<ArtifactManifest> {
   const { stage, key, ingredients, from, counts, cost, run, attempts } = publication;
   const files: ArtifactManifest['files'] = [];
-  for (const path of await listFiles(from)) {
+  const listed = await listFiles(from);
+  const [fault] = listed.faults;
+  if (fault !== undefined) {
+    throw refuse(
+      'PostconditionFailed',
+      `publish "${from}": ${fault}, neither a file nor a folder: an artifact may hold nothing else`,
+    );
+  }
+  for (const path of listed.files) {
     if (path === manifestName) continue;
     files.push({ path, ...(await withRegularFile(join(from, path), syncedDigest, noFollow)) });
   }

@@ -30,6 +30,8 @@ export interface JobFacts {
   resultFault: string | undefined;
   planned: { steps: number | null; rows: number | null };
   outputPresent: boolean;
+  /** What makes the output no artifact, e.g. `the output cannot be published: "a/b" is a named pipe`. */
+  outputFault?: string | undefined;
 }
 
 export interface Classified {
@@ -133,7 +135,7 @@ function classifyExit({ slurm, outcome, outcomeFault }: JobFacts): Classified | 
 }
 
 /** Steps done = steps planned, rows complete, finite, output there, first step after a resume = checkpoint step + 1. */
-function checkPostcondition({ result, resultFault, planned, outputPresent }: JobFacts): Classified {
+function checkPostcondition({ result, resultFault, planned, outputPresent, outputFault }: JobFacts): Classified {
   const failed = (evidence: string): Classified => ({ jobClass: 'postcondition-failed', evidence });
   if (result === undefined) return failed(resultFault ?? 'the trainer exited with 0 but left no result.json');
   if (planned.steps !== null && result.steps_done !== planned.steps) {
@@ -144,6 +146,7 @@ function checkPostcondition({ result, resultFault, planned, outputPresent }: Job
   }
   if (!result.finite) return failed('the loss or reward was not finite');
   if (!outputPresent) return failed('the output is missing');
+  if (outputFault !== undefined) return failed(outputFault);
   if (result.resumed_from_step !== null && result.first_step !== result.resumed_from_step + 1) {
     return failed(
       `resumed from step ${result.resumed_from_step} but the first step was ${result.first_step ?? 'none'}`,

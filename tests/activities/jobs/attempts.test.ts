@@ -1,5 +1,6 @@
 /** Attempts on disk: prepared as often as one likes, published once, whenever a worker is killed. */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAttemptActivities } from '../../../activities/jobs/attempts.ts';
@@ -148,6 +149,30 @@ describe('a completed attempt', () => {
     const [first, second] = await lived(() => Promise.all([worker(at).publish(), publish()]));
     expect(first).toEqual(second);
     expect(await artifactFiles(at)).toEqual(published);
+  });
+
+  it('with a pipe deep in its output is not published: no retry makes a file of it', async () => {
+    await leave(at.folder);
+    await mkdir(join(at.folder, 'output/deep/er'), { recursive: true });
+    execFileSync('mkfifo', [join(at.folder, 'output/deep/er/pipe')]);
+    const error = await lived(() => rejection(worker(at).publish()));
+    expect(error).toMatchObject({
+      type: 'PostconditionFailed',
+      nonRetryable: true,
+      message: expect.stringContaining('"model/deep/er/pipe" is a named pipe'),
+    });
+    expect(await exists(paths.artifact(at.store.root, 'sft', order.key))).toBe(false);
+  });
+
+  it.each<[string, (path: string) => unknown, string]>([
+    ['a pipe', (path) => execFileSync('mkfifo', [path]), 'a named pipe'],
+    ['a link', (path) => symlink('/etc/passwd', path), 'ELOOP'],
+    ['two mebibytes', (path) => writeFile(path, ' '.repeat(2 * 1024 * 1024)), 'at most 1048576 bytes'],
+  ])('whose result is %s is refused at once', async (_what, make, said) => {
+    await leave(at.folder, { result: undefined });
+    await make(join(at.folder, 'result.json'));
+    const error = await lived(() => rejection(worker(at).publish()));
+    expect(error).toMatchObject({ type: 'Refused', nonRetryable: true, message: expect.stringContaining(said) });
   });
 
   it('without its output is not published: the failure says so, and is tried again', async () => {

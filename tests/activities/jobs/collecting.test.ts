@@ -1,5 +1,6 @@
 /** Collecting: what an attempt left, and Slurm's word, give its class; what is not there yet is waited for, once. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { rejection } from '../fixtures.ts';
@@ -91,6 +92,21 @@ describe('an attempt that exited with 0', () => {
     expect(await collect()).toMatchObject({
       jobClass: 'postcondition-failed',
       evidence: expect.stringMatching(evidence),
+    });
+  });
+});
+
+describe('an attempt with something else than files in its output', () => {
+  it.each<[string, (path: string) => unknown]>([
+    ['a named pipe', (path) => execFileSync('mkfifo', [path])],
+    ['a symbolic link', (path) => symlink('/etc/passwd', path)],
+  ])('(%s, however deep) is not completed: it could never be published', async (kind, make) => {
+    await mkdir(join(at.folder, 'output/deep/er'), { recursive: true });
+    await make(join(at.folder, 'output/deep/er/thing'));
+    await ended('COMPLETED');
+    expect(await collect()).toMatchObject({
+      jobClass: 'postcondition-failed',
+      evidence: `the output cannot be published: "deep/er/thing" is ${kind}`,
     });
   });
 });

@@ -168,6 +168,7 @@ describe('the postcondition of exit code 0', () => {
     ],
     ['NaN', { result: { ...result, finite: false } }, 'the loss or reward was not finite'],
     ['no output', { outputPresent: false }, 'the output is missing'],
+    ['an output that is no artifact', { outputFault: '"a" is a named pipe' }, '"a" is a named pipe'],
     [
       'a resume that started from step 1',
       { result: { ...result, resumed_from_step: 50 } },
