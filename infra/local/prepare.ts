@@ -13,6 +13,7 @@ export function prepare(config: StackConfig): void {
   }
   ensureUser(config, users.rest);
   ensureUser(config, users.job);
+  if (config.slurm?.whole === true) shareIds(config, users.job);
   const where = folders(config);
   const owners = {
     slurm: identity(config, users.slurm),
@@ -54,6 +55,20 @@ function ensureUser(config: StackConfig, name: string): void {
     const options = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
     run(config, ['/usr/sbin/useradd', ...options, '--shell', '/usr/sbin/nologin', name]);
   }
+}
+
+/**
+ * Worker and nodes give the jobs' user one number, as on a cluster: another release of Slurm has a list of users of its own,
+ * and the worker hands it the attempts' folders.
+ */
+function shareIds(config: StackConfig, name: string): void {
+  const { slurm: _, ...here } = config;
+  ensureUser(here, name);
+  const { uid, gid } = identity(here, name);
+  const there = identity(config, name);
+  if (there.uid === uid && there.gid === gid) return;
+  run(config, ['/usr/sbin/groupmod', '--gid', String(gid), name]);
+  run(config, ['/usr/sbin/usermod', '--uid', String(uid), '--gid', String(gid), name]);
 }
 
 function run(config: StackConfig, argv: [string, ...string[]]): void {

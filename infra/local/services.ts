@@ -13,7 +13,7 @@ import { temporalBinary } from './temporal-binary.ts';
 import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
 export function services(config: StackConfig): Service[] {
-  if (config.slurm !== undefined) return slurmServices(config);
+  if (config.slurm !== undefined && config.slurm.whole !== true) return slurmServices(config);
   return [...slurmServices(config), temporal(config), teacher(config), worker(config)];
 }
 

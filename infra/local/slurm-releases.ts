@@ -43,6 +43,9 @@ const packages = [
   'munge',
   'mariadb-server',
   'passwd',
+  // For the fault tests: their jobs are Python's, and one sets the cluster's clock.
+  'python3',
+  'libfaketime',
 ];
 
 /** The stack of the `index`-th release: Slurm only, with state and ports of its own. */
@@ -54,6 +57,20 @@ export function releaseStack(config: StackConfig, index: number): StackConfig {
     portBase: config.portBase + 1000 * (index + 1),
     slurm: { root: rootOf(config, release), restPlugins },
   };
+}
+
+/**
+ * `config` with all that a stack has, on the Slurm of this release (`26.05`). Throws if it is not in the list or not installed, or
+ * was installed before the fault tests needed Python in it.
+ */
+export function onRelease(config: StackConfig, release: string): StackConfig {
+  const index = slurmReleases.findIndex((one) => one.release === release);
+  const { restPlugins } = found(index);
+  const root = rootOf(config, release);
+  if (!existsSync(join(root, 'usr/bin/python3'))) {
+    throw new Error(`Slurm ${release} with Python is not in ${root}: delete that folder, then npm test installs it`);
+  }
+  return { ...config, slurm: { root, restPlugins, whole: true } };
 }
 
 type Run = (command: string, args: string[]) => Promise<void>;

@@ -3,7 +3,7 @@
  * (`config.slurm.root`). There a program sees its own /proc, in a mount namespace of its own: nothing stays mounted.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { copyFileSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -14,8 +14,8 @@ export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 /** What these functions need of a stack: its state folder, and the folder of another release if it has one. */
 export interface SlurmRoot {
   state: string;
-  /** Slurm of another release, from another folder, and nothing else: no Temporal, no worker. Absent: the whole stack. */
-  slurm?: { root: string; restPlugins: string[] };
+  /** Slurm of another release, from another folder; no Temporal and no worker unless `whole`. Absent: the whole stack. */
+  slurm?: { root: string; restPlugins: string[]; whole?: boolean };
 }
 
 export interface Owner {
@@ -34,6 +34,11 @@ export function makeState(config: SlurmRoot): void {
   mkdirSync(dirname(state), { recursive: true });
   if (lstatSync(state, { throwIfNoEntry: false }) === undefined) symlinkSync(join(slurm.root, state), state);
   copyFileSync('/etc/hosts', join(slurm.root, 'etc/hosts'));
+}
+
+/** Deletes the state folder. For another release it deletes what the link points to. */
+export function removeState({ state, slurm }: SlurmRoot): void {
+  rmSync(slurm === undefined ? state : join(slurm.root, state), { recursive: true, force: true });
 }
 
 /** `argv` as it is, or wrapped so that it runs in the release's folder with the pid of whoever starts it. */

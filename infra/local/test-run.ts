@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeState } from './slurm-root.ts';
 import { down, up } from './stack.ts';
 import { releaseStack, slurmReleases } from './slurm-releases.ts';
 import {
@@ -105,14 +106,6 @@ function jobFolder(stack: StackConfig): string {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o777);
   return folder;
-}
-
-/** Deletes a stack's state. For another release it deletes what the link points to. */
-function removeState(stack: StackConfig): void {
-  rmSync(stack.slurm === undefined ? stack.state : join(stack.slurm.root, stack.state), {
-    recursive: true,
-    force: true,
-  });
 }
 
 async function plain(command: string, args: string[], env: NodeJS.ProcessEnv, cwd = checkout): Promise<undefined> {

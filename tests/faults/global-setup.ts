@@ -1,5 +1,5 @@
 /** One stack for all fault tests, from nothing. `FAULTS_KEEP=1` leaves it up and takes up the one that stands. */
-import { rmSync } from 'node:fs';
+import { removeState } from '../../infra/local/slurm-root.ts';
 import { down, status, up } from '../../infra/local/stack.ts';
 import { clearUp, config, furnish, startWorker, stopWorker } from './stack.ts';
 
@@ -9,7 +9,7 @@ export async function setup(): Promise<() => Promise<void>> {
   await clearUp();
   if (!keep) {
     await down(config, quiet);
-    rmSync(config.state, { recursive: true, force: true });
+    removeState(config);
   }
   const stands = status(config).every(({ name, state }) => name === 'worker' || state === 'running');
   if (!keep || !stands) await up(config, quiet);

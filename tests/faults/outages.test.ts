@@ -79,13 +79,13 @@ describe('a run that is cancelled', () => {
     await slurm('scontrol', 'update', 'partitionname=a100', 'state=down');
     const handle = await stand.runs.start(run);
     await until('its job is pending', 60, async () => (await queued(run))[0]?.state === 'PENDING');
-    const unmount = mountReadOnlyStore();
+    const unmount = await mountReadOnlyStore();
     try {
       await handle.cancel();
       await until('its job is gone', 60, async () => (await queued(run)).length === 0);
       await expect(handle.result()).rejects.toThrow('cancelled');
     } finally {
-      unmount();
+      await unmount();
       await slurm('scontrol', 'update', 'partitionname=a100', 'state=up');
     }
     expect(starts(run)).toEqual([]);
@@ -139,7 +139,7 @@ describe('an attempt', () => {
 
   it('ends on a full disk and leaves no outcome: nothing half is published, the next one is done once there is room', async () => {
     const run = newRun('full-at-end');
-    const unmount = mountSmallStore();
+    const unmount = await mountSmallStore();
     const filler = join(where.store, 'filler');
     try {
       await stand.runs.start(run, { stepSeconds: 2 });
@@ -152,7 +152,7 @@ describe('an attempt', () => {
       await result(run);
       expect(story(run).filter((line) => line.startsWith('end'))).not.toEqual([]);
     } finally {
-      unmount();
+      await unmount();
     }
   });
 });

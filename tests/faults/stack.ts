@@ -1,5 +1,5 @@
 /** The stack that the fault tests break: its own state and ports, real Temporal, real Slurm, a worker of its own. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -14,12 +15,12 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { isAlive, type ProcessRecord, running, start, stop } from '../../infra/local/processes.ts';
 import type { Service } from '../../infra/local/service.ts';
 import { services } from '../../infra/local/services.ts';
-import { slurmConf } from '../../infra/local/slurm-files.ts';
-import { identity } from '../../infra/local/slurm-root.ts';
+import { nodes, slurmConf } from '../../infra/local/slurm-files.ts';
+import { onRelease } from '../../infra/local/slurm-releases.ts';
+import { execute, identity } from '../../infra/local/slurm-root.ts';
 import { slurmEnv } from '../../infra/local/slurm-services.ts';
 import {
   folders,
@@ -30,11 +31,13 @@ import {
   users,
 } from '../../infra/local/stack-config.ts';
 
-const run = promisify(execFile);
 const base = stackConfig();
 
 /** Ports stay below the ephemeral range (32768), where any outgoing connection may sit. */
-export const config: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 6_000 };
+const own: StackConfig = { ...base, state: `${base.state}-faults`, portBase: base.portBase + 6_000 };
+const release = process.env['FAULTS_SLURM'];
+/** On this machine's Slurm, or with FAULTS_SLURM=26.05 on that release. */
+export const config = release === undefined ? own : onRelease({ ...own, state: `${own.state}-${release}` }, release);
 export const where = folders(config);
 export const temporalAddress = `127.0.0.1:${port(config, 'temporal')}`;
 /** Between worker and slurmrestd stands the tests' proxy. */
@@ -50,6 +53,7 @@ export async function furnish(): Promise<void> {
   cpSync(fileURLToPath(new URL('trainer', import.meta.url)), trainer, { recursive: true });
   mkdirSync(counters, { recursive: true });
   chmodSync(counters, 0o777);
+  await writeAllState();
   await writeToken(86_400);
 }
 
@@ -61,7 +65,7 @@ export async function writeToken(seconds: number, user: string = users.job): Pro
 
 /** Runs one of Slurm's own programs as root. */
 export async function slurm(program: string, ...args: string[]): Promise<string> {
-  return (await run(program, args, { env: slurmEnv(config) })).stdout.trim();
+  return (await execute(config, [`/usr/bin/${program}`, ...args], slurmEnv(config))).trim();
 }
 
 /** Changes lines of slurm.conf (`MinJobAge` → `2`) and has the controller read it again. */
@@ -76,27 +80,40 @@ export async function reconfigure(changes: Record<string, string>): Promise<void
 }
 
 /** An empty store of 4 MiB over the store, with its owner and mode, until the returned function is called. */
-export function mountSmallStore(): () => void {
+export async function mountSmallStore(): Promise<() => Promise<void>> {
   const { uid, gid, mode } = statSync(where.store);
   const options = `size=4m,uid=${uid},gid=${gid},mode=${(mode & 0o7777).toString(8)}`;
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'critic-faults', where.store]);
+  await seeMounts();
   return unmountStore;
 }
 
 /** The store as the worker sees it takes no write, until the returned function is called; what is open stays writable. */
-export function mountReadOnlyStore(): () => void {
+export async function mountReadOnlyStore(): Promise<() => Promise<void>> {
   execFileSync('mount', ['--bind', where.store, where.store]);
   execFileSync('mount', ['-o', 'remount,ro,bind', where.store]);
+  await seeMounts();
   return unmountStore;
 }
 
-function unmountStore(): void {
+async function unmountStore(): Promise<void> {
   execFileSync('umount', ['-l', where.store]);
+  await seeMounts();
+}
+
+/** The daemons of another release see the mounts that stood when they started: those that run jobs start anew. */
+async function seeMounts(): Promise<void> {
+  if (config.slurm === undefined) return;
+  for (const node of nodes) {
+    await kill(`slurmd-${node}`);
+    await launch(`slurmd-${node}`);
+  }
 }
 
 /** What a run of these tests that was cut off has left: a store mounted over the store, a second worker. */
 export async function clearUp(): Promise<void> {
-  while (readFileSync('/proc/mounts', 'utf8').includes(` ${where.store} `)) unmountStore();
+  const store = existsSync(where.store) ? realpathSync(where.store) : where.store;
+  while (readFileSync('/proc/mounts', 'utf8').includes(` ${store} `)) execFileSync('umount', ['-l', store]);
   await stopWorker('worker-b');
 }
 
@@ -124,11 +141,22 @@ export async function loseState(firstJobId: number): Promise<void> {
   mkdirSync(folder, { mode: 0o700 });
   chownSync(folder, uid, gid);
   await appendToSlurmConf([`FirstJobId=${firstJobId}`]);
+  await writeAllState();
+}
+
+/**
+ * A new slurmctld of 26.05 writes `assoc_usage` when it is stopped, not before its first hour, and once it has jobs does not
+ * start without it: "fatal: No Assoc usage file". Stopped once, it can be killed as often as a test likes.
+ */
+async function writeAllState(): Promise<void> {
+  if (config.slurm === undefined) return;
+  await stop(record('slurmctld'), 40_000);
+  await launch('slurmctld');
 }
 
 /** Starts slurmctld anew with the stack's slurm.conf and these lines below it. */
 export async function appendToSlurmConf(lines: string[]): Promise<void> {
-  if (existsSync(record('slurmctld')) && running(record('slurmctld')) !== undefined) await kill('slurmctld');
+  if (runs('slurmctld')) await kill('slurmctld');
   writeFileSync(join(where.slurm, 'slurm.conf'), `${slurmConf(config)}${lines.map((line) => `${line}\n`).join('')}`);
   await launch('slurmctld');
 }
@@ -141,6 +169,10 @@ function service(name: string): Service {
   const found = services(config).find((one) => one.name === name);
   if (found === undefined) throw new Error(`no such service: ${name}`);
   return found;
+}
+
+export function runs(name: string): boolean {
+  return existsSync(record(name)) && running(record(name)) !== undefined;
 }
 
 /** The process of a service. Throws if it does not run. */
@@ -167,7 +199,7 @@ export async function launch(name: string, env: Record<string, string> = {}): Pr
   const launching = one.launch();
   start(record(name), {
     ...launching,
-    env: { ...launching.env, ...env },
+    ...(config.slurm === undefined ? { env: { ...launching.env, ...env } } : { argv: inside(launching.argv, env) }),
     log: join(where.logs, `${name}.log`),
     fingerprint: 'faults',
   });
@@ -181,6 +213,16 @@ export async function launch(name: string, env: Record<string, string> = {}): Pr
       await sleep(150);
     }
   }
+}
+
+/**
+ * The program of another release gets its variables behind the wrapper that changes root and user: a library that is preloaded
+ * into the wrapper would be the wrong one, and libfaketime waits for ever for a semaphore that it made as root.
+ */
+function inside([wrapper, ...rest]: [string, ...string[]], env: Record<string, string>): [string, ...string[]] {
+  const program = rest.findIndex((word) => !word.startsWith('--'));
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [wrapper, ...rest.slice(0, program), '/usr/bin/env', ...variables, ...rest.slice(program)];
 }
 
 /** The worker under test: the product's, asking the proxy, with a token file and short intervals. A second one by another name. */

@@ -26,6 +26,7 @@ import {
   loseState,
   mountSmallStore,
   restPort,
+  runs,
   signal,
   slurm,
   stateSaved,
@@ -120,7 +121,7 @@ describe('files and disks', () => {
 
   it('the disk of the store is full in mid-job: the run waits for room and is done once there is some', async () => {
     const run = newRun('disk-full');
-    const unmount = mountSmallStore();
+    const unmount = await mountSmallStore();
     const filler = join(where.store, 'filler');
     try {
       await stand.runs.start(run, { steps: 6, stepSeconds: 0.5, checkpoints: true });
@@ -135,7 +136,7 @@ describe('files and disks', () => {
       expect(story(run).filter((line) => line.startsWith('end'))).toHaveLength(1);
       expect([...new Set(doneSteps(run))]).toEqual([1, 2, 3, 4, 5, 6]);
     } finally {
-      unmount();
+      await unmount();
     }
   });
 });
@@ -152,14 +153,14 @@ describe('time and other people', () => {
     // A slurmctld that lost what it had not saved would give ids anew, and slurmd refuses those that it has seen.
     await stateSaved();
     for (const daemon of daemons) await kill(daemon);
-    for (const daemon of daemons) await launch(daemon, { LD_PRELOAD: faketime, FAKETIME: offset });
     try {
+      for (const daemon of daemons) await launch(daemon, { LD_PRELOAD: faketime, FAKETIME: offset });
       await stand.runs.start(run);
       await result(run);
       expect(story(run)).toEqual(once);
     } finally {
       await stateSaved();
-      for (const daemon of daemons) await kill(daemon);
+      for (const daemon of daemons) if (runs(daemon)) await kill(daemon);
       for (const daemon of daemons) await launch(daemon);
     }
   });
