@@ -1,25 +1,25 @@
 /**
- * Accounting: what slurmdbd says of jobs, where a cluster has one. It is evidence where there is some; its absence is no outage.
+ * Accounting: what slurmdbd says of jobs, if a cluster has one. A slurmdbd that answers is evidence. If there is none, that is no outage.
  *
- * A cluster without slurmdbd serves no such path (404), or answers every question with an error. Where it has never
- * answered this worker, a 404 settles it. Anything else is an outage and waited for, since what slurmdbd knows of a
- * forgotten job nobody else may know; but only until it has been silent for `patienceMs` without a break. Then the
- * evidence at hand counts, and the caller says that slurmdbd did not.
+ * A cluster without slurmdbd does not serve its path (404), or answers every question with an error. If slurmdbd has never answered this
+ * worker, a 404 means that there is none. Anything else is an outage. It is waited for, since perhaps only slurmdbd knows what became of a
+ * forgotten job, but only until slurmdbd has been silent for `patienceMs` without a break. Then the evidence at hand counts, and the
+ * caller says that slurmdbd did not answer.
  *
- * Reads only. What was learnt is lost with the process: the next one waits anew. It knows nothing of attempts and their files.
+ * It only reads. What it learns is lost with the process, and the next one waits anew. It knows nothing of attempts and their files.
  */
 import { type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
 
 export type Records =
   | { kind: 'answered'; rows: SlurmJob[] }
-  /** There is nobody to ask, or nobody has answered for long enough. Why, in words. */
+  /** There is nobody to ask, or nobody has answered for long enough. `why` says which, in words. */
   | { kind: 'unanswered'; why: string };
 
-/** As long as a job must be unknown to slurmctld before it counts as gone. */
+/** The same time for which slurmctld must not know a job before it counts as gone. */
 export const accountingPatienceMs = 5 * 60_000;
-/** Two failures farther apart than this are two outages, if it has ever answered. */
+/** If slurmdbd has ever answered, two failures farther apart than this are two outages. */
 const gapMs = 2 * 60_000;
-/** A cluster that serves no such path is asked again this late: somebody may have given it a slurmdbd. */
+/** A cluster that does not serve the path is asked again after this time: somebody may have added a slurmdbd. */
 const askAgainMs = 10 * 60_000;
 
 type Asked = Pick<SlurmClient, 'accountingJobs' | 'accountingJobsByName'>;
@@ -35,7 +35,7 @@ export class Accounting {
   readonly #now: () => number;
   #everAnswered = false;
   #silence: { since: number; last: number } | undefined;
-  /** Set where the path is not served. */
+  /** Set if the path is not served. */
   #none: { why: string; askAgainAt: number } | undefined;
 
   constructor(slurm: Asked, { patienceMs = accountingPatienceMs, now = Date.now }: AccountingOptions = {}) {
@@ -44,7 +44,7 @@ export class Accounting {
     this.#now = now;
   }
 
-  /** Rows of all jobs of a name, of any user. Ask slurmctld first. Throws SlurmError while an answer is still waited for. */
+  /** Rows of all jobs of a name, of any user. Ask slurmctld first. Throws SlurmError while an answer is waited for. */
   async byName(name: string): Promise<Records> {
     return this.#ask(() => this.#slurm.accountingJobsByName(name));
   }
@@ -55,8 +55,8 @@ export class Accounting {
   }
 
   /**
-   * For a start and for whoever checks an installation: undefined if slurmdbd answers, else what is less certain without it.
-   * No answer at all counts for nothing: slurmrestd itself may be away.
+   * For the worker's start, and for checks of an installation: undefined if slurmdbd answers, else what is less certain without it. If
+   * there is no answer at all, nothing is known: slurmrestd itself may be away.
    */
   async notice(): Promise<string | undefined> {
     try {

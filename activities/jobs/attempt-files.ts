@@ -1,7 +1,7 @@
 /**
- * Files that a job leaves in its attempt's folder, read with distrust: regular files only, no links, bounded sizes, zod at
- * the edge. A file that is absent is undefined; one that is there and unreadable is a sentence, never an exception: it is
- * evidence. Each is looked for in its folder's listing before it is opened (files/fresh-look.ts).
+ * Files that a job leaves in its attempt's folder. They are read with distrust: only regular files, no links, bounded sizes, checked by zod.
+ * An absent file is undefined. An unreadable one is evidence: it gives a sentence and never an exception. Each file is looked for in its
+ * folder's listing before it is opened (files/fresh-look.ts).
  */
 import { type FileHandle, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -14,18 +14,18 @@ import { hasCode } from '../store/durable-file.ts';
 
 const maxJsonBytes = 1024 * 1024;
 const maxReadBytes = 16 * maxJsonBytes;
-/** A job that puts a link where a file is due is not followed. */
+/** If a job puts a link in place of a file, the link is not followed. */
 const noFollow = { noFollow: true };
 
-/** What was found where a JSON file was looked for. */
+/** What was found in place of a JSON file. */
 export type Found<T> = { kind: 'absent' } | { kind: 'read'; value: T } | { kind: 'unreadable'; why: string };
 
-/** `patienceMs`: for how long a file that is listed and cannot be opened is waited for; with 0 it counts as absent. */
+/** `patienceMs`: how long a file that is listed and cannot be opened is waited for. With 0 it counts as absent. */
 export function findOutcome(directory: string, patienceMs = staleViewMs): Promise<Found<Outcome>> {
   return findJson(directory, attemptFiles.outcome, outcomeSchema, patienceMs);
 }
 
-/** Exit 0 and the attempt's own name: nothing that Slurm could say would change what becomes of the attempt. */
+/** Does it say exit 0, with the attempt's own name? Then nothing that Slurm could say changes what becomes of the attempt. */
 export function saysDone(found: Found<Outcome>, name: string): boolean {
   return found.kind === 'read' && found.value.name === name && found.value.exit_code === 0;
 }
@@ -45,7 +45,7 @@ export async function readResult(directory: string): Promise<TrainerResult | und
   return found.kind === 'read' ? found.value : undefined;
 }
 
-/** Last `bytes` of a text file from the first whole line on, without control characters; empty if there is no such file. */
+/** The last `bytes` of a text file, from the first whole line on, without control characters. Empty if there is no such file. */
 export async function tailText(path: string, bytes: number): Promise<string> {
   const read = await whenListed(dirname(path), basename(path), (at) => readTail(at, bytes));
   if (read === undefined) return '';
@@ -53,7 +53,7 @@ export async function tailText(path: string, bytes: number): Promise<string> {
   return (
     text
       .split('\n')
-      // A progress bar rewrites its line by carriage returns: what the terminal would show is what counts.
+      // A progress bar rewrites its line by carriage returns. What a terminal would show counts.
       .map((line) => line.slice(line.lastIndexOf('\r') + 1))
       .join('\n')
       // oxlint-disable-next-line no-control-regex
@@ -65,18 +65,18 @@ export interface ReadLines {
   lines: string[];
   /** Where to go on reading. */
   offset: number;
-  /** The file is not the one that was read up to the offset given: these lines are its first. */
+  /** The file is another one than was read up to the given offset: these lines are its first. */
   again: boolean;
 }
 
 /**
- * Whole lines of a growing file from byte `offset` on, at most 16 MiB of them. A line not ended yet is left. What is no
- * regular file has none. Throws ENOENT if there is nothing: the caller has seen it listed.
+ * Whole lines of a growing file from byte `offset` on, at most 16 MiB of them. A line that has not ended is left. What is no regular file
+ * has no lines. Throws ENOENT if there is nothing: the caller has seen it listed.
  */
 export async function readLinesFrom(path: string, offset: number): Promise<ReadLines> {
   const none = { lines: [], offset, again: false };
   return whereRegular(path, none, async (file) => {
-    // The newline before the offset must stand there still, or the file was replaced.
+    // The newline before the offset must still be there. Otherwise the file was replaced.
     const goesOn = offset > 0 && (await readFrom(file, offset - 1, 1)).toString() === '\n';
     const start = goesOn ? offset : 0;
     await freshSize(file);
@@ -97,7 +97,7 @@ export async function listCheckpoints(directory: string): Promise<string[]> {
     .map((name) => join(directory, attemptFiles.checkpoints, name));
 }
 
-/** Folders in what a job may have made instead of a folder. */
+/** Names of folders in a folder, or in whatever a job has made instead of one. */
 async function foldersIn(path: string): Promise<string[]> {
   try {
     const entries = await readdir(path, { withFileTypes: true });

@@ -11,10 +11,10 @@ import { readLinesFrom } from './attempt-files.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { parseJson } from '../../files/json.ts';
 
-/** Steps that the shown reward and answer length are the mean of: single steps wobble with the drawn prompts. */
+/** The shown reward and answer length are means over so many steps: single steps vary with the drawn prompts. */
 const window = 8;
 
-/** Reads a growing file; each row is looked at once, whatever came before it. */
+/** Reads a growing file and looks at each row once. */
 export class MetricsTail {
   readonly #path: string;
   #offset = 0;
@@ -27,7 +27,7 @@ export class MetricsTail {
     this.#path = path;
   }
 
-  /** Reads what was appended since the last call; to be called once the file is listed. One that is not seen yet has no rows. */
+  /** Reads what was appended since the last call. Call it when the file is listed. A file that is not seen yet has no rows. */
   async read(): Promise<void> {
     const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
       if (hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE')) return undefined;
@@ -56,7 +56,7 @@ export class MetricsTail {
     return mean(this.#lengths);
   }
 
-  /** Seconds to go, from the run's own median step; undefined before there are two steps. */
+  /** Seconds to go, by the run's own median step. Undefined before there are two steps. */
   etaSeconds(totalSteps: number | undefined): number | undefined {
     const step = this.newest?.step;
     const median = this.#pace.stepSeconds;
@@ -71,7 +71,7 @@ export class MetricsTail {
     keepLast(this.#lengths, row.response_length);
   }
 
-  /** Another file stands there: what was read of the old one is void. */
+  /** There is another file now, so what was read of the old one is forgotten. */
   #forget(): void {
     this.#pace = new Pace();
     this.#newest = undefined;

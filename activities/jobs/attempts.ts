@@ -1,9 +1,9 @@
 /**
- * Attempts on disk: the folder of one try of one job, written before anything is sent to Slurm, and the artifact made from
- * it when it completed. Everything a job left there is distrusted and checked with zod.
+ * Attempts on disk: the folder of one try of one job, written before anything is sent to Slurm, and the artifact that is made from it when
+ * it has completed. Everything that a job left there is distrusted and checked with zod.
  *
- * kill -9 while preparing: files are replaced atomically, the activity is simply run again. While publishing: the output
- * may have moved into `publish/` already, or the artifact may stand; both are seen and gone on from.
+ * kill -9 while preparing: files are replaced atomically, and the activity is run again. While publishing: the output may be in `publish/`
+ * already, or the artifact may be there. The next try sees both and goes on from there.
  */
 import { chown, mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ import { hasCode, writeFileAtomic } from '../store/durable-file.ts';
 export interface PublishJobInput {
   order: JobOrder;
   attempt: number;
-  /** Names of all attempts so far, oldest first; their metrics are stitched. */
+  /** Names of all attempts so far, oldest first. Their metrics are stitched. */
   attempts: string[];
   gpuHours: number;
   seconds: number;

@@ -1,13 +1,13 @@
 /**
- * Cancelling a job for certain: by name, so that a job whose id never came back is found too; confirmed by a GET, since
- * DELETE answers 200 even when nothing was cancelled; TERM first, KILL when it does not go. After a submission without an
- * answer the name is looked for until a healthy controller has denied it for a minute: its job may appear that late.
+ * Cancelling a job for certain. It is looked for by name, so a job whose id never came back is found too. A GET confirms that it is gone,
+ * since DELETE answers 200 even when nothing was cancelled. TERM comes first, and KILL if the job does not go. After a submission without
+ * an answer the name is looked for until a healthy controller has denied it for a minute: its job may appear that late.
  *
- * The store comes after Slurm: a disk that is full, read-only or gone must not keep a job on its GPUs. Once the job is gone its
- * attempt is closed, so that what Slurm starts of it later ends at once; what began before that is cancelled as well. A
- * store that does not take the claim is asked again for a minute, while the name is looked for; then the caller is told.
+ * The store comes after Slurm: a disk that is full, read-only or gone must not keep a job on its GPUs. When the job is gone, its attempt is
+ * closed, so that a job of it that Slurm starts later ends at once. A job that began before that is cancelled too. If the store does not
+ * take the claim, it is asked again for a minute, while the name is looked for. Then the caller is told.
  *
- * Idempotent: cancelling what is over, or what never was, succeeds. kill -9 at any point: run again from the start.
+ * Idempotent: to cancel what is over, or never was, succeeds. kill -9 at any point: it is run again from the start.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
@@ -29,7 +29,7 @@ const lookMs = 1_000;
 export interface CancelledJob {
   /** Id of the job that is gone now, or null if there was none under this name. */
   jobId: string | null;
-  /** Set if the store did not take the attempt's claim: what Slurm starts of it from now on would run. Says why. */
+  /** Set if the store did not take the attempt's claim, and says why. A job of it that Slurm starts from now on would run. */
   notClosed?: string;
 }
 
@@ -37,7 +37,7 @@ type Deps = Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
 
 export function createCancelActivities(deps: Deps, defaults: CancelPatience = usual) {
   return {
-    /** Returns once no job of this name is left. Fails, to be tried again, while one stays or Slurm does not answer. */
+    /** Returns when no job of this name is left. Fails, and is tried again, while one is left or Slurm does not answer. */
     async cancelJob(input: { name: string; patience?: Partial<CancelPatience> }): Promise<CancelledJob> {
       const { name } = input;
       const patience = { ...defaults, ...input.patience };
@@ -122,7 +122,7 @@ async function cancelForCertain(deps: Deps, jobId: string, name: string, patienc
   );
 }
 
-/** `CANCELLED COMPLETING on a100-0`: such a node does not answer, and somebody must set it down. */
+/** E.g. `CANCELLED COMPLETING on a100-0`: that node does not answer, and somebody must set it down. */
 function describe({ state, flags, nodes }: SlurmJob): string {
   return [state, ...flags].join(' ') + (nodes.length === 0 ? '' : ` on ${nodes.join(',')}`);
 }
@@ -142,7 +142,7 @@ async function stillThereAfter(
   }
 }
 
-/** A job of another name under the id is somebody else's: the controller lost its state, with our job, and gave the id anew. */
+/** A job of another name under the id is somebody else's: the controller lost its state with our job and gave the id again. */
 async function stillThere(deps: Pick<JobDeps, 'slurm'>, jobId: string, name: string): Promise<SlurmJob | undefined> {
   const job = await deps.slurm.getJob(jobId);
   return job === undefined || job.name !== name || isTerminal(job) ? undefined : job;

@@ -1,7 +1,7 @@
 /**
- * Collecting an attempt: everything that is known of how it ended, classified. The job's own outcome file; Slurm's word
- * (slurmctld, then slurmdb) unless that file says exit 0; the trainer's result; and the postcondition (docs/CONTRACTS.md §2).
- * Reads only, but for the attempt's claim: with it the attempt is closed before it is judged.
+ * Collecting an attempt: everything that is known of how it ended, with its class. It looks at the job's own outcome file, at what Slurm
+ * says (slurmctld, then slurmdbd) unless that file says exit 0, at the trainer's result, and at the postcondition (docs/CONTRACTS.md §2).
+ * It only reads, except that it takes the attempt's claim: an attempt is closed before it is judged.
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -44,9 +44,9 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
   const { directory, name } = prepared;
   const begun = (await closing(directory, name)) === 'begun';
   const first = ours(await findOutcome(directory), name);
-  // After exit 0 only the postcondition counts: Slurm is not asked what could change nothing.
+  // After exit 0 only the postcondition counts, so Slurm is not asked.
   const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUp(deps, jobId, name);
-  // What no job has begun has left nothing that could be under way.
+  // If no job has begun it, nothing that it left can be late.
   const left = await leftBehind(order, directory, name, begun ? await viewAgeMs(directory) : 0);
   const facts: JobFacts = {
     slurm: job === undefined ? undefined : slurmFacts(job),
@@ -74,7 +74,7 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
   };
 }
 
-/** What the job has left. Slurm says that it is over within seconds; what it wrote may be shown here a minute later. */
+/** What the job has left. Slurm says within seconds that it is over; what it wrote may be seen here a minute later. */
 interface LeftBehind {
   outcome: Found<Outcome>;
   result: Found<TrainerResult>;
@@ -85,8 +85,8 @@ interface LeftBehind {
 }
 
 /**
- * Reads what is due only once it had the time to show itself, `patienceMs`: nothing is judged missing that this machine may
- * not see yet. A job that was killed leaves no outcome: then the whole time is waited once.
+ * Reads what is due, and waits up to `patienceMs` for it: nothing counts as missing that this machine may not see yet. A job that was
+ * killed leaves no outcome; then the whole time is waited once.
  */
 async function leftBehind(order: JobOrder, directory: string, name: string, patienceMs: number): Promise<LeftBehind> {
   const until = performance.now() + patienceMs;
@@ -112,8 +112,8 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
   const progress = await progressOf(order, directory);
   const steps = done || jobKind(order.stage) === 'predict' ? 0 : (progress ?? 0);
   const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
-  // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for; after the exit that says
-  // "checkpointed", the one of the last step.
+  // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for. After the exit code that says
+  // "checkpointed" it is the one of the last step.
   const checkpoint = await due(
     async () => (await listCheckpoints(directory)).at(-1) ?? null,
     (newest) => steps === 0 || (newest !== null && (!asked || stepOf(newest) >= steps)),
@@ -125,7 +125,7 @@ function stepOf(checkpoint: string): number {
   return Number(/-(\d+)$/.exec(checkpoint)?.[1] ?? 0);
 }
 
-/** The folder was prepared, so one that is not seen is not seen yet: that is tried again. */
+/** The folder was prepared. If it is not seen, it is not seen yet, and that is tried again. */
 async function closing(directory: string, name: string): Promise<'closed' | 'begun'> {
   const attempted = `close attempt "${name}"`;
   const state = await closeAttempt(directory).catch((error: unknown) => {
@@ -135,7 +135,7 @@ async function closing(directory: string, name: string): Promise<'closed' | 'beg
   throw passing('SystemError', `${attempted}: its folder "${directory}" is not seen`);
 }
 
-/** What Slurm says of a job. `unheard`: why slurmdbd, which alone could know it, said nothing. */
+/** What Slurm says of a job. `unheard`: why slurmdbd said nothing, if nobody else could know it. */
 interface SlurmWord {
   job: SlurmJob | undefined;
   unheard?: string;
@@ -148,13 +148,13 @@ async function lookUp(deps: Deps, jobId: string, name: string): Promise<SlurmWor
   });
 }
 
-/** The job as slurmctld knows it, else the last row of slurmdb under this id *and* name (ids are reused). */
+/** The job as slurmctld knows it, else the last row of slurmdbd with this id *and* name (ids are reused). */
 async function findJob(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
   const current = await deps.slurm.getJob(jobId);
   if (current !== undefined && current.name === name) return { job: current };
   const records = await deps.accounting.byId(jobId);
   if (records.kind === 'unanswered') return { job: undefined, unheard: records.why };
-  // slurmdbd lags: a job that has just ended may stand there as "allocation" for a second or two.
+  // slurmdbd lags: for a second or two it may call a job that has just ended "allocation".
   return { job: records.rows.filter((job) => job.name === name || job.name === 'allocation').at(-1) };
 }
 
@@ -163,7 +163,7 @@ function slurmFacts(job: SlurmJob): NonNullable<JobFacts['slurm']> {
   return { source, state, flags, reason, exit, failedNode, cancelledBy, nodes, restarts };
 }
 
-/** A file that names another attempt is evidence of a fault, not of how this one ended. */
+/** A file that names another attempt is evidence of a fault. It does not say how this attempt ended. */
 function ours<T extends { name: string }>(found: Found<T>, name: string): Found<T> {
   if (found.kind !== 'read' || found.value.name === name) return found;
   return { kind: 'unreadable', why: `a file of attempt "${found.value.name}" stands in the folder of "${name}"` };
@@ -191,8 +191,8 @@ async function findOutputFault(order: JobOrder, directory: string): Promise<stri
 }
 
 /**
- * What the next attempt need not do again: rows of predictions; steps of training up to its newest checkpoint, all if it is done.
- * Steps that no checkpoint holds are no progress: each attempt would do them anew.
+ * What the next attempt need not do again: rows of predictions, or steps of training up to the newest checkpoint (all if it is done).
+ * Steps that no checkpoint holds are no progress: each attempt would do them again.
  */
 function keptProgress(order: JobOrder, { outcome, progress, checkpoint }: LeftBehind): number | null {
   if (jobKind(order.stage) === 'predict' || (outcome.kind === 'read' && outcome.value.exit_code === 0)) return progress;

@@ -1,4 +1,4 @@
-/** What the room of jobs needs; the worker builds it. */
+/** What the room of jobs needs. The worker builds it. */
 import type { SlurmClient } from 'slurm-rest-client';
 import type { ModelFolders } from '../store/base-model.ts';
 import type { StoreDeps } from '../store/deps.ts';
@@ -15,11 +15,11 @@ export interface JobDeps extends StoreDeps {
     python: string;
     /** Text of the one job script. */
     script: string;
-    /** Owner to hand attempt folders to; set only where the worker is root and jobs are not. */
+    /** Owner to whom attempt folders are handed. Set only if the worker is root and jobs are not. */
     owner: { uid: number; gid: number } | undefined;
     /** Slurm user whose jobs these are. */
     userName: string;
-    /** How often a watcher looks at an attempt's files, ms. Slurm itself is asked by the poller. */
+    /** How often a watcher looks at an attempt's files, ms. The poller asks Slurm itself. */
     fileIntervalMs: number;
   };
 }

@@ -1,7 +1,7 @@
 /**
- * Finding a job by its attempt's name, which is its key: in slurmctld, then in slurmdbd if there is one, of our own user. Of
- * two jobs under one name the later one is cancelled: two jobs of one attempt must never both run. That is its only side
- * effect, and it may be repeated: kill -9 at any point, the next look does it again.
+ * Finding a job of our own user by its attempt's name, which is its key: in slurmctld, then in slurmdbd if there is one. If two jobs have one
+ * name, the later one is cancelled: two jobs of one attempt must never both run. That is the only side effect, and it may be repeated:
+ * after a kill -9 the next look does it again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
@@ -13,8 +13,8 @@ export const denialMs = 60_000;
 const lookIntervalMs = 2_000;
 
 /**
- * Looks for a name until it is found or a healthy controller has denied it for `patienceMs` in all. Only time between two
- * denials in a row counts: an outage proves nothing, but a network that loses one look in twenty must not hold it up for ever.
+ * Looks for a name until it is found or a healthy controller has denied it for `patienceMs` in all. Only the time between two denials in a
+ * row counts, since an outage proves nothing. A network that loses one look in twenty does not hold it up for ever.
  */
 export async function findForCertain(
   deps: Pick<JobDeps, 'slurm' | 'accounting' | 'job'>,
@@ -47,8 +47,8 @@ export async function findForCertain(
 
 /**
  * Lowest job id under this name in slurmctld and slurmdb, of our own user. Extra ones are cancelled: two jobs of one
- * attempt must never both run. Without a slurmdbd slurmctld's word counts: should its job have come and gone unseen, the
- * attempt's claim stands, and a second job of it ends at once.
+ * attempt must never both run. Without a slurmdbd only slurmctld counts. If the job has come and gone unseen, its claim is there, and a
+ * second job of the attempt ends at once.
  */
 export async function findByName(
   { slurm, accounting, job: { userName } }: Pick<JobDeps, 'slurm' | 'accounting' | 'job'>,
@@ -82,12 +82,12 @@ export async function findAlive(
   return (await slurm.listJobs()).filter((job) => isOurs(job) && !isTerminal(job));
 }
 
-/** Anybody may give a job any name; a row that does not say whose it is (slurmdbd) counts as ours. */
+/** Is it ours? Anybody may give a job any name. A row that does not say whose it is (slurmdbd) counts as ours. */
 function ownJob(name: string, userName: string): (job: SlurmJob) => boolean {
   return (job) => job.name === name && (job.userName ?? userName) === userName;
 }
 
-/** A refused submission leaves a FAILED row that never had a node: that is no job, and must not be adopted. */
+/** A refused submission leaves a FAILED row that never had a node. That is no job and must not be adopted. */
 function wasAccepted(job: SlurmJob): boolean {
   return !(job.state === 'FAILED' && job.reason === 'BadConstraints' && job.nodes.length === 0);
 }

@@ -1,14 +1,13 @@
 /**
- * The job poller: one per cluster and process (docs/CONTRACTS.md §4). All watchers ask it; it asks Slurm once for all of them,
- * backs off with jitter while the controller is unreachable, and says `unknown` meanwhile, never `failed`.
+ * The job poller: one for each process (docs/CONTRACTS.md §4). All watchers ask it, and it asks Slurm once for all of them. While the
+ * controller is unreachable, it backs off with jitter and says `unknown`, never `failed`.
  *
- * What a poll costs grows neither with the cluster nor, much, with the number of jobs. v0.0.40+ has one request for the states
- * of the jobs that are watched; what states leave open is asked job by job. v0.0.38 is asked job by job as well. All jobs are
- * listed (3 to 8 KB each, of anybody) only where more than twenty must be asked for at once. A job that runs is looked at
- * rarely: its outcome file tells its end, so a poll finds no more than a lost node. `update_time` would not help: a server
- * answers it with all jobs as soon as any job of anybody changed.
+ * The cost of a poll does not grow with the cluster, and hardly with the number of jobs. v0.0.40+ has one request for the states of the
+ * watched jobs. What states do not tell is asked job by job, and so is v0.0.38. All jobs of everybody are listed (3 to 8 KB each) only if
+ * more than twenty must be asked for at once. A running job is looked at rarely: its outcome file tells its end, so a poll finds only a
+ * lost node. `update_time` does not help: a server answers it with all jobs as soon as any job of anybody has changed.
  *
- * A job of another name under a watched id is not ours: a controller that lost its state gives ids anew.
+ * A job of another name under a watched id is not ours: a controller that lost its state gives ids again.
  */
 import { type JobStatus, type SlurmClient, SlurmError, type SlurmJob } from 'slurm-rest-client';
 import { isFinal, pauseMs, type PolledState } from './polled-state.ts';
@@ -16,23 +15,23 @@ import { backoffMs } from '../backoff.ts';
 
 type Poll = Pick<SlurmClient, 'connect' | 'jobStates' | 'getJob' | 'listJobs' | 'accountingJobs'>;
 
-/** A job that was just submitted starts within a second or so: the first look, this late, mostly finds it running. */
+/** A job that was just submitted usually starts within a second, so the first look after this time finds most of them running. */
 const firstLookMs = 1_500;
 const hurryMs = 1_000;
-/** What states do not say (a pending job's reason, whose job an id is) is asked again when it is this old, */
+/** What states do not say (a pending job's reason, whose job an id is) is asked again when it is this old. */
 const detailsMs = 60_000;
-/** this often, of one job in sixteen, the oldest first: of ten jobs one, of a thousand forty. */
+/** That is done this often, for one job in sixteen, the oldest first: for one of ten jobs, for forty of a thousand. */
 const refreshMs = 120_000;
 const refreshShare = 16;
 const mostRefreshed = 40;
-/** More jobs than this, asked for at once, cost one list of all jobs. */
+/** If more jobs than this must be asked for at once, all jobs are listed. */
 const fewJobs = 20;
-/** v0.0.38: at most this many jobs a turn, and turns (unless hurried) this far apart: 60 requests a minute at most. */
+/** v0.0.38: at most this many jobs in a turn, and turns this far apart unless hurried: at most 60 requests a minute. */
 const jobsPerTurn = 5;
 const turnMs = 5_000;
 
 export interface PollerOptions {
-  /** Between looks at a job that is pending, ms; v0.0.38, asked job by job, looks at each of ten every 7.5 intervals. */
+  /** Pause between looks at a pending job, ms. With v0.0.38, asked job by job, each of ten jobs is looked at every 7.5 intervals. */
   intervalMs: number;
   /** Longest pause between polls while the controller does not answer. */
   maxBackoffMs: number;
@@ -70,8 +69,8 @@ export class JobPoller {
   }
 
   /**
-   * Registers interest in the job of this id *and* name. The first answer comes with the next poll, which is brought forward. One
-   * who comes back before the next poll finds what was known.
+   * Registers interest in the job of this id *and* name. The first answer comes with the next poll, which is brought forward. A watcher
+   * that comes back before the next poll finds what was known.
    */
   watch(id: string, name: string): JobWatch {
     const key = `${id} ${name}`;
@@ -95,7 +94,7 @@ export class JobPoller {
     };
   }
 
-  /** Looks at all jobs within a second. Cheap to call, and never faster than once a second. */
+  /** Looks at all jobs within a second. It is cheap to call, and polls at most once a second. */
   hurry(): void {
     for (const watched of this.#watched.values()) watched.dueAt = 0;
     this.#bringForward(hurryMs);
@@ -106,7 +105,7 @@ export class JobPoller {
     this.#watched.clear();
   }
 
-  /** A poll that is due earlier stays; so does a pause because the controller does not answer. */
+  /** A poll that is due earlier is kept, and so is a pause because the controller does not answer. */
   #bringForward(delayMs: number): void {
     if (this.#failures > 0 && this.#dueAt !== Infinity) return;
     const at = this.#options.now() + delayMs;
@@ -155,7 +154,7 @@ export class JobPoller {
       const oneByOne = apiVersion === 'v0.0.38';
       const looked = oneByOne ? await this.#askEach(asked) : await this.#askStates(asked);
       this.#failures = 0;
-      // Jobs that are asked for one by one spread; those that are asked for together stay together.
+      // Jobs that are asked for one by one are spread. Jobs that are asked for together stay together.
       const together = this.#jitter();
       for (const watched of looked) {
         watched.dueAt =
@@ -163,7 +162,7 @@ export class JobPoller {
           pauseMs(watched.state, this.#options.intervalMs, oneByOne ? asked.length : 0) *
             (oneByOne ? this.#jitter() : together);
       }
-      // Not awaited: a slurmdbd that hangs must not hold up what slurmctld says of the others.
+      // Not awaited: a slurmdbd that hangs must not delay what slurmctld says of the others.
       void this.#askAccounting(asked);
     } catch (error) {
       this.#failures += 1;
@@ -175,7 +174,7 @@ export class JobPoller {
     }
   }
 
-  /** Looks at the jobs that are due, or at all of them if those are many. Gives whom it looked at. */
+  /** Looks at the jobs that are due, or at all if many are due. Returns those that it looked at. */
   async #askEach(asked: readonly Watched[]): Promise<readonly Watched[]> {
     const due = asked.filter(({ dueAt }) => dueAt <= this.#options.now());
     const many = due.length > fewJobs;
@@ -223,8 +222,8 @@ export class JobPoller {
   }
 
   /**
-   * Whole jobs by id, without those that slurmctld does not know. `lost`: no answer about those. It throws if there is no answer
-   * at all, unless the controller `hasAnswered` this poll already: then one job that cannot be read says nothing of the others.
+   * Whole jobs by id, without those that slurmctld does not know. `lost`: jobs without an answer. Throws if there is no answer at all, unless
+   * the controller `hasAnswered` in this poll already: then one job that cannot be read says nothing about the others.
    */
   async #details(
     ids: ReadonlySet<string>,
@@ -278,7 +277,7 @@ function unchanged({ state }: Watched, status: JobStatus): SlurmJob | undefined 
 
 export interface JobWatch {
   state(): PolledState;
-  /** Looks at this job within a second, e.g. because its outcome file appeared. Cheap to call. */
+  /** Looks at this job within a second, e.g. because its outcome file appeared. It is cheap to call. */
   hurry(): void;
   close(): void;
 }

@@ -1,7 +1,7 @@
 /**
- * Orphans: jobs of ours in Slurm whose run is over. Terminating a run runs no code, so nothing of it cancels its jobs; this
- * finds them. Reads only. A job whose run this Temporal has never heard of is left alone: it may belong to another one that
- * shares the cluster, or to a run older than the namespace's retention.
+ * Orphans: jobs of ours in Slurm whose run is over. When a run is terminated, none of its code runs and nothing cancels its jobs. This finds
+ * them. It only reads. A job whose run this Temporal does not know is left alone: it may belong to another Temporal that shares the
+ * cluster, or to a run older than the namespace's retention.
  */
 import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
@@ -12,7 +12,7 @@ import { toFailure } from '../failure.ts';
 
 export function createOrphanActivities(deps: Pick<JobDeps, 'slurm' | 'job'>) {
   return {
-    /** Names of our jobs that are queued or running though their run is closed. */
+    /** Names of our jobs that are queued or running although their run is closed. */
     async findOrphans(): Promise<string[]> {
       const jobs = await deps.slurm.listJobs().catch((error: unknown) => {
         throw toFailure(error, 'list jobs to find orphans');

@@ -1,7 +1,7 @@
 /**
- * The outcome's bell: wakes a watcher when an outcome file is renamed into its attempt's folder, where the file system tells
- * (inotify, on a disk of this machine). A shared file system does not tell what another machine wrote, and the kernel's
- * watches are limited: then it stays silent, and the look at every interval is all there is. A hint, never evidence.
+ * The outcome's bell: it wakes a watcher when an outcome file is renamed into its attempt's folder, if the file system tells (inotify, on a
+ * disk of this machine). A shared file system does not tell what another machine wrote, and the kernel's watches are limited. Then the
+ * bell stays silent, and the watcher looks at every interval. It is a hint and never evidence.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { attemptFiles } from '../../domain/names.ts';
@@ -19,12 +19,12 @@ export class OutcomeBell {
       });
       this.#watcher.on('error', () => this.close());
     } catch (error) {
-      // No such folder on this machine, no watch left (ENOSPC), no right to it: silent.
+      // There is no such folder on this machine, no watch left (ENOSPC), or no permission: the bell stays silent.
       if (systemCode(error) === undefined) throw error;
     }
   }
 
-  /** Resolves when it rings, at once if it has rung since the last call, or after `ms`. */
+  /** Resolves when it rings, or after `ms`. Resolves at once if it has rung since the last call. */
   async wait(ms: number): Promise<void> {
     if (!this.#rung) {
       const { promise, resolve } = Promise.withResolvers<void>();

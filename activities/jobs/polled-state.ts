@@ -1,4 +1,4 @@
-/** What a poll says about a job: what follows from it for the next look, and which row of slurmdbd is an end. Pure. */
+/** What a poll says about a job, when to look next, and which row of slurmdbd means an end. Pure. */
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 
 /** What the newest poll says about one job. */
@@ -12,12 +12,12 @@ export type PolledState =
   /** No answer since `since` (ms epoch): unknown is not failed. */
   | { kind: 'unknown'; since: number; why: string };
 
-/** A running job is looked at once in this many intervals: with the default of 45 s a lost node is noticed within 7.5 minutes. */
+/** A running job is looked at once in this many intervals. With the default of 45 s a lost node is noticed within 7.5 minutes. */
 const slowFactor = 8;
 
 /**
- * Until the job is looked at again, ms, without jitter. `oneByOne`: how many jobs are asked for each by itself (v0.0.38), so that
- * ten pending ones cost less than two requests a minute as well; 0 where all are asked for at once.
+ * Time until the job is looked at again, ms, without jitter. `oneByOne`: how many jobs are asked for one by one (v0.0.38), so that ten
+ * pending jobs cost less than two requests a minute there too. 0 if all are asked for at once.
  */
 export function pauseMs(state: PolledState, intervalMs: number, oneByOne: number): number {
   if (state.kind !== 'known' || isMoving(state.job)) return intervalMs;
@@ -25,14 +25,14 @@ export function pauseMs(state: PolledState, intervalMs: number, oneByOne: number
   return intervalMs * Math.min(slowFactor, Math.max(1, oneByOne * 0.75));
 }
 
-/** Neither waiting for its turn nor simply running: completing, requeued, suspended, over. News is near. */
+/** Is it neither waiting for its turn nor simply running, but completing, requeued, suspended or over? Then news is near. */
 function isMoving({ state, flags }: SlurmJob): boolean {
   return flags.length > 0 || (state !== 'PENDING' && state !== 'RUNNING');
 }
 
 /**
- * Does this row of slurmdbd end its job for good? PREEMPTED and NODE_FAIL can end an earlier life of a requeued one, and a
- * CANCELLED by nobody was ended in the books alone: its node may still be busy. Those wait for the absence to last.
+ * Does this row of slurmdbd end its job for good? PREEMPTED and NODE_FAIL can be the end of an earlier life of a requeued job. A job
+ * CANCELLED by nobody was ended only in the database, and its node may still be busy. For these the absence must last.
  */
 export function isFinal(row: SlurmJob): boolean {
   if (row.state === 'CANCELLED') return row.cancelledBy !== undefined && isTerminal(row);

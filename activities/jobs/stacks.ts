@@ -1,7 +1,7 @@
 /**
- * Stacks of a job that got stuck: the trainer writes the Python stacks of all its threads into `stacks.txt` when USR1
- * arrives (faulthandler, which answers from C even while Python is stuck). Evidence only: a job that does not answer gives
- * an empty tail, and one that ended meanwhile too. kill -9 at any point: asked again, a second dump stands below the first.
+ * Stacks of a job that got stuck: when USR1 arrives, the trainer writes the Python stacks of all its threads into `stacks.txt` (faulthandler
+ * answers from C even while Python is stuck). They are only evidence: a job that does not answer, or has ended meanwhile, gives an empty
+ * tail. After a kill -9 the job is asked again, and a second dump follows the first.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ export function createStackActivities(deps: Pick<JobDeps, 'slurm'>) {
         throw toFailure(error, `ask job ${jobId} ("${prepared.name}") for its stacks`);
       });
       const tail = await writtenWhole(path).catch((error: unknown) => {
-        // Evidence only: a store that does not let it be read must not keep a stuck job on its node.
+        // It is only evidence: if the store does not let it be read, the stuck job must still go from its node.
         if (systemCode(error) === undefined) throw error;
         return '';
       });
@@ -34,7 +34,7 @@ export function createStackActivities(deps: Pick<JobDeps, 'slurm'>) {
   };
 }
 
-/** The file's tail once it is there and grows no more, or what there is when patience ends. */
+/** The file's tail when it is there and does not grow any more, or what there is when patience ends. */
 async function writtenWhole(path: string): Promise<string> {
   const until = Date.now() + patienceMs;
   let tail = '';

@@ -1,7 +1,7 @@
 /**
- * Stall clock: how long a job that runs has written no new metrics row, as this process saw it. Time counts only between two
- * looks that both found it running, at most a few seconds for each: a controller that does not answer, a worker that was
- * stopped or a machine that slept is no evidence against the job. A new watcher starts at zero.
+ * Stall clock: how long a job that runs has written no new metrics row, as this process saw it. Only the time between two
+ * looks that both found it running counts, and at most a few seconds of it: a controller that does not answer, a stopped worker or a
+ * sleeping machine is no evidence against the job. A new watcher starts at zero.
  */
 const longestLookSeconds = 5;
 

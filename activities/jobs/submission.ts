@@ -1,12 +1,11 @@
 /**
- * Submission: exactly once, or found out (docs/CONTRACTS.md §3). Slurm has no idempotency key and a submit that "timed out" may
- * still create the job afterwards, so the attempt's unique name is the key and a name is looked for before anything is
- * sent a second time.
+ * Submission: exactly once, or found out (docs/CONTRACTS.md §3). Slurm has no idempotency key, and a submit that "timed out" may still create
+ * the job afterwards. So the attempt's unique name is the key, and it is looked for before anything is sent a second time.
  *
- * kill -9 before the POST: `submission.json` says `intended`, the name is looked for, nothing is found for a healthy
- * minute, it is posted. Between POST and answer: the name is found and adopted. After the answer: the file has the id.
- * Once it is certain that nothing was created, the file goes: the next attempt posts at once.
- * What slips through anyway meets `dependency: singleton` and the claim in the job script.
+ * kill -9 before the POST: `submission.json` says `intended`. The name is looked for, a healthy controller denies it for a minute, and the
+ * job is posted. Between POST and answer: the name is found, and its job adopted. After the answer: the file has the id. When it is
+ * certain that nothing was created, the file is removed, and the next try posts at once. What slips through meets `dependency: singleton`
+ * and the claim in the job script.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +29,7 @@ const submissionSchema = z.discriminatedUnion('state', [
 
 export function createSubmissionActivities(deps: Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>) {
   return {
-    /** Submits an attempt's job, or adopts the one that stands under its name. Safe to run any number of times. */
+    /** Submits an attempt's job, or adopts the job that has its name. It may be run any number of times. */
     async submitJob(input: AttemptInput): Promise<SubmittedJob> {
       const { order, attempt } = input;
       const directory = paths.attempt(deps.store.root, order.run, order.stage, attempt);
@@ -63,14 +62,14 @@ export function createSubmissionActivities(deps: Pick<JobDeps, 'store' | 'slurm'
 
 type Sent =
   | { kind: 'accepted'; jobId: string }
-  /** Slurm said no, and will again: a person must change something. */
+  /** Slurm said no, and will say it again: a person must change something. */
   | { kind: 'refused'; why: string }
-  /** There is certainly no job, and there may be one if it is sent again. */
+  /** There is certainly no job. Another POST may succeed. */
   | { kind: 'not-delivered'; error: Error }
   /** There may be a job, now or soon. */
   | { kind: 'unknown' };
 
-/** One POST, never repeated here. Throws only what is no answer of Slurm. */
+/** One POST, never repeated here. It throws only errors that are not Slurm's. */
 async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
   const { order, attempt, changes } = input;
   const request = renderJobRequest(order, attempt, changes, { python: deps.job.python, directory });
@@ -100,8 +99,8 @@ async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, input: AttemptInput, d
 }
 
 /**
- * An answer to the attempt's submission may be missing: its job may stand, or may yet appear. Also true of a record that
- * cannot be read, whatever the reason: it denies nothing.
+ * May the answer to the attempt's submission be missing? Then its job may be there, or may appear later. It is true too for a record that
+ * cannot be read, since that denies nothing.
  */
 export async function mayYetAppear(directory: string): Promise<boolean> {
   try {
@@ -113,8 +112,8 @@ export async function mayYetAppear(directory: string): Promise<boolean> {
 }
 
 /**
- * Slurm (or this client) turned the job itself down, and will again. A protocol error before anything was sent is none: the
- * answer to the search for an API version was garbled, and the next one may be clean.
+ * Did Slurm (or the client) turn the job itself down? It will do so again. A protocol error before anything was sent does not count: the
+ * answer to the search for an API version was garbled, and the next one may be good.
  */
 function isFinal({ kind, delivery }: SlurmError): boolean {
   return kind === 'refused' || (kind === 'protocol' && delivery === 'refused');

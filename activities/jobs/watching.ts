@@ -1,10 +1,9 @@
 /**
- * Watching a job: a heartbeating activity that returns when its state changes, when it gets stuck or free, and when it is over.
- * All else, such as a pending reason that changes every minute, goes out with its heartbeats. It asks the shared
- * poller, never Slurm itself, and looks into the attempt's folder twice a second, or when an outcome appears: a finished job
- * is noticed by its outcome file, a stuck one by its metrics. No file is asked for by name before the folder's listing has it:
- * a shared file system would remember for a minute that it was absent. It has no side effect, so a kill -9 costs nothing: the
- * next attempt goes on watching.
+ * Watching a job: a heartbeating activity that returns when the job's state changes, when the job gets stuck or free, and when it is over.
+ * Everything else, such as a pending reason that changes every minute, is sent with heartbeats. The watcher asks the shared poller and
+ * never Slurm itself. It looks into the attempt's folder twice a second, and when an outcome appears: it notices a finished job by its
+ * outcome file and a stuck one by its metrics. It asks for no file by name before the folder's listing has it: a shared file system would
+ * remember for a minute that the file was absent. It has no side effect: after a kill -9 the next try goes on watching.
  */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -24,13 +23,13 @@ import { StallClock } from './stall-clock.ts';
 
 /** A job unknown to a healthy controller for this long, with no end in slurmdbd and no outcome file, is over (docs/CONTRACTS.md §4). */
 const absentMs = 5 * 60_000;
-/** After an outcome other than 0 appeared, Slurm gets this long to say why (time limit, preemption); then the file counts. */
+/** After an outcome other than 0, Slurm gets this long to say why (time limit, preemption). Then the file counts. */
 const settleMs = 15_000;
 const absent = { kind: 'absent' } as const;
 
 /**
- * What keeps a job from starting is told at once the first time, and so are the first of such sentences; what was told before
- * must have stood for this long: a reason that comes and goes would fill the run's history. Heartbeats show it meanwhile.
+ * The first sentences on what keeps a job from starting are told at once. Later, and for a sentence that was told before, the reason must
+ * have lasted this long: a reason that comes and goes would fill the run's history. Heartbeats show it meanwhile.
  */
 const steady = { ms: 5 * 60_000, sentences: 10 };
 
@@ -52,7 +51,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
           const polled = watch.state();
           const names = await namesIn(input.attempt.directory);
           if (names.has(attemptFiles.metrics)) await tail.read();
-          // A first row means that it runs: Slurm is asked now, since a waiting job is looked at rarely.
+          // A first row means that it runs. Slurm is asked now, since a waiting job is looked at rarely.
           if (!begun && tail.pace.rows > 0) watch.hurry();
           begun ||= tail.pace.rows > 0;
           Context.current().heartbeat(progress(input, polled, tail));
@@ -70,7 +69,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
           const stalled = judgeSilence(stall.look(running, tail.pace.rows), tail.pace, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await bell.wait(deps.job.fileIntervalMs);
-          // Pause, reset, shutdown and cancel all arrive here; the reason is the CancelledFailure the SDK expects.
+          // Pause, reset, shutdown and cancel all arrive here. The reason is the CancelledFailure that the SDK expects.
           signal.throwIfAborted();
         }
       } finally {
@@ -81,7 +80,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
   };
 }
 
-/** Is it no longer as the workflow knows it? `otherForMs`: since when what is shown was not seen any more. */
+/** Has it changed from what the workflow knows? `otherForMs`: for how long what is shown has not been seen any more. */
 function isNews({ over, state, stuck }: JobObservation, known: WatchInput['known'], otherForMs: number): boolean {
   if (over || state !== known.state) return true;
   if (stuck === known.stuck) return false;
@@ -98,7 +97,7 @@ function observe(
 ): JobObservation | undefined {
   switch (polled.kind) {
     case 'known': {
-      // One id is one attempt: what Slurm puts back into its queue would only meet its own claim.
+      // One id is one attempt: a job that Slurm puts back into its queue would only meet its own claim.
       const over = isTerminal(polled.job) || settled || polled.job.restartCount > 0;
       return { ...look(polled.job), over };
     }
@@ -120,13 +119,13 @@ function describe(job: SlurmJob, reasonMs = 0, shown?: string): Omit<JobObservat
   return { state: job.state, reason, node: job.nodes.join(','), ...stuck };
 }
 
-/** Why it is pending: a sentence if somebody has to act, else Slurm's reason. */
+/** Why it is pending: a sentence if somebody must act, else Slurm's reason. */
 function pendingNote(job: SlurmJob): string | undefined {
   const { stuck, reason } = describe(job);
   return stuck ?? (reason === '' ? undefined : reason);
 }
 
-/** Heartbeat details: operator text. */
+/** Heartbeat details, for the operator. */
 function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
   const { newest } = tail;
   const unit = jobKind(input.stage) === 'predict' ? 'rows' : 'steps';
