@@ -147,8 +147,10 @@ export async function withWorkers(
   });
   const connection = await NativeConnection.connect({ address });
   const clientConnection = await Connection.connect({ address });
-  const client = new Client({ connection: clientConnection });
-  const common = { connection, maxHeartbeatThrottleInterval: 200, defaultHeartbeatThrottleInterval: 200 };
+  // No process or machine is named in a history that is kept.
+  const identity = 'harness';
+  const client = new Client({ connection: clientConnection, identity });
+  const common = { connection, identity, maxHeartbeatThrottleInterval: 200, defaultHeartbeatThrottleInterval: 200 };
   const workers = [
     await Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowBundle: bundle }),
     ...(await Promise.all(
