@@ -1,6 +1,6 @@
 /**
- * Bounded concurrency: a bounded number of the same thing at once. The first failure stops new work, waits for what is in
- * flight, and is thrown: nothing runs on behind the caller's back.
+ * Bounded concurrency: at most so many of the same thing at once. After the first failure no new work begins, work in flight is awaited, and
+ * then the failure is thrown: nothing runs on behind the caller's back.
  */
 export async function forEachConcurrently<T>(
   items: Iterable<T>,

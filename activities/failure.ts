@@ -1,7 +1,7 @@
 /**
- * Failures of activities: made here alone, of a type in the table (`domain/failures.ts`), and the one translator from outside
- * errors to them. Cancellations pass through untouched. It matches on types, codes and statuses, never on message text; a
- * message says what was attempted, on what, and what came back.
+ * Failures of activities. They are made only here, with a type of the table (`domain/failures.ts`), and only this file translates other
+ * errors into them. Cancellations pass unchanged. It looks at types, codes and statuses, never at the text of a message. A message says what
+ * was attempted, on what, and what came back.
  */
 // oxlint-disable-next-line no-restricted-imports -- the one place of this room that makes failures
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
@@ -9,9 +9,9 @@ import { SlurmError } from 'slurm-rest-client';
 import type { PassingType, RefusedType } from '../domain/failures.ts';
 import { FileFault } from '../files/regular-file.ts';
 
-/** System errors that no retry will mend: someone has to change a mode, a mount or a path. */
+/** System errors that no retry mends: somebody must change a mode, a mount or a path. */
 const refusedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG', 'ELOOP', 'EISDIR', 'ENOTDIR']);
-/** System errors that pass when room is made; the run waits for it. */
+/** System errors that pass when somebody makes room. The run waits for that. */
 const roomCodes = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
 /** A failure that no retry mends: the run asks the operator. `cause`: the error behind it. */
@@ -24,15 +24,15 @@ export function passing(type: PassingType, message: string, cause?: unknown): Ap
   return ApplicationFailure.create({ type, message, ...causeOf(cause) });
 }
 
-/** Is this a failure already, which says by itself whether it is tried again? */
+/** Is this a failure already? Then it says by itself whether it is tried again. */
 export function isFailure(error: unknown): error is ApplicationFailure {
   return error instanceof ApplicationFailure;
 }
 
 /**
- * What to throw for `error`, met while doing `attempted` ("submit job \"x\""). `signal` is the activity's cancellation
- * signal: once it is aborted, an abort error from a client or a timer becomes its reason, the CancelledFailure by which
- * cancel, pause, reset and shutdown come through as themselves. An error of unknown type is left as it is: a bug, seen.
+ * What to throw for `error`, which happened while doing `attempted` ("submit job \"x\""). `signal` is the activity's cancellation signal.
+ * When it is aborted, an abort error from a client or a timer becomes its reason, a CancelledFailure that tells cancel, pause, reset and
+ * shutdown apart. An error of unknown type is returned unchanged: it is a bug and must be seen.
  */
 export function toFailure(error: unknown, attempted: string, signal?: AbortSignal): Error {
   if (error instanceof CancelledFailure || isFailure(error)) return error;
@@ -49,15 +49,15 @@ export function toFailure(error: unknown, attempted: string, signal?: AbortSigna
 }
 
 /**
- * What Slurm said no to, it will say no to again. Everything else may pass: an outage, an expired token, a limit, a garbled
- * answer. Slurm's message says what was attempted. Error 1 is an outage too: some slurmrestd answer it when no controller does.
+ * If Slurm said no, it will say no again. Everything else may pass: an outage, an expired token, a limit, a garbled answer. Slurm's message
+ * says what was attempted. Error 1 is an outage too: some slurmrestd answer it when no controller answers.
  */
 function slurmFailure(error: SlurmError): ApplicationFailure {
   const isRefused = (error.kind === 'refused' && error.number !== 1) || error.kind === 'unknown-job';
   return isRefused ? refuse('Refused', error.message, error) : passing('SlurmUnavailable', error.message, error);
 }
 
-/** Runs `work`; whatever it throws is translated. */
+/** Runs `work` and translates whatever it throws. */
 export async function translated<T>(attempted: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -67,8 +67,8 @@ export async function translated<T>(attempted: string, signal: AbortSignal, work
 }
 
 /**
- * The same activities; whatever one throws is translated, with its own name as what was attempted ("prepareAttempt" → "prepare
- * attempt"), unless it said something better itself.
+ * The same activities. What one throws is translated, and its name says what was attempted ("prepareAttempt" → "prepare attempt"), unless the
+ * activity has said so itself.
  */
 export function translatedAll<T extends object>(activities: T): T {
   const wrapped = Object.entries(activities).map(
@@ -88,7 +88,7 @@ export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'APIUserAbortError');
 }
 
-/** Code of a system error (`ENOENT`), also when it is the cause of another; undefined for any other error. */
+/** Code of a system error (`ENOENT`), even if it is the cause of another error. Undefined for any other error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if ('syscall' in error && 'code' in error && typeof error.code === 'string') return error.code;

@@ -1,12 +1,12 @@
-/** Heartbeating: keeps an activity alive that hashes or copies for minutes without a natural place to say so. */
+/** Heartbeating: for an activity that hashes or copies for minutes and has no natural place to heartbeat. */
 import { Context } from '@temporalio/activity';
 import type { StageProgress } from '../domain/jobs/progress.ts';
 
 const intervalMs = 10_000;
 
 /**
- * Runs `work` with a heartbeat at once, at each of its reports, and every ten seconds whatever it does: the last report again,
- * or `state` before the first.
+ * Runs `work` with heartbeats: one at once, one at each of its reports, and one every ten seconds. The last repeats the newest report, or says
+ * `state` before the first.
  */
 export async function heartbeating<T>(
   state: string,

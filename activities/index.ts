@@ -1,4 +1,4 @@
-/** All activities of a worker, made from its dependencies. Workflows import the type alone. */
+/** All activities of a worker, made from its dependencies. Workflows import only the type. */
 import { createAttemptActivities } from './jobs/attempts.ts';
 import { createCancelActivities } from './jobs/cancelling.ts';
 import { createGateActivities } from './gate/gate.ts';
@@ -19,7 +19,7 @@ import { createWatchActivities } from './jobs/watching.ts';
 import type { JobDeps } from './jobs/deps.ts';
 import type { TeacherDeps } from './teacher/accounts.ts';
 
-/** What all rooms need together: built once by the worker. No activity reads the environment. */
+/** What all rooms need together. The worker builds it once. No activity reads the environment. */
 export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps;
 
 export function createActivities(deps: ActivityDeps) {

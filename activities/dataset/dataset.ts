@@ -1,9 +1,9 @@
 /**
- * Dataset: checks the operator's folder, reports all its faults at once, and copies it into the store by content, always in
- * our own form: `pairs.jsonl`, `images/`, and `images.json` with their sizes. Images are copied, never linked: jobs run as
- * another user and must read them, and what a run trained on must not change when somebody edits a file in place.
+ * Dataset: checks the operator's folder, reports all its faults at once, and copies it into the store by content. The copy is always in our
+ * own form: `pairs.jsonl`, `images/`, and `images.json` with their sizes. Images are copied and never linked: jobs run as another user and
+ * must read them, and what a run trained on must not change when somebody edits a file in place.
  *
- * kill -9 at any point before the store's rename leaves a `try-…` folder below `partial/`, removed after a day; after it, the artifact stands. Idempotent.
+ * kill -9 at any point before the store's rename leaves a `try-…` folder below `partial/`, which is removed after a day. After it the artifact is there. Idempotent.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -26,7 +26,7 @@ import { tryFolder } from '../store/try-folder.ts';
 
 const sizesName = 'images.json';
 const shownFaults = 20;
-/** Rises when an artifact of the same content gets other files or stands for more: from 3 on, all its images decode. */
+/** Rises when an artifact of the same content gets other files, or more is checked: from 3 on, all its images decode. */
 const layout = 3;
 
 export function createDatasetActivities(deps: { store: ArtifactStore }) {
@@ -65,21 +65,21 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
   };
 }
 
-/** What this dataset cannot give the recipe, as far as it shows before anything is paid for. */
+/** What the recipe needs and this dataset does not have, as far as that shows before anything is paid for. */
 function findRecipeFaults({ recipe }: RunPlan, inspected: InspectedDataset): string[] {
   const { prompts_per_step: prompts } = recipe.grpo;
   const { train = 0 } = counts(inspected);
-  // TRL draws a step's prompts without repeating one, and drops a step that is not full.
+  // TRL draws a step's prompts without repetition, and drops a step that is not full.
   if (train >= prompts) return [];
   return [`recipe.grpo.prompts_per_step: expected at most ${train}, the rows of split "train", got ${prompts}`];
 }
 
-/** What determines the artifact: the content, not the form it came in or where it lay. */
+/** What determines the artifact: its content. The form that it came in and its place do not. */
 function datasetIngredients(inspected: InspectedDataset): Record<string, unknown> {
   return { content: listingHash(inspected.contents), layout };
 }
 
-/** Sums of the images of all datasets in the store: each content is decoded once, not once a run. */
+/** Sums of the images of all datasets in the store. So each content is decoded once and not once for each run. */
 async function decodedBefore(store: ArtifactStore): Promise<Set<string>> {
   const sums = new Set<string>();
   for (const key of await store.keys('dataset')) {
@@ -90,21 +90,21 @@ async function decodedBefore(store: ArtifactStore): Promise<Set<string>> {
   return sums;
 }
 
-/** Pairs of a published dataset. They were checked before they were published; a fault now means the store was touched. */
+/** Pairs of a published dataset. They were checked before they were published. A fault now means that somebody changed the store. */
 export async function readDatasetPairs(dataset: ArtifactRef): Promise<Pair[]> {
   const { pairs, faults } = await readPairs(await readRegularText(join(dataset.path, pairsName), maxTextBytes));
   if (faults.length > 0) throw new Error(`dataset artifact ${dataset.key} is damaged: ${faults[0] ?? ''}`);
   return pairs.map(({ pair }) => pair);
 }
 
-/** Sizes of a published dataset's images, so that nobody has to read them for that. */
+/** Sizes of a published dataset's images. Nobody must read the images for that. */
 export async function readImageSizes(datasetPath: string): Promise<ImageSizes> {
   const side = z.int().positive();
   const schema = z.record(z.string(), z.tuple([side, side]));
   return schema.parse(JSON.parse(await readRegularText(join(datasetPath, sizesName), maxTextBytes)));
 }
 
-/** The failure that names the first faults, and the file with all of them if they are more. */
+/** The failure that names the first faults, and the file with all of them if there are more. */
 export async function refusal(
   store: ArtifactStore,
   { run, recipe }: RunPlan,
@@ -118,7 +118,7 @@ export async function refusal(
   return dataInvalid(`${message}\n  all of them: ${path}`);
 }
 
-/** Copies everything into the folder `to` and returns it; a file that changed since it was checked is refused, to be checked again. */
+/** Copies everything into the folder `to` and returns it. A file that has changed since its check is refused, and all is checked again. */
 async function copyContents(
   folder: string,
   inspected: InspectedDataset,

@@ -1,4 +1,4 @@
-/** Image files of a dataset folder, each read once however many pairs name it. A file that cannot be read is a fault. */
+/** Image files of a dataset folder. Each is read once, however many pairs name it. A file that cannot be read is a fault. */
 import { realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { shown } from '../../domain/errors.ts';
@@ -7,16 +7,16 @@ import { forEachConcurrently } from '../bounded-concurrency.ts';
 import type { ImageBytes, OnImage, PairLine } from './rows.ts';
 import { hasCode } from '../store/durable-file.ts';
 
-/** Above what any picture of 50 million pixels takes as JPEG or WebP, and most as PNG; four of them are in memory at once. */
+/** More than a picture of 50 million pixels takes as JPEG or WebP, and mostly as PNG. Four of them are in memory at once. */
 export const maxImageBytes = 64 * 1024 * 1024;
-/** Images are read whole to be hashed and checked: at most this many are in memory. */
+/** Images are read whole to be hashed and checked. At most this many are in memory. */
 const concurrency = 4;
 
 export class ImageFiles {
   readonly #folder: string;
   readonly #place: (path: string) => string;
 
-  /** `place`: where below the folder the image of a pair's path lies. */
+  /** `place`: where below the folder the image of a pair's path is. */
   constructor(folder: string, place: (path: string) => string) {
     this.#folder = folder;
     this.#place = place;
@@ -52,7 +52,7 @@ export class ImageFiles {
   }
 }
 
-/** What a system error says of the path; undefined for one that is about the disk. */
+/** What a system error says of the path. Undefined if it is about the disk. */
 function faultOfCode(error: unknown): string | undefined {
   if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return 'which does not exist';
   if (hasCode(error, 'EACCES')) return 'which may not be read';

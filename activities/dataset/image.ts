@@ -1,11 +1,11 @@
 /**
- * Image: what a PNG, JPEG or WebP is, whether all of it decodes, and a smaller copy of it; by sharp (libvips). It reads
- * buffers only and no other format: the loaders of SVG, TIFF, PDF and the rest are blocked in the whole process.
+ * Image: what a PNG, JPEG or WebP is, whether all of it decodes, and a smaller copy of it, by sharp (libvips). It reads only buffers, and no
+ * other format: the loaders of SVG, TIFF, PDF and the rest are blocked in the whole process.
  *
- * Memory is bounded: PNG and baseline JPEG stream through, what decodes whole (WebP, progressive JPEG, interlaced PNG: up
- * to 8 bytes a pixel) has at most `maxPixels`, and pictures above `largePixels` are taken one at a time. A decompression
- * bomb is refused by its header. JPEG and WebP have no checksum: a flipped bit within their pixels goes unseen. Pixels are
- * taken as stored, like the trainer does: an EXIF orientation turns nothing.
+ * Memory is bounded. PNG and baseline JPEG stream through. What is decoded as a whole (WebP, progressive JPEG, interlaced PNG: up to 8 bytes
+ * a pixel) has at most `maxPixels`, and pictures above `largePixels` are taken one at a time. The header of a decompression bomb gives it
+ * away. JPEG and WebP have no checksum, so a flipped bit within their pixels is not seen. Pixels are taken as stored, as the trainer does:
+ * an EXIF orientation is not applied.
  */
 import pLimit from 'p-limit';
 import sharp from 'sharp';
@@ -23,12 +23,12 @@ export const maxPixels = 50_000_000;
 const largePixels = 4_000_000;
 const kinds: readonly ImageKind[] = ['png', 'jpeg', 'webp'];
 /**
- * `error` and not `warning`: PNGs with a wrong colour profile and JPEGs with stray bytes warn, and every decoder shows them.
- * Limits on pixels are checked here, so that a fault can say the size.
+ * `error` and not `warning`: PNGs with a wrong colour profile and JPEGs with stray bytes give warnings, and every decoder shows them. Limits on
+ * pixels are checked here, so that a fault can say the size.
  */
 const strict = { failOn: 'error', limitInputPixels: false, sequentialRead: true } as const;
 
-// Of this process. No cache: hardly a picture is read twice. One thread each: several are worked on side by side.
+// For this process: no cache, since hardly a picture is read twice, and one thread for each picture, since several are worked on at once.
 sharp.cache(false);
 sharp.concurrency(1);
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -37,7 +37,7 @@ sharp.unblock({
 });
 const large = pLimit(1);
 
-/** Kind and size by the header, or a fragment on what is wrong: "a PNG of 30000 x 30000 pixels, …". Decodes no pixels; inflates texts. */
+/** Kind and size by the header, or a fragment on what is wrong: "a PNG of 30000 x 30000 pixels, …". It decodes no pixels and inflates texts. */
 export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: string }> {
   if (bytes.length === 0) return { fault: 'an empty file' };
   const read = await attempt(() => sharp(bytes, strict).metadata());
@@ -48,28 +48,28 @@ export async function readImage(bytes: Buffer): Promise<ImageFacts | { fault: st
   if (width * height > maxPixels) {
     return { fault: `a ${kind.toUpperCase()} of ${width} x ${height} pixels, more than ${maxPixels / 1e6} million` };
   }
-  // The API refuses animations, and a critic would see the first frame alone.
+  // The API refuses animations, and a critic would see only the first frame.
   if (pages > 1) return { fault: `a ${kind.toUpperCase()} of ${pages} frames` };
   const bomb = kind === 'png' ? await findTextBomb(bytes) : undefined;
   if (bomb !== undefined) return { fault: bomb };
   return { kind, width, height };
 }
 
-/** Decodes every pixel of an image with these facts and keeps none; undefined, or a fragment on what is wrong. */
+/** Decodes every pixel of an image with these facts and keeps none. Undefined, or a fragment on what is wrong. */
 export async function findDecodingFault(
   bytes: Buffer,
   { kind, width, height }: ImageFacts,
 ): Promise<string | undefined> {
-  // The last row: a sequential decoder must go through all others to get there, and nothing holds them.
+  // Only the last row: a sequential decoder must go through all others to get there, and keeps none of them.
   const lastRow = { left: 0, top: height - 1, width, height: 1 };
   const read = await gated(width * height, () => attempt(() => sharp(bytes, strict).extract(lastRow).raw().toBuffer()));
   return read === undefined ? `a ${kind.toUpperCase()} that is cut off or damaged` : undefined;
 }
 
 /**
- * A smaller copy, as JPEG of quality 95 with whole chroma (4:4:4), transparency on white: a fifth of PNG's bytes, and halved
- * chroma would blur the very artefacts that a critic is to see. Huffman tables as they come: optimised ones take half as much
- * CPU again to save a twentieth of the bytes. undefined if the bytes do not decode.
+ * A smaller copy: a JPEG of quality 95 with whole chroma (4:4:4) and transparency on white. It has a fifth of PNG's bytes. Halved chroma would
+ * blur the artefacts that a critic must see. Huffman tables are the standard ones: optimised ones take half as much CPU again and save a
+ * twentieth of the bytes. Undefined if the bytes do not decode.
  */
 export async function smallerJpeg(bytes: Buffer, from: Size, to: Size): Promise<Buffer | undefined> {
   return gated(from.width * from.height, () =>
@@ -88,7 +88,7 @@ export function dataUrl({ kind, bytes }: Image): string {
   return dataUrlStart(kind) + bytes.toString('base64');
 }
 
-/** What stands before the base64. */
+/** What comes before the base64. */
 export function dataUrlStart(kind: ImageKind): string {
   return `data:image/${kind};base64,`;
 }
@@ -98,8 +98,8 @@ function gated<T>(pixels: number, work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * undefined if libvips rejects: about the bytes, since buffers are all that it is given. Its words are not passed on: they
- * come from one list of the whole process and may be about another picture.
+ * Undefined if libvips rejects. It gets only buffers, so the bytes are the reason. Its words are not passed on: they come from one list of the
+ * whole process and may be about another picture.
  */
 async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {

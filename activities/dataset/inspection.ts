@@ -1,6 +1,6 @@
 /**
- * Dataset inspection: reads a dataset once, whatever its form, and says all that is wrong with it, or what it holds. It
- * writes nothing: an estimate is made from it before anything runs, and the dataset stage publishes what it found.
+ * Dataset inspection: reads a dataset of any form once, and says all that is wrong with it, or what it holds. It writes nothing. An estimate
+ * is made from it before anything runs, and the dataset stage publishes what it found.
  */
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
@@ -23,15 +23,15 @@ export interface InspectedDataset {
   /** Relative path → sha256, `pairs.jsonl` included. */
   contents: Map<string, string>;
   sizes: ImageSizes;
-  /** Sources that are in more than one split; 0 unless the recipe says to report them only. */
+  /** Sources that are in more than one split. 0 unless the recipe says that they are only reported. */
   sharedSources: number;
 }
 
 type Report = (progress: StageProgress) => void;
 
 /**
- * `decoded`: sums of images that were decoded before, by an earlier run; what has such a sum is not decoded again. `report`
- * is called after each image. Stops between two images when the activity is cancelled.
+ * `decoded`: sums of images that an earlier run decoded. An image with such a sum is not decoded again. `report` is called after each image.
+ * Stops between two images when the activity is cancelled.
  */
 export async function inspectDataset(
   settings: DatasetSettings,
@@ -41,7 +41,7 @@ export async function inspectDataset(
   try {
     return await inspect(settings, decoded, report);
   } catch (error) {
-    // `pairs.jsonl` or a text file itself: no file, too large, or no text.
+    // `pairs.jsonl` or a text file itself is no file, too large, or no text.
     if (error instanceof FileFault) return { faults: [`recipe.dataset: ${error.message}`] };
     throw error;
   }
@@ -65,7 +65,7 @@ async function inspect(
   return { source, pairs, text, contents, sizes: images.sizes, sharedSources: shared.length };
 }
 
-/** sha256 over the sorted listing: the same content gives the same hash, wherever it lies. */
+/** sha256 over the sorted listing: the same content gives the same hash in any place. */
 export function listingHash(contents: ReadonlyMap<string, string>): string {
   const lines = [...contents].map(([path, sum]) => `${path}\0${sum}\n`).toSorted();
   return sha256(lines.join(''));
@@ -75,7 +75,7 @@ export function sha256(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Decodes each image as it comes by; keeps its sum and size or its fault, never its bytes. */
+/** Decodes each image as it comes. Keeps its sum and size, or its fault, and never its bytes. */
 class ImageCheck {
   readonly sums = new Map<string, string>();
   readonly sizes: Record<string, readonly [number, number]> = {};

@@ -1,7 +1,7 @@
 /**
  * IE-Bench's parquet form, as the Hugging Face hub has it: columns `images` (two of `{bytes, path}`, source and edited),
- * `edit_inst`, `answer` (overall MOS); the split is in the file's name. Read with hyparquet, one row group in memory at
- * a time. Other columns (`problem`, the prompt) are not used; the form has no sub-scores.
+ * `edit_inst`, `answer` (overall MOS); the split is in the file's name. hyparquet reads it, with one row group in memory at
+ * a time. Other columns (`problem`, the prompt) are not used. The form has no sub-scores.
  */
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
@@ -26,14 +26,14 @@ import {
 import { parseBasename, stem } from './text.ts';
 import { systemCode } from '../failure.ts';
 
-/** A row group is read column by column and held in memory; those of the hub have some 100 MB. */
+/** A row group is read column by column and held in memory. Those of the hub have some 100 MB. */
 const maxSliceBytes = 1024 * 1024 * 1024;
 /** Its marks and the length of its footer. */
 const leastBytes = 12;
 /** Pairs are held in memory, about a kilobyte each. */
 const maxRows = 1_000_000;
 
-/** Pages that claim to inflate to more than a row group may have are refused; text that is no UTF-8 stays bytes, a fault of its row. */
+/** Pages that claim to inflate to more than a row group may have are refused. Text that is no UTF-8 stays bytes, which is a fault of its row. */
 const decoding = {
   utf8: false,
   compressors: Object.fromEntries(
@@ -123,13 +123,13 @@ async function withParquet<T>(
       return work(await readFooter(name, split, bufferOf(handle, size)));
     });
   } catch (error) {
-    // Of the open alone: what `work` threw is its own.
+    // Only errors of the open: what `work` threw is not judged here.
     if (isOpen || !(error instanceof FileFault)) throw error;
     return work({ fault: `${name}: expected ${error.expected}, got ${error.got}` });
   }
 }
 
-/** Reads ranges of an open file. What a damaged footer claims to lie beyond its end, or to be larger than a row group may be, is an error. */
+/** Reads ranges of an open file. A range beyond its end, or larger than a row group may be, is an error: the footer is damaged. */
 function bufferOf(handle: FileHandle, byteLength: number): AsyncBuffer {
   return {
     byteLength,
@@ -246,7 +246,7 @@ async function readRow(
   }
 }
 
-/** Names come from the images' paths where those are IE-Bench's; else the row's number and the source's content name it. */
+/** Names come from the images' paths if those are IE-Bench's. Otherwise the row's number and the source's content name it. */
 function pairOf(row: Row, split: Split, index: number): Record<string, unknown> {
   const [source, edited] = row.images;
   const name = basename(edited.path ?? '');
@@ -273,7 +273,7 @@ function contentName(bytes: Uint8Array | null | undefined): string {
     .slice(0, 16)}`;
 }
 
-/** A score that was stored as a 32-bit float (3.0399999618530273) reads as it was meant. */
+/** Reads a score that was stored as a 32-bit float (3.0399999618530273) as it was meant. */
 function withoutFloatNoise(value: number): number {
   return Number(value.toFixed(6));
 }

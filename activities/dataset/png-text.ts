@@ -1,7 +1,7 @@
 /**
- * PNG text: how much the compressed texts of a PNG (zTXt, iTXt, and the colour profile, iCCP) inflate to. A few kilobytes can
- * hold gigabytes; libvips passes over them, Pillow refuses the picture, and Pillow reads it in the trainer and in some
- * teachers. Chunks are those of the PNG specification (third edition, 11.3); the limits are Pillow's (PngImagePlugin).
+ * PNG text: the size of a PNG's compressed texts (zTXt, iTXt, and the colour profile, iCCP) when they are inflated. A few kilobytes can hold
+ * gigabytes. libvips ignores them. Pillow refuses such a picture, and Pillow reads it in the trainer and in some teachers. Chunks are those
+ * of the PNG specification (third edition, 11.3). The limits are Pillow's (PngImagePlugin).
  */
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
@@ -15,7 +15,7 @@ const signatureBytes = 8;
 const frameBytes = 12;
 const inflated = promisify(inflate);
 
-/** A fragment on a text that is too long, or undefined. The bytes are a PNG's; what is damaged in them is not its business. */
+/** A fragment on a text that is too long, or undefined. The bytes are a PNG's. Damage in them is checked elsewhere. */
 export async function findTextBomb(png: Buffer): Promise<string | undefined> {
   let total = 0;
   for (let at = signatureBytes; at + frameBytes <= png.length;) {
@@ -30,7 +30,7 @@ export async function findTextBomb(png: Buffer): Promise<string | undefined> {
   return undefined;
 }
 
-/** Bytes of a chunk's compressed text, once inflated; 0 for any other chunk. More than allowed is not inflated to its end. */
+/** Bytes of a chunk's compressed text when inflated. 0 for any other chunk. A text that is too long is not inflated to its end. */
 async function textBytes(type: string, data: Buffer): Promise<number> {
   const compressed = compressedPart(type, data);
   if (compressed === undefined) return 0;
@@ -38,7 +38,7 @@ async function textBytes(type: string, data: Buffer): Promise<number> {
     return (await inflated(compressed, { maxOutputLength: maxTextBytes })).length;
   } catch (error) {
     if (hasCode(error, 'ERR_BUFFER_TOO_LARGE')) return maxTextBytes + 1;
-    // No deflate stream: Pillow takes the text for empty.
+    // It is no deflate stream. Pillow takes the text as empty.
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) return 0;
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * Dataset rows: the text of `pairs.jsonl` → checked pairs and every fault in them, and the faults that only all rows
- * together show, whatever form they were published in. No I/O.
+ * Dataset rows: the text of `pairs.jsonl` → checked pairs and every fault in them. Also the faults that only all rows together show, for rows
+ * of any form. No I/O.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { cut, describeIssue, shown } from '../../domain/errors.ts';
@@ -12,13 +12,13 @@ export type Split = (typeof splits)[number];
 /** Nothing reads `dev` yet, and IE-Bench has none. */
 const neededSplits = ['train', 'test'] as const;
 
-/** A pair and where it stands, e.g. `pairs.jsonl line 7`. */
+/** A pair and its place, e.g. `pairs.jsonl line 7`. */
 export interface PairLine {
   where: string;
   pair: Pair;
 }
 
-/** What a form calls the fields that faults of several rows are about. */
+/** How a form calls the fields that faults of several rows are about. */
 export interface FieldNames {
   id: string;
   split: string;
@@ -28,13 +28,13 @@ export interface FieldNames {
 
 export interface ReadRows {
   pairs: PairLine[];
-  /** A sentence each: row, field, what was expected, what was found. */
+  /** One sentence for each: row, field, what was expected, what was found. */
   faults: string[];
 }
 
 /** Bytes of an image file, or a fragment on why there are none: `expected …, got …`. */
 export type ImageBytes = { bytes: Buffer } | { fault: string };
-/** Called once for each image. `path` is the one in the pair; `total` is how many images there are. */
+/** Called once for each image. `path` is the path in the pair. `total` is the number of images. */
 export type OnImage = (path: string, image: ImageBytes, total: number) => Promise<void>;
 
 /** A dataset in some form, read as pairs of ours and the bytes of their images. */
@@ -42,7 +42,7 @@ export interface DatasetSource {
   readonly fields: FieldNames;
   /** Reads all rows and images once. The same folder gives the same pairs in the same order. */
   scan(onImage: OnImage): Promise<ReadRows>;
-  /** `pairs.jsonl` as it is published: the operator's own file as it is, or one written from the pairs. */
+  /** `pairs.jsonl` as it is published: the operator's own file unchanged, or one that is written from the pairs. */
   pairsText(pairs: readonly PairLine[]): Promise<string>;
 }
 
@@ -54,7 +54,7 @@ export const pairsFields: FieldNames = {
   edited_image: 'edited_image',
 };
 
-/** Lines between two turns of the event loop: some twenty milliseconds of parsing and checking. */
+/** Lines between two turns of the event loop. They take some twenty milliseconds to parse and check. */
 const linesATurn = 1000;
 
 /** The readable pairs of our own form, and a fault for each thing that is wrong with a line by itself. */
@@ -118,7 +118,7 @@ function parseLine(line: string): { value: unknown } | { fault: string } {
   return value === undefined ? { fault: `: expected a JSON object, got ${cut(line)}` } : { value };
 }
 
-/** What no single row can show: repeated ids, needed splits without rows. */
+/** Faults that no single row shows: repeated ids, needed splits without rows. */
 export function findSetFaults(pairs: readonly PairLine[], names: FieldNames): string[] {
   const faults: string[] = [];
   const ids = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
- * Dataset sources: a folder in one of the three forms, read as pairs of ours and the bytes of their images. What is wrong
- * with a row or a file is collected, never thrown; a broken disk is thrown.
+ * Dataset sources: a folder in one of the three forms, read as our pairs and the bytes of their images. Faults of a row or a file are
+ * collected and never thrown. Errors of the disk are thrown.
  */
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -26,9 +26,9 @@ import { hasCode } from '../store/durable-file.ts';
 
 /** What `val.txt` is depends on whether there is a `test.txt`: IE-Bench's own `val` is its test split. */
 const textFiles = ['train.txt', 'val.txt', 'test.txt'] as const;
-/** Half a million rows; the longest text that Node can hold is twice as long. */
+/** Enough for half a million rows. The longest text that Node can hold is twice as long. */
 export const maxTextBytes = 256 * 1024 * 1024;
-/** Parquet files lie in the folder or in one below, `data/` or one for each split. A dataset of "/" must not be walked. */
+/** Parquet files are in the folder or below it, in `data/` or in a folder for each split. With a limit a dataset "/" is not walked. */
 const maxFolders = 1000;
 const parquetDepth = 2;
 
@@ -95,7 +95,7 @@ class TextSource implements DatasetSource {
     for (const file of this.#files) {
       const text = await readText(join(this.#folder, file));
       const { pairs, faults } = await readTextRows(text, file, this.#split(file));
-      // Not by spreading: more than some 100,000 arguments are too many.
+      // Not by spreading: some 100,000 arguments are too many.
       rows = { pairs: rows.pairs.concat(pairs), faults: rows.faults.concat(faults) };
     }
     const where = (path: string) =>
@@ -114,7 +114,7 @@ class TextSource implements DatasetSource {
   }
 }
 
-/** Names of the folder's own files and of the parquet files below it; none if there is no folder. */
+/** Names of the folder's own files and of the parquet files below it. None if there is no folder. */
 async function filesOf(folder: string): Promise<string[]> {
   const own = await entriesOf(folder);
   const nested: string[] = [];
@@ -133,7 +133,7 @@ async function filesOf(folder: string): Promise<string[]> {
   return [...filesIn(own), ...nested];
 }
 
-/** What is in a folder; nothing if it is none or may not be read. */
+/** What is in a folder. Nothing if it is no folder or may not be read. */
 async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });

@@ -1,7 +1,7 @@
 /**
  * IE-Bench's text form: `train.txt`, `val.txt` (its test split) of lines
  * `basename|instruction|source caption|edited caption|…|label`, pictures below `src/` and `dst/` under the same basename.
- * Lines → checked pairs and every fault. No I/O. The captions are not used; the form has no sub-scores.
+ * Lines → checked pairs and every fault. No I/O. The captions are not used. The form has no sub-scores.
  */
 import { extname } from 'node:path';
 import { cut, shown } from '../../domain/errors.ts';
@@ -32,7 +32,7 @@ export function stem(basename: string): string {
   return basename.slice(0, basename.length - extname(basename).length);
 }
 
-/** The readable pairs of one file; `file` is its name in faults. */
+/** The readable pairs of one file. `file` is its name in faults. */
 export function readTextRows(text: string, file: string, split: Split): Promise<ReadRows> {
   return readLines(text, file, (line) => readLine(line.trim(), split));
 }
@@ -52,7 +52,7 @@ function readLine(line: string, split: Split): ReturnType<typeof checkPair> {
       instruction,
       source_image: `images/src/${basename}`,
       edited_image: `images/edited/${basename}`,
-      // A label that is no number goes in as it is, so that the fault shows it.
+      // A label that is no number is kept as it is, so that the fault shows it.
       mos: { overall: label === '' || Number.isNaN(Number(label)) ? label : Number(label) },
       method: known?.method ?? basename,
     },

@@ -1,7 +1,7 @@
 /**
  * `estimate.json` of a run: what was expected before anything was spent, for its report.
  *
- * kill -9 while it is written leaves the one before, or none: it is replaced atomically.
+ * It is replaced atomically: kill -9 while it is written leaves the one before, or none.
  */
 import { join } from 'node:path';
 import * as z from 'zod';

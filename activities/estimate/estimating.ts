@@ -1,10 +1,10 @@
 /**
- * Estimating: what a run will reuse, ask, cost and take. It walks the keys of all stages, which follow from the recipe,
- * the dataset, the base model, the trainer's code and its engine alone, and looks which artifacts and answers stand. It reads
- * manifests and never verifies files: a stage still does that before it reuses anything.
+ * Estimating: what a run will reuse, ask, cost and take. It walks the keys of all stages and looks which artifacts and answers exist. The keys
+ * follow from the recipe, the dataset, the base model, the trainer's code and its engine. It reads manifests and never verifies files: a
+ * stage does that before it reuses anything.
  *
- * Side effect: `estimate.json` in the folder of a run that goes on, replaced atomically; an estimate without a run
- * writes nothing but what it hashed of the base model (model-files.ts).
+ * Side effect: `estimate.json` in the folder of a run, replaced atomically. An estimate without a run writes only what it hashed of the base
+ * model (activities/store/model-files.ts).
  */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -41,7 +41,7 @@ import { type KeySources, runKeys } from './run-keys.ts';
 export interface EstimateInput {
   plan: RunPlan;
   dataset: ArtifactRef;
-  /** What a run that goes on has imported; null: there is no run; the estimate hashes model and code where they lie. */
+  /** What a run has imported. Null: there is no run, and the estimate hashes model and code where they are. */
   imported: PreparedRun | null;
 }
 
@@ -51,7 +51,7 @@ const enoughAnswers = 20;
 export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
   const { store } = deps;
   return {
-    /** What is there, what must be made, and what that will cost. */
+    /** What exists, what must be made, and what that will cost. */
     async estimateRun({ plan, dataset, imported }: EstimateInput): Promise<RunEstimate> {
       const signal = Context.current().cancellationSignal;
       return translated(`estimate run "${plan.run}"`, signal, async () => {
@@ -101,7 +101,7 @@ async function estimateStages(known: Known): Promise<StageEstimate[]> {
   return estimates;
 }
 
-/** What will be counted in an artifact that is not there, where something later depends on it. */
+/** The counts that an artifact will have which does not exist, if something later depends on them. */
 function foretoldCounts(node: StageNode, { recipe, dataset }: Known, counts: ReadonlyMap<Stage, Counts>): Counts {
   switch (node.kind) {
     case 'dataset':

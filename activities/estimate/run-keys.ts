@@ -1,6 +1,6 @@
 /**
- * Keys of a run: those of all artifacts that a run of a recipe will make, foretold. Which stages there are and what each is
- * made from is the graph's (`domain/stage-graph.ts`); what determines a stage that is no job is said where it is made.
+ * Keys of a run: the keys of all artifacts that a run of a recipe will make, in advance. The graph (`domain/stage-graph.ts`) says which stages
+ * there are and what each is made from. What determines a stage that is no job is said where it is made.
  */
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
@@ -21,7 +21,7 @@ export interface KeySources {
   found: Surroundings;
 }
 
-/** Keys in the order of the graph; stages whose artifact depends on what an operator will say have none. */
+/** Keys in the order of the graph. A stage has none if its artifact depends on what an operator will say. */
 export function runKeys(graph: readonly StageNode[], sources: KeySources): Map<Stage, string> {
   return foretellKeys(graph, (node, keyOf) => {
     if (node.kind === 'dataset') return sources.dataset.key;

@@ -1,6 +1,6 @@
 /**
- * The evaluation artifact as files: `metrics.json` (what was measured) and `items.jsonl` (each test pair with every
- * model's judged answers: what a later gate compares with, pair by pair). Checked by zod when read back.
+ * The evaluation artifact as files: `metrics.json` (what was measured) and `items.jsonl` (each test pair with every model's judged answers). A
+ * later gate compares with these, pair by pair. zod checks them when they are read.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ const itemSchema = z.object({
 
 export type JudgedModels = Partial<Record<ModelName, JudgedItem[]>>;
 
-/** Writes both files into a folder that nobody reads before it is published. All models have the same pairs in order. */
+/** Writes both files into a folder that nobody reads before it is published. All models have the same pairs in the same order. */
 export async function writeEvaluation(folder: string, evaluation: Evaluation, judged: JudgedModels): Promise<void> {
   const first = judged.constant ?? [];
   const rows = first.map(({ id, source, mos }, index) => {
@@ -92,7 +92,7 @@ export async function readEvaluation(artifactPath: string): Promise<Evaluation> 
   throw refuse('DataInvalid', `${path}: expected an evaluation, ${z.prettifyError(read.error)}`);
 }
 
-/** One model's judged answers, in the order of the test split; the file's sha256 is checked first. */
+/** One model's judged answers, in the order of the test split. The file's sha256 is checked first. */
 export async function readJudgedItems(artifactPath: string, name: ModelName): Promise<JudgedItem[]> {
   const path = join(artifactPath, itemsName);
   const { files } = await readManifest(artifactPath);

@@ -1,9 +1,9 @@
 /**
  * Evaluation: predictions of the test split → the evaluation artifact, for the base, after SFT, after GRPO and for a
- * constant predictor. Predictions were written by jobs: ids and MOS are checked against the dataset. The measuring itself
- * is `domain/evaluation/evaluation.ts`, in a thread (`evaluation/off-loop.ts`); this gathers and writes.
+ * constant predictor. Jobs wrote the predictions, so ids and MOS are checked against the dataset. `domain/evaluation/evaluation.ts` measures,
+ * in a thread (`off-loop.ts`). This file gathers and writes.
  *
- * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Deterministic.
+ * kill -9 before the store's rename leaves a try folder that nobody reads. After it the artifact is there. Deterministic.
  */
 import { Context } from '@temporalio/activity';
 import {
@@ -26,7 +26,7 @@ import { postconditionFailed, type Prediction, readPredictions } from './predict
 import { translated } from '../failure.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
-/** Raised when measuring changes: it is part of the artifact's key. */
+/** Raised when the measuring changes: it is part of the artifact's key. */
 const version = 4;
 const predicted = ['base', 'sft', 'grpo'] as const;
 

@@ -1,8 +1,8 @@
 /**
- * Off the loop: statistics in a thread of their own. A worker's event loop polls Slurm, heartbeats and answers Temporal for
- * every run; minutes of computing on it would look like a dead worker.
+ * Off the loop: statistics in a thread of their own. A worker's event loop polls Slurm, heartbeats and answers Temporal for all runs. Minutes
+ * of computing on it would look like a dead worker.
  *
- * The thread has no side effect: kill -9 at any moment loses computing time, and cancelling ends it.
+ * The thread has no side effect: a kill -9 only loses computing time. Cancelling ends it.
  */
 import { Worker } from 'node:worker_threads';
 import { Context } from '@temporalio/activity';
@@ -12,7 +12,7 @@ import type { Statistics, StatisticsMessage } from './statistics.ts';
 /** Far below the heartbeat timeout of two minutes: one step of thousands of pairs takes longer than that. */
 const heartbeatMs = 10_000;
 
-/** What a thread does with `input`. Heartbeats at each step and in between. Throws the thread's error, or why it was cancelled. */
+/** The result of a thread that works on `input`. Heartbeats at each step and in between. Throws the thread's error, or why it was cancelled. */
 export async function offLoop<K extends keyof Statistics>(
   kind: K,
   input: Statistics[K]['input'],

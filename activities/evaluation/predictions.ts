@@ -1,6 +1,6 @@
 /**
- * Predictions: what a prediction job wrote, read and held against the dataset. Every pair of the test split exactly once,
- * each with its MOS; anything else fails the postcondition, naming the file and some of the ids.
+ * Predictions: reads what a prediction job wrote and compares it with the dataset. Every pair of the test split must be there exactly once,
+ * with its MOS. Anything else fails the postcondition, with the file's name and some of the ids.
  */
 import { join } from 'node:path';
 import type { ApplicationFailure } from '@temporalio/activity';
@@ -32,7 +32,7 @@ export async function readPredictions(artifact: ArtifactRef, test: readonly Pair
   return test.flatMap((pair) => byId.get(pair.id) ?? []);
 }
 
-/** Rows of a JSON Lines text. A line that is none fails the postcondition with its number. */
+/** Rows of a JSON Lines text. A bad line fails the postcondition with its number. */
 export function parseLines<T>(path: string, text: string, schema: z.ZodType<T>): T[] {
   return text
     .split('\n')

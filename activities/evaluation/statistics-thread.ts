@@ -1,4 +1,4 @@
-/** A thread that does one piece of statistics, says each step, and ends. Started by `off-loop.ts`; imported by nobody. */
+/** A thread that does one piece of statistics, tells each step, and ends. `off-loop.ts` starts it, and nobody imports it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { perform, type StatisticsMessage, type StatisticsTask } from './statistics.ts';
 
@@ -11,7 +11,7 @@ function run(task: StatisticsTask, say: (message: StatisticsMessage<unknown>) =>
   }
 }
 
-// Only `off-loop.ts` starts this, and types what it hands over. A port of threads has no origin.
+// Only `off-loop.ts` starts this, with typed data. A port between threads has no origin.
 // oxlint-disable-next-line typescript/no-unsafe-argument
 run(workerData, (message) => {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin

@@ -1,6 +1,6 @@
 /**
- * Statistics: what takes seconds to minutes of pure computing, each step yielding what comes next. Run by
- * `statistics-thread.ts`, never on a worker's event loop: plain values in, plain values out.
+ * Statistics: what takes seconds to minutes of pure computing. Each step yields what comes next. `statistics-thread.ts` runs it, never a
+ * worker's event loop. Plain values in, plain values out.
  */
 import { type Comparison, compare } from '../../domain/evaluation/comparison.ts';
 import {
@@ -25,7 +25,7 @@ import type { JudgedModels } from './evaluation-file.ts';
 
 export interface EvaluationWork {
   judged: JudgedModels;
-  /** Greedy answers' whole texts, by model. */
+  /** Whole texts of the greedy answers, by model. */
   texts: Partial<Record<ModelName, string[]>>;
   reward: RewardParams;
   sampledTemperature: number;
@@ -45,7 +45,7 @@ export interface Statistics {
 }
 export type StatisticsTask = { [K in keyof Statistics]: { kind: K; input: Statistics[K]['input'] } }[keyof Statistics];
 
-/** What the thread tells: the step that it is at, then once the result. */
+/** What the thread tells: its current step, and at last the result. */
 export type StatisticsMessage<T> = { step: string } | { result: T };
 
 /** Everything that `metrics.json` holds. Deterministic: the same input gives the same bytes. */
@@ -81,7 +81,7 @@ export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
   return evaluation;
 }
 
-/** Runs one task, whichever it is. */
+/** Runs one piece of work of any kind. */
 export function perform(task: StatisticsTask): Generator<string, Statistics[keyof Statistics]['output']> {
   switch (task.kind) {
     case 'evaluation':
@@ -125,7 +125,7 @@ function addDifferences(evaluation: Evaluation, measured: Partial<Record<ModelNa
   }
 }
 
-/** Do different pairs get one same score, one same text? */
+/** Do different pairs get the same score, or the same text? */
 function examineAnswers(evaluation: Evaluation, name: ModelName, texts: readonly string[] | undefined): void {
   if (texts === undefined) return;
   const answers = texts.flatMap((text) => {

@@ -1,14 +1,12 @@
 /**
- * Champions on disk: `<store>/champions/<name>/000007.json`, one file a promotion, never changed. The highest number is the
- * champion, all files together are the history. Each names the version that it follows.
+ * Champions on disk: `<store>/champions/<name>/000007.json`, one file for each promotion, never changed. The highest number is the champion, and
+ * all files together are the history. Each names the version that it follows.
  *
- * A promotion is a compare-and-set: a temporary file, synced, then link(2) to the next number. Whoever comes second, in
- * whatever process on whatever host, gets EEXIST from the file server, however old its view of the folder is. kill -9 before
- * the link leaves a `.tmp` that nobody reads; after it the promotion stands. An answer that was lost (NFS repeats a link and
- * then says EEXIST) is found by reading: the file is of this run.
+ * A promotion is a compare-and-set: a temporary file, synced, then link(2) to the next number. Whoever comes second, in any process on any host,
+ * gets EEXIST from the file server, however old its view of the folder is. kill -9 before the link leaves a `.tmp` that nobody reads. After the
+ * link the promotion is made. If the answer to the link was lost (NFS repeats it and then says EEXIST), the file is read: it is of this run.
  *
- * Before there were versions a champion was `<name>.json` beside `<name>.history.jsonl`. They are read as the first versions
- * and left as they are.
+ * Before there were versions, a champion was `<name>.json` beside `<name>.history.jsonl`. They are read as the first versions and not changed.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
@@ -23,14 +21,14 @@ import { parseJson } from '../../files/json.ts';
 
 /** A record has a few KiB. */
 const maxBytes = 1024 * 1024;
-/** How long a file may be hidden by an old view of the folder: NFS caches names for a minute at most. */
+/** How long an old view of the folder may hide a file: NFS caches names for at most a minute. */
 const hiddenMs = 90_000;
 const pauseMs = 2000;
 
 const placeSchema = z.object({ key: z.string().min(1), path: z.string().min(1) });
 const promotedSchema = z.object({
   run: z.string().min(1),
-  /** The GRPO artifact; the Hugging Face folder is `model/` in it. */
+  /** The GRPO artifact. The Hugging Face folder is `model/` in it. */
   model: placeSchema,
   /** Where its judged answers are, for the next comparison. */
   evaluation: placeSchema,
@@ -39,28 +37,28 @@ const promotedSchema = z.object({
 const championSchema = promotedSchema.extend({
   schema: z.literal(2),
   version: z.int().min(1),
-  /** The champion that it was judged against and follows: always version − 1; null for the first. */
+  /** The champion that it was judged against and follows, which is always version − 1. Null for the first. */
   base: z.int().min(1).nullable(),
   /** Its answers to the test split, for a person to look at. */
   predictions: placeSchema,
   decided_at: z.string(),
-  /** What the gate said when it was promoted: a retried activity gives the same answer. */
+  /** What the gate said when it was promoted. A retried activity gives the same answer. */
   decision: z.object({
     passed: z.boolean(),
     reasons: z.array(z.string()),
     mainScore: z.number().nullable(),
     champion: z.string().nullable(),
   }),
-  /** What the next candidates are held against beside this champion; itself if it was shown to be better than its own. */
+  /** What the next candidates are compared with, beside this champion. It is the champion itself if it was shown to be better than its reference. */
   reference: promotedSchema.extend({ version: z.int().min(1) }),
 });
-/** A champion, and what is kept of one that others are held against. */
+/** A champion, and what is kept of one that others are compared with. */
 export type Champion = z.output<typeof championSchema>;
 export type Reference = Champion['reference'];
 
 const oldSchema = championSchema.omit({ version: true, base: true, reference: true }).extend({ schema: z.literal(1) });
 
-/** How the folder is seen: a test looks through an old view. */
+/** How the folder is seen. A test looks through an old view. */
 export interface FolderView {
   names(folder: string): Promise<string[]>;
   /** Content, or undefined if there is no such file. */
@@ -70,9 +68,9 @@ export interface FolderView {
 export const ownView: FolderView = { names: namesIn, text: textOf };
 
 /**
- * All champions, oldest first; empty if there was never one. `atLeast` is a version that is known to exist: a view that
- * does not show it yet is waited for. Throws `DataInvalid` naming a file that is no champion's record, and a retryable
- * `ChampionChanged` if the awaited version stays hidden.
+ * All champions, oldest first. Empty if there was never one. `atLeast` is a version that is known to exist: if the view does not show it yet, it
+ * is waited for. Throws `DataInvalid`, which names a file that is no champion's record, and a retryable `ChampionChanged` if the awaited
+ * version stays hidden.
  */
 export async function readChampions(
   folder: string,
@@ -92,7 +90,7 @@ export async function readChampions(
   return [...found.values()].toSorted((a, b) => a.version - b.version);
 }
 
-/** Makes `champion` the next version, or says that this number is taken: then everything is judged again. */
+/** Makes `champion` the next version, or says that this number is taken. Then everything is judged again. */
 export async function promote(folder: string, champion: Champion): Promise<'promoted' | 'taken'> {
   const made = await mkdir(folder, { recursive: true, mode: 0o750 });
   if (made !== undefined) for (const above of [dirname(folder), dirname(dirname(folder))]) await syncFolder(above);
@@ -120,7 +118,7 @@ export function versionPath(folder: string, version: number): string {
   return join(folder, `${String(version).padStart(6, '0')}.json`);
 }
 
-/** Content of a file that exists, however long this host's view hides it. */
+/** Content of a file that exists, even if this host's view hides it for a while. */
 async function awaited(path: string, signal: AbortSignal, view: FolderView): Promise<string> {
   for (const started = Date.now(); ;) {
     const text = await view.text(path);
@@ -132,7 +130,7 @@ async function awaited(path: string, signal: AbortSignal, view: FolderView): Pro
   }
 }
 
-/** Champions of the time before versions, oldest first. A half-written line of the history has a whole one after it. */
+/** Champions from before there were versions, oldest first. A half-written line of the history has a whole one after it. */
 async function oldForm(folder: string, view: FolderView): Promise<Champion[]> {
   const path = `${folder}.json`;
   const text = await view.text(path);

@@ -1,11 +1,10 @@
 /**
- * The gate's activity: the candidate against thresholds, the champion, and the fixed reference beside it. The verdict itself
- * is `domain/evaluation/gate.ts`; the champions are files that are only ever added (`champion/champion-file.ts`). A champion that
- * cannot be read is an error that names it, never silently "no champion before".
+ * The gate's activity: the candidate against thresholds, the champion and the reference. `domain/evaluation/gate.ts` gives the verdict. Champions
+ * are files that are only added (`champion-file.ts`). If a champion cannot be read, an error names it: it never counts as "no champion before".
  *
- * A promotion is one link(2). kill -9 before it: judged again. After it: the run finds itself among the champions and gives
- * the decision that it wrote there, also if others were promoted since. If another gate was first, everything is judged
- * again, against the new champion.
+ * A promotion is one link(2). kill -9 before it: the candidate is judged again. After it: the run finds itself among the champions and returns
+ * the decision that it wrote there, even if others were promoted since. If another gate was first, everything is judged again, against the new
+ * champion.
  */
 import { Context } from '@temporalio/activity';
 import type { Comparison } from '../../domain/evaluation/comparison.ts';
@@ -30,14 +29,14 @@ import { readEvaluation, readJudgedItems } from '../evaluation/evaluation-file.t
 import { offLoop } from '../evaluation/off-loop.ts';
 import { passing, refuse, translated } from '../failure.ts';
 
-/** Times that others may be promoted while this one is judged before Temporal tries it again later. */
+/** How often others may be promoted while this one is judged. Then Temporal tries it again later. */
 const rounds = 5;
 
 export interface GateDecision {
   passed: boolean;
   reasons: string[];
   mainScore: number | null;
-  /** Run of the champion that was compared with; null if there was none. */
+  /** Run of the champion that it was compared with. Null if there was none. */
   champion: string | null;
 }
 
@@ -46,13 +45,13 @@ export interface GateRequest {
   evaluation: ArtifactRef;
   /** The GRPO artifact. */
   candidate: ArtifactRef;
-  /** Its answers to the test split, noted with the champion for a person to look at. */
+  /** Its answers to the test split. The champion's record names them, for a person to look at. */
   predictions: ArtifactRef;
 }
 
 export function createGateActivities(deps: StoreDeps, view: FolderView = ownView) {
   return {
-    /** A pass makes the candidate champion. Throws `DataInvalid` for a champion that cannot be read or compared with. */
+    /** A candidate that passes becomes champion. Throws `DataInvalid` for a champion that cannot be read or compared with. */
     async judgeGate(request: GateRequest): Promise<GateDecision> {
       const signal = Context.current().cancellationSignal;
       const folder = paths.champions(deps.store.root, request.plan.recipe.gate.champion);
@@ -86,7 +85,7 @@ async function decide(
 
 interface Judged {
   decision: GateDecision;
-  /** What to write; undefined if it has not passed, or is champion already. */
+  /** What to write. Undefined if it has not passed, or is champion already. */
   next?: Champion;
 }
 
@@ -121,7 +120,7 @@ async function judgeAgainst(folder: string, champions: readonly Champion[], requ
   return { decision, next: successor(request, decision, champion, raises ? undefined : reference) };
 }
 
-/** The record of the candidate as the next champion; without a reference it is its own. */
+/** The record of the candidate as the next champion. Without a reference it is its own reference. */
 function successor(
   { plan, evaluation, candidate, predictions }: GateRequest,
   decision: GateDecision,
@@ -172,7 +171,7 @@ interface Rivals {
   notes: string[];
 }
 
-/** MainScore of the candidate − each rival's: paired where both were measured on the same pairs, else unpaired, and said. */
+/** MainScore of the candidate − that of each rival. It is paired if both were measured on the same pairs. Otherwise it is unpaired, and that is said. */
 async function compareAll(
   folder: string,
   champion: Champion | undefined,
@@ -214,7 +213,7 @@ function unpairedNote(who: string, ours: number, found: Comparison | undefined):
   return [`compared unpaired: the ${who} was measured on other pairs (${counts})`];
 }
 
-/** A rival's judged answers; whatever is wrong with them is said together with the file that points there. */
+/** A rival's judged answers. If something is wrong with them, the message also names the file that points to them. */
 async function itemsOf(path: string, rival: Reference): Promise<JudgedItem[]> {
   try {
     return await readJudgedItems(rival.evaluation.path, 'grpo');

@@ -1,6 +1,6 @@
 /**
- * Mix card: the dataset card that lies beside the SFT records, as Markdown: where they come from, how many there are by
- * split and method, what was kept and dropped and why, what they cost. Pure; the synthesis' own `card.json` is checked first.
+ * Mix card: the dataset card beside the SFT records, as Markdown. It says where they come from, how many there are by split and method, what was
+ * kept and dropped and why, and what they cost. Pure. The synthesis' own `card.json` is checked first.
  */
 import * as z from 'zod';
 import type { Pair } from '../../domain/manifest.ts';
@@ -17,7 +17,7 @@ export const synthesisCardSchema = z.object({
   kept: z.number(),
   kept_by_method: counts,
   rejected_answers_by_reason: counts,
-  /** Absent from cards of before it was counted. */
+  /** Absent from older cards, from before it was counted. */
   commonest_opening: z.object({ words: z.string(), count: z.number(), share: z.number() }).nullish(),
   tone_contradicts_score: z.number(),
   tokens: z.object({ input: z.number(), cached_input: z.number(), output: z.number() }),
@@ -28,7 +28,7 @@ export interface MixCard {
   recipe: Pick<Recipe, 'name' | 'prompt' | 'mix' | 'seed' | 'sft'>;
   pairs: readonly Pair[];
   synthesis: z.output<typeof synthesisCardSchema>;
-  /** Of records: `reasoning`, `direct`, `records`, `longest_tokens`, `p95_tokens`, `mean_tokens`. */
+  /** Counts of the records: `reasoning`, `direct`, `records`, `longest_tokens`, `p95_tokens`, `mean_tokens`. */
   counts: Readonly<Record<string, number>>;
   keys: { dataset: string; synthesis: string };
 }
@@ -89,7 +89,7 @@ export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys 
   ].join('\n');
 }
 
-/** How many critiques begin alike: a high share means a template. */
+/** How many critiques begin in the same way. A high share means a template. */
 function opening({ commonest_opening: found }: MixCard['synthesis']): string {
   if (found === null || found === undefined) return 'unknown';
   return `“${found.words} …”: ${number(found.count)} kept critiques (${(100 * found.share).toFixed(1)} %)`;
@@ -112,7 +112,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   return [line(header), `| ${header.map(() => '---').join(' | ')} |`, ...rows.map(line)];
 }
 
-/** A name from a dataset or a model must not end the cell or become markup. */
+/** Escapes a name from a dataset or a model: it must not end the cell or become markup. */
 function cell(text: string): string {
   return text.replaceAll(/[\r\n]+/g, ' ').replaceAll(/[\\|<>`*_[\]]/g, (character) => `\\${character}`);
 }

@@ -3,8 +3,8 @@
  *
  * Text: four characters a token (domain/critique/tokens.ts; English with Qwen's tokenizer has about 4.2). Images: Qwen2.5-VL has one
  * token for 28 x 28 pixels after LLaMA-Factory has scaled the picture into the pixel limits, plus the two marks around it.
- * Chat template with its default system message: 40 tokens. An estimate, for refusing gross misfits; the trainer's own
- * tokenizer has the last word.
+ * Chat template with its default system message: 40 tokens. This is an estimate, to refuse records that clearly do not fit. The trainer's own
+ * tokenizer decides.
  */
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -21,13 +21,13 @@ const side = 28;
 /** Qwen2-VL's own. */
 const usualLimits = { min: 56 * 56, max: 28 * 28 * 1280 };
 
-/** Pixels that pictures are enlarged to at least, and reduced to at most. */
+/** Pictures with fewer pixels are enlarged to the first number, pictures with more are reduced to the second. */
 export interface PixelLimits {
   min: number;
   max: number;
 }
 
-/** Tokens of all records: the mean, the length that 95 % do not pass, and the longest one's. */
+/** Tokens of all records: the mean, the length that 95 % do not exceed, and the longest. */
 export interface LengthStatistics {
   mean: number;
   p95: number;
@@ -42,8 +42,8 @@ const processorSchema = z.looseObject({
 });
 
 /**
- * The limits that SFT will have: the base model's image processor's (trainer/critic_trainer/model_folder.py reads the same),
- * unless the recipe's further LLaMA-Factory keys set others. `ConfigInvalid` if the model's file cannot be read as one.
+ * The limits that SFT will have: those of the base model's image processor (trainer/critic_trainer/model_folder.py reads the same), unless the
+ * recipe's further LLaMA-Factory keys set others. `ConfigInvalid` if the model's file cannot be read.
  */
 export async function readPixelLimits({ base_model: model, sft }: Recipe): Promise<PixelLimits> {
   const file = join(model, 'preprocessor_config.json');
@@ -83,7 +83,7 @@ export class RecordLengths {
   }
 }
 
-/** Tokens of one picture in Qwen2.5-VL: sides scaled into the limits, rounded to multiples of 28, one token a square. */
+/** Tokens of one picture in Qwen2.5-VL: its sides are scaled into the limits and rounded to multiples of 28, and each square is one token. */
 export function qwenImageTokens(width: number, height: number, { min, max }: PixelLimits): number {
   const area = width * height;
   const scale = Math.sqrt(Math.max(min, Math.min(max, area)) / area);

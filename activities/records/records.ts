@@ -1,8 +1,8 @@
 /**
  * Records: what the trainers read. `writePrompts` makes the prompts of every split, `mixRecords` the SFT records in
- * LLaMA-Factory's sharegpt form. Wording and order come from the domain; this gathers, checks and writes.
+ * LLaMA-Factory's sharegpt form. Wording and order come from the domain. This gathers, checks and writes.
  *
- * kill -9 before the store's rename leaves a try folder that nobody reads; after it the artifact stands. Idempotent.
+ * kill -9 before the store's rename leaves a try folder that nobody reads. After it the artifact is there. Idempotent.
  */
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -119,7 +119,7 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
   };
 }
 
-/** Records in the seeded order, and counts. Only pairs with a kept critique take part, in both forms. */
+/** Records in the seeded order, and counts. Only pairs with a kept critique are used, in both forms. */
 async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef, limits: PixelLimits) {
   const pairs = await readDatasetPairs(dataset);
   const byId = new Map(pairs.map((pair) => [pair.id, pair]));
@@ -207,7 +207,7 @@ export function promptsIngredients({ prompt }: Recipe, dataset: string): Record<
   return { dataset, prompt: promptIngredients(prompt) };
 }
 
-/** Version and text hash: an edit that forgot to raise the version changes the key. */
+/** Version and hash of the text: if an edit forgets to raise the version, the key still changes. */
 function promptIngredients(version: CriticPrompt): Record<string, string> {
   const texts = [criticPrompt(version, 'reasoning', 'sample'), criticPrompt(version, 'direct', 'sample')];
   return { version, sha256: createHash('sha256').update(texts.join('\0')).digest('hex') };

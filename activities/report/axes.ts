@@ -6,7 +6,7 @@ export interface Axis {
   ticks: number[];
 }
 
-/** An axis from `from` to `to` (coordinates, in either direction) that holds all `values`, with some room if `padded`. */
+/** An axis from `from` to `to` (coordinates, in either direction) for all `values`, with some room if `padded`. */
 export function axis(values: readonly number[], from: number, to: number, wanted: number, padded = false): Axis {
   let [low, high] = bounds(values);
   const room = padded ? (high - low) * 0.06 : 0;

@@ -1,6 +1,6 @@
 /**
- * Charts as inline SVG, without script: a number against step, predicted against MOS, and intervals side by side. Pure;
- * colours come from the page's style sheet by class.
+ * Charts as inline SVG, without script: a number against step, predicted score against MOS, and intervals side by side. Pure. Colours come from
+ * the page's style sheet by class.
  */
 import type { Estimate } from '../../domain/evaluation/evaluation.ts';
 import { movingMean } from '../../domain/health/stitch.ts';
@@ -12,10 +12,10 @@ import { rounded } from './summary.ts';
 const width = 340;
 const height = 210;
 const frame = { left: 42, right: 10, top: 10, bottom: 26 };
-/** Where the bars of `intervalChart` begin: right of the longest name. */
+/** Where the bars of `intervalChart` begin: to the right of the longest name. */
 const names = 130;
 
-/** Logged values faint, their moving mean strong, a dashed line where a later attempt went on. */
+/** Logged values are faint, their moving mean is strong. A dashed line shows where a later attempt went on. */
 export function lineChart(title: string, model: 'sft' | 'grpo', { points, resumes }: Series): Html {
   if (points.length < 2) return emptyChart(title);
   const window = Math.max(3, Math.ceil(points.length / 15));
@@ -73,7 +73,7 @@ export function scatter(title: string, model: string, points: readonly Point[]):
   return figure(title, html`<span>${points.length} readable answers · MOS →, predicted ↑</span>`, body, side, side);
 }
 
-/** One metric of several models: a dot and its 95 % interval each. A model without a value keeps its row, empty. */
+/** One metric of several models: for each a dot and its 95 % interval. The row of a model without a value is empty. */
 export function intervalChart(
   title: string,
   rows: readonly { label: string; model: string; estimate: Estimate | undefined }[],

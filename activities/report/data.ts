@@ -1,4 +1,4 @@
-/** What the report's page is made of: plain values, gathered by `gather.ts`, rendered by `page.ts`. */
+/** What the report's page is made of: plain values. `gather.ts` gathers them, `page.ts` renders them. */
 import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import type { EndedJob } from '../../domain/jobs/job-life.ts';
@@ -37,7 +37,7 @@ export interface Sample {
 /** What the workflow hands over. */
 export interface ReportInput {
   plan: RunPlan;
-  /** What the run has; parts without an artifact are left out of the page. */
+  /** What the run has. Parts without an artifact are left out of the page. */
   artifacts: Partial<Record<Stage, ArtifactRef>>;
   gate: GateDecision | undefined;
   jobs: EndedJob[];
@@ -48,7 +48,7 @@ export interface ReportArtifact {
   stage: Stage;
   key: string;
   madeBy: string;
-  /** Made by this run, not found from another. */
+  /** This run made it, and did not find it from another run. */
   fresh: boolean;
   usd: number | undefined;
   tokens: number | undefined;
@@ -73,7 +73,7 @@ export interface ReportData {
   artifacts: ReportArtifact[];
   /** What was expected before anything was spent. */
   estimate: RunEstimate | undefined;
-  /** Requests to the teacher that were sent, perhaps paid, and brought nothing: pair, request key, USD at most. */
+  /** Requests to the teacher that were sent, may have been paid, and brought nothing: pair, request key, USD at most. */
   uncertain: { id: string; request: string; usd: number }[];
   facts: Fact[];
 }

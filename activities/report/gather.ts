@@ -1,6 +1,6 @@
 /**
- * Gathers what the report shows from a run's artifacts. Every part is optional: what a run does not have is left out, and
- * the page says so. Files of jobs are checked by zod.
+ * Gathers what the report shows from a run's artifacts. Every part is optional: if a run does not have it, it is left out, and the page says
+ * so. zod checks files of jobs.
  */
 import { basename, join } from 'node:path';
 import * as z from 'zod';
@@ -94,7 +94,7 @@ function scatterPoints(rows: readonly Prediction[]): Point[] {
   });
 }
 
-/** What GRPO's training and its answers show. Of the others' answers the table tells enough. */
+/** What GRPO's training and its answers show. For the other models the table tells enough. */
 function findingsOf(evaluation: Evaluation | undefined, grpo: readonly MetricsRow[]): ReportData['findings'] {
   const answers = (evaluation?.findings ?? []).filter((finding) => finding.model === 'grpo');
   return [...judgeTraining(grpo), ...answers].map(({ level, sentence }) => ({ level, sentence }));

@@ -1,4 +1,4 @@
-/** HTML as values: text is always escaped, markup never comes from a string that a model or a dataset wrote. */
+/** HTML as values: text is always escaped. Markup never comes from a string that a model or a dataset wrote. */
 
 /** Markup that is safe to put into a page. */
 export class Html {
@@ -10,7 +10,7 @@ export class Html {
 
 type Part = string | number | Html | readonly Html[] | undefined;
 
-/** Template tag: interpolated strings and numbers are escaped, Html and lists of Html are put in as they are. */
+/** Template tag: interpolated strings and numbers are escaped. Html and lists of Html are put in unchanged. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.reduce((text, piece, i) => text + piece + (i < parts.length ? render(parts[i]) : ''), ''));
 }

@@ -1,6 +1,6 @@
 /**
- * The report's page: one self-contained file without script or external resource. Pure: values in, markup out; whatever a
- * model or a dataset wrote is escaped by the `html` tag.
+ * The report's page: one self-contained file without script or external resource. Pure: values in, markup out. The `html`
+ * tag escapes whatever a model or a dataset wrote.
  */
 import { hasFormat, parseAnswer } from '../../domain/critique/score.ts';
 import { lineChart, scatter } from './charts.ts';
@@ -81,7 +81,7 @@ function sample(one: Sample): Html {
   </article>`;
 }
 
-/** The critique alone where the whole answer was understood; else the answer as it came, tags and all. */
+/** Only the critique if the whole answer was understood. Otherwise the answer as it came, with its tags. */
 function critique({ answer, predicted }: Sample): string {
   const read = parseAnswer(answer);
   return predicted !== null && hasFormat(answer) && read.kind === 'scored' && read.think !== '' ? read.think : answer;

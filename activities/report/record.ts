@@ -19,7 +19,7 @@ export function record(data: ReportData): Html {
     </section>`;
 }
 
-/** What this run spent, and what its result rests on in all: reused artifacts were paid for by earlier runs. */
+/** What this run spent, and what its result cost in all: earlier runs paid for reused artifacts. */
 function costFacts({ artifacts, jobs: ran }: ReportData): Html {
   const fresh = artifacts.filter((artifact) => artifact.fresh);
   const gpuHours = ran.reduce((all, job) => all + job.gpuHours, 0);
@@ -29,7 +29,7 @@ function costFacts({ artifacts, jobs: ran }: ReportData): Html {
   ]);
 }
 
-/** What was expected before anything was spent, beside what it took. Stages that were to be made, and tell either. */
+/** What was expected before anything was spent, beside what it took, for stages that had to be made and tell either. */
 function estimateTable({ estimate, artifacts }: ReportData): Html {
   const rows = (estimate?.stages ?? []).flatMap(({ stage, job, synthesis }) => {
     if (job === undefined && synthesis === undefined) return [];
@@ -54,7 +54,7 @@ function estimateTable({ estimate, artifacts }: ReportData): Html {
     </p>`;
 }
 
-/** Requests whose answer never came, each named, so that they can be found on the teacher's bill. */
+/** Names requests whose answer never came, so that they can be found on the teacher's bill. */
 function uncertainTable({ uncertain }: ReportData): Html {
   if (uncertain.length === 0) return html``;
   const usd = (list: ReportData['uncertain']) => `$${list.reduce((all, one) => all + one.usd, 0).toFixed(4)}`;
@@ -116,7 +116,7 @@ function artifactTable(list: readonly ReportArtifact[]): Html {
   return table(['Artifact', '<Key', '<Made by', 'USD', 'Tokens', 'GPU-hours', 'Time'], rows);
 }
 
-/** `<` before a heading: its column stands left. */
+/** `<` before a heading: its column is left-aligned. */
 function table(headings: readonly string[], rows: readonly Html[]): Html {
   const heads = headings.map((heading) =>
     heading.startsWith('<')

@@ -1,6 +1,6 @@
 /**
- * The report of a run: `report.html` (self-contained: no script, no external resource) and `summary.txt` (the table that a
- * terminal shows) in the run's folder, each replaced atomically, so that writing again after a kill -9 gives whole files.
+ * The report of a run: `report.html` (self-contained: no script, no external resource) and `summary.txt` (the table that a terminal shows) in the
+ * run's folder. Each is replaced atomically, so after a kill -9 writing them again gives whole files.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { renderSummary } from './summary.ts';
 export interface WrittenReport {
   path: string;
   bytes?: number;
-  /** What `summary.txt` holds, at most `maxSummary` characters: it travels in the run's result and its history. */
+  /** What `summary.txt` holds, at most `maxSummary` characters of it: it travels in the run's result and its history. */
   summary: string;
 }
 

@@ -30,7 +30,7 @@ export function header({ run, recipe, gate, evaluation, finishedAt }: ReportData
   </header>`;
 }
 
-/** The four numbers to take away, of the critic after GRPO. */
+/** The four most important numbers of the critic after GRPO. */
 function figures(evaluation: Evaluation): Html {
   const grpo = evaluation.models.grpo ?? {};
   const shown: [string, string, Html | undefined][] = [

@@ -14,7 +14,7 @@ import type { Picture, Sample } from './data.ts';
 
 const ends = 3;
 const middle = 4;
-/** Larger pictures would make the page too heavy to send around; they are named instead. */
+/** Larger pictures would make the page too large to send around. They are named instead. */
 const maxImageBytes = 1.5 * 1024 * 1024;
 
 export interface Choice {
@@ -23,7 +23,7 @@ export interface Choice {
   why: string;
 }
 
-/** Three best, four middle, three worst, by |predicted − MOS|, ties by id; fewer than ten rows are all shown, once. */
+/** The three best, four middle and three worst by |predicted − MOS|, ties by id. Fewer than ten rows are all shown once. */
 export function chooseSamples(rows: readonly Prediction[]): Choice[] {
   const judged = rows.map((row) => {
     const read = parseAnswer(row.greedy.text);
@@ -61,7 +61,7 @@ export async function loadSamples(
   return found;
 }
 
-/** Its kind is read from its bytes: a file that is no PNG, JPEG or WebP never gets into the page. */
+/** Its kind is read from its bytes. A file that is no PNG, JPEG or WebP never gets into the page. */
 async function picture(folder: string, path: string): Promise<Picture> {
   const full = join(folder, path);
   try {

@@ -1,4 +1,4 @@
-/** The report's style sheet: light and dark by the reader's setting, narrow screens, paper. */
+/** The report's style sheet: light or dark by the reader's setting, for narrow screens and for paper. */
 export const style = `
 :root{--ink:#201f1d;--soft:#6b6762;--line:#e2ded7;--faint:#f3f0ea;--paper:#fdfcfa;--base:#8a857d;--sft:#b9791f;--grpo:#1f5fa8;--good:#2c7a4b;--bad:#b23c28;--serif:"Iowan Old Style","Palatino Linotype",Palatino,"Book Antiqua",Georgia,serif;--sans:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;--mono:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 @media (prefers-color-scheme:dark){:root{--ink:#eae6df;--soft:#a09a91;--line:#37342f;--faint:#211f1c;--paper:#171614;--base:#8f8a82;--sft:#dca14f;--grpo:#7db2ee;--good:#7ac796;--bad:#ea8a75}}

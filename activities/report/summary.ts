@@ -1,4 +1,4 @@
-/** `summary.txt`: the table that a terminal shows at the end of a run, and what may be said of GRPO. Pure. */
+/** `summary.txt`: the table that a terminal shows at the end of a run, and what may be claimed of GRPO. Pure. */
 import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
 import { type Estimate, type Evaluation, modelNames } from '../../domain/evaluation/evaluation.ts';
 import { textTable } from '../../domain/text-table.ts';

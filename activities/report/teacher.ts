@@ -1,4 +1,4 @@
-/** What the report tells of the teacher, from `card.json` of the synthesis artifact: nothing, if there is none to read. */
+/** What the report tells of the teacher, from `card.json` of the synthesis artifact. Nothing if there is no such file. */
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { ArtifactRef } from '../../domain/manifest.ts';

@@ -2,8 +2,8 @@
  * The artifact store: content-addressed folders `<root>/artifacts/<stage>/<key>/` with a `manifest.json` written last
  * (docs/CONTRACTS.md §1). Publishing renames a whole folder, so an artifact is there complete or not at all.
  *
- * kill -9 before the rename: the working folder stays and the stage is done again or published again; after it: `find`
- * sees the artifact. Two publishers of one key: the first rename wins, the second one's folder is removed.
+ * kill -9 before the rename: the working folder stays, and the stage is done or published again. After it: `find` sees the artifact. Two
+ * publishers of one key: the first rename wins, and the second one's folder is removed.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -33,7 +33,7 @@ export interface Publication {
   stage: Stage;
   key: string;
   ingredients: Record<string, unknown>;
-  /** Folder inside the store whose content becomes the artifact; it is moved. Regular files and folders only. */
+  /** Folder inside the store whose content becomes the artifact. It is moved. It may hold only regular files and folders. */
   from: string;
   counts: Record<string, number>;
   cost: Cost;
@@ -49,8 +49,8 @@ export class ArtifactStore {
   }
 
   /**
-   * Key and path of the artifact that these ingredients determine, and the artifact itself if it exists and every file
-   * has the size and sha256 of its manifest. One that does not verify is set aside (`.corrupt-<n>`), never used.
+   * Key and path of the artifact that these ingredients determine, and the artifact itself if it exists and every file has the size and sha256
+   * of its manifest. An artifact that does not verify is set aside (`.corrupt-<n>`) and never used.
    */
   async find(
     stage: Stage,
@@ -62,7 +62,7 @@ export class ArtifactStore {
     return { key, path, artifact: manifest && { ...reference(manifest, path), reused: true } };
   }
 
-  /** The artifact with this key as its manifest tells it, files unread: enough for an estimate, never for a stage. */
+  /** The artifact with this key as its manifest tells it, without a look at its files: enough for an estimate, never for a stage. */
   async peek(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
     const name = below(this.root, paths.artifactManifest(this.root, stage, key));
     return whenListed(this.root, name, async (path) => parseManifest(await readText(path)));
@@ -80,14 +80,14 @@ export class ArtifactStore {
     return join(this.root, 'partial', stage, key);
   }
 
-  /** Durable working folder of an unfinished artifact, the same for every run that needs this key. */
+  /** Durable working folder of an unfinished artifact. It is the same for every run that needs this key. */
   async partial(stage: Stage, key: string): Promise<string> {
     const path = this.partialPath(stage, key);
     await mkdir(path, { recursive: true });
     return path;
   }
 
-  /** Makes a folder an artifact: hash, fsync, manifest last, rename. Returns the one that stands afterwards. */
+  /** Makes a folder an artifact: hash, fsync, manifest last, rename. Returns the artifact that exists afterwards. */
   async publish(publication: Publication): Promise<ArtifactRef> {
     const { stage, key, from } = publication;
     const path = paths.artifact(this.root, stage, key);
@@ -117,7 +117,7 @@ export class ArtifactStore {
     const look = () => whenListed(this.root, name, async (manifest) => findFault(path, await readText(manifest)));
     let found = await look();
     if (typeof found === 'string') {
-      // What looks damaged may only be seen late, while another machine is replacing it.
+      // What looks damaged may only be an old view, while another machine is replacing it.
       await sleep(await viewAgeMs(this.root));
       found = await look();
     }
@@ -135,7 +135,7 @@ export function artifactKey(stage: Stage, ingredients: Record<string, unknown>):
     .slice(0, 32);
 }
 
-/** sha256 of a regular file's content, streamed; links are followed. Throws FileFault for anything else. */
+/** sha256 of a regular file's content, streamed. Links are followed. Throws FileFault for anything else. */
 export async function fileSha256(path: string): Promise<string> {
   return withRegularFile(path, async (file) => (await digest(file)).sha256);
 }
@@ -170,7 +170,7 @@ async function describe(publication: Publication): Promise<ArtifactManifest> {
   return artifactManifestSchema.parse({ schema: 1, stage, key, ingredients, files, counts, made_by, cost });
 }
 
-/** The manifest if the folder holds what it says; else a sentence on what is wrong. */
+/** The manifest if the folder holds what the manifest says. Otherwise a sentence on what is wrong. */
 async function findFault(path: string, text: string): Promise<ArtifactManifest | string> {
   const manifest = parseManifest(text);
   if (manifest === undefined) return 'manifest.json is unreadable';
@@ -204,7 +204,7 @@ async function syncedDigest(file: FileHandle): Promise<{ bytes: number; sha256: 
   return digest(file);
 }
 
-/** Renames a folder; false if another one stands there that is not empty. */
+/** Renames a folder. False if there is another one that is not empty. */
 async function moved(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);

@@ -1,7 +1,7 @@
 /**
- * The base model: checked, hashed, and either used where it lies or copied into the store. Where jobs see it already
- * (CRITIC_MODEL_ROOTS, or the store itself) it is not copied: its key is the hash of its content all the same, and each attempt
- * looks again whether the files are those (sizes, times and inodes; read in full only where one of them differs).
+ * The base model: checked, hashed, and either used where it is or copied into the store. If jobs can see it already (CRITIC_MODEL_ROOTS, or the
+ * store itself), it is not copied. Its key is still the hash of its content, and each attempt checks that the files are the same: by sizes,
+ * times and inodes. A file is read in full only if one of these differs.
  */
 import { join } from 'node:path';
 import { describeFault } from '../../domain/errors.ts';
@@ -13,9 +13,9 @@ import { refuse } from '../failure.ts';
 
 /** Folders with models, as the operator names them. Absolute. */
 export interface ModelFolders {
-  /** Seen by jobs under the same paths: models below are used where they lie. */
+  /** Jobs see these under the same paths, so models in them are used where they are. */
   roots: string[];
-  /** Seen by the worker alone: links into them are followed, and models are copied. */
+  /** Only the worker sees these: links into them are followed, and models are copied. */
   caches: string[];
 }
 
@@ -27,13 +27,13 @@ export interface BaseModel {
 
 const field = 'recipe.base_model';
 
-/** Key of a model, and where jobs will read it; nothing is copied. `DataInvalid` if it is none or is not whole. */
+/** Key of a model, and where jobs will read it. Nothing is copied. `DataInvalid` if it is no model or is not whole. */
 export async function readBaseModel(source: string, root: string, folders: ModelFolders): Promise<BaseModel> {
   const { key, path } = await look(source, root, folders);
   return { key, path };
 }
 
-/** As `readBaseModel`, and the copy stands afterwards, if one is needed. Reads a copy only where its files look changed. */
+/** As `readBaseModel`, and makes the copy if one is needed. Reads an existing copy only if its files look changed. */
 export async function importBaseModel(source: string, root: string, folders: ModelFolders): Promise<BaseModel> {
   const { key, path, files } = await look(source, root, folders);
   if (path !== source)
@@ -41,7 +41,7 @@ export async function importBaseModel(source: string, root: string, folders: Mod
   return { key, path };
 }
 
-/** Before a job reads it: is it still what the run began with? `DataInvalid` if not. */
+/** Checks, before a job reads it, that it is still what the run began with. `DataInvalid` if not. */
 export async function verifyBaseModel(model: BaseModel, root: string, folders: ModelFolders): Promise<void> {
   const key = await guarded(() => keyOf(model.path, root, [...folders.roots, ...folders.caches]));
   if (key === model.key) return;

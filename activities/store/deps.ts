@@ -1,4 +1,4 @@
-/** What whoever reads or writes artifacts needs; the worker builds it. */
+/** What is needed to read or write artifacts. The worker builds it. */
 import type { ArtifactStore } from './artifact-store.ts';
 
 export interface StoreDeps {

@@ -1,6 +1,6 @@
 /**
- * Durable files: the few ways in which this project writes to disk so that a kill -9 or a power cut leaves the old
- * content or the new, never half of it. It knows nothing of artifacts or jobs.
+ * Durable files: how this project writes to disk, so that a kill -9 or a power cut leaves the old content or the new, and never half of it. It
+ * knows nothing of artifacts or jobs.
  */
 import { randomUUID } from 'node:crypto';
 import { open, readdir, rename, rm, unlink } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { FileFault, withRegularFile } from '../../files/regular-file.ts';
 
 const maxTextBytes = 64 * 1024 * 1024;
 
-/** Replaces `path` by `content`: temporary file beside it, fsync, rename, fsync of the folder. */
+/** Replaces `path` with `content`: temporary file beside it, fsync, rename, fsync of the folder. */
 export async function writeFileAtomic(path: string, content: string, mode = 0o640): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
@@ -31,7 +31,7 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o64
   await syncFolder(dirname(path));
 }
 
-/** Removes from `folder` itself what `writeFileAtomic` left there when it was killed. */
+/** Removes from `folder` what `writeFileAtomic` left there when it was killed. */
 export async function removeTemporaries(folder: string): Promise<void> {
   const left = (await readdir(folder)).filter((name) =>
     /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name),
@@ -50,9 +50,8 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Content of a text file, or undefined if there is none. It is looked for in its folder's listing, and read to its end as
- * the file server has it, since another machine may have written it. Throws FileFault for what is no regular file or larger
- * than 64 MiB.
+ * Content of a text file, or undefined if there is none. Another machine may have written it, so it is looked for in its folder's listing and
+ * read to its end as the file server has it. Throws FileFault if it is no regular file, or larger than 64 MiB.
  */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   return whenListed(dirname(path), basename(path), (at) =>

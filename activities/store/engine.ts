@@ -1,8 +1,8 @@
 /**
- * The engine: which versions compute a job's output, asked of the environment itself, since upgrading torch makes other
- * models. Where this worker can run the interpreter it is asked afresh by each run and each estimate (0.3 s): nothing is kept,
- * so nothing can be stale. Where only nodes have it, the operator keeps their answer in a file. Either way a job compares it
- * with its own environment before it begins (trainer/critic_trainer/engines/versions.py).
+ * The engine: the versions that compute a job's output. The environment itself is asked, since another torch makes other models. If this worker
+ * can run the interpreter, each run and each estimate asks it afresh (0.3 s). Nothing is kept, so nothing can be stale. If only nodes have it,
+ * the operator keeps their answer in a file. In both cases a job compares the versions with its own environment before it begins
+ * (trainer/critic_trainer/engines/versions.py).
  *
  * Side effects: none. A worker that is killed leaves at most an interpreter that ends by itself.
  */
@@ -33,11 +33,11 @@ const answerSchema = z.object({
 export interface EngineSource {
   /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
   python: string;
-  /** What that interpreter says of its engine, where this worker cannot run it: a file that the operator keeps. */
+  /** A file, kept by the operator, with what that interpreter says of its engine. For workers that cannot run it. */
   engineFile: string | undefined;
 }
 
-/** Versions of all engines: the operator's file, if one is named, else the interpreter's answer. */
+/** Versions of all engines: from the operator's file if one is named, else from the interpreter. */
 export async function findEngines(job: EngineSource, trainer: string): Promise<Engines> {
   return job.engineFile === undefined ? askEngines(job.python, trainer) : readEngines(job.engineFile);
 }
@@ -58,7 +58,7 @@ async function readEngines(file: string): Promise<Engines> {
 
 /**
  * Versions of all engines in the environment of `python`. `trainer` is a folder with `critic_trainer/`.
- * `ConfigInvalid` where it cannot be run here, or lacks a package; no answer within two minutes is retried.
+ * `ConfigInvalid` if it cannot be run here, or lacks a package. If there is no answer within two minutes, it is retried.
  */
 export async function askEngines(python: string, trainer: string): Promise<Engines> {
   const { stdout } = await run(python, ['-P', '-m', 'critic_trainer.engines'], {
@@ -77,7 +77,7 @@ export async function askEngines(python: string, trainer: string): Promise<Engin
 
 const exitSchema = z.object({ code: z.union([z.string(), z.number()]).nullish(), stderr: z.string().catch('') });
 
-/** An interpreter that was killed or took too long is asked again; one that is not there or says no is not. */
+/** An interpreter that was killed or took too long is asked again. One that is not there, or says no, is not asked again. */
 function unanswered(python: string, error: unknown): ApplicationFailure {
   const { code, stderr } = exitSchema.catch({ code: null, stderr: '' }).parse(error);
   const last = stderr.trimEnd().split('\n').at(-1) ?? '';

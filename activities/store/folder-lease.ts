@@ -1,16 +1,16 @@
 /**
- * Folder lease: one holder of a folder at a time, among all processes and machines that share it. Its folder `holder` has
- * one empty file, named after its owner and a number. Every step is one rename, which the file server does for one caller
- * alone, whatever a machine remembers of the folder: a folder that is not empty is not replaced (taking), and a name that is
- * not there any more is not renamed (renewing, taking over). Renewing gives the file its next number; the others see names
- * change in listings, which are fresh where file times and contents are not. No clock of another machine counts.
+ * Folder lease: of all processes and machines that share a folder, one holds it at a time. The folder `holder` in it has one empty file, named
+ * after its owner and a number. Every step is one rename, which the file server does for only one caller, whatever a machine remembers of the
+ * folder. To take it: a folder that is not empty is not replaced. To renew it or take it over: a name that is gone is not renamed. To renew
+ * gives the file its next number. Others see names change in listings, which are fresh even if file times and contents are not. The clock of
+ * another machine never counts.
  *
- * Whoever sees the same name for `staleMs`, or its process gone from this machine, takes it over by renaming exactly that
- * name: if it was renewed meanwhile, that fails. The holder that stood still (SIGSTOP, a hung file system) then finds its own
- * name gone at its next `check`, and must do nothing more.
+ * A process takes the lease over if it sees the same name for `staleMs`, or the holder's process is gone from this machine. It renames exactly
+ * that name; if the lease was renewed meanwhile, that fails. A holder that stood still (SIGSTOP, a hung file system) then finds its own name
+ * gone at its next `check`, and must do nothing more.
  *
- * kill -9 of the holder: on the same machine the next one takes over at once, elsewhere after `staleMs`; while it takes it: a
- * folder `holder.<token>` stays that nobody reads; while it frees it: an empty `holder`, which is free.
+ * kill -9 of the holder: on the same machine the next one takes over at once, elsewhere after `staleMs`. While it takes the lease: a folder
+ * `holder.<token>` stays that nobody reads. While it frees it: an empty `holder` stays, which is free.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
@@ -29,7 +29,7 @@ export interface LeaseTimes {
 export const usualTimes: LeaseTimes = { renewMs: 5000, staleMs: 30_000, pollMs: 250 };
 
 const holder = 'holder';
-/** A renewal that the server confirmed this lately (a share of `renewMs`), by both clocks, is proof enough: hundreds of requests a second ask. */
+/** A renewal that the server confirmed within this share of `renewMs`, by both clocks, is proof enough: hundreds of requests a second ask. */
 const proofShare = 0.2;
 
 export class FolderLease {
@@ -45,11 +45,11 @@ export class FolderLease {
     this.#folder = folder;
     this.#owner = owner;
     this.#proofMs = renewMs * proofShare;
-    // A renewal that fails is one that did not happen: others see the name stay, `check` tells the holder.
+    // A renewal that fails did not happen: others see that the name stays, and `check` tells the holder.
     this.#timer = setInterval(() => void this.#renew().catch(() => undefined), renewMs);
   }
 
-  /** Waits until the folder is free; `onWait` is told when it is not. Rejects with the signal's reason. */
+  /** Waits until the folder is free. `onWait` is called if it is not. Rejects with the signal's reason. */
   static async take(
     folder: string,
     signal: AbortSignal,
@@ -80,7 +80,7 @@ export class FolderLease {
     );
   }
 
-  /** Frees the folder, unless it is somebody else's by now. */
+  /** Frees the folder, unless somebody else holds it by now. */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing?.catch(() => undefined);
@@ -88,12 +88,12 @@ export class FolderLease {
       await unlink(nameOf(this.#folder, this.#owner, this.#number));
       await rmdir(join(this.#folder, holder));
     } catch (error) {
-      // Somebody else's: its name is not ours, or its file is in the folder already.
+      // Somebody else holds it: its name is not ours, or its file is in the folder already.
       if (!hasCode(error, 'ENOENT') && !isOccupied(error)) throw error;
     }
   }
 
-  /** False if the name is gone: the folder was taken over. One at a time, shared by all who ask meanwhile. */
+  /** False if the name is gone, because the folder was taken over. It runs one at a time, and all who ask meanwhile share the answer. */
   #renew(): Promise<boolean> {
     this.#renewing ??= this.#next().finally(() => {
       this.#renewing = undefined;
@@ -130,7 +130,7 @@ async function claimed(folder: string, owner: string): Promise<boolean> {
   }
 }
 
-/** What one waiting process sees of the holder, over its own monotonic clock. */
+/** What one waiting process sees of the holder, by its own monotonic clock. */
 class Sight {
   readonly #staleMs: number;
   #name = '';
@@ -140,7 +140,7 @@ class Sight {
     this.#staleMs = staleMs;
   }
 
-  /** Is its process gone from this machine, or has the name been the same for `staleMs`? */
+  /** Is the holder's process gone from this machine, or has the name been the same for `staleMs`? */
   async isDead(name: string): Promise<boolean> {
     const now = performance.now();
     if (name !== this.#name) {
@@ -181,7 +181,7 @@ function isOccupied(error: unknown): boolean {
   return hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST');
 }
 
-/** Both clocks: a machine that was suspended sees it by the second alone. */
+/** Both clocks: on a machine that was suspended only the second one shows it. */
 function clocks(): { monotonic: number; wall: number } {
   return { monotonic: performance.now(), wall: Date.now() };
 }
@@ -190,7 +190,7 @@ function isWithin({ monotonic, wall }: ReturnType<typeof clocks>, ms: number): b
   return performance.now() - monotonic < ms && Math.abs(Date.now() - wall) < ms;
 }
 
-/** When a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat); '' if there is none or it is a zombie. */
+/** When a process started, in clock ticks since boot (field 22 of /proc/<pid>/stat). '' if there is none, or only a zombie. */
 async function startOf(pid: string): Promise<string> {
   try {
     const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\)/s, '').trim().split(' ');

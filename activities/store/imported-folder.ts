@@ -2,8 +2,8 @@
  * Imported folders: a copy whose name is the hash of its content, with a `SHA256SUMS` beside the files. Every file is flushed
  * before the one rename that makes the copy appear, so a power cut leaves all of it or nothing under that name.
  *
- * kill -9 before the rename leaves a `.tmp-…` folder that nobody reads and the next import after a day removes; after it, the
- * copy stands. A full disk removes what was begun. Two at once: the first rename wins.
+ * kill -9 before the rename leaves a `.tmp-…` folder that nobody reads. The next import after a day removes it. After the rename the copy is
+ * there. On a full disk what was begun is removed. Two at once: the first rename wins.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { type HashedFile, sumsName, sumsOf } from './model-files.ts';
 const abandonedMs = 24 * 60 * 60 * 1000;
 const partBytes = 1024 * 1024;
 
-/** Copies `files` into `path`, unless `standing` says that a right copy is there. A wrong one is set aside (`.corrupt-<n>`). */
+/** Copies `files` into `path`, unless `standing` says that a right copy is there. A wrong copy is set aside (`.corrupt-<n>`). */
 export async function copyFiles(
   files: readonly HashedFile[],
   path: string,
@@ -43,7 +43,7 @@ export async function copyFiles(
   }
 }
 
-/** Is a copy there at all? It appears by one rename, `SHA256SUMS` included. */
+/** Is there a copy at all? It appears by one rename, with its `SHA256SUMS`. */
 export async function isWhole(path: string): Promise<boolean> {
   try {
     return (await stat(join(path, sumsName))).isFile();
@@ -53,7 +53,7 @@ export async function isWhole(path: string): Promise<boolean> {
   }
 }
 
-/** Hashes what it copies: a source that changes meanwhile must not be kept under the name of what it was. */
+/** Hashes what it copies: if a source changes meanwhile, it must not be kept under its old name. */
 async function copyFile(file: HashedFile, to: string): Promise<void> {
   const hash = createHash('sha256');
   await withRegularFile(file.path, (source) => {
@@ -64,7 +64,7 @@ async function copyFile(file: HashedFile, to: string): Promise<void> {
   throw passing('DataChanged', `copy "${file.path}": it changed while it was copied`);
 }
 
-/** Not fs.copyFile: it keeps owner and mode of the source, and jobs read by the store's group. */
+/** Not fs.copyFile: that keeps owner and mode of the source, and jobs read with the store's group. */
 async function writeDurably(
   path: string,
   parts: AsyncIterable<Buffer> | Iterable<Buffer>,
@@ -87,7 +87,7 @@ async function moveInto(temporary: string, path: string, standing: () => Promise
     await rename(temporary, path);
   } catch (error) {
     if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
-    // Somebody else's copy was first, or a wrong one stands in the way.
+    // Somebody else's copy was first, or a wrong one is in the way.
     if (await standing()) return;
     await rename(path, `${path}.corrupt-${randomUUID()}`);
     await rename(temporary, path);
@@ -95,7 +95,7 @@ async function moveInto(temporary: string, path: string, standing: () => Promise
   await syncFolder(dirname(path));
 }
 
-/** What a killed import left; a copy in the making is younger. */
+/** Removes what a killed import left. A copy in the making is younger. */
 async function removeAbandoned(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(`${basename(path)}.tmp-`)) continue;

@@ -1,6 +1,6 @@
 /**
- * Imports: what a run needs beside its dataset: the trainer's code, copied into the store by content (so that a job runs the
- * code its artifact's key names, whatever happens to the checkout), the base model, and the engine that will run both.
+ * Imports: what a run needs beside its dataset: the trainer's code, the base model, and the versions of the engine that will run both. The code is
+ * copied into the store by content, so a job runs the code that its artifact's key names, whatever happens to the checkout.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export interface PreparedRun {
 export interface ImportDeps extends StoreDeps {
   models: ModelFolders;
   job: EngineSource & {
-    /** Folder with the package `critic_trainer`; copied into the store by content. */
+    /** Folder with the package `critic_trainer`, which is copied into the store by content. */
     trainerSource: string;
   };
 }
@@ -50,7 +50,7 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
   };
 }
 
-/** The same keys and versions without importing anything: for an estimate. */
+/** The same keys and versions, without importing anything, for an estimate. */
 export async function describeImports(baseModel: string, { store, job, models }: ImportDeps): Promise<PreparedRun> {
   const model = await readBaseModel(baseModel, store.root, models);
   const code = await trainerCode(job.trainerSource);
@@ -58,7 +58,7 @@ export async function describeImports(baseModel: string, { store, job, models }:
   return { trainer: paths.trainerCode(store.root, code.key), baseModel: model, engines };
 }
 
-/** Copies the trainer's code to where its hash says. A copy that is not what its name says is made again. */
+/** Copies the trainer's code into the folder that is named after its hash. A copy that does not fit its name is made again. */
 async function importTrainer(source: string, root: string): Promise<string> {
   const { files, key } = await trainerCode(source);
   const path = paths.trainerCode(root, key);
@@ -74,7 +74,7 @@ async function trainerCode(source: string): Promise<{ files: (ModelFile & { sha2
   return { files, key: sumsOf(files).key };
 }
 
-/** The package's code only: no tests, caches or pre-training, which do not run inside jobs. */
+/** Only the package's code: tests, caches and pre-training do not run inside jobs. */
 function isTrainerCode(file: string): boolean {
   return file.startsWith('critic_trainer/') && file.endsWith('.py') && !/\/(pretrain|scenes|__pycache__)\//.test(file);
 }

@@ -1,4 +1,4 @@
-/** Looking up an artifact before its stage is run: verified ones are reused, in any run. */
+/** Looks an artifact up before its stage is run. If it verifies, it is reused, in any run. */
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
 import type { StoreDeps } from './deps.ts';

@@ -1,7 +1,7 @@
 /**
  * Model check: is this folder a model that a job can load? Settings, tokenizer and image processor are there, and the weights
  * are whole: each safetensors file's header ends where the file does (format: 8 bytes of little-endian length, a JSON header,
- * the data; huggingface/safetensors, README). Headers only are read, so it costs the same for 3 MB and 15 GB.
+ * the data; huggingface/safetensors, README). Only headers are read, so it costs the same for 3 MB and 15 GB.
  */
 import * as z from 'zod';
 import { readRegularFile, withRegularFile } from '../../files/regular-file.ts';
@@ -23,7 +23,7 @@ const weightsName = 'model.safetensors';
 const indexName = 'model.safetensors.index.json';
 const needed = ['config.json', 'tokenizer_config.json', 'preprocessor_config.json'];
 
-/** `DataInvalid` that names the file and what is wrong with it. */
+/** Throws `DataInvalid`, which names the file and what is wrong with it. */
 export async function checkModel(files: readonly ModelFile[], field: string): Promise<void> {
   const named = new Map(files.map((file) => [file.name, file]));
   for (const name of needed) {

@@ -1,11 +1,11 @@
 /**
- * Model files: what a folder of a Hugging Face model holds, whether that is a model, and the hash of its content. A Hub
- * cache's snapshot is links into `../../blobs`: a link is followed where it stays in the model's own folder or in a folder
- * that the operator names, and refused by name elsewhere. Hidden files (`.git`, `.cache`) are no part of a model.
+ * Model files: what a folder of a Hugging Face model holds, whether that is a model, and the hash of its content. A Hub cache's snapshot consists
+ * of links into `../../blobs`. A link is followed if it leads into the model's own folder or into a folder that the operator names. Any other
+ * link is refused by name. Hidden files (`.git`, `.cache`) are no part of a model.
  *
- * Side effect: `<store>/models/stamps/<hash of the folder's path>.json`, replaced atomically. It says what was hashed when
- * which file looked how, so that a model of 15 GB is read once and looked at (sizes, times, inodes) afterwards. Without it,
- * or if it is damaged, everything is hashed again.
+ * Side effect: `<store>/models/stamps/<hash of the folder's path>.json`, replaced atomically. It has the hash
+ * of each file with its size, times and inode, so a model of 15 GB is read once and later only looked at. Without it, or if it is damaged,
+ * everything is hashed again.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
@@ -17,18 +17,18 @@ import { hasCode, readIfPresent, writeFileAtomic } from './durable-file.ts';
 import { parseJson } from '../../files/json.ts';
 import { refuse } from '../failure.ts';
 
-/** Name of the list of hashes that a copy has; no part of a model. */
+/** Name of the list of hashes that a copy has. It is no part of a model. */
 export const sumsName = 'SHA256SUMS';
 
-/** A regular file of a model: where it is called what, and where it really lies. */
+/** A regular file of a model: its name, and its real path. */
 export interface ModelFile {
   /** Relative to the model's folder. */
   name: string;
   path: string;
   bytes: number;
-  /** Size, times and inode: equal stamps, equal content, unless somebody turns the clock. */
+  /** Size, times and inode. Equal stamps mean equal content, unless somebody turns the clock. */
   stamp: string;
-  /** Neither content nor inode changed later than this, ms since 1970. */
+  /** The last change of content or inode, ms since 1970. */
   changedMs: number;
 }
 
@@ -36,7 +36,7 @@ export interface HashedFile extends ModelFile {
   sha256: string;
 }
 
-/** Files of a model's folder, sorted by name. `DataInvalid` for a link that leads elsewhere and for what is no file. */
+/** Files of a model's folder, sorted by name. `DataInvalid` for a link that leads elsewhere, and for anything that is no file. */
 export async function listModelFiles(folder: string, roots: readonly string[], field: string): Promise<ModelFile[]> {
   const allowed = await Promise.all([folder, ...roots].map(realIfThere));
   if (allowed[0] === undefined)
@@ -72,7 +72,7 @@ async function modelFile(
   return { name, path, bytes: Number(size), stamp: [path, size, mtimeNs, ctimeNs, ino].join(' '), changedMs };
 }
 
-/** The folder's or file's real path; undefined where there is none (or a loop of links). */
+/** The real path of a folder or file. Undefined if there is none, or only a loop of links. */
 export async function realIfThere(path: string): Promise<string | undefined> {
   try {
     return await realpath(path);
@@ -93,10 +93,10 @@ const stampsSchema = z.object({
 });
 type Stamps = z.output<typeof stampsSchema>['files'];
 
-/** Within this time of a change, another one may leave the same times behind: such a file is hashed again next time. */
+/** Within this time of a change another change may leave the same times. Such a file is hashed again next time. */
 const settledMs = 5000;
 
-/** Hashes of all files: those whose stamp is known are taken from `<root>/models/stamps/`, the others are read. */
+/** Hashes of all files. Those with a known stamp are taken from `<root>/models/stamps/`, the others are read. */
 export async function hashModelFiles(root: string, folder: string, files: readonly ModelFile[]): Promise<HashedFile[]> {
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 32);
   const path = join(root, 'models', 'stamps', `${name}.json`);
@@ -134,7 +134,7 @@ export function sumsOf(files: readonly Pick<HashedFile, 'name' | 'sha256'>[]): {
   return { key: createHash('sha256').update(text).digest('hex').slice(0, 32), text };
 }
 
-/** `recipe.base_model: model.safetensors: expected …, got …`, not to be tried again. `got` is said as it is. */
+/** `recipe.base_model: model.safetensors: expected …, got …`, which is not tried again. `got` is shown unchanged. */
 export function modelFault(field: string, name: string, expected: string, got: string): ApplicationFailure {
   const given = got.length > 300 ? `${got.slice(0, 299)}…` : got;
   return refuse('DataInvalid', `${field}: ${name}: expected ${expected}, got ${given}`);

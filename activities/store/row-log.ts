@@ -1,9 +1,9 @@
 /**
- * Row log: an append-only JSONL file whose rows count once they are on disk. Rows that arrive together share one
- * fdatasync. One writer at a time; it does not know what the rows mean.
+ * Row log: an append-only JSONL file. A row counts when it is on disk. Rows that arrive together share one fdatasync. There is one writer at a
+ * time. The log does not know what the rows mean.
  *
- * kill -9 while appending: rows whose `append` had resolved are there; the last line may be torn, and the next `open`
- * cuts it off (or ends it, if only its newline is missing). Power cut: the same, for fdatasync is awaited.
+ * kill -9 while appending: rows whose `append` had resolved are there. The last line may be torn, and the next `open` cuts it off (or ends it, if
+ * only its newline is missing). After a power cut the same holds, since fdatasync is awaited.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -23,7 +23,7 @@ interface Pending {
 export interface OpenedLog<T> {
   log: RowLog<T>;
   rows: T[];
-  /** Lines that were neither rows nor a torn end: a damaged disk. They stay in the file and do not count. */
+  /** Lines that were no rows and no torn end, because of a damaged disk. They stay in the file and do not count. */
   unreadable: number;
   /** Bytes of a torn last line, cut off. */
   tornBytes: number;
@@ -44,7 +44,7 @@ export class RowLog<T> {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o640);
     try {
       await syncFolder(dirname(path));
-      // To its end as the server has it: what another machine appended must not be cut off as a torn line.
+      // To its end as the server has it: what another machine has appended must not be cut off as a torn line.
       const content = await readFrom(file, 0, await freshSize(file));
       const { rows, unreadable, end } = readRows(content, schema);
       const last = end === content.length ? undefined : schema.safeParse(parseJson(content.toString('utf8', end))).data;
@@ -63,7 +63,7 @@ export class RowLog<T> {
     }
   }
 
-  /** Rows of a log that somebody else may be writing; the file is left alone. None if there is no such file. */
+  /** Rows of a log that somebody else may be writing. The file is not changed. None if there is no such file. */
   static async read<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
     const content = await whenListed(dirname(path), basename(path), (at) =>
       withRegularFile(at, async (file) => readFrom(file, 0, await freshSize(file))),
@@ -72,7 +72,7 @@ export class RowLog<T> {
     return readRows(content, schema).rows;
   }
 
-  /** Resolves once the row is on disk. After a failed write every further append fails: the end may be torn. */
+  /** Resolves when the row is on disk. After a failed write every further append fails, since the end may be torn. */
   append(row: T): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ line: `${JSON.stringify(row)}\n`, resolve, reject });
@@ -87,7 +87,7 @@ export class RowLog<T> {
   }
 
   async #write(): Promise<void> {
-    // Let rows of the same turn of the event loop join.
+    // Rows of the same turn of the event loop join.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const batch = this.#pending;

@@ -1,6 +1,6 @@
 /**
- * Try folders: where an artifact's content is put together before the store publishes it by rename. Each try has its own,
- * so that two runs that need the same key do not meet; what a killed process left is removed after a day.
+ * Try folders: an artifact's content is put together in one before the store publishes it by a rename. Each try has its own folder, so two runs
+ * that need the same key do not meet. What a killed process left is removed after a day.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
