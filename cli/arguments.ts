@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import { shown } from '../domain/errors.ts';
 import { isStage, type Stage, stageExpected } from '../domain/names.ts';
 
-/** 0 and above. */
+/** A whole number, 0 or above. */
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got ${shown(text)}`);
   return Number(text);
@@ -16,7 +16,7 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-/** Not by the pattern of our own ids: a schedule gives its runs ids of another form. Temporal takes up to 1000 characters. */
+/** A run's id. It need not have the form of our own ids: a schedule gives its runs others. Temporal takes up to 1000 characters. */
 export function aRun(text: string): string {
   if (text.trim() === '' || text.length > 1000) {
     throw new InvalidArgumentError(`expected a run's id, as "critic run" prints it, got ${shown(text)}`);
@@ -37,7 +37,7 @@ export function anAction(text: string): (typeof actions)[number] {
   return found;
 }
 
-/** `n1,n2` → names, none of them empty. */
+/** `n1,n2` → names. None may be empty. */
 export function nodeNames(text: string): string[] {
   const names = text.split(',');
   if (names.some((name) => name.trim() === '')) {

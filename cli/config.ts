@@ -1,6 +1,6 @@
 /**
- * CLI config: where Temporal is. Without CRITIC_TEMPORAL_ADDRESS the record of a local stack is read, if there is one. Where
- * that record lies is handed in: this file knows nothing of the stack.
+ * CLI config: where Temporal is. Without CRITIC_TEMPORAL_ADDRESS the record of a local stack is read, if there is one. The record's path is
+ * handed in: this file knows nothing of the stack.
  */
 import * as z from 'zod';
 import { FileFault, readRegularText } from '../files/regular-file.ts';
@@ -19,7 +19,7 @@ export interface CliConfig {
   /** `host:port` of the Temporal server. */
   address: string;
   namespace: string;
-  /** Root of the Temporal UI, without a slash at the end; undefined if none is configured. */
+  /** Root of the Temporal UI, without a slash at the end. Undefined if none is configured. */
   ui: string | undefined;
 }
 

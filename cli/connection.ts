@@ -1,10 +1,10 @@
-/** The connection to Temporal, and what its failures are called at a terminal. */
+/** The connection to Temporal, and its failures in sentences for a terminal. */
 import { Client, Connection, ServiceError } from '@temporalio/client';
 import { NamespaceNotFoundError } from '@temporalio/common';
 import { CliError } from './cli-error.ts';
 import type { CliConfig } from './config.ts';
 
-/** A connected client; throws a CliError that names the address if nobody answers within five seconds. */
+/** A connected client. Throws a CliError that names the address if nobody answers within five seconds. */
 export async function connect(config: CliConfig): Promise<Client> {
   try {
     const connection = await Connection.connect({ address: config.address, connectTimeout: '5 seconds' });
@@ -17,7 +17,7 @@ export async function connect(config: CliConfig): Promise<Client> {
   }
 }
 
-/** One sentence for whatever ended a command. */
+/** One sentence for any error that ended a command. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof NamespaceNotFoundError) {
     return `CRITIC_TEMPORAL_NAMESPACE: expected a namespace that the server has, got "${error.namespace}"`;

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Client } from '@temporalio/client';
 import type { Shell } from './shell.ts';
 
-/** Leaves a run that is watched. At a terminal the person may have it cancelled; no answer, or a second Ctrl-C, lets it go on. */
+/** Leaves a run that is watched. At a terminal the person may cancel it. Without an answer, or after a second Ctrl-C, it goes on. */
 export async function leave(shell: Shell, client: Client, run: string): Promise<void> {
   const say = (line: string) => shell.stdout.write(`${line}\n`);
   const watch = `npm run critic -- watch ${run}`;

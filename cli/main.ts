@@ -1,4 +1,4 @@
-/** The entry of `npm run critic`: this process as a shell. Everything else is in `program.ts`. */
+/** The entry of `npm run critic`: it makes this process a shell. Everything else is in `program.ts`. */
 import { localRecord } from './commands/local.ts';
 import { connect } from './connection.ts';
 import { runCritic } from './program.ts';

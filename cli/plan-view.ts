@@ -1,4 +1,4 @@
-/** A plan as a terminal shows it: what stands, what will be made, what that takes. Pure. */
+/** A plan as a terminal shows it: what exists, what will be made, and what that takes. Pure. */
 import { isOverBudget, type RunEstimate, type StageEstimate, type SynthesisEstimate } from '../domain/estimate.ts';
 import { textTable } from '../domain/text-table.ts';
 

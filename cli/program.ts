@@ -1,6 +1,6 @@
 /**
- * The program: every verb of `critic`, registered here in one line each. A verb is one file of `commands/`: what it does as a
- * function of client and input, its value's JSON schema and table, and how it is typed. Importing this runs nothing.
+ * The program: every verb of `critic`, one line each. A verb is one file of `commands/`. It has a function of client and input that does the
+ * work, the JSON schema and the table of its value, and its arguments. To import this runs nothing.
  */
 import { Command, CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli-error.ts';
@@ -14,7 +14,7 @@ import { registerWatch } from './commands/watch.ts';
 import { sentenceOf } from './connection.ts';
 import type { Register, Shell } from './shell.ts';
 
-/** In the order in which `--help` lists them. */
+/** In the order of `--help`. */
 const verbs: readonly Register[] = [
   registerRun,
   registerPlan,
@@ -37,7 +37,7 @@ export function createProgram(shell: Shell): Command {
   return program;
 }
 
-/** Runs one command line, without `node` and the script's name. What goes wrong is one sentence on stderr and an exit code. */
+/** Runs one command line, without `node` and the script's name. An error is one sentence on stderr and an exit code. */
 export async function runCritic(argv: readonly string[], shell: Shell): Promise<void> {
   try {
     await createProgram(shell).parseAsync([...argv], { from: 'user' });

@@ -1,6 +1,6 @@
 /**
- * Recipe files: YAML → a checked recipe with absolute paths. All faults at once, each naming field, value, expectation. What
- * is no YAML file of a person's size is refused before it is parsed: a pipe, a device, a folder, fifty megabytes, a bomb.
+ * Recipe files: YAML → a checked recipe with absolute paths. All faults are told at once, each with field, value and expectation. Anything that
+ * is no YAML file of usual size is refused before it is parsed: a pipe, a device, a folder, fifty megabytes, a bomb.
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -10,11 +10,11 @@ import { checkRecipe, type Recipe } from '../domain/recipe.ts';
 import { FileFault, readRegularText } from '../files/regular-file.ts';
 import { CliError } from './cli-error.ts';
 
-/** Twenty times the longest recipe we know, and parsed in a moment whatever is in it. */
+/** Twenty times the longest recipe we know. It is parsed in a moment, whatever is in it. */
 const maxRecipeBytes = 64 * 1024;
-/** Levels of a recipe: 5 (`retries.policy.<class>.<rule>`). Below this nothing that walks a value can run out of stack. */
+/** A recipe has 5 levels (`retries.policy.<class>.<rule>`). With this limit nothing that walks a value runs out of stack. */
 const maxDepth = 16;
-/** Times that anchors may be used, those within anchors counted (the YAML library's own default). */
+/** How often anchors may be used, uses within anchors included (the YAML library's own default). */
 const maxAliasCount = 100;
 
 export interface RecipeOverrides {
@@ -49,12 +49,12 @@ async function readText(path: string): Promise<string> {
 }
 
 function parseYaml(path: string, text: string): unknown {
-  // Repeated keys are looked for below: the library compares each with each.
+  // Repeated keys are looked for below, since the library compares each key with each other.
   const document = parseDocument(text, { stringKeys: true, logLevel: 'error', uniqueKeys: false });
   const [wrong] = [...document.errors, ...document.warnings];
   if (wrong?.code === 'MULTIPLE_DOCS') throw fault(path, 'one YAML document', 'several ("---" begins another)');
   if (wrong?.code === 'RESOURCE_EXHAUSTION') throw tooDeep(path);
-  // The library's first line has the reason and the place; below it, it quotes the text.
+  // The library's first line has the reason and the place. The lines after it quote the text.
   if (wrong !== undefined)
     throw fault(path, 'YAML', `what is none: ${wrong.message.split('\n')[0]?.replace(/:$/, '')}`);
   const repeated = findRepeatedKey(document);
@@ -65,7 +65,7 @@ function parseYaml(path: string, text: string): unknown {
     if (isDeeper(value, maxDepth)) throw tooDeep(path);
     return value;
   } catch (error) {
-    // So the library says that an alias has no anchor, or that there are too many.
+    // This is how the library says that an alias has no anchor, or that there are too many.
     if (!(error instanceof ReferenceError)) throw error;
     throw fault(path, `YAML with at most ${maxAliasCount} aliases, each of an anchor before it`, error.message);
   }
@@ -90,7 +90,7 @@ function tooDeep(path: string): CliError {
   return fault(path, `YAML of at most ${maxDepth} levels`, 'more');
 }
 
-/** Is there anything below level `depth`? Also true for a value that holds itself. */
+/** Is there anything below level `depth`? True too for a value that holds itself. */
 function isDeeper(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1));
@@ -104,7 +104,7 @@ function folder(field: string, path: string): string {
   if (existsSync(path) && statSync(path).isDirectory()) return path;
   throw new CliError(`recipe.${field}: expected an existing folder, got "${cut(path)}"`);
 }
-/** The recipe's value with another dataset folder or seed; how the dataset is to be read stays the recipe's word. */
+/** The recipe's value with another dataset folder or seed. How the dataset is read stays as the recipe says. */
 function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
   const given: Record<string, unknown> = { ...value };
   const own = given['dataset'];

@@ -1,6 +1,6 @@
 /**
- * What Temporal knows of a run: its description, the `view` query, the pending activities' heartbeats, and its result. The
- * heartbeats come with the description, so live numbers are seen also while a worker is away.
+ * What Temporal knows of a run: its description, the `view` query, the heartbeats of pending activities, and its result. Heartbeats come with
+ * the description, so live numbers are seen even while a worker is away.
  */
 import {
   type Client,
@@ -33,7 +33,7 @@ export interface SeenRun {
   handle: WorkflowHandle<typeof trainCritic>;
   /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
   status: string;
-  /** Whether it goes on, paused ones included. */
+  /** Does it go on? True for a paused run too. */
   isOpen: boolean;
   progress: ProgressByActivity;
 }
@@ -55,7 +55,7 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
   }
 }
 
-/** A worker that has to replay a long history first answers in a few seconds. Without a worker the server waits much longer. */
+/** A worker that must replay a long history first answers within a few seconds. Without a worker the server waits much longer. */
 const queryMs = 10_000;
 
 /** The run's view, or undefined while no worker answers. */
@@ -66,15 +66,15 @@ export async function queryView(
   try {
     return await client.withDeadline(Date.now() + queryMs, () => handle.query<RunView>('view'));
   } catch (error) {
-    // No worker at the moment, or one that has not begun the run: the next look tells more.
+    // There is no worker at the moment, or it has not begun the run. The next look tells more.
     if (error instanceof ServiceError || error instanceof QueryNotRegisteredError) return undefined;
     throw error;
   }
 }
 
 /**
- * The result of a workflow that ends well. Throws a CliError with the failure's innermost sentence for any other end, and for
- * a result that the schema does not take: another release wrote it.
+ * The result of a workflow that ends well. For any other end it throws a CliError with the failure's innermost sentence. It also throws for a
+ * result that does not fit the schema, since another release wrote it.
  */
 export async function resultOf<T extends Workflow, Result>(
   handle: WorkflowHandle<T>,
@@ -98,7 +98,7 @@ async function rawResult<T extends Workflow>(handle: WorkflowHandle<T>): Promise
   }
 }
 
-/** Starts with the id of this second. Of two in one second the later takes the next second's: Temporal lets one have it. */
+/** Starts a run with the id of this second. If two start in one second, Temporal gives the id to one, and the other takes the next second's. */
 export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: RunPlan) => Promise<T>): Promise<T> {
   for (let at = now; ; at = new Date(at.getTime() + 1000)) {
     try {

@@ -1,6 +1,6 @@
 /**
- * The run as a terminal shows it: pure rendering, state in, lines out. A TTY gets one line a stage, anything else one line
- * an event. It knows nothing of Temporal and writes nothing. What jobs wrote is stripped of control characters.
+ * The run as a terminal shows it: pure rendering, state in, lines out. A TTY gets one line for each stage, anything else one line for each event.
+ * It knows nothing of Temporal and writes nothing. Control characters are removed from what jobs wrote.
  */
 import { stripVTControlCharacters } from 'node:util';
 import type { Stage } from '../domain/names.ts';
@@ -57,10 +57,10 @@ export interface Told {
 
 export const nothingTold: Told = { stages: {}, questions: [] };
 
-/** A live line is due when another tenth is done, or after this time if anything moved. */
+/** A live line is due when another tenth is done, or after this time if there is progress. */
 const quietMs = 60_000;
 
-/** Lines for what changed since `told`, each with its UTC time, and what has been told with them. */
+/** Lines for what has changed since `told`, each with its UTC time, and what has been told with them. */
 export function describeChanges(
   told: Told,
   view: RunView,
@@ -87,7 +87,7 @@ export function describeChanges(
   return { lines, told: { stages, questions: view.questions.map(({ id }) => id) } };
 }
 
-/** Why the run waits, the end of the log, and the commands that go on; a blank line first. */
+/** Why the run waits, the end of the log, and the commands that go on, after a blank line. */
 export function questionLines(question: OperatorQuestion): string[] {
   const tail = question.logTail.trimEnd();
   const log =
@@ -177,7 +177,7 @@ function clock(now: Date): string {
   return now.toISOString().slice(11, 19);
 }
 
-/** One line of text that a job or a server wrote: no escape sequences, no control characters; of `\r` bars the last. */
+/** One line of text that a job or a server wrote, without escape sequences and control characters. Of parts between `\r` the last counts. */
 function clean(text: string): string {
   const last = stripVTControlCharacters(text).trimEnd().split('\r').at(-1) ?? '';
   return last.replaceAll('\t', ' ').replaceAll(/\p{Cc}/gu, '');

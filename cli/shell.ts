@@ -1,6 +1,6 @@
 /**
- * The shell: what a command gets from the process in which it runs. Commands touch no global stream and no exit code, so
- * that tests run them with streams and a client of their own.
+ * The shell: what a command gets from the process in which it runs. Commands use no global stream or exit code, so tests run them with their own
+ * streams and client.
  */
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
@@ -20,10 +20,10 @@ export interface Shell {
   exitWith: (code: number) => void;
 }
 
-/** Adds one verb to the program: a file of `commands/` exports one. */
+/** Adds one verb to the program. Each file of `commands/` exports one such function. */
 export type Register = (program: Command, shell: Shell) => void;
 
-/** The two faces of a value: JSON that its schema holds for programs, lines for people. */
+/** The two views of a value: JSON by its schema for programs, lines for people. */
 export interface View<Value> {
   schema: z.ZodType<Value>;
   lines: (value: Value) => readonly string[];
@@ -34,7 +34,7 @@ export interface ViewOptions {
   json?: true;
 }
 
-/** A value as text without a line break at the end. Throws a ZodError for a value that the view's schema does not take. */
+/** A value as text without a line break at the end. Throws a ZodError for a value that does not fit the view's schema. */
 export function textOf<Value>({ schema, lines }: View<Value>, value: Value, { json }: ViewOptions): string {
   return json === true ? JSON.stringify(schema.parse(value), null, 2) : lines(value).join('\n');
 }

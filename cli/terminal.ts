@@ -1,11 +1,11 @@
 /**
- * The terminal: shows a run as it goes. A TTY is repainted in place, with the cursor hidden meanwhile and always given
- * back; a pipe, a log, or a TTY that does not know its size gets lines. What to show is `run-view.ts`'s work.
+ * The terminal: shows a run as it goes. A TTY is repainted in place. Its cursor is hidden meanwhile and always given back.
+ * A pipe, a log, or a TTY that does not know its size gets lines. `run-view.ts` says what to show.
  */
 import type { RunView } from '../domain/jobs/progress.ts';
 import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
 
-/** As much of `process.stdout` as is used. */
+/** What is used of `process.stdout`. */
 export interface TerminalStream {
   isTTY?: boolean;
   columns?: number;
@@ -15,7 +15,7 @@ export interface TerminalStream {
 
 export interface Watching {
   show(view: RunView, progress: ProgressByActivity): void;
-  /** Leaves what is shown, gives the cursor back. Safe to call twice. */
+  /** Leaves what is shown and gives the cursor back. It may be called twice. */
   stop(): void;
 }
 
@@ -28,7 +28,7 @@ export function watchTerminal(stream: TerminalStream, now: () => Date = () => ne
   return sizeOf(stream) === undefined ? telling(stream, now) : repainting(stream, now);
 }
 
-/** Undefined for what is no terminal, and for a terminal that nobody told its size: it says 0 × 0, or nothing. */
+/** Undefined if it is no terminal, or a terminal that does not know its size: it says 0 × 0, or nothing. */
 function sizeOf({ isTTY, columns = 0, rows = 0 }: TerminalStream): { columns: number; rows: number } | undefined {
   return isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
@@ -46,7 +46,7 @@ function repainting(stream: TerminalStream, now: () => Date): Watching {
   return {
     show(view, progress) {
       if (!hidden) process.once('exit', stop);
-      // A heartbeat is gone between two attempts of an activity; what was shown last stays.
+      // Between two tries of an activity there is no heartbeat. What was shown last stays.
       known = { ...known, ...progress };
       size = sizeOf(stream) ?? size;
       const { columns, rows } = size;

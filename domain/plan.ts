@@ -12,7 +12,7 @@ export interface RunPlan {
   recipe: Recipe;
 }
 
-/** Puts a question to the engine of this kind, with the recipe's section of the same kind. */
+/** Asks the engine of this kind, with the recipe's section of the same kind. */
 function ask<K extends JobKind, Answer>(
   kind: K,
   recipe: Recipe,
@@ -26,7 +26,7 @@ function ask<K extends JobKind, Answer>(
   return question(rules[kind], recipe[kind]);
 }
 
-/** Parameters as the trainer gets them in `attempt.json`: what determines the output, resources and threads left out. */
+/** Parameters as the trainer gets them in `attempt.json`: they determine the output. Resources and threads are left out. */
 export function jobParams(stage: JobStage, recipe: Recipe): Params {
   return ask(jobKind(stage), recipe, (engine, settings) => engine.params(settings));
 }

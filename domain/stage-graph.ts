@@ -1,8 +1,8 @@
 /**
- * The stage graph: which stages a run of a recipe has, what each is made from, and what a job is asked to do. It is said here
- * once: the run walks the graph, the plan reads it, and both take keys from it (`domain/stage-keys.ts`).
+ * The stage graph: which stages a run of a recipe has, what each is made from, and what a job is asked to do. All this
+ * is said only here: the run walks the graph, the plan reads it, and both take keys from it (`domain/stage-keys.ts`).
  *
- * It does not say how a stage is made: `workflows/train-critic.ts` has one case a kind.
+ * It does not say how a stage is made: `workflows/train-critic.ts` has one case for each kind.
  */
 import type { Params, Planned } from './engines/engine.ts';
 import { engineOfKind, type EngineName } from './engines/registry.ts';
@@ -28,7 +28,7 @@ interface Roles {
   sft: 'dataset' | 'mix';
   grpo: 'dataset' | 'prompts';
   predict: 'dataset' | 'prompts';
-  /** The dataset, and predictions by the names of their stages; those that were skipped are left out. */
+  /** The dataset, and predictions by the names of their stages. Skipped ones are left out. */
   evaluation: string;
   gate: 'evaluation' | 'candidate' | 'predictions';
   /** All other stages of the run, by their names. */
@@ -48,16 +48,16 @@ export type Counts = Readonly<Record<string, number>>;
 interface Job<Kind extends JobKind> extends Node<Kind> {
   /** Whose model the job takes: the recipe's base model, or what another job made. */
   model: 'base' | JobStage;
-  /** What does the work inside the job. */
+  /** The engine that does the work inside the job. */
   engine: EngineName;
-  /** With seed, model and inputs all that determines the output. */
+  /** Together with seed, model and inputs these determine the output. */
   params: Params;
   seed: number;
   threads: number;
   resources: Resources;
   /** Steps or rows, from the counts of artifacts upstream. */
   planned: (countsOf: (stage: Stage) => Counts) => Planned;
-  /** May the operator go on without it? Only evaluation and report, which do without, may have it among their inputs. */
+  /** May the operator skip it? Only evaluation and report may have it among their inputs, since they can do without it. */
   canSkip: boolean;
 }
 
@@ -68,7 +68,7 @@ export type StepOf<Kind extends StepNode['kind']> = Extract<StepNode, { kind: Ki
 export type JobNode = { [Kind in JobKind]: Job<Kind> }[JobKind];
 export type StageNode = StepNode | JobNode;
 
-/** All stages of a run of this recipe, in an order in which they can be made; a person reads them in the same. */
+/** All stages of a run of this recipe, in an order in which they can be made, and in which people read them. */
 export function stageGraph(recipe: Recipe): StageNode[] {
   const dataset = 'dataset';
   const asked = { dataset, prompts: 'prompts' } as const;
@@ -127,7 +127,7 @@ export function stageGraph(recipe: Recipe): StageNode[] {
   return inOrder([...stages, { kind: 'report', name: 'report', inputs: all }]);
 }
 
-/** What the recipe says of this kind of job. */
+/** What the recipe says about this kind of job. */
 function settings(
   name: JobStage,
   recipe: Recipe,
@@ -157,9 +157,8 @@ export function upstream(node: StageNode): Stage[] {
 }
 
 /**
- * The same stages, each after all that it is made from, else in the order given. Throws where a run would never end, or end in
- * a bug: two have one name, a name is none of a stage, one needs a stage that is not there or may be skipped, or stages wait for
- * each other.
+ * The same stages, each after all that it is made from, and otherwise in the given order. Throws if a run would never end or would hit a bug:
+ * two stages have one name, a name is no stage's, a stage needs one that is not there or may be skipped, or stages wait for each other.
  */
 export function inOrder(nodes: readonly StageNode[]): StageNode[] {
   const names = new Set<string>(nodes.map(({ name }) => name));

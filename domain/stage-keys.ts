@@ -1,6 +1,6 @@
 /**
- * Stage keys: what determines the artifact of a job, and the keys of a whole run, foretold. Pure: the hash is an argument. What
- * determines a stage that is no job is said where it is made (`activities/estimate/run-keys.ts` gathers it).
+ * Stage keys: what determines the artifact of a job, and the keys of a whole run in advance. Pure: the hash is an argument. What determines a
+ * stage that is no job is said where the stage is made (`activities/estimate/run-keys.ts` gathers it).
  */
 import type { EngineName, EngineVersions } from './engines/registry.ts';
 import { jobIngredients, type JobOrder } from './jobs/job-spec.ts';
@@ -15,7 +15,7 @@ export interface Surroundings {
   engines: Record<EngineName, EngineVersions>;
 }
 
-/** What of a job's order is in the key of its artifact as well. */
+/** The part of a job's order that is in the key of its artifact too. */
 export function keyedParts(
   node: JobNode,
   { trainer, engines }: Surroundings,
@@ -24,7 +24,7 @@ export function keyedParts(
   return { params: node.params, seed: node.seed, trainer, engine };
 }
 
-/** All that determines a job's artifact; its key is the hash of it. `keyOf` gives the key of an upstream stage's artifact. */
+/** All that determines a job's artifact. The key is its hash. `keyOf` gives the key of an upstream stage's artifact. */
 export function ingredientsOfJob(
   node: JobNode,
   surroundings: Surroundings,
@@ -36,8 +36,8 @@ export function ingredientsOfJob(
 }
 
 /**
- * Keys of all stages whose artifact can be foretold, in the order of the graph. `keyOf` makes one from those of the stages
- * upstream. Undefined: it cannot be foretold. Such a stage, and what is made from it, has no key here.
+ * Keys of all stages whose key is known in advance, in the order of the graph. `keyOf` makes a key from those of the stages upstream, or returns
+ * undefined if it is not known in advance. Such a stage, and all that is made from it, has no key here.
  */
 export function foretellKeys(
   graph: readonly StageNode[],

@@ -1,4 +1,4 @@
-/** `critic watch`: shows a run until it ends, and what came of it. Also how `run` and `demo` go on once a run has begun. */
+/** `critic watch`: shows a run until it ends, and its result. `run` and `demo` go on with this when a run has begun. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
@@ -13,11 +13,11 @@ import { watchTerminal, type Watching } from '../terminal.ts';
 const result = z.object({
   passed: z.boolean(),
   reasons: z.array(z.string()),
-  /** MainScore of the candidate in [−1, 1]; null if it could not be computed. */
+  /** MainScore of the candidate in [−1, 1]. Null if it could not be computed. */
   mainScore: z.number().nullable(),
   /** Path of `report.html` as the worker sees it. */
   report: z.string(),
-  /** The table of metrics, in lines; empty for a run of a release whose results had none. */
+  /** The table of metrics, in lines. Empty for a run of a release whose results had none. */
   summary: z.string().default(''),
   /** Stages that were not run again. */
   reused: z.array(stageSchema),
@@ -30,7 +30,7 @@ const question = z.object({
   logTail: z.string(),
   commands: z.array(z.string()),
 });
-/** How watching came to its end. A run that failed or was cancelled is no ending but a CliError. */
+/** How watching ended. A run that failed or was cancelled gives a CliError instead. */
 const ending = z.discriminatedUnion('status', [
   // `page`: the run's page in the Temporal UI, if one is configured.
   z.object({ status: z.literal('ended'), run: z.string(), page: z.string().optional(), ...result.shape }),
@@ -50,11 +50,11 @@ export interface WatchInput {
   /** Stop watching: the person has left. */
   signal: AbortSignal;
   page?: string | undefined;
-  /** Between two looks. */
+  /** Pause between two looks, ms. */
   intervalMs?: number;
 }
 
-/** Shows a run until it ends. Throws a CliError for a run that is not known, failed or was cancelled. */
+/** Shows a run until it ends. Throws a CliError if the run is not known, failed or was cancelled. */
 export async function watch(client: Client, input: WatchInput): Promise<Ending> {
   const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000 } = input;
   try {
@@ -73,7 +73,7 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   }
 }
 
-/** Table, verdict with its reasons, what was reused, where the report and the history are. */
+/** Table, verdict with its reasons, what was reused, and where report and history are. */
 function renderEnding(end: Ending): string[] {
   if (end.status === 'waiting') return [`run ${end.run} waits for an operator`];
   if (end.status === 'left') return [`run ${end.run} goes on`];
@@ -93,8 +93,8 @@ export interface FollowOptions extends ViewOptions {
 }
 
 /**
- * Watches a run for the person at the terminal and sets the exit code. With `--json` the run is shown on stderr, and stdout
- * has the ending alone. Ctrl-C asks whether the run should go on; a second one leaves it running.
+ * Watches a run for the person at the terminal and sets the exit code. With `--json` the run is shown on stderr, and stdout has only the
+ * ending. Ctrl-C asks whether the run should go on. A second one leaves it running.
  */
 export async function follow(shell: Shell, client: Client, run: string, options: FollowOptions, ui?: string) {
   const page = ui === undefined ? undefined : `${ui}/namespaces/${client.options.namespace}/workflows/${run}`;
@@ -139,7 +139,7 @@ export const registerWatch: Register = (program, shell) => {
     .description('show a run until it ends')
     .action((run: string, options: ViewOptions) =>
       withClient(shell, async (client, { ui }) => {
-        await findRun(client, run); // what there is not is said before anything is shown
+        await findRun(client, run); // a run that does not exist is told before anything is shown
         await follow(shell, client, run, options, ui);
       }),
     );

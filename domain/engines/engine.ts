@@ -2,7 +2,7 @@
 
 import type { JobKind } from '../names.ts';
 
-/** Parameters of a job as `attempt.json` holds them: all that determines its output besides seed, model and inputs. */
+/** Parameters of a job as `attempt.json` has them. With seed, model and inputs they determine the output. */
 export type Params = Record<string, unknown>;
 
 /** Optimiser steps of a training, rows of a prediction. The other one is null. */
@@ -17,7 +17,7 @@ export interface Counts {
   rows: number | null;
 }
 
-/** A setting that the engine would refuse, or ignore, only once its job runs. */
+/** A setting that the engine would refuse or ignore only when its job runs. */
 export interface Misfit {
   /** Below the recipe's section of this kind. */
   path: string[];
@@ -29,12 +29,12 @@ export interface Misfit {
 /** `Settings` is the recipe's section of this kind. */
 export interface EngineRules<Settings> {
   kind: JobKind;
-  /** Where a job runs (resources, threads) does not determine its output and is left out. */
+  /** Resources and threads do not determine the output, so they are left out. */
   params(settings: Settings): Params;
   planned(settings: Settings, counts: Counts): Planned;
   /** What each planned step or row holds: records, answers. Time grows with it. `params` may be an earlier job's. */
   unitsEach(params: Readonly<Params>): number;
-  /** `params` with a micro-batch halved `times`, or as often as it can be; a step's whole batch stays what it is. */
+  /** `params` with the micro-batch halved `times`, or as often as possible. The whole batch of a step does not change. */
   halved(params: Params, times: number): Params;
   /** What the types of the recipe do not show. */
   misfits(settings: Settings): Misfit[];
@@ -57,7 +57,7 @@ export function numberIn(params: Readonly<Params>, name: string): number | undef
   return typeof value === 'number' ? value : undefined;
 }
 
-/** 2 to the power of `times`, or the largest power of two that divides `batch`, a positive whole number, if that is less. */
+/** 2 to the power of `times`, but at most the largest power of two that divides `batch`, a positive whole number. */
 export function halvingFactor(batch: number, times: number): number {
   let factor = 1;
   while (factor < 2 ** times && batch % (factor * 2) === 0) factor *= 2;

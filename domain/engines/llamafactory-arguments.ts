@@ -63,7 +63,7 @@ use_unsloth_gc use_v1_kernels val_size video_fps video_max_pixels video_maxlen v
 vllm_enforce_eager vllm_gpu_util vllm_max_lora_rank vllm_maxlen warmup_ratio warmup_steps weight_decay
 `);
 
-/** Keys that the recipe says elsewhere, or that would break a promise: where things are written, what can be resumed or is sent out. */
+/** Keys that a recipe sets elsewhere, or that would break a promise: where things are written, what can be resumed, what is sent out. */
 export const ownedByTrainer: ReadonlySet<string> = words(`
 adapter_name_or_path cutoff_len data_seed dataset dataset_dir do_eval do_predict do_train eval_dataset export_dir
 export_hub_model_id gradient_accumulation_steps hf_hub_token hub_model_id hub_token learning_rate

@@ -11,7 +11,7 @@ export const engineNames = ['llamafactory', 'trl', 'transformers'] as const sati
 /** Versions in an environment, by package. */
 export type EngineVersions = Record<string, string>;
 
-/** One engine a kind: a recipe has nothing to choose. */
+/** One engine for each kind: a recipe cannot choose. */
 export const engineOfKind = { sft: 'llamafactory', grpo: 'trl', predict: 'transformers' } as const satisfies Record<
   JobKind,
   EngineName

@@ -1,4 +1,4 @@
-/** Predictions by `generate` of Hugging Face's transformers, one greedy and one sampled answer a row. */
+/** Predictions by `generate` of Hugging Face's transformers, with one greedy and one sampled answer for each row. */
 import { type EngineRules, type Placement, withoutPlacement } from './engine.ts';
 
 export const transformers: EngineRules<Placement> = {
@@ -6,7 +6,7 @@ export const transformers: EngineRules<Placement> = {
   params: (settings) => ({ split: 'test', ...withoutPlacement(settings) }),
   planned: (_settings, { rows }) => ({ steps: null, rows }),
   unitsEach: () => 1,
-  /** Batches are seeded by their index: another batch size would give other answers. */
+  /** Each batch is seeded by its index, so another batch size gives other answers. */
   halved: (params) => params,
   misfits: () => [],
 };

@@ -10,7 +10,7 @@ export const trl: EngineRules<Settings> = {
   params: (settings) => ({ ...withoutPlacement(settings) }),
   planned: ({ steps }) => ({ steps, rows: null }),
   unitsEach: (params) => (numberIn(params, 'prompts_per_step') ?? 1) * (numberIn(params, 'generations') ?? 1),
-  /** The answers of a step are split; the recipe has no accumulation of its own. */
+  /** The answers of a step are split. The recipe has no accumulation of its own. */
   halved(params, times) {
     const [prompts, generations] = [numberIn(params, 'prompts_per_step'), numberIn(params, 'generations')];
     if (prompts === undefined || generations === undefined || times === 0) return params;
