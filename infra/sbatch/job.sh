@@ -1,12 +1,13 @@
 #!/bin/bash
-# The one job script: claim the attempt, run the trainer, write down how it ended. Static: nothing is interpolated into it
-# and nothing it reads is evaluated. What to do stands in attempt.json, which the trainer reads; this script never does.
+# The one job script: it claims the attempt, runs the trainer and writes down how that ended. It is static: nothing is
+# interpolated into it, and nothing that it reads is evaluated. attempt.json says what to do. The trainer reads it, this
+# script never does.
 #
 # Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME, CRITIC_CHECKPOINT_AFTER
 # (seconds, optional); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores #SBATCH lines, so there are none.
 #
 # Signals: USR2 and TERM ask for a checkpoint, and so does the script itself after CRITIC_CHECKPOINT_AFTER seconds. USR1
-# asks for the stacks of a trainer that is stuck; they go to stacks.txt.
+# asks for the stacks of a trainer that is stuck. They go to stacks.txt.
 #
 # Exit code: the trainer's (128 + n if signal n ended it) · 0 if another job owns the attempt · 75 if the folder cannot be
 # written · 78 if the environment is wrong. A requeued job (SLURM_RESTART_COUNT) counts as a second job: one id an attempt.
@@ -16,7 +17,7 @@ umask 0077
 say() { printf 'job.sh: %s\n' "$*" >&2; }
 now() { date -u '+%Y-%m-%dT%H:%M:%SZ'; }
 
-# A value that may stand in JSON and in a path as it is, else the word given for it.
+# The value if it is safe in JSON and in a path, else the word given for it.
 safe_word() { # value, word if unsafe
   if [[ "$1" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$ ]]; then printf '%s' "$1"; else printf '%s' "$2"; fi
 }
@@ -56,7 +57,7 @@ write_outcome() { # exit code, signal name or nothing
 }
 
 end() { # exit code, signal name or nothing
-  # Slurm may signal every process of the job: date, sync and mv must not die of it.
+  # Slurm may signal every process of the job. date, sync and mv must not die of that.
   trap '' USR1 USR2 TERM
   if [[ -n "$alarm" ]]; then kill -KILL "$alarm" 2>/dev/null || true; fi
   write_outcome "$1" "$2"
@@ -87,8 +88,8 @@ trap 'request_checkpoint USR2' USR2
 trap 'request_checkpoint TERM' TERM
 trap 'say "got USR1: asking for the stacks"; forward USR1' USR1
 
-# The time limit is ahead: the script tells itself, since slurmrestd of 22.05 cannot have a batch shell signalled and whoever
-# submitted the job may be dead by then. In short sleeps, so that nothing is left for long when the script is killed.
+# Before the time limit the script signals itself: slurmrestd of 22.05 cannot have a batch shell signalled, and whoever
+# submitted the job may be dead by then. It sleeps for short times, so that nothing is left for long when it is killed.
 ring_after() { # seconds
   trap '' USR1 USR2 TERM
   while kill -0 "$$" 2>/dev/null; do
@@ -104,9 +105,9 @@ if [[ "${CRITIC_CHECKPOINT_AFTER:-}" =~ ^[1-9][0-9]{0,6}$ ]]; then
   alarm=$!
 fi
 
-# All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a signal
-# that comes while it starts must not kill it, and the file checkpoint-requested is there by then. And a `wait` that a trap
-# interrupts at the moment its child ends forgets the status (bash 5.2 gives -1): only a wait without traps is believed.
+# All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a
+# signal that comes while it starts must not kill it, and the file checkpoint-requested is there by then. And if a trap
+# interrupts a `wait` at the moment its child ends, the status is lost (bash 5.2 gives -1), so only a wait without traps counts.
 # -P: the attempt's folder is not searched for modules.
 run_trainer() {
   trap '' USR1 USR2 TERM
@@ -124,8 +125,8 @@ say "job $job_id ($name) on $host: $python -m critic_trainer"
 run_trainer &
 runner=$!
 
-# A signal ends `wait` early: it is asked again until the child is gone. A full disk leaves no status file; then the
-# runner's own status is the next best.
+# A signal ends `wait` early, so it is called again until the child is gone. A full disk leaves no status file. Then the
+# runner's own status is used.
 while :; do
   status=0
   wait "$runner" || status=$?

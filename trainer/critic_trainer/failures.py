@@ -1,6 +1,6 @@
 """Failures of the trainer and the exit codes that the orchestrator acts on (docs/ARCHITECTURE.md).
 
-A failure that a person can mend has a class here and one clear line. Everything else is a bug, told with its traceback.
+A failure that a person can mend has a class here and one clear line. Everything else is a bug and shows its traceback.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _PROBE_BYTES = 4 * 1024 * 1024
 
 
 class TrainerError(Exception):
-    """A failure whose message is all that is to be said. `exit_code` is what the process ends with."""
+    """A failure whose message says everything. The process ends with `exit_code`."""
 
     exit_code = BUG
 
@@ -34,13 +34,13 @@ class BadConfigurationError(TrainerError):
 
 
 class TryAgainError(TrainerError):
-    """The surroundings failed, not the work: full disk, stale network file system."""
+    """The surroundings failed and not the work: a full disk, a stale network file system."""
 
     exit_code = TRY_AGAIN
 
 
 class CheckpointedError(TrainerError):
-    """Not a fault: the work was asked to stop, and a complete checkpoint is published."""
+    """This is no fault: the work was asked to stop, and a complete checkpoint is published."""
 
     exit_code = CHECKPOINTED
 

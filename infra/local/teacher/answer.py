@@ -1,4 +1,4 @@
-"""Answer: the critique of a question, by rule. The only place that knows `critic_trainer.scenes`."""
+"""Answer: the critique of a question, by rule, with `critic_trainer.scenes`."""
 
 from critic_trainer.scenes import critique, observe
 

@@ -25,7 +25,7 @@ OVER = ("failed", "completed", "expired", "cancelled")
 
 @dataclass(frozen=True)
 class BatchFaults:
-    """How batches fare. `seconds` each takes at least; `queue_tokens`: of all prompts that stand in batches at once."""
+    """How batches behave. Each takes at least `seconds`. `queue_tokens`: most prompt tokens in all batches at once."""
 
     seconds: float = 0.0
     queue_tokens: int | None = None
@@ -37,7 +37,7 @@ class BatchFaults:
 
 @dataclass
 class Batch:
-    """One batch. `status` is written by its own thread, but for `cancelling`."""
+    """One batch. Its own thread writes `status`, except `cancelling`."""
 
     input_file_id: str
     metadata: dict[str, str]
@@ -91,7 +91,7 @@ class Batches:
         self._lock = threading.Lock()
 
     def create(self, body: bytes) -> dict[str, Any]:
-        """Makes a batch of an uploaded file and starts it. Whether the file is any good is only told by its status."""
+        """Makes a batch of an uploaded file and starts it. Only its status tells whether the file is good."""
         asked = _load_object(body, "body")
         file, endpoint, window = (asked.get(name) for name in ("input_file_id", "endpoint", "completion_window"))
         if not isinstance(file, str) or endpoint != ENDPOINT or window != "24h":

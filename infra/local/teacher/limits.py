@@ -14,7 +14,7 @@ class Limits:
         self._lock = threading.Lock()
 
     def admit(self, tokens: int) -> tuple[float, dict[str, str]]:
-        """Seconds until the request would fit (0: admitted and taken), and the headers that say where limits stand."""
+        """Seconds until the request would fit (0: it is admitted and taken), and the headers that tell what is left."""
         with self._lock:
             now = time.monotonic()
             for name, limit in self._limits.items():

@@ -89,7 +89,7 @@ def decode_image(url: str) -> Image.Image:
 
 
 def read_instruction(text: str) -> str:
-    """The edit instruction, from the line `Instruction: "…"` of the teacher prompt (domain/critique/prompt.ts, teacher-v1)."""
+    """The edit instruction, from the line `Instruction: "…"` of the prompt teacher-v1 (domain/critique/prompt.ts)."""
     return _from_line(text, "Instruction", str)
 
 

@@ -1,7 +1,7 @@
-"""Checkpoints: complete before they are visible. What complete means is each engine's to say.
+"""Checkpoints: complete before they are visible. Each engine says what complete means.
 
-An engine writes `checkpoint-<step>` into the attempt's work folder; it is renamed into `checkpoints/` once it is whole,
-so that whoever lists that folder sees complete ones only.
+An engine writes `checkpoint-<step>` into the attempt's work folder. When it is whole, it is renamed into
+`checkpoints/`, so that folder lists only complete ones.
 """
 
 import re

@@ -22,7 +22,7 @@ _EXPECTED = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """A checked attempt. `directory` is its folder; every other path is absolute and exists."""
+    """A checked attempt. `directory` is its folder. Every other path is absolute and exists."""
 
     directory: Path
     name: str
@@ -43,7 +43,7 @@ class Attempt:
 
     @property
     def work(self) -> Path:
-        """Where the trainer works; nothing in it is promised to anyone."""
+        """Where the trainer works. Nothing in it is promised to anyone."""
         return self.directory / "work"
 
     @property

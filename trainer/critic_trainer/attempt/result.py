@@ -1,4 +1,4 @@
-"""What an engine hands back, and result.json made of it: the trainer's last act."""
+"""What an engine hands back, and result.json, which is made of it as the trainer's last act."""
 
 from dataclasses import dataclass
 from typing import Any

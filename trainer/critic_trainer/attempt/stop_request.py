@@ -1,4 +1,4 @@
-"""The wish to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. Acted on between steps, never within one."""
+"""The request to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. It counts between steps, never within one."""
 
 import faulthandler
 import signal

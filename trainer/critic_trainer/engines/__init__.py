@@ -1,6 +1,6 @@
 """The engines: each is one way to do one kind of work, behind one protocol (protocol.py).
 
-Importing this loads the standard library alone. What an engine computes with is loaded by its launch.
+Importing this loads only the standard library. An engine's launch loads what it computes with.
 """
 
 from critic_trainer.attempt.manifest import Attempt
@@ -13,5 +13,5 @@ ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFact
 
 
 def engine_for(attempt: Attempt) -> Engine:
-    """The engine that attempt.json names. Its schema lets no other name through, and no name with another kind."""
+    """The engine that attempt.json names. The schema refuses other names, and a name with the wrong kind."""
     return ENGINES[attempt.engine](attempt)

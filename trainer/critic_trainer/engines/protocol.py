@@ -1,7 +1,7 @@
 """What every engine does for an attempt: render → launch, with progress and checkpoints → publish.
 
-An engine's own module loads the standard library alone when it is imported, so that any process can ask for its
-packages and have it render. `launch` loads the rest. The twin in TypeScript, `domain/engines/`, says what the
+An engine's own module loads only the standard library when it is imported, so any process can ask for its packages and
+have it render. `launch` loads the rest. The twin in TypeScript, `domain/engines/`, says what the
 orchestrator must know: parameters, planned steps, keys that a recipe may not set.
 """
 
@@ -20,7 +20,7 @@ COMMON_PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy"
 
 
 class Engine(ABC):
-    """One attempt in the hands of one engine. `run_engine` calls the methods, in the order in which they stand here."""
+    """One attempt that one engine works on. `run_engine` calls the methods in the order of this file."""
 
     name: ClassVar[str]
     """As attempt.json and artifact keys name it."""
@@ -59,7 +59,7 @@ class Engine(ABC):
 
 
 class Progress:
-    """What a launch tells while it works, and what it is told: does somebody want it to stop?"""
+    """What a launch tells while it works, and whether it is asked to stop."""
 
     def __init__(self, engine: Engine, stop: StopRequest, resumed_from_step: int | None) -> None:
         self._engine = engine

@@ -31,7 +31,7 @@ class StepObserver(TrainerCallback):
         self._stopping = False
 
     def work_done(self, diverged: bool = False) -> WorkDone:
-        """What was seen to be done. `steps` counts from the very first attempt's first step."""
+        """What was done, as it was seen. `steps` counts from the very first attempt's first step."""
         finite = self._progress.metrics.finite and not diverged
         return WorkDone(
             steps=self._last_step or 0,
@@ -45,7 +45,7 @@ class StepObserver(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Refuses a plan that the trainer does not share, and a resume that did not happen, before the first step."""
+        """Before the first step: refuses a plan that differs from the trainer's, and a resume that did not happen."""
         planned = self._attempt.planned_steps
         if planned is not None and state.max_steps != planned:
             raise BadConfigurationError(
@@ -85,7 +85,7 @@ class StepObserver(TrainerCallback):
             raise DivergedError(f"step {state.global_step}: {', '.join(non_finite)} not finite")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Only remembers: other callbacks (LLaMA-Factory's processor) still write into the checkpoint."""
+        """Only remembers the checkpoint: other callbacks (LLaMA-Factory's processor) still write into it."""
         if state.is_world_process_zero:
             self._written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
 

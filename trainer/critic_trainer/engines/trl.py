@@ -1,4 +1,4 @@
-"""GRPO by TRL: what is asked of GRPOTrainer. What it does is in trl_training.py, which needs torch."""
+"""GRPO by TRL: the settings of GRPOTrainer. trl_training.py, which needs torch, runs it."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Trl(Engine):
 
 
 def reward_weights(settings: dict[str, Any]) -> list[float]:
-    """Of [accuracy, format]. Upstream's strict_format is false: accuracy counts without the form."""
+    """Weights of [accuracy, format]. Upstream's strict_format is false: accuracy counts without the form."""
     return [1.0, settings["format_weight"]]
 
 

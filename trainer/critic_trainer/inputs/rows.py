@@ -16,7 +16,7 @@ _REMOTE_KEYS = {"hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_f
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One pair to judge. `images`: source and edited, or edited alone (absolute). `mos`: mean opinion score, 1 to 5."""
+    """One pair to judge. `images`: source and edited, or only edited (absolute). `mos`: mean opinion score, 1 to 5."""
 
     id: str
     prompt: str
