@@ -44,7 +44,7 @@ async function readText(path: string): Promise<string> {
   } catch (error) {
     if (error instanceof FileFault) throw fault(path, error.expected, error.got);
     if (!(error instanceof Error && 'code' in error)) throw error;
-    throw fault(path, 'a readable YAML file', error.code === 'ENOENT' ? 'none there' : String(error.code));
+    throw fault(path, 'a readable YAML file', error.code === 'ENOENT' ? 'no such file' : String(error.code));
   }
 }
 
@@ -56,7 +56,7 @@ function parseYaml(path: string, text: string): unknown {
   if (wrong?.code === 'RESOURCE_EXHAUSTION') throw tooDeep(path);
   // The library's first line has the reason and the place. The lines after it quote the text.
   if (wrong !== undefined)
-    throw fault(path, 'YAML', `what is none: ${wrong.message.split('\n')[0]?.replace(/:$/, '')}`);
+    throw fault(path, 'YAML', `text that is not YAML: ${wrong.message.split('\n')[0]?.replace(/:$/, '')}`);
   const repeated = findRepeatedKey(document);
   if (repeated !== undefined) throw fault(path, 'each key once in its mapping', `${shown(repeated)} again`);
   if (document.contents === null) throw fault(path, 'a YAML mapping of name, seed, dataset, …', 'an empty file');

@@ -50,7 +50,7 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;
     throw new CliError(
-      `run "${cut(run)}": expected the id of a run, as "critic run" prints it; ${where} has none such`,
+      `run "${cut(run)}": expected the id of a run, as "critic run" prints it; ${where} has no such run`,
     );
   }
 }

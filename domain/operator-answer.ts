@@ -70,7 +70,7 @@ export function answerFault(answer: unknown, nameOf = (field: string) => `answer
   if (early !== undefined && action !== 'retry') return `${nameOf(early)}: goes with retry, not with ${action}`;
   const forJobs = onlyForJobs.find((field) => given.has(field));
   if (forJobs !== undefined && !isJobStage(stage)) {
-    return `${nameOf(forJobs)}: is for jobs, and stage "${stage}" is none`;
+    return `${nameOf(forJobs)}: is for jobs, and stage "${stage}" is no job`;
   }
   return remedyFault(given, expected);
 }

@@ -76,7 +76,7 @@ export async function readRegularFile(path: string, maxBytes: number, options: O
  */
 export async function readRegularText(path: string, maxBytes: number, options: OpenOptions = {}): Promise<string> {
   const text = decodeUtf8(await readRegularFile(path, maxBytes, options));
-  if (text === undefined) throw new FileFault(path, 'text in UTF-8', 'bytes that are none');
+  if (text === undefined) throw new FileFault(path, 'text in UTF-8', 'bytes that are not UTF-8');
   return text;
 }
 

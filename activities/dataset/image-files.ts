@@ -43,8 +43,7 @@ export class ImageFiles {
       }
       return { bytes: await readRegularFile(real, maxImageBytes, { noFollow: true }) };
     } catch (error) {
-      if (error instanceof FileFault)
-        return { fault: `expected ${error.expected}, ${got}, which is none: ${error.got}` };
+      if (error instanceof FileFault) return { fault: `expected ${error.expected}, ${got}: ${error.got}` };
       const fault = faultOfCode(error);
       if (fault === undefined) throw error;
       return { fault: `expected a file, ${got}, ${fault}` };

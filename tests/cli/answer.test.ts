@@ -46,7 +46,7 @@ describe('answer', () => {
     ],
     [['sft', 'retry', '--budget', '5'], 'critic: --budget: expected an amount above 0'],
     [['sft', 'abort', '--exclude', 'n1'], 'critic: --exclude: goes with retry, not with abort'],
-    [['mix', 'retry', '--minutes', '5'], 'critic: --minutes: is for jobs, and stage "mix" is none'],
+    [['mix', 'retry', '--minutes', '5'], 'critic: --minutes: is for jobs, and stage "mix" is no job'],
     [['sft', 'retry', '--question', ''], 'critic: --question: expected 1 to 200 characters, got ""'],
     [['sft', 'retry', '--exclude', 'n 1'], 'critic: --exclude: expected at most 1000 names of nodes'],
     [

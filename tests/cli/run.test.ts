@@ -55,7 +55,7 @@ describe('run', () => {
   it('connects to nothing for a recipe that is none', async () => {
     const { code, out, err } = await critic(['run', join(folder, 'none.yaml')]);
     expect({ code, out }).toEqual({ code: 1, out: '' });
-    expect(err).toMatch(/^critic: recipe ".*none\.yaml": expected a readable YAML file, got none there\n$/);
+    expect(err).toMatch(/^critic: recipe ".*none\.yaml": expected a readable YAML file, got no such file\n$/);
   });
 });
 

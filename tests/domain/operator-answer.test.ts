@@ -53,7 +53,7 @@ describe('answerFault', () => {
     [
       'nodes for what is no job',
       { stage: 'mix', action: 'retry', excludeNodes: ['n1'] },
-      'is for jobs, and stage "mix" is none',
+      'is for jobs, and stage "mix" is no job',
     ],
     ['minutes with an abort', { ...retry, action: 'abort', timeLimitMinutes: 5 }, 'goes with retry, not with abort'],
     ['an empty question', { ...retry, question: '' }, 'answer.question: expected 1 to 200 characters, got ""'],

@@ -76,7 +76,7 @@ describe('text that somebody else wrote', () => {
     const path = join(folder, 'latin1');
     writeFileSync(path, Buffer.from('blåhaj', 'latin1'));
     await expect(readRegularText(path, 20)).rejects.toThrow(
-      `"${path}": expected text in UTF-8, got bytes that are none`,
+      `"${path}": expected text in UTF-8, got bytes that are not UTF-8`,
     );
   });
 });

@@ -101,13 +101,13 @@ describe('a row that is no pair is refused with its line and field', () => {
       'edited_image: expected string to have <=4096 characters',
     ],
     ['a name too long', images(`images/${'x'.repeat(300)}.png`), 'a name too long for any file'],
-    ['a folder as picture', images('images/src'), 'expected a regular file, got "images/src", which is none: a folder'],
+    ['a folder as picture', images('images/src'), 'expected a regular file, got "images/src": a folder'],
     [
       'Latin-1',
       Buffer.from(`${other({ instruction: 'blåhaj' })}\n`, 'latin1'),
-      'expected text in UTF-8, got bytes that are none',
+      'expected text in UTF-8, got bytes that are not UTF-8',
     ],
-    ['UTF-16', Buffer.from(`\ufeff${first}\n`, 'utf16le'), 'expected text in UTF-8, got bytes that are none'],
+    ['UTF-16', Buffer.from(`\ufeff${first}\n`, 'utf16le'), 'expected text in UTF-8, got bytes that are not UTF-8'],
     ['zeros', Buffer.alloc(100_000), 'line 1: expected a JSON object'],
   ])('%s', async (_name, line, sentence) => {
     const folder = await writeDataset(pairs);
@@ -176,10 +176,10 @@ describe('a picture that is none is refused with its row', () => {
   const text = (type: string, head: string) =>
     withChunk(good, type, Buffer.concat([Buffer.from(head, 'latin1'), deflateSync(kilo)]));
   it.each<[string, (path: string) => Promise<unknown>, string]>([
-    ['a pipe', async (path) => pipe(await without(path)), 'which is none: a named pipe'],
+    ['a pipe', async (path) => pipe(await without(path)), '": a named pipe'],
     ['a device', async (path) => symlink('/dev/zero', await without(path)), 'which leads to "/dev/zero"'],
     ['a link to itself', async (path) => symlink(path, await without(path)), 'a link that leads in a circle'],
-    ['a folder', async (path) => mkdir(await without(path)), 'which is none: a folder'],
+    ['a folder', async (path) => mkdir(await without(path)), '": a folder'],
     ['nothing', (path) => writeFile(path, ''), 'an empty file'],
     ['text', (path) => writeFile(path, 'I am a picture'), 'no PNG, JPEG or WebP with a whole header'],
     ['a hundred megabytes', (path) => truncate(path, 100_000_000), 'expected a regular file of at most 67108864 bytes'],

@@ -85,7 +85,7 @@ describe('a run', () => {
     for (const argv of [['watch'], ['cancel'], ['answer', 'sft', 'retry']]) {
       const [verb = '', ...rest] = argv;
       const absent = await critic(verb, 'commands-absent', ...rest);
-      expect(absent).toMatchObject({ code: 1, out: '', err: expect.stringContaining('has none such') });
+      expect(absent).toMatchObject({ code: 1, out: '', err: expect.stringContaining('has no such run') });
       const foreign = await critic(verb, handle.workflowId, ...rest);
       expect(foreign).toMatchObject({ code: 1, err: expect.stringContaining('got a workflow of type reapOrphans') });
     }

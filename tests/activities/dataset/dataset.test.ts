@@ -208,7 +208,7 @@ describe('a bad dataset is refused and nothing is written', () => {
     ['a path with ".."', 'images/../secret.png', 'expected a path below "images/" without ".."'],
     ['an absolute path', '/etc/hostname', 'expected a path below "images/" without ".."'],
     ['a path outside images/', 'manifest.json', 'expected a path below "images/" without ".."'],
-    ['a folder', 'images/src', 'which is none'],
+    ['a folder', 'images/src', '"images/src": a folder'],
   ])('refuses %s', async (_name, path, sentence) => {
     const pairs = makePairs(1);
     const folder = await writeDataset(pairs, [{ ...pairs[0], edited_image: path }, ...pairs.slice(1)]);
