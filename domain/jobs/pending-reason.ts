@@ -52,8 +52,8 @@ export function judgePendingReason(reason: string, lastedMs = 0, shown?: string)
   if (found !== undefined) return { kind: 'stuck', sentence: `pending (${reason}): ${found[1]}` };
   if (reason === '' || passing.some((pattern) => pattern.test(reason))) return { kind: 'wait' };
   const sentence =
-    `pending (${reason}) for more than ${unknownReasonMinutes} minutes: nothing is known of this reason, and it may never ` +
-    'pass. See "scontrol show job"; if it does not, cancel the job, correct the recipe and retry';
+    `pending (${reason}) for more than ${unknownReasonMinutes} minutes: this reason is unknown here, and it may never ` +
+    'pass. See "scontrol show job". If it does not pass, cancel the job, correct the recipe and start a new run';
   const isTold = lastedMs >= unknownReasonMinutes * 60_000 || sentence === shown;
   return isTold ? { kind: 'stuck', sentence } : { kind: 'wait' };
 }
