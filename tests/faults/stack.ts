@@ -199,7 +199,9 @@ export async function launch(name: string, env: Record<string, string> = {}): Pr
   const launching = one.launch();
   start(record(name), {
     ...launching,
-    ...(config.slurm === undefined ? { env: { ...launching.env, ...env } } : { argv: inside(launching.argv, env) }),
+    ...(launching.argv.some((word) => word.startsWith('--root='))
+      ? { argv: inside(launching.argv, env) }
+      : { env: { ...launching.env, ...env } }),
     log: join(where.logs, `${name}.log`),
     fingerprint: 'faults',
   });
