@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import AutoProcessor
+from safetensors.torch import load_file
+from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 
+from critic_trainer.pretrain.architecture import save_model
 from critic_trainer.pretrain.batches import patches
 from critic_trainer.pretrain.conversations import PHASES, conversation
 from critic_trainer.pretrain.vision import cell_labels
@@ -128,3 +130,23 @@ def test_the_shipped_base_is_small_and_says_how_it_was_made() -> None:
     for phase in card["phases"]:
         ce = phase["held_out_cross_entropy"]
         assert ce["own_pictures"] < 0.5 * ce["other_pictures"]
+
+
+def test_the_tiny_base_names_its_class_and_ties_its_output_to_its_embeddings(tmp_path: Path) -> None:
+    """transformers 5 reads both at the top level of config.json; without them its lm_head is random."""
+    import torch
+
+    committed = json.loads((BASE / "config.json").read_text())
+    assert committed["architectures"] == ["Qwen2_5_VLForConditionalGeneration"]
+    assert committed["tie_word_embeddings"] is True
+    loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(BASE)
+    stored = load_file(BASE / "model.safetensors")["model.embed_tokens.weight"]
+    assert torch.equal(loaded.lm_head.weight, stored)
+    assert loaded.lm_head.weight.data_ptr() == loaded.get_input_embeddings().weight.data_ptr()
+
+    save_model(loaded, tmp_path)
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert {key: written[key] for key in ("architectures", "tie_word_embeddings")} == {
+        key: committed[key] for key in ("architectures", "tie_word_embeddings")
+    }
+    assert torch.equal(Qwen2_5_VLForConditionalGeneration.from_pretrained(tmp_path).lm_head.weight, stored)

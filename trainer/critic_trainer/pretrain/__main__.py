@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from .architecture import build_model, build_processor
+from .architecture import build_model, build_processor, save_model
 from .batches import Conversations
 from .conversations import corpus
 from .vision import train_vision
@@ -52,7 +52,7 @@ def main() -> None:
         held_out = measure(model, Conversations(processor.tokenizer, args.seed + 1, 64, phase))
         done = {"phase": phase, "steps": steps, "learning_rate": peak, "held_out_cross_entropy": held_out}
         card["phases"].append(done)
-        model.save_pretrained(args.out)
+        save_model(model, args.out)
         (args.out / "pretraining.json").write_text(json.dumps(card, indent=2) + "\n")
         print(json.dumps(card), flush=True)
 

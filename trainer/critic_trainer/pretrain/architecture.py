@@ -127,3 +127,15 @@ def build_model(processor: Qwen2_5_VLProcessor) -> Qwen2_5_VLForConditionalGener
     generation.pad_token_id = ids("<|endoftext|>")
     generation.suppress_tokens = sorted(special | set(padding))
     return model
+
+
+def save_model(model: Qwen2_5_VLForConditionalGeneration, folder: Path) -> None:
+    """Writes weights and config. transformers 4 leaves out two fields at the top level, where transformers 5 looks.
+
+    Without `tie_word_embeddings` transformers 5 makes a random lm_head, with no more than a warning.
+    """
+    model.save_pretrained(folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config |= {"architectures": [type(model).__name__], "tie_word_embeddings": True}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
