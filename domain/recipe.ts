@@ -5,9 +5,10 @@
  */
 import * as z from 'zod';
 import { criticPromptVersions, isEditedOnly } from './critique/prompt.ts';
-import type { Misfit } from './engines/engine.ts';
+import { idleResources, type Misfit } from './engines/engine.ts';
 import { engineOfKind, engines } from './engines/registry.ts';
 import { cut, describeIssue } from './errors.ts';
+import { jobKinds } from './names.ts';
 import { dataset } from './recipe/dataset.ts';
 import { name, somePath } from './recipe/fields.ts';
 import { gate } from './recipe/gate.ts';
@@ -78,8 +79,10 @@ function findMisfits(given: z.output<typeof recipe>): Misfit[] {
     grpo: engines[engineOfKind.grpo].misfits(given.grpo),
     predict: engines[engineOfKind.predict].misfits(given.predict),
   };
-  for (const [kind, found] of Object.entries(ofEngines)) {
-    misfits.push(...found.map((misfit) => ({ ...misfit, path: [kind, ...misfit.path] })));
+  for (const kind of jobKinds) {
+    const engine = engineOfKind[kind];
+    const idle = idleResources(engine, engines[engine], given[kind].resources);
+    misfits.push(...[...ofEngines[kind], ...idle].map((misfit) => ({ ...misfit, path: [kind, ...misfit.path] })));
   }
   return misfits;
 }

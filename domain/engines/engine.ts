@@ -26,9 +26,19 @@ export interface Misfit {
   message: string;
 }
 
+/** The most hardware that one job of an engine makes use of. It refuses more, or leaves it idle. */
+export interface Reach {
+  nodes: number;
+  gpusPerNode: number;
+}
+
+/** One process, which computes on one GPU, or on none. */
+export const oneProcess: Reach = { nodes: 1, gpusPerNode: 1 };
+
 /** `Settings` is the recipe's section of this kind. */
 export interface EngineRules<Settings> {
   kind: JobKind;
+  reach: Reach;
   /** Resources and threads do not determine the output, so they are left out. */
   params(settings: Settings): Params;
   planned(settings: Settings, counts: Counts): Planned;
@@ -62,4 +72,22 @@ export function halvingFactor(batch: number, times: number): number {
   let factor = 1;
   while (factor < 2 ** times && batch % (factor * 2) === 0) factor *= 2;
   return factor;
+}
+
+/** What a recipe's `resources` ask for and the engine cannot use. `name` is the engine's. */
+export function idleResources(
+  name: string,
+  { reach }: Pick<EngineRules<never>, 'reach'>,
+  { nodes, gpus_per_node: gpus }: { nodes: number; gpus_per_node: number },
+): Misfit[] {
+  const most = (unit: string, count: number) => `expected at most ${count}: ${name} uses no more ${unit}`;
+  const misfits: Misfit[] = [];
+  if (nodes > reach.nodes) {
+    misfits.push({ path: ['resources', 'nodes'], input: nodes, message: most('nodes', reach.nodes) });
+  }
+  if (gpus > reach.gpusPerNode) {
+    const message = most('GPUs on a node', reach.gpusPerNode);
+    misfits.push({ path: ['resources', 'gpus_per_node'], input: gpus, message });
+  }
+  return misfits;
 }

@@ -1,5 +1,13 @@
 /** SFT by LLaMA-Factory, which is Hugging Face's Trainer with its own data and its own arguments. */
-import { type EngineRules, halvingFactor, type Misfit, numberIn, type Placement, withoutPlacement } from './engine.ts';
+import {
+  type EngineRules,
+  halvingFactor,
+  type Misfit,
+  numberIn,
+  oneProcess,
+  type Placement,
+  withoutPlacement,
+} from './engine.ts';
 import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
 
 interface Settings extends Placement {
@@ -12,6 +20,7 @@ interface Settings extends Placement {
 
 export const llamaFactory: EngineRules<Settings> = {
   kind: 'sft',
+  reach: oneProcess,
   params: (settings) => ({ ...withoutPlacement(settings) }),
   planned: (settings, { records }) => ({ steps: stepsOf(records, settings), rows: null }),
   unitsEach: (params) => (numberIn(params, 'batch_size') ?? 1) * (numberIn(params, 'gradient_accumulation') ?? 1),

@@ -1,5 +1,5 @@
 /** GRPO by TRL's GRPOTrainer. A step is `prompts_per_step` × `generations` answers, however they are accumulated. */
-import { type EngineRules, halvingFactor, numberIn, type Placement, withoutPlacement } from './engine.ts';
+import { type EngineRules, halvingFactor, numberIn, oneProcess, type Placement, withoutPlacement } from './engine.ts';
 
 interface Settings extends Placement {
   steps: number;
@@ -7,6 +7,7 @@ interface Settings extends Placement {
 
 export const trl: EngineRules<Settings> = {
   kind: 'grpo',
+  reach: oneProcess,
   params: (settings) => ({ ...withoutPlacement(settings) }),
   planned: ({ steps }) => ({ steps, rows: null }),
   unitsEach: (params) => (numberIn(params, 'prompts_per_step') ?? 1) * (numberIn(params, 'generations') ?? 1),

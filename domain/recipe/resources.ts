@@ -7,13 +7,16 @@ export const resources = z
     partition: slurmNames.optional().describe("Slurm partition; optional, else the cluster's default."),
     account: oneSlurmName.optional().describe("Slurm account that is charged; optional, else the user's default."),
     qos: oneSlurmName.optional().describe("Slurm quality of service; optional, else the account's default."),
-    nodes: positiveInt.max(64).default(1).describe('Nodes of the job. Whole number, 1 to 64; default 1.'),
+    nodes: positiveInt
+      .max(64)
+      .default(1)
+      .describe('Nodes of the job. Whole number, 1 to 64, at most what the engine uses; default 1.'),
     gpus_per_node: z
       .int()
       .min(0)
       .max(16)
       .default(1)
-      .describe('GPUs on each node. Whole number, 0 to 16; 0 asks for none; default 1.'),
+      .describe('GPUs on each node. Whole number, 0 to 16, at most what the engine uses; 0 asks for none; default 1.'),
     gpu_type: nodeName.optional().describe('Type of GPU as Slurm names it (a100); optional, else any.'),
     cpus: positiveInt.max(512).default(1).describe('CPUs on each node. Whole number, 1 to 512; default 1.'),
     memory_mib: positiveInt

@@ -1,6 +1,7 @@
 /** Engines: what each makes of a recipe's section before its job runs. */
 import { describe, expect, it } from 'vitest';
 import type { JobKind } from '../../domain/names.ts';
+import { oneProcess } from '../../domain/engines/engine.ts';
 import { engineOfKind, engines } from '../../domain/engines/registry.ts';
 import { jobParams, jobPlanned } from '../../domain/plan.ts';
 import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
@@ -67,6 +68,30 @@ describe('the check of a recipe', () => {
         'recipe.sft.llamafactory.lora_rnk: expected an argument that LLaMA-Factory 0.9.5 knows, got 8',
       ],
     });
+  });
+});
+
+describe('resources that an engine cannot use are refused before anything is spent', () => {
+  const asking = (kind: JobKind, resources: Partial<Recipe['sft']['resources']>) =>
+    checkRecipe({ ...recipe, [kind]: { ...recipe[kind], resources: { ...recipe[kind].resources, ...resources } } });
+
+  it.each(kinds.filter((kind) => engines[engineOfKind[kind]].reach === oneProcess))(
+    'of %s, one process: a second node and a second GPU, each by field, value and expectation',
+    (kind) => {
+      const engine = engineOfKind[kind];
+      expect(asking(kind, { nodes: 1, gpus_per_node: 1 })).toHaveProperty('recipe');
+      expect(asking(kind, { nodes: 2, gpus_per_node: 8 })).toEqual({
+        faults: [
+          `recipe.${kind}.resources.nodes: expected at most 1: ${engine} uses no more nodes, got 2`,
+          `recipe.${kind}.resources.gpus_per_node: expected at most 1: ${engine} uses no more GPUs on a node, got 8`,
+        ],
+      });
+    },
+  );
+
+  it('TRL and transformers are one process on one GPU, or on none', () => {
+    expect([engines.trl.reach, engines.transformers.reach]).toEqual([oneProcess, oneProcess]);
+    expect(asking('grpo', { gpus_per_node: 0 })).toHaveProperty('recipe');
   });
 });
 
