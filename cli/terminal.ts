@@ -1,6 +1,6 @@
 /**
  * The terminal: shows a run as it goes. A TTY is repainted in place. Its cursor is hidden meanwhile and always given back.
- * A pipe, a log, or a TTY that does not know its size gets lines. `run-view.ts` says what to show.
+ * A pipe, a log, or a TTY that is dumb or does not know its size gets lines. `run-view.ts` says what to show.
  */
 import type { RunView } from '../domain/jobs/progress.ts';
 import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
@@ -11,6 +11,12 @@ export interface TerminalStream {
   columns?: number;
   rows?: number;
   write(text: string): unknown;
+}
+
+export interface TerminalOptions {
+  /** Of it `NO_COLOR` (not empty: no colours) and `TERM` (`dumb`: nothing is repainted) count. */
+  env?: NodeJS.ProcessEnv;
+  now?: () => Date;
 }
 
 export interface Watching {
@@ -24,8 +30,10 @@ const showCursor = '\u001B[?25h';
 const clearLine = '\u001B[2K';
 const clearBelow = '\u001B[0J';
 
-export function watchTerminal(stream: TerminalStream, now: () => Date = () => new Date()): Watching {
-  return sizeOf(stream) === undefined ? telling(stream, now) : repainting(stream, now);
+export function watchTerminal(stream: TerminalStream, options: TerminalOptions = {}): Watching {
+  const { env = {}, now = () => new Date() } = options;
+  const lines = env['TERM'] === 'dumb' || sizeOf(stream) === undefined;
+  return lines ? telling(stream, now) : repainting(stream, now, (env['NO_COLOR'] ?? '') === '');
 }
 
 /** Undefined if it is no terminal, or a terminal that does not know its size: it says 0 × 0, or nothing. */
@@ -33,7 +41,7 @@ function sizeOf({ isTTY, columns = 0, rows = 0 }: TerminalStream): { columns: nu
   return isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
-function repainting(stream: TerminalStream, now: () => Date): Watching {
+function repainting(stream: TerminalStream, now: () => Date, color: boolean): Watching {
   let height = 0;
   let hidden = false;
   let known: ProgressByActivity = {};
@@ -51,7 +59,7 @@ function repainting(stream: TerminalStream, now: () => Date): Watching {
       size = sizeOf(stream) ?? size;
       const { columns, rows } = size;
       // Lines above the top of the screen cannot be repainted: of a screen that is too low, the end is shown.
-      const lines = renderRunView(view, known, now(), { columns, color: true }).slice(-Math.max(1, rows - 1));
+      const lines = renderRunView(view, known, now(), { columns, color }).slice(-Math.max(1, rows - 1));
       const up = height === 0 ? '' : `\u001B[${height}A`;
       const hide = hidden ? '' : hideCursor;
       stream.write(`${hide}${up}\r${lines.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);

@@ -107,7 +107,7 @@ export async function follow(shell: Shell, client: Client, run: string, options:
     const failOnQuestion = options.failOnQuestion === true;
     const end = await watch(client, {
       run,
-      terminal: watchTerminal(screen),
+      terminal: watchTerminal(screen, { env: shell.env }),
       failOnQuestion,
       signal: stop.signal,
       page,
@@ -134,7 +134,7 @@ function exitCodeOf(end: Ending): number {
 export const registerWatch: Register = (program, shell) => {
   program
     .command('watch')
-    .argument('<run>', 'its id', aRun)
+    .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
     .option('--json', 'print how it ended as JSON; the run is shown on stderr')
     .description('show a run until it ends')
     .action((run: string, options: ViewOptions) =>

@@ -23,7 +23,7 @@ function recorder(tty: { isTTY: boolean; columns?: number; rows?: number }) {
 describe('a TTY', () => {
   it('is repainted in place, and has its cursor back at the end, once', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
-    const terminal = watchTerminal(stream, now);
+    const terminal = watchTerminal(stream, { now });
     terminal.show(view, live);
     terminal.show(view, {});
     terminal.stop();
@@ -38,7 +38,7 @@ describe('a TTY', () => {
 
   it('that is too low gets the end of the screen, so that repainting stays in place', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 3 });
-    const terminal = watchTerminal(stream, now);
+    const terminal = watchTerminal(stream, { now });
     terminal.show(view, live);
     terminal.show(view, live);
     terminal.stop();
@@ -50,7 +50,7 @@ describe('a TTY', () => {
     'that does not know its size gets lines: %j',
     (size) => {
       const { written, stream } = recorder({ isTTY: true, ...size });
-      const terminal = watchTerminal(stream, now);
+      const terminal = watchTerminal(stream, { now });
       terminal.show(view, live);
       terminal.show(view, live);
       terminal.stop();
@@ -58,9 +58,30 @@ describe('a TTY', () => {
     },
   );
 
+  it('gets no colours with NO_COLOR, unless that is empty', () => {
+    const first = (env: NodeJS.ProcessEnv) => {
+      const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
+      const terminal = watchTerminal(stream, { now, env });
+      terminal.show(view, live);
+      terminal.stop();
+      return written[0];
+    };
+    expect(first({ NO_COLOR: '' })).toContain('\u001B[36m▶\u001B[39m sft');
+    expect(first({ NO_COLOR: '1' })).toContain('\u001B[2K▶ sft');
+    expect(first({ NO_COLOR: '1' })).not.toContain('\u001B[36m');
+  });
+
+  it('that is dumb gets lines', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
+    const terminal = watchTerminal(stream, { now, env: { TERM: 'dumb' } });
+    terminal.show(view, live);
+    terminal.stop();
+    expect(written).toEqual(['19:10:00 ▶ sft  1/4 steps  loss 2.000  job 7\n']);
+  });
+
   it('that forgets its size keeps the last one', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
-    const terminal = watchTerminal(stream, now);
+    const terminal = watchTerminal(stream, { now });
     terminal.show(view, live);
     Object.assign(stream, { columns: 0, rows: 0 });
     terminal.show(view, live);
@@ -73,7 +94,7 @@ describe('a TTY', () => {
 describe('a pipe', () => {
   it('gets lines, without escape sequences', () => {
     const { written, stream } = recorder({ isTTY: false });
-    const terminal = watchTerminal(stream, now);
+    const terminal = watchTerminal(stream, { now });
     terminal.show(view, live);
     terminal.show(view, live);
     terminal.stop();
