@@ -10,7 +10,9 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import {
+  CancelledFailure,
   defaultPayloadConverter,
+  TerminatedFailure,
   type Workflow,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
@@ -94,8 +96,15 @@ async function rawResult<T extends Workflow>(handle: WorkflowHandle<T>): Promise
     if (!(error instanceof WorkflowFailedError)) throw error;
     let cause: Error = error.cause ?? error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    throw new CliError(`${handle.workflowId} ended: ${cause.message}`);
+    throw new CliError(`${handle.workflowId} ${endOf(error.cause)}${cause.message}`);
   }
+}
+
+/** How a workflow without a result ended, before the sentence that says why. */
+function endOf(cause: Error | undefined): string {
+  if (cause instanceof CancelledFailure) return 'was cancelled: ';
+  if (cause instanceof TerminatedFailure) return 'was terminated: ';
+  return 'failed: ';
 }
 
 /** Starts a run with the id of this second. If two start in one second, Temporal gives the id to one, and the other takes the next second's. */

@@ -21,12 +21,13 @@ const looks: Record<StageStatus, { mark: string; color: number }> = {
   reused: { mark: '↺', color: 32 },
   waiting: { mark: '?', color: 33 },
   failed: { mark: '✗', color: 31 },
+  cancelled: { mark: '✗', color: 33 },
   skipped: { mark: '–', color: 90 },
 };
 const nameWidth = 13;
 const barWidth = 16;
-/** Narrower terminals have no room for bars. */
-const columnsForBars = 80;
+/** In a narrower terminal a bar would push time to go, job and note off the line. */
+const columnsForBars = 100;
 
 /** A heading, one line a stage, and what the operator is asked. No line is wider than the terminal. */
 export function renderRunView(

@@ -21,6 +21,7 @@ const marks: Record<StageView['status'], string> = {
   reused: '↺',
   waiting: '?',
   failed: '✗',
+  cancelled: '✗',
   skipped: '–',
 };
 
@@ -87,9 +88,14 @@ export class RunBoard {
     this.#draw();
   }
 
-  /** The run's end. */
+  /** The run's end. A stage that has not ended by then has failed, or was cancelled with the run or because another stage failed. */
   end(status: Exclude<RunStatus, 'running' | 'waiting'>): void {
+    const { stages } = this.#view;
     this.#view.status = status;
+    const hasFailed = status === 'aborted' && !stages.some((line) => line.status === 'failed');
+    for (const line of stages.filter((one) => one.status === 'running' || one.status === 'waiting')) {
+      Object.assign(line, { status: hasFailed ? 'failed' : 'cancelled', finishedAt: now() });
+    }
     this.#showStatus();
   }
 

@@ -74,7 +74,7 @@ export class JobPoller {
    */
   watch(id: string, name: string): JobWatch {
     const key = `${id} ${name}`;
-    const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'not asked yet' };
+    const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'Slurm was not asked about it yet' };
     const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, dueAt: 0, detailsAt: 0, recordAt: 0 };
     watched.watchers += 1;
     this.#watched.set(key, watched);

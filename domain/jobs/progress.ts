@@ -26,7 +26,8 @@ export interface StageProgress {
   note?: string;
 }
 
-export type StageStatus = 'pending' | 'running' | 'done' | 'reused' | 'waiting' | 'failed' | 'skipped';
+/** `cancelled`: the run has ended, by a cancel or because another stage failed, before this stage had. */
+export type StageStatus = 'pending' | 'running' | 'done' | 'reused' | 'waiting' | 'failed' | 'cancelled' | 'skipped';
 
 export interface StageView {
   stage: Stage;

@@ -90,9 +90,9 @@ describe('watch', () => {
   });
 
   it.each<[string, Error, string]>([
-    ['failed', ApplicationFailure.nonRetryable('dataset: no rows', 'DataInvalid'), 'r ended: dataset: no rows'],
-    ['was cancelled', new CancelledFailure('Workflow canceled'), 'r ended: Workflow canceled'],
-    ['was terminated', new TerminatedFailure('by ada'), 'r ended: by ada'],
+    ['failed', ApplicationFailure.nonRetryable('dataset: no rows', 'DataInvalid'), 'r failed: dataset: no rows'],
+    ['was cancelled', new CancelledFailure('Workflow canceled'), 'r was cancelled: Workflow canceled'],
+    ['was terminated', new TerminatedFailure('by ada'), 'r was terminated: by ada'],
   ])('exits with 1 and the reason for a run that %s', async (_name, cause, sentence) => {
     const fail = () => {
       throw new WorkflowFailedError('Workflow execution failed', cause, 'NON_RETRYABLE_FAILURE');

@@ -72,7 +72,7 @@ describe('a run', () => {
       await startWaiting(client, now);
       const watched = critic('watch', run);
       expect(await critic('cancel', run)).toMatchObject({ code: 0, err: '' });
-      expect(await watched).toMatchObject({ code: 1, err: `critic: ${run} ended: Workflow canceled\n` });
+      expect(await watched).toMatchObject({ code: 1, err: `critic: ${run} was cancelled: Workflow canceled\n` });
     });
   });
 

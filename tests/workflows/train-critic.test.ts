@@ -211,6 +211,9 @@ describe('trainCritic', () => {
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
       expect((await handle.describe()).status.name).toBe('CANCELLED');
+      const { stages } = await handle.query<RunView>('view');
+      expect(stages.find(({ stage }) => stage === 'sft')?.status).toBe('cancelled');
+      expect(stages.find(({ stage }) => stage === 'grpo')?.status).toBe('pending');
     });
     expect(calls.filter((call) => call.startsWith('cancelJob'))).toContain('cancelJob critic-wf-cancel-sft-a1');
   });
@@ -221,7 +224,10 @@ describe('trainCritic', () => {
     };
     const { activities, calls } = stubs({ checkDataset });
     await withWorkers(activities, 'wf-data', async (client) => {
-      await expect((await start(client, 'wf-data')).result()).rejects.toThrow(WorkflowFailedError);
+      const handle = await start(client, 'wf-data');
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+      const view = await handle.query<RunView>('view');
+      expect([view.status, view.stages[0]?.status]).toEqual(['aborted', 'failed']);
     });
     expect(calls).toEqual(['checkDataset']);
   });
