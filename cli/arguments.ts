@@ -9,6 +9,21 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** Parses a whole number, `least` or above. */
+export function wholeNumberFrom(least: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d+$/.test(text) || Number(text) < least)
+      throw new InvalidArgumentError(`expected a whole number, at least ${least}, got ${shown(text)}`);
+    return Number(text);
+  };
+}
+
+/** A path. An empty one would name the folder in which npm runs, so it is refused. */
+export function aPath(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError(`expected a path, got ${shown(text)}`);
+  return text;
+}
+
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value <= 0)

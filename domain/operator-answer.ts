@@ -72,6 +72,9 @@ export function answerFault(answer: unknown, nameOf = (field: string) => `answer
   if (forJobs !== undefined && !isJobStage(stage)) {
     return `${nameOf(forJobs)}: is for jobs, and stage "${stage}" is no job`;
   }
+  if (given.has('budgetUsd') && stage !== 'synthesis') {
+    return `${nameOf('budgetUsd')}: is for synthesis, not for stage "${stage}"`;
+  }
   return remedyFault(given, expected);
 }
 
@@ -93,8 +96,7 @@ function remedyFault(
   }
   const usd = given.get('budgetUsd');
   if (usd === undefined) return undefined;
-  if (given.get('stage') === 'synthesis' && isAmount(usd, most.usd)) return undefined;
-  return expected('budgetUsd', `an amount above 0, at most ${most.usd}, for stage synthesis`);
+  return isAmount(usd, most.usd) ? undefined : expected('budgetUsd', `an amount above 0, at most ${most.usd}`);
 }
 
 /**

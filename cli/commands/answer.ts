@@ -74,15 +74,15 @@ function answerOf(stage: Stage, action: OperatorAnswer['action'], options: Answe
 export const registerAnswer: Register = (program, shell) => {
   program
     .command('answer')
-    .argument('<run>', 'its id', aRun)
+    .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
     .argument('<stage>', 'the stage that asks', aStage)
     .argument('<action>', 'retry, skip or abort', anAction)
-    .option('--question <id>', 'the question that is meant; else the stage’s open one')
-    .option('--exclude <nodes>', 'nodes not to use, comma-separated', nodeNames)
-    .option('--minutes <n>', 'another time limit', wholeNumber)
-    .option('--memory-factor <x>', 'times the memory', positiveNumber)
-    .option('--budget <usd>', 'another cap for synthesis, USD', positiveNumber)
-    .option('--json', 'print it as JSON')
+    .option('--question <id>', 'id of the question (default: the stage’s open question)')
+    .option('--exclude <nodes>', 'retry of a job: do not use these nodes (n1,n2)', nodeNames)
+    .option('--minutes <n>', 'retry of a job: its new time limit in minutes', wholeNumber)
+    .option('--memory-factor <x>', 'retry of a job: multiply the recipe’s memory by x', positiveNumber)
+    .option('--budget <usd>', 'retry of synthesis: its new cap in USD', positiveNumber)
+    .option('--json', 'print the answer as JSON')
     .description('answer a run that waits')
     .action(async (run: string, stage: Stage, action: OperatorAnswer['action'], options: AnswerOptions) => {
       const given = answerOf(stage, action, options);

@@ -26,7 +26,7 @@ export async function cancel(client: Client, { run }: { run: string }): Promise<
 export const registerCancel: Register = (program, shell) => {
   program
     .command('cancel')
-    .argument('<run>', 'its id', aRun)
+    .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
     .option('--json', 'print it as JSON')
     .description('cancel a run and its jobs')
     .action(async (run: string, options: ViewOptions) => {

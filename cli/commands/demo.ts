@@ -10,7 +10,7 @@ import {
   stackConfig,
 } from '../../infra/local/stack-config.ts';
 import { up } from '../../infra/local/stack.ts';
-import { wholeNumber } from '../arguments.ts';
+import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import type { Register, Shell } from '../shell.ts';
 import { type RunOptions, runRecipe, withRunOptions } from './run.ts';
@@ -24,11 +24,11 @@ interface DemoOptions extends RunOptions {
 
 export const registerDemo: Register = (program, shell) => {
   withRunOptions(program.command('demo'))
-    .option('--seed <n>', 'training seed', wholeNumber)
-    .option('--recipe <file>', 'another recipe', join(checkout, 'recipes/demo.yaml'))
+    .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
+    .option('--recipe <file>', 'the recipe, a YAML file', aPath, join(checkout, 'recipes/demo.yaml'))
     .option('--data-seed <n>', 'seed of the drawn dataset', wholeNumber, 7)
-    .option('--sources <n>', 'source pictures to draw', wholeNumber, 100)
-    .option('--edits <n>', 'edits of each source', wholeNumber, 10)
+    .option('--sources <n>', 'source pictures to draw, at least 10', wholeNumberFrom(10), 100)
+    .option('--edits <n>', 'edits of each source, at least 1', wholeNumberFrom(1), 10)
     .description('start the local stack, draw the sample dataset, run the demo recipe')
     .action((options: DemoOptions) => demo(shell, options));
 };

@@ -53,7 +53,7 @@ export const registerLocal: Register = (program, shell) => {
     });
   local
     .command('logs')
-    .argument('<service>')
+    .argument('<service>', 'a name that "critic local status" lists')
     .option('-f, --follow', 'go on showing what is appended')
     .description('show the last 50 lines of a service’s log')
     .action(async (service: string, options: { follow?: true }) => {

@@ -6,7 +6,7 @@ import { stageSchema } from '../../domain/manifest.ts';
 import { taskQueues } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { planRun } from '../../workflows/plan-run.ts';
-import { wholeNumber } from '../arguments.ts';
+import { aPath, wholeNumber } from '../arguments.ts';
 import { renderPlan } from '../plan-view.ts';
 import { readRecipe } from '../recipe-file.ts';
 import { resultOf, withFreeId } from '../run-handle.ts';
@@ -61,10 +61,10 @@ export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate>
 export const registerPlan: Register = (program, shell) => {
   program
     .command('plan')
-    .argument('<recipe>', 'YAML file')
-    .option('--dataset <folder>', 'instead of the recipe’s')
-    .option('--seed <n>', 'instead of the recipe’s', wholeNumber)
-    .option('--json', 'print it as JSON')
+    .argument('<recipe>', 'the recipe, a YAML file', aPath)
+    .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
+    .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
+    .option('--json', 'print the estimate as JSON')
     .description('say what a run would reuse, ask, cost and take; nothing is spent')
     .action(async (path: string, options: ViewOptions & { dataset?: string; seed?: number }) => {
       const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { taskQueues } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
-import { wholeNumber } from '../arguments.ts';
+import { aPath, wholeNumber } from '../arguments.ts';
 import { readRecipe } from '../recipe-file.ts';
 import { runType, withFreeId } from '../run-handle.ts';
 import { type Register, type Shell, withClient } from '../shell.ts';
@@ -48,9 +48,9 @@ export function withRunOptions(command: Command): Command {
 
 export const registerRun: Register = (program, shell) => {
   withRunOptions(program.command('run'))
-    .argument('<recipe>', 'YAML file')
-    .option('--dataset <folder>', 'instead of the recipe’s')
-    .option('--seed <n>', 'instead of the recipe’s', wholeNumber)
+    .argument('<recipe>', 'the recipe, a YAML file', aPath)
+    .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
+    .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
     .description('start a run and watch it')
     .action((path: string, options: RunOptions) => runRecipe(shell, path, options));
 };

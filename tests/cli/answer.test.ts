@@ -44,7 +44,7 @@ describe('answer', () => {
       ['sft', 'retry', '--memory-factor', '65'],
       'critic: --memory-factor: expected a number above 0, at most 64, got 65',
     ],
-    [['sft', 'retry', '--budget', '5'], 'critic: --budget: expected an amount above 0'],
+    [['sft', 'retry', '--budget', '5'], 'critic: --budget: is for synthesis, not for stage "sft"'],
     [['sft', 'abort', '--exclude', 'n1'], 'critic: --exclude: goes with retry, not with abort'],
     [['mix', 'retry', '--minutes', '5'], 'critic: --minutes: is for jobs, and stage "mix" is no job'],
     [['sft', 'retry', '--question', ''], 'critic: --question: expected 1 to 200 characters, got ""'],

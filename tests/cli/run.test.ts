@@ -57,6 +57,18 @@ describe('run', () => {
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^critic: recipe ".*none\.yaml": expected a readable YAML file, got no such file\n$/);
   });
+
+  it.each<[string[], string]>([
+    [['run', ''], 'expected a path, got ""'],
+    [['run', recipe, '--dataset', ''], 'expected a path, got ""'],
+    [['plan', recipe, '--dataset', ' '], 'expected a path, got " "'],
+    [['demo', '--sources', '9'], 'expected a whole number, at least 10, got "9"'],
+    [['demo', '--edits', '0'], 'expected a whole number, at least 1, got "0"'],
+  ])('starts nothing for what would mean something else: %j', async (argv, sentence) => {
+    const { code, out, err } = await critic(argv);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(sentence);
+  });
 });
 
 const estimate: RunEstimate = {

@@ -48,7 +48,7 @@ describe('answerFault', () => {
     ],
     ['a factor that is no number', { ...retry, memoryFactor: NaN }, 'got NaN'],
     ['a factor beyond sense', { ...retry, memoryFactor: 65 }, 'answer.memoryFactor'],
-    ['a cap for a job', { ...retry, budgetUsd: 5 }, 'answer.budgetUsd: expected an amount above 0'],
+    ['a cap for a job', { ...retry, budgetUsd: 5 }, 'answer.budgetUsd: is for synthesis, not for stage'],
     ['a cap of null', { stage: 'synthesis', action: 'retry', budgetUsd: null }, 'got null'],
     [
       'nodes for what is no job',
