@@ -1,13 +1,22 @@
 /** A plan as a terminal shows it: what exists, what will be made, and what that takes. Pure. */
-import { isOverBudget, type RunEstimate, type StageEstimate, type SynthesisEstimate } from '../domain/estimate.ts';
+import {
+  isOverBudget,
+  type Previews,
+  type RunEstimate,
+  type StageEstimate,
+  type SynthesisEstimate,
+} from '../domain/estimate.ts';
+import { attemptFiles } from '../domain/names.ts';
 import { textTable } from '../domain/text-table.ts';
+import { configsOf } from './plan-configs.ts';
 
-/** A table of stages, then sentences on money and on what is not known. */
-export function renderPlan({ recipe, dataset, stages }: RunEstimate): string[] {
+/** What jobs would be given, a table of stages, then sentences on money and on what is not known. */
+export function renderPlan({ recipe, dataset, stages, previews }: RunEstimate): string[] {
   const splits = (['train', 'dev', 'test'] as const).map((split) => `${dataset[split] ?? 0} ${split}`).join(', ');
   const header = ['', 'action', 'steps', 'rows', 'USD', 'time', 'GPU-hours', 'at most'];
   const asking = stages.find(({ synthesis }) => synthesis !== undefined)?.synthesis;
   return [
+    ...previewLines(previews),
     `Recipe ${recipe}, dataset of ${splits}. Nothing was asked or submitted.`,
     '',
     ...textTable([header, ...stages.map(stageRow)]),
@@ -16,6 +25,24 @@ export function renderPlan({ recipe, dataset, stages }: RunEstimate): string[] {
     ...(asking === undefined ? [] : askingLines(asking)),
     ...jobLines(stages),
   ];
+}
+
+/** What Slurm would be asked for and the engines' settings, job by job. `attempt.json` is longer and left to `--configs`. */
+function previewLines(previews: Previews | undefined): string[] {
+  if (previews === undefined) return [];
+  const shown = previews.jobs.flatMap((job) =>
+    Object.entries(configsOf(job))
+      .filter(([file]) => file !== attemptFiles.manifest)
+      .flatMap(([file, text]) => [
+        `${job.stage}/${file}`,
+        ...text
+          .trimEnd()
+          .split('\n')
+          .map((line) => `  ${line}`),
+        '',
+      ]),
+  );
+  return [...shown, ...previews.notes];
 }
 
 function stageRow({ stage, action, job, synthesis }: StageEstimate): string[] {

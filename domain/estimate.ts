@@ -106,10 +106,30 @@ export interface StageEstimate {
   synthesis?: SynthesisEstimate;
 }
 
+/** A job that a run would submit, as its first attempt would be. `request` and `attempt` are plain JSON. */
+export interface JobPreview {
+  stage: Stage;
+  /** What Slurm would be asked for (`JobRequest`). */
+  request: Record<string, unknown>;
+  /** `attempt.json`: what the trainer would get. */
+  attempt: Record<string, unknown>;
+  /** The engine's own settings and the name of their file; null if it has none, or could not be asked. */
+  settings: { file: string; values: Record<string, unknown> } | null;
+}
+
+/** What a plan shows and a run's estimate does not keep. */
+export interface Previews {
+  jobs: JobPreview[];
+  /** Sentences on what could not be shown or checked. */
+  notes: string[];
+}
+
 /** Stages with an artifact, in the order in which they are made. */
 export interface RunEstimate {
   schema: 1;
   recipe: string;
   dataset: Record<string, number>;
   stages: StageEstimate[];
+  /** Of a plan. */
+  previews?: Previews;
 }

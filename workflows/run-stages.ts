@@ -4,13 +4,14 @@
  */
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
+import { orderJob } from '../domain/job-order.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
-import { ingredientsOfJob, keyedParts } from '../domain/stage-keys.ts';
+import { ingredientsOfJob } from '../domain/stage-keys.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
@@ -69,27 +70,8 @@ export async function runJobStage(run: Run, node: JobNode): Promise<void> {
 }
 
 function orderOf(run: Run, node: JobNode, key: string, ingredients: JobOrder['ingredients']): JobOrder {
-  const { model, name, threads, resources } = node;
-  const { plan, state } = run;
-  const imported = importedOf(run);
-  const { baseModel } = imported;
-  state.keys[name] = key;
-  const inputs = Object.entries<Stage>(node.inputs).map(([role, stage]) => [role, artifactOf(run, stage).path]);
-  return {
-    run: plan.run,
-    stage: name,
-    key,
-    ingredients,
-    ...keyedParts(node, imported),
-    ...(model === 'base'
-      ? { model: baseModel.path, baseModel: baseModel.key }
-      : { model: `${artifactOf(run, model).path}/model` }),
-    inputs: Object.fromEntries(inputs),
-    threads,
-    planned: node.planned((stage) => artifactOf(run, stage).counts),
-    resources,
-    watch: plan.recipe.watch,
-  };
+  run.state.keys[node.name] = key;
+  return orderJob(node, run.plan, importedOf(run), (stage) => artifactOf(run, stage), { key, ingredients });
 }
 
 /** Is the stage's artifact there already? It is not asked for a job that began before the run continued as new. */

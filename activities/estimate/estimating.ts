@@ -22,6 +22,7 @@ import {
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import type { Recipe } from '../../domain/recipe.ts';
 import { type Counts, isJob, type JobNode, stageGraph, type StageNode } from '../../domain/stage-graph.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
 import { splits } from '../dataset/rows.ts';
@@ -36,6 +37,7 @@ import { SynthesisLog } from '../synthesis/log.ts';
 import { requestTokens } from '../synthesis/question.ts';
 import { judgeAlone } from '../synthesis/verdicts.ts';
 import { writeEstimate } from './estimate-file.ts';
+import { previewJobs } from './previews.ts';
 import { type KeySources, runKeys } from './run-keys.ts';
 
 export interface EstimateInput {
@@ -64,13 +66,18 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
           settings: recipe.synthesis,
         };
         const pixels = await readPixelLimits(recipe);
+        const { stages, ...upstream } = await estimateStages({ store, recipe, dataset, teacher, pixels, found });
         const estimate: RunEstimate = {
           schema: 1,
           recipe: recipe.name,
           dataset: dataset.counts,
-          stages: await estimateStages({ store, recipe, dataset, teacher, pixels, found }),
+          stages,
         };
-        if (imported !== null) await writeEstimate(store.root, plan.run, estimate);
+        if (imported === null) {
+          const sources = { plan, imported: found, root: store.root, job: deps.job };
+          return { ...estimate, previews: await previewJobs(jobsToMake(stages, recipe), upstream, sources) };
+        }
+        await writeEstimate(store.root, plan.run, estimate);
         return estimate;
       });
     },
@@ -81,7 +88,19 @@ interface Known extends KeySources {
   store: ArtifactStore;
 }
 
-async function estimateStages(known: Known): Promise<StageEstimate[]> {
+interface Foretold {
+  stages: StageEstimate[];
+  keys: ReadonlyMap<Stage, string>;
+  counts: ReadonlyMap<Stage, Counts>;
+}
+
+/** The jobs of stages that do not stand. */
+function jobsToMake(stages: readonly StageEstimate[], recipe: Recipe): JobNode[] {
+  const made = new Set(stages.flatMap(({ stage, action }) => (action === 'make' ? [stage] : [])));
+  return stageGraph(recipe).filter((node): node is JobNode => isJob(node) && made.has(node.name));
+}
+
+async function estimateStages(known: Known): Promise<Foretold> {
   const graph = stageGraph(known.recipe);
   const keys = runKeys(graph, known);
   const counts = new Map<Stage, Counts>();
@@ -98,7 +117,7 @@ async function estimateStages(known: Known): Promise<StageEstimate[]> {
     else if (isJob(node)) estimates.push({ ...estimate, job: await estimateOf(node, known, counts) });
     else estimates.push(estimate);
   }
-  return estimates;
+  return { stages: estimates, keys, counts };
 }
 
 /** The counts that an artifact will have which does not exist, if something later depends on them. */

@@ -22,7 +22,7 @@ export type Engines = Record<EngineName, EngineVersions>;
 const run = promisify(execFile);
 /** A cold environment on a slow shared file system takes ten seconds. */
 const patienceMs = 120_000;
-const maxAnswerBytes = 64 * 1024;
+const maxAnswerBytes = 256 * 1024;
 const version = z.string().min(1).max(200);
 const answerSchema = z.object({
   schema: z.literal(1),
@@ -61,13 +61,7 @@ async function readEngines(file: string): Promise<Engines> {
  * `ConfigInvalid` if it cannot be run here, or lacks a package. If there is no answer within two minutes, it is retried.
  */
 export async function askEngines(python: string, trainer: string): Promise<Engines> {
-  const { stdout } = await run(python, ['-P', '-m', 'critic_trainer.engines'], {
-    cwd: '/',
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', PYTHONPATH: trainer, PYTHONDONTWRITEBYTECODE: '1' },
-    timeout: patienceMs,
-    killSignal: 'SIGKILL',
-    maxBuffer: maxAnswerBytes,
-  }).catch((error: unknown) => {
+  const stdout = await askTrainer(python, trainer, [], '').catch((error: unknown) => {
     throw unanswered(python, error);
   });
   const answer = answerSchema.safeParse(parseJson(stdout));
@@ -75,7 +69,22 @@ export async function askEngines(python: string, trainer: string): Promise<Engin
   return answer.data.engines;
 }
 
-const exitSchema = z.object({ code: z.union([z.string(), z.number()]).nullish(), stderr: z.string().catch('') });
+/** What `python -m critic_trainer.engines <verb>` prints, given `input`. Throws what `execFile` throws, a refused verb included. */
+export async function askTrainer(python: string, trainer: string, verb: string[], input: string): Promise<string> {
+  const asked = run(python, ['-P', '-m', 'critic_trainer.engines', ...verb], {
+    cwd: '/',
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', PYTHONPATH: trainer, PYTHONDONTWRITEBYTECODE: '1' },
+    timeout: patienceMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: maxAnswerBytes,
+  });
+  // An interpreter that ends without reading breaks the pipe; its exit code says why.
+  asked.child.stdin?.on('error', () => undefined).end(input);
+  return (await asked).stdout;
+}
+
+/** What an interpreter left that did not answer: its exit code, or none if it was killed, and its last words. */
+export const exitSchema = z.object({ code: z.union([z.string(), z.number()]).nullish(), stderr: z.string().catch('') });
 
 /** An interpreter that was killed or took too long is asked again. One that is not there, or says no, is not asked again. */
 function unanswered(python: string, error: unknown): ApplicationFailure {

@@ -8,6 +8,7 @@ import type { Recipe } from '../../domain/recipe.ts';
 import type { planRun } from '../../workflows/plan-run.ts';
 import { aPath, wholeNumber } from '../arguments.ts';
 import { renderPlan } from '../plan-view.ts';
+import { writeConfigs } from '../plan-configs.ts';
 import { readRecipe } from '../recipe-file.ts';
 import { resultOf, withFreeId } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
@@ -33,12 +34,20 @@ const stage = z.object({
   job: job.exactOptional(),
   synthesis: synthesis.exactOptional(),
 });
+const json = z.record(z.string(), z.unknown());
+const preview = z.object({
+  stage: stageSchema,
+  request: json,
+  attempt: json,
+  settings: z.object({ file: z.string().regex(/^[\w.-]+$/), values: json }).nullable(),
+});
 const estimate = z.object({
   schema: z.literal(1),
   recipe: z.string(),
   /** Rows by split. */
   dataset: z.record(z.string(), count),
   stages: z.array(stage),
+  previews: z.object({ jobs: z.array(preview), notes: z.array(z.string()) }).exactOptional(),
 });
 
 export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan };
@@ -58,17 +67,25 @@ export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate>
   return resultOf(handle, estimate);
 }
 
+interface PlanOptions extends ViewOptions {
+  dataset?: string;
+  seed?: number;
+  configs?: string;
+}
+
 export const registerPlan: Register = (program, shell) => {
   program
     .command('plan')
     .argument('<recipe>', 'the recipe, a YAML file', aPath)
     .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
     .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
+    .option('--configs <folder>', 'write job requests, attempts and engine settings there, by stage', aPath)
     .option('--json', 'print the estimate as JSON')
     .description('say what a run would reuse, ask, cost and take; nothing is spent')
-    .action(async (path: string, options: ViewOptions & { dataset?: string; seed?: number }) => {
+    .action(async (path: string, options: PlanOptions) => {
       const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
       const value = await withClient(shell, (client) => plan(client, recipe));
+      if (options.configs !== undefined) await writeConfigs(value.previews?.jobs ?? [], options.configs);
       shell.stdout.write(`${textOf(planView, value, options)}\n`);
     });
 };

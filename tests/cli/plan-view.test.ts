@@ -1,6 +1,11 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { writeConfigs } from '../../cli/plan-configs.ts';
 import { renderPlan } from '../../cli/plan-view.ts';
-import type { RunEstimate, SynthesisEstimate } from '../../domain/estimate.ts';
+import type { JobPreview, RunEstimate, SynthesisEstimate } from '../../domain/estimate.ts';
 
 const synthesis: SynthesisEstimate = {
   rows: 800,
@@ -29,6 +34,13 @@ const estimate: RunEstimate = {
       job: { steps: null, rows: 200, seconds: null, gpuHours: { expected: null, atMost: 8 }, measuredIn: null },
     },
   ],
+};
+
+const preview: JobPreview = {
+  stage: 'sft',
+  request: { name: 'critic-night-1-sft-a1', nodes: 1 },
+  attempt: { kind: 'sft', params: { epochs: 1 } },
+  settings: { file: 'llamafactory.yaml', values: { learning_rate: 0.001, cutoff_len: 512 } },
 };
 
 describe('renderPlan', () => {
@@ -67,5 +79,35 @@ describe('renderPlan', () => {
   it('is short when everything stands', () => {
     const stages: RunEstimate['stages'] = estimate.stages.map(({ stage, key }) => ({ stage, key, action: 'reuse' }));
     expect(renderPlan({ ...estimate, stages }).join('\n')).not.toMatch(/Synthesis:|Unknown|Times|At most,/);
+  });
+
+  it('has what Slurm and the engine would get of each job, and what could not be shown', () => {
+    const shown = renderPlan({ ...estimate, previews: { jobs: [preview], notes: ['not shown'] } }).join('\n');
+    expect(shown).toContain('sft/job-request.json\n  {\n    "name": "critic-night-1-sft-a1",\n    "nodes": 1\n  }\n');
+    expect(shown).toContain('sft/llamafactory.yaml\n  cutoff_len: 512\n  learning_rate: 0.001\n');
+    expect(shown).toMatch(/^not shown$/m);
+    expect(shown).not.toContain('attempt.json');
+  });
+});
+
+describe('writeConfigs', () => {
+  it('writes a folder for each stage: request, attempt, settings', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'critic-configs-'));
+    try {
+      await writeConfigs([preview, { ...preview, stage: 'predict-sft', settings: null }], folder);
+      const files = (await readdir(folder, { recursive: true })).filter((name) => name.includes('/')).toSorted();
+      expect(files).toEqual([
+        'predict-sft/attempt.json',
+        'predict-sft/job-request.json',
+        'sft/attempt.json',
+        'sft/job-request.json',
+        'sft/llamafactory.yaml',
+      ]);
+      expect(parse(await readFile(join(folder, 'sft/llamafactory.yaml'), 'utf8'))).toEqual(preview.settings?.values);
+      expect(JSON.parse(await readFile(join(folder, 'sft/attempt.json'), 'utf8'))).toEqual(preview.attempt);
+      await expect(writeConfigs([preview], join(folder, 'sft/attempt.json'))).rejects.toThrow(/--configs: .*ENOTDIR/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

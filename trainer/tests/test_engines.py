@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import MakeAttempt
 
 from critic_trainer import failures
@@ -132,3 +133,27 @@ def test_a_prediction_resumes_from_whole_batches_of_its_own_rows_and_from_nothin
     assert run_attempt(directory) == failures.BAD_CONFIGURATION
     assert f'resume_from: "{checkpoint}" is not a complete checkpoint: {told}' in caplog.messages[-1]
     assert not (directory / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_preview_has_the_settings_that_a_job_renders(kind: str, make_attempt: MakeAttempt) -> None:
+    directory = make_attempt(kind)
+    raw = json.loads((directory / "attempt.json").read_text())
+    request = {"attempt": raw, "directory": str(directory), "base_model": raw["model"], "gpu": False}
+    command = [sys.executable, "-P", "-m", "critic_trainer.engines", "render"]
+    asked = json.dumps({"attempts": [request]})
+    done = subprocess.run(
+        command, input=asked, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(TRAINER)}
+    )
+    rendered = json.loads(done.stdout)["rendered"]
+    attempt = read_attempt(directory)
+    attempt.work.mkdir()
+    engine = engine_for(attempt)
+    engine.render()
+    if kind == "sft":
+        written = yaml.safe_load((attempt.work / "llamafactory.yaml").read_text())
+        assert rendered == [{"stage": "sft", "file": "llamafactory.yaml", "settings": written}]
+    elif kind == "grpo":
+        assert rendered == [{"stage": "grpo", "file": "grpo_config.json", "settings": engine._settings}]
+    else:
+        assert rendered == []

@@ -71,7 +71,14 @@ def read_attempt(directory: Path) -> Attempt:
     except ValueError as error:
         raise BadConfigurationError(f"{path} is not JSON: {error}") from error
     check_schema(raw, ATTEMPT_SCHEMA, "attempt.json")
-    attempt = Attempt(
+    attempt = attempt_of(raw, directory)
+    _check_paths(attempt)
+    return attempt
+
+
+def attempt_of(raw: dict[str, Any], directory: Path) -> Attempt:
+    """The attempt that checked JSON describes. Its paths are not looked at."""
+    return Attempt(
         directory=directory,
         name=raw["name"],
         attempt=raw["attempt"],
@@ -87,8 +94,6 @@ def read_attempt(directory: Path) -> Attempt:
         versions=raw["engine"]["versions"],
         params=raw["params"],
     )
-    _check_paths(attempt)
-    return attempt
 
 
 def check_schema(value: Any, schema: dict[str, Any], what: str) -> None:

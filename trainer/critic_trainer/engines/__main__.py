@@ -1,26 +1,34 @@
-"""`python -m critic_trainer.engines` prints the versions of every engine; the orchestrator asks before a run.
+"""What the orchestrator asks before a run, in the environment of the jobs. Each answer is one line of JSON.
 
-Answer: one line, `{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}}`.
+`python -m critic_trainer.engines` prints the versions of every engine:
+`{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}}`.
+`python -m critic_trainer.engines render` reads attempts that are not made yet and prints their settings (preview.py).
 """
 
 import json
 import sys
 
 from critic_trainer.engines import ENGINES
+from critic_trainer.engines.preview import render_all
 from critic_trainer.engines.versions import versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Prints the answer; returns the process's exit code (failures.py)."""
     try:
-        engines = {name: versions_of(engine) for name, engine in ENGINES.items()}
+        if arguments == ["render"]:
+            answer = {"schema": 1, "rendered": render_all(json.load(sys.stdin))}
+        elif not arguments:
+            answer = {"schema": 1, "engines": {name: versions_of(engine) for name, engine in ENGINES.items()}}
+        else:
+            raise BadConfigurationError(f"expected render or nothing, got {' '.join(arguments)[:200]}")
     except BadConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIGURATION
-    sys.stdout.write(json.dumps({"schema": 1, "engines": engines}) + "\n")
+    sys.stdout.write(json.dumps(answer) + "\n")
     return OK
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -28,6 +28,7 @@ class LlamaFactory(Engine):
     name = "llamafactory"
     kind = "sft"
     packages = (*COMMON_PACKAGES, "llamafactory", "accelerate", "datasets")
+    settings_file = "llamafactory.yaml"
 
     def render(self) -> None:
         attempt = self.attempt
@@ -36,6 +37,9 @@ class LlamaFactory(Engine):
         self._written = attempt.work / "trainer"
         self._config = llamafactory_config(attempt, self._written, has_gpu())
         write_config(self._config, attempt.work / "llamafactory.yaml")
+
+    def settings(self, gpu: bool) -> dict[str, Any]:
+        return llamafactory_config(self.attempt, self.attempt.work / "trainer", gpu)
 
     def checkpoint_fault(self, path: Path) -> str | None:
         return trainer_checkpoint_fault(path)

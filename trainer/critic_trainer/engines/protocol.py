@@ -7,7 +7,7 @@ orchestrator must know: parameters, planned steps, keys that a recipe may not se
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from critic_trainer.attempt.checkpoints import checkpoint_step, publish_checkpoint
 from critic_trainer.attempt.manifest import Attempt
@@ -27,6 +27,8 @@ class Engine(ABC):
     kind: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
     """Installed packages whose versions determine the output."""
+    settings_file: ClassVar[str | None] = None
+    """How the engine's own settings are called. None: it has none beside attempt.json."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -37,6 +39,13 @@ class Engine(ABC):
 
         Raises BadDataError or BadConfigurationError. Loads no torch: what is wrong is found in a second.
         """
+
+    def settings(self, gpu: bool) -> dict[str, Any]:
+        """The engine's own settings as `render` makes them on a node with or without a GPU. Reads the model alone.
+
+        Raises BadConfigurationError.
+        """
+        return {}
 
     @abstractmethod
     def checkpoint_fault(self, path: Path) -> str | None:

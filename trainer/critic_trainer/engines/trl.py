@@ -19,12 +19,16 @@ class Trl(Engine):
     name = "trl"
     kind = "grpo"
     packages = (*COMMON_PACKAGES, "trl", "accelerate", "datasets")
+    settings_file = "grpo_config.json"
 
     def render(self) -> None:
         attempt = self.attempt
         self._rows = read_prompts(attempt.inputs["prompts"] / "train.jsonl", attempt.inputs["dataset"])
         self._written = attempt.work / "trainer"
         self._settings = grpo_settings(attempt, self._written, has_gpu())
+
+    def settings(self, gpu: bool) -> dict[str, Any]:
+        return grpo_settings(self.attempt, self.attempt.work / "trainer", gpu)
 
     def checkpoint_fault(self, path: Path) -> str | None:
         return trainer_checkpoint_fault(path)
