@@ -48,12 +48,18 @@ export function toFailure(error: unknown, attempted: string, signal?: AbortSigna
   return error instanceof Error ? error : new Error(message);
 }
 
+/** Numbers with which slurmctld says no (slurm_errno.h). Others are of sockets, messages, tokens or slurmrestd itself. */
+const saysNo = { from: 2000, below: 3000 };
+
 /**
- * If Slurm said no, it will say no again. Everything else may pass: an outage, an expired token, a limit, a garbled answer. Slurm's message
- * says what was attempted. Error 1 is an outage too: some slurmrestd answer it when no controller answers.
+ * If Slurm said no, it will say no again. Everything else may pass: an outage, a token that is not accepted, a limit, a garbled answer. A
+ * number that is not slurmctld's is an outage too: slurmrestd answers system errors (1, 111) while no controller answers. Slurm's message
+ * says what was attempted.
  */
 function slurmFailure(error: SlurmError): ApplicationFailure {
-  const isRefused = (error.kind === 'refused' && error.number !== 1) || error.kind === 'unknown-job';
+  const { kind, number } = error;
+  const isAnswer = number === undefined || (number >= saysNo.from && number < saysNo.below);
+  const isRefused = (kind === 'refused' && isAnswer) || kind === 'unknown-job';
   return isRefused ? refuse('Refused', error.message, error) : passing('SlurmUnavailable', error.message, error);
 }
 

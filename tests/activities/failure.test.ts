@@ -44,6 +44,9 @@ describe('what Slurm answers', () => {
     ['a limit for now', slurm('throttled', 11)],
     ['an answer that cannot be read', slurm('protocol')],
     ['error 1, which some answer while no controller does', slurm('refused', 1)],
+    ['a system error of slurmrestd: connection refused', slurm('refused', 111)],
+    ['a message that was cut short', slurm('refused', 5001)],
+    ['a credential that is not accepted (yet)', slurm('refused', 6000)],
   ])('%s: SlurmUnavailable, tried again', (_name, error) => {
     const failure = toFailure(error, 'cancel job "x"');
     expect(failure).toMatchObject({
