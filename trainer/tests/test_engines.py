@@ -1,5 +1,6 @@
 """The engines: one protocol, versions that the worker asks for, and nothing heavy before the launch."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -157,3 +158,16 @@ def test_a_preview_has_the_settings_that_a_job_renders(kind: str, make_attempt: 
         assert rendered == [{"stage": "grpo", "file": "grpo_config.json", "settings": engine._settings}]
     else:
         assert rendered == []
+
+
+def test_a_file_system_that_fails_under_the_checkpoint_is_tried_again_and_no_bad_configuration(
+    make_attempt: MakeAttempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(folder: Path) -> tuple[list[str], list[str]]:
+        raise OSError(errno.ESTALE, "Stale file handle", str(folder))
+
+    checkpoint = tmp_path / "checkpoint-4"
+    checkpoint.mkdir()
+    directory = make_attempt("predict", resume_from=checkpoint)
+    monkeypatch.setattr("critic_trainer.engines.transformers.read_rows", stale)
+    assert run_attempt(directory) == failures.TRY_AGAIN

@@ -34,10 +34,10 @@ class Transformers(Engine):
         self._staging = attempt.work / "output"
 
     def checkpoint_fault(self, path: Path) -> str | None:
-        """Whole batches, of the same rows in the same order."""
+        """Whole batches, of the same rows in the same order. A file system that fails is no fault of the checkpoint."""
         try:
             ids, _ = read_rows(path)
-        except (OSError, ValueError) as error:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
             return f"its predictions cannot be read ({error})"
         if checkpoint_step(path) != len(ids):
             return f"it holds {len(ids)} rows"
