@@ -32,6 +32,13 @@ describe('the rooms', () => {
     expect(imports(file).filter((name) => !allowed.test(name) || !staysIn('domain', file, name))).toEqual([]);
   });
 
+  it.each(sources('domain'))(
+    '%s neither asks the clock nor loads anything while it runs, which lint does not see',
+    (file) => {
+      expect(readFileSync(root + file, 'utf8')).not.toMatch(/\bnew Date\(\)|(?<!new )\bDate\(|\bimport\(|\bimport '/);
+    },
+  );
+
   it.each(sources('workflows'))('%s imports domain and @temporalio/workflow, of activities the types alone', (file) => {
     const allowed = /^\.\/|^\.\.\/domain\/|^@temporalio\/(workflow|common)$/;
     expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
