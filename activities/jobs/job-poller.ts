@@ -74,7 +74,7 @@ export class JobPoller {
    */
   watch(id: string, name: string): JobWatch {
     const key = `${id} ${name}`;
-    const state: PolledState = { kind: 'unknown', since: this.#options.now(), why: 'Slurm was not asked about it yet' };
+    const state: PolledState = { kind: 'unknown', why: 'Slurm was not asked about it yet' };
     const watched = this.#watched.get(key) ?? { id, name, watchers: 0, state, dueAt: 0, detailsAt: 0, recordAt: 0 };
     watched.watchers += 1;
     this.#watched.set(key, watched);
@@ -167,10 +167,7 @@ export class JobPoller {
     } catch (error) {
       this.#failures += 1;
       const why = error instanceof Error ? error.message : String(error);
-      for (const watched of asked) {
-        const since = watched.state.kind === 'unknown' ? watched.state.since : this.#options.now();
-        watched.state = { kind: 'unknown', since, why };
-      }
+      for (const watched of asked) watched.state = { kind: 'unknown', why };
     }
   }
 

@@ -9,8 +9,8 @@ export type PolledState =
    * `gone`: it is certain that the job is over: slurmctld knows another one under the id, or slurmdbd has the job's end.
    */
   | { kind: 'absent'; healthySince: number; gone: boolean }
-  /** No answer since `since` (ms epoch): unknown is not failed. */
-  | { kind: 'unknown'; since: number; why: string };
+  /** No answer, and why: unknown is not failed. */
+  | { kind: 'unknown'; why: string };
 
 /** A running job is looked at once in this many intervals. With the default of 45 s a lost node is noticed within 7.5 minutes. */
 const slowFactor = 8;
