@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SlurmError, type SlurmJob } from 'slurm-rest-client';
 import { describe, expect, it } from 'vitest';
 import { Accounting } from '../../../activities/jobs/accounting.ts';
+import { toFailure } from '../../../activities/failure.ts';
 import { createCollectActivities } from '../../../activities/jobs/collecting.ts';
 import { findForCertain } from '../../../activities/jobs/finding.ts';
 import {
@@ -56,6 +57,13 @@ describe('accounting', () => {
     const { ask } = accounts();
     expect([await ask(0, down), await ask(4.9, down), await ask(5, down)]).toEqual(['waits', 'waits', 'unanswered']);
     expect([await ask(6), await ask(7, down)]).toEqual(['answered', 'waits']);
+  });
+
+  it('is waited for whatever it answers: a refusal by slurmdbd does not ask the operator', async () => {
+    const { accounting, state } = accounts();
+    state.fails = { kind: 'refused', delivery: 'not-delivered', httpStatus: 500, number: 2002 };
+    const failure = toFailure(await rejection(accounting.byName('x')), 'look up job "x"');
+    expect(failure).toMatchObject({ type: 'SlurmUnavailable', nonRetryable: false, message: 'as scripted' });
   });
 
   it('that has answered once is waited for in each outage anew, also if its path is gone', async () => {

@@ -52,6 +52,15 @@ describe('the artifact store', () => {
     expect((await publish('two')).reused).toBe(false);
   });
 
+  it('leaves out what a publisher left that was killed while it wrote a file', async () => {
+    const key = artifactKey('mix', ingredients);
+    const left = join(await store.partial('mix', key), 'try-one');
+    await mkdir(left);
+    await writeFile(join(left, 'manifest.json.0b5f0e4c-8a5f-4a52-9c63-2f1d8a7c1e11.tmp'), '{"schema"');
+    const { path } = await publish('one');
+    expect((await readdir(path)).toSorted()).toEqual(['deep', 'manifest.json']);
+  });
+
   it('refuses a link in what a job wrote', async () => {
     const key = artifactKey('mix', ingredients);
     const from = join(await store.partial('mix', key), 'try');
