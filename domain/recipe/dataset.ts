@@ -17,7 +17,7 @@ export const dataset = z
         .enum(['refuse', 'report'])
         .default('refuse')
         .describe(
-          'What a source image in two splits is: refuse makes it a fault, report only counts it; default refuse.',
+          'A source image that is in two splits: refuse makes it a fault, report only counts it; default refuse.',
         ),
     }),
   )

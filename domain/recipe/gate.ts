@@ -17,12 +17,12 @@ export const gate = z
       .max(2)
       .default(0.03)
       .describe(
-        'How much worse than champion and reference the 95 % interval of the difference may reach. MainScore, 0 to 2; default 0.03.',
+        'How far below the champion and the reference the 95 % interval of the difference may reach. MainScore, 0 to 2; default 0.03.',
       ),
     reference: runName
       .optional()
       .describe(
-        'Run of an earlier champion to be the fixed reference; optional, else the last one that was shown better than its own.',
+        'Run of an earlier champion that is to be the reference; optional, else the newest champion that was shown to be better than its reference.',
       ),
   })
   .describe('When a critic becomes champion; required.');

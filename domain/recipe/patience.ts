@@ -47,12 +47,12 @@ export const watch = z
     stall_seconds: positiveInt
       .default(600)
       .describe(
-        'It is not stuck before this: evaluations and checkpoints write no rows. Seconds, at least 1; default 600.',
+        'A job is not stuck before this time without a row: evaluations and checkpoints write none. Seconds, at least 1; default 600.',
       ),
     first_row_seconds: positiveInt
       .default(3600)
       .describe(
-        'The same before there are two rows: a 7B model loads for many minutes. Seconds, at least 1; default 3600.',
+        'The limit before there are two rows: a 7B model loads for many minutes. Seconds, at least 1; default 3600.',
       ),
     checkpoint_seconds: positiveInt
       .default(180)

@@ -98,7 +98,7 @@ export const synthesis = z
       .max(1024)
       .default(256)
       .describe(
-        'Most requests in flight. Rate times latency decides how many there are. Whole number, 1 to 1024; default 256.',
+        'Most requests in flight. How many there are follows from the rate and the latency. Whole number, 1 to 1024; default 256.',
       ),
     requests_per_minute: positiveInt.describe(
       "Most requests that you allow; the account's own limit holds too. Requests a minute, at least 1; required.",

@@ -5,7 +5,7 @@ import { resources } from './resources.ts';
 
 const threads = positiveInt
   .default(1)
-  .describe('CPU threads of the process; in no key. Whole number, at least 1; default 1.');
+  .describe('CPU threads of the process. Another number makes no job again. Whole number, at least 1; default 1.');
 const saveSteps = positiveInt.describe('Optimiser steps between two checkpoints. Steps, at least 1; required.');
 
 export const mix = z
@@ -102,7 +102,9 @@ export const grpo = z
 
 export const predict = z
   .strictObject({
-    batch_size: positiveInt.describe('Rows that are answered at once; in the key. Whole number, at least 1; required.'),
+    batch_size: positiveInt.describe(
+      'Rows that are answered at once. Another number makes the predictions again. Whole number, at least 1; required.',
+    ),
     max_new_tokens: positiveInt.describe('Longest answer. Tokens, at least 1; required.'),
     sampled_temperature: z
       .number()
