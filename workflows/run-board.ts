@@ -95,6 +95,7 @@ export class RunBoard {
     const hasFailed = status === 'aborted' && !stages.some((line) => line.status === 'failed');
     for (const line of stages.filter((one) => one.status === 'running' || one.status === 'waiting')) {
       Object.assign(line, { status: hasFailed ? 'failed' : 'cancelled', finishedAt: now() });
+      delete line.jobState; // what was last heard of a job that is gone
     }
     this.#showStatus();
   }

@@ -212,7 +212,11 @@ describe('trainCritic', () => {
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
       expect((await handle.describe()).status.name).toBe('CANCELLED');
       const { stages } = await handle.query<RunView>('view');
-      expect(stages.find(({ stage }) => stage === 'sft')?.status).toBe('cancelled');
+      expect(stages.find(({ stage }) => stage === 'sft')).toMatchObject({
+        status: 'cancelled',
+        jobId: expect.any(String),
+      });
+      expect(stages.find(({ stage }) => stage === 'sft')).not.toHaveProperty('jobState');
       expect(stages.find(({ stage }) => stage === 'grpo')?.status).toBe('pending');
     });
     expect(calls.filter((call) => call.startsWith('cancelJob'))).toContain('cancelJob critic-wf-cancel-sft-a1');
