@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { checkSettings } from '../estimate/preflight.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
 import type { StoreDeps } from './deps.ts';
@@ -43,7 +44,9 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
           await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
           const trainer = await importTrainer(job.trainerSource, store.root);
           const engines = await findEngines(job, trainer);
-          return { trainer, engines, baseModel: await importBaseModel(plan.recipe.base_model, store.root, models) };
+          const baseModel = await importBaseModel(plan.recipe.base_model, store.root, models);
+          await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
+          return { trainer, engines, baseModel };
         }),
       );
     },

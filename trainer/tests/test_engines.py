@@ -15,6 +15,7 @@ from critic_trainer.__main__ import run_attempt
 from critic_trainer.attempt.manifest import read_attempt
 from critic_trainer.attempt.schemas import ATTEMPT_SCHEMA
 from critic_trainer.engines import ENGINES, engine_for
+from critic_trainer.engines.checking import check_all
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.engines.versions import versions_of
 
@@ -171,3 +172,54 @@ def test_a_file_system_that_fails_under_the_checkpoint_is_tried_again_and_no_bad
     directory = make_attempt("predict", resume_from=checkpoint)
     monkeypatch.setattr("critic_trainer.engines.transformers.read_rows", stale)
     assert run_attempt(directory) == failures.TRY_AGAIN
+
+
+def _checked(make_attempt: MakeAttempt, **extra: object) -> list[str]:
+    """Faults of an SFT attempt with these further arguments, as `field: expected`."""
+    raw = json.loads((make_attempt("sft", name=f"a{len(extra)}-{next(iter(extra))}") / "attempt.json").read_text())
+    raw["params"]["llamafactory"] = extra
+    entry = {"attempt": raw, "directory": "/nowhere/a1", "base_model": raw["model"], "gpu": True}
+    return [f"{one['field']}: {one['expected']}" for one in check_all({"attempts": [entry]})]
+
+
+def test_settings_that_the_parser_takes_have_no_fault(make_attempt: MakeAttempt) -> None:
+    good = {
+        "adam_beta2": 0.99,
+        "weight_decay": 0,
+        "lr_scheduler_type": "linear",
+        "pure_bf16": True,
+        "flash_attn": "fa2",
+    }
+    assert _checked(make_attempt, **good, template="qwen2_vl", freeze_vision_tower=True) == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "fault"),
+    [
+        ({"weight_decay": "much"}, "sft.llamafactory.weight_decay: a number"),
+        ({"lora_rank": 8.5}, "sft.llamafactory.lora_rank: a whole number"),
+        ({"max_grad_norm": True}, "sft.llamafactory.max_grad_norm: a number"),
+        ({"neat_packing": "yes"}, "sft.llamafactory.neat_packing: true or false"),
+        ({"flash_attn": "fa9"}, "sft.llamafactory.flash_attn: one of "),
+        ({"template": "qwen9"}, "sft.llamafactory.template: a template that LLaMA-Factory knows"),
+        (
+            {"adam_beta2": 0.99, "lr_scheduler_type": "cosin"},
+            "sft.llamafactory.lr_scheduler_type: what LLaMA-Factory's parser takes (cosin is not a valid SchedulerType",
+        ),
+        ({"finetuning_type": "none"}, "sft.llamafactory.finetuning_type: one of "),
+    ],
+)
+def test_settings_that_would_fail_in_the_job_are_named_before_it(
+    extra: dict, fault: str, make_attempt: MakeAttempt
+) -> None:
+    found = _checked(make_attempt, **extra)
+    assert len(found) == 1
+    assert found[0].startswith(fault)
+
+
+def test_settings_of_grpo_go_through_grpo_config(make_attempt: MakeAttempt) -> None:
+    raw = json.loads((make_attempt("grpo") / "attempt.json").read_text())
+    entry = {"attempt": raw, "directory": "/nowhere/a1", "base_model": raw["model"], "gpu": True}
+    assert check_all({"attempts": [entry]}) == []
+    raw["params"]["generations"] = 1
+    assert [one["field"] for one in check_all({"attempts": [entry]})] == ["grpo"]

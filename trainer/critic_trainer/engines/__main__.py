@@ -3,12 +3,14 @@
 `python -m critic_trainer.engines` prints the versions of every engine:
 `{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}}`.
 `python -m critic_trainer.engines render` reads attempts that are not made yet and prints their settings (preview.py).
+`python -m critic_trainer.engines check` reads the same and prints what the engines' own parsers refuse (checking.py).
 """
 
 import json
 import sys
 
 from critic_trainer.engines import ENGINES
+from critic_trainer.engines.checking import check_all
 from critic_trainer.engines.preview import render_all
 from critic_trainer.engines.versions import versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError
@@ -19,10 +21,12 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments == ["render"]:
             answer = {"schema": 1, "rendered": render_all(json.load(sys.stdin))}
+        elif arguments == ["check"]:
+            answer = {"schema": 1, "faults": check_all(json.load(sys.stdin))}
         elif not arguments:
             answer = {"schema": 1, "engines": {name: versions_of(engine) for name, engine in ENGINES.items()}}
         else:
-            raise BadConfigurationError(f"expected render or nothing, got {' '.join(arguments)[:200]}")
+            raise BadConfigurationError(f"expected render, check or nothing, got {' '.join(arguments)[:200]}")
     except BadConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIGURATION
