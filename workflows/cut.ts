@@ -5,7 +5,14 @@
  *
  * Nothing unwinds: a held branch keeps its cancellation scope, so a cancel in that moment still ends its job.
  */
-import { allHandlersFinished, CancellationScope, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  TemporalFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
 
 /** A part of a run that goes on by itself. `after`: names of the parts that must have ended before it. */
 export interface Branch {
@@ -86,7 +93,8 @@ export class Cut {
 
   /**
    * Runs all branches, each as soon as those it comes after have ended. If one fails, no other is begun; those that run are
-   * cancelled and awaited, and then its error is thrown. Throws if some branches can never begin.
+   * cancelled and awaited, and then its error is thrown. An error that is none of Temporal's is a bug and is thrown at once: it fails
+   * the workflow's task, nothing is cancelled, and a mended worker goes on here. Throws if some branches can never begin.
    */
   async sideBySide(branches: readonly Branch[]): Promise<void> {
     const scope = new CancellationScope();
@@ -95,6 +103,7 @@ export class Cut {
       const begun = new Map<string, Promise<void>>();
       let running = 0;
       let failure: { error: unknown } | undefined;
+      const bug = Promise.withResolvers<never>();
       const beginReady = () => {
         for (const branch of branches) {
           if (failure === undefined && !begun.has(branch.name) && branch.after.every((name) => ended.has(name)))
@@ -112,7 +121,8 @@ export class Cut {
           beginReady();
         } catch (error) {
           failure ??= { error };
-          scope.cancel();
+          if (error instanceof TemporalFailure) scope.cancel();
+          else bug.reject(error);
         } finally {
           running -= 1;
           if (running > 0) this.#branches -= 1;
@@ -120,7 +130,7 @@ export class Cut {
       };
       beginReady();
       // Branches that begin meanwhile are awaited too.
-      for (const branch of begun.values()) await branch;
+      for (const branch of begun.values()) await Promise.race([branch, bug.promise]);
       if (failure !== undefined) throw failure.error;
       if (ended.size < branches.length) throw new Error('some branches can never begin');
     });
