@@ -103,6 +103,7 @@ ring_after() { # seconds
 if [[ "${CRITIC_CHECKPOINT_AFTER:-}" =~ ^[1-9][0-9]{0,6}$ ]]; then
   ring_after "$CRITIC_CHECKPOINT_AFTER" >/dev/null 2>&1 &
   alarm=$!
+  disown "$alarm" # else bash writes into the job's log that it was killed
 fi
 
 # All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a

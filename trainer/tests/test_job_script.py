@@ -216,7 +216,9 @@ def test_before_its_time_limit_it_asks_for_a_checkpoint_by_itself(tmp_path: Path
 def test_a_job_that_ends_before_leaves_nothing_that_would_ring(tmp_path: Path) -> None:
     job = Job(tmp_path, "")
     # communicate() waits until every process has closed stderr.
-    assert job.run(CRITIC_CHECKPOINT_AFTER="3600")[0] == 0
+    code, log = job.run(CRITIC_CHECKPOINT_AFTER="3600")
+    assert code == 0
+    assert log.splitlines()[-1] == "job.sh: the trainer ended with 0"
 
 
 @pytest.mark.parametrize("value", ["0", "-5", "1; touch /tmp/pwned", "soon"])
