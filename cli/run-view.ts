@@ -45,7 +45,7 @@ export function renderRunView(
       ? `\u001B[${code}m${text.slice(0, 1)}\u001B[39m${stage.status === 'pending' ? dim(text.slice(1)) : text.slice(1)}`
       : text;
   });
-  const asked = view.questions.flatMap(questionLines).map((line) => cut(line, width));
+  const asked = view.questions.flatMap(questionLines).flatMap((line) => fitted(line, width));
   return [cut(`run ${view.run}  ${view.status}`, width), ...stages, ...asked];
 }
 
@@ -182,6 +182,22 @@ function clock(now: Date): string {
 function clean(text: string): string {
   const last = stripVTControlCharacters(text).trimEnd().split('\r').at(-1) ?? '';
   return last.replaceAll('\t', ' ').replaceAll(/\p{Cc}/gu, '');
+}
+
+/** A line of a question within `width`. A line of a log is cut. Any other is wrapped at its spaces: it says what to do. */
+function fitted(line: string, width: number): string[] {
+  if (line.length <= width || line.startsWith('  | ')) return [cut(line, width)];
+  const indent = line.slice(0, line.length - line.trimStart().length);
+  const lines: string[] = [];
+  let last = '';
+  for (const word of line.trimStart().split(' ')) {
+    if (last !== '' && indent.length + last.length + 1 + word.length > width) {
+      lines.push(`${indent}${last}`);
+      last = '';
+    }
+    last = last === '' ? word : `${last} ${word}`;
+  }
+  return [...lines, `${indent}${last}`].map((part) => cut(part, width));
 }
 
 const segmenter = new Intl.Segmenter();

@@ -237,7 +237,7 @@ async function askOperator(
   const { stage } = order;
   const { evidence, logTail } = collected;
   const refused = noMemoryFactor(order);
-  const sentence = `${stage}: ${evidence}. ${why}`;
+  const sentence = `${evidence}. ${why}`;
   const takes = { canSkip, ...(refused === undefined ? {} : { noMemoryFactor: refused }) };
   return desk.operator.ask({ stage, sentence, logTail, ...takes });
 }

@@ -165,6 +165,21 @@ describe('the operator’s question', () => {
     }
   });
 
+  it('is wrapped and not cut where the terminal is narrow; only lines of its log are cut', () => {
+    const sentence = 'the trainer exited with 70 (a bug in the trainer). It happened 2 times.';
+    const question = { id: 'sft-1', stage: 'sft' as const, sentence, logTail: 'x'.repeat(99), commands: ['a'] };
+    const asking: RunView = { ...view, stages: [], status: 'waiting', questions: [question] };
+    const lines = renderRunView(asking, {}, now, { columns: 60, color: false });
+    expect(lines.slice(2)).toEqual([
+      'The run waits for you (sft): the trainer exited with 70 (a',
+      'bug in the trainer). It happened 2 times.',
+      '  the end of its log:',
+      `  | ${'x'.repeat(54)}…`,
+      '  go on with one of:',
+      '    a',
+    ]);
+  });
+
   it('says what to do about a failure whose type tells it', () => {
     const question = { id: 'mix-1', stage: 'mix', sentence: 'EROFS', logTail: '', commands: ['a'] } as const;
     expect(questionLines({ ...question, commands: ['a'], remedy: 'Change the mount.' })).toEqual([

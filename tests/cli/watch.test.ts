@@ -17,7 +17,7 @@ const view: RunView = {
 const question = {
   id: 'sft-1',
   stage: 'sft',
-  sentence: 'sft: the trainer exited with 65.',
+  sentence: 'the trainer exited with 65.',
   logTail: 'row 3\n',
   commands: ['npm run critic -- answer r sft retry'],
 } as const;
@@ -118,7 +118,7 @@ describe('watch', () => {
     const server = fakeServer({ r: interrupted() });
     const { code, out } = await critic(['watch', 'r'], server);
     expect(code).toBe(130);
-    expect(out).toContain('The run waits for you (sft): sft: the trainer exited with 65.');
+    expect(out).toContain('The run waits for you (sft): the trainer exited with 65.');
     expect(out).toContain('The run goes on. Watch it again: npm run critic -- watch r\n');
     expect(server.calls).toEqual(['close']);
   });
