@@ -65,7 +65,7 @@ vllm_enforce_eager vllm_gpu_util vllm_max_lora_rank vllm_maxlen warmup_ratio war
 
 /** Keys that a recipe sets elsewhere, or that would break a promise: where things are written, what can be resumed, what is sent out. */
 export const ownedByTrainer: ReadonlySet<string> = words(`
-adapter_name_or_path cutoff_len data_seed dataset dataset_dir do_eval do_predict do_train eval_dataset export_dir
+adapter_name_or_path cutoff_len data_seed dataset dataset_dir ddp_timeout deepspeed do_eval do_predict do_train eval_dataset export_dir
 export_hub_model_id gradient_accumulation_steps hf_hub_token hub_model_id hub_token learning_rate
 load_best_model_at_end logging_first_step logging_nan_inf_filter logging_steps logging_strategy max_samples max_steps
 media_dir model_name_or_path ms_hub_token num_train_epochs om_hub_token output_dir overwrite_output_dir

@@ -1,18 +1,13 @@
-/** SFT by LLaMA-Factory, which is Hugging Face's Trainer with its own data and its own arguments. */
-import {
-  type EngineRules,
-  halvingFactor,
-  type Misfit,
-  numberIn,
-  oneProcess,
-  type Placement,
-  withoutPlacement,
-} from './engine.ts';
+/**
+ * SFT by LLaMA-Factory, which is Hugging Face's Trainer with its own data and its own arguments; in one process, or in several
+ * under DeepSpeed. Their number is in the parameters: it decides how sums are rounded and which checkpoints fit.
+ */
+import { type EngineRules, halvingFactor, type Misfit, numberIn, withoutPlacement } from './engine.ts';
+import { accumulationOf, processesOf, type Spread, spreadMisfits } from './processes.ts';
 import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
 
-interface Settings extends Placement {
-  batch_size: number;
-  gradient_accumulation: number;
+interface Settings extends Spread {
+  threads: number;
   epochs: number;
   /** Further arguments of LLaMA-Factory. */
   llamafactory: Readonly<Record<string, string | number | boolean>>;
@@ -20,24 +15,37 @@ interface Settings extends Placement {
 
 export const llamaFactory: EngineRules<Settings> = {
   kind: 'sft',
-  reach: oneProcess,
-  params: (settings) => ({ ...withoutPlacement(settings) }),
+  // Under deepspeed. spreadMisfits checks one process.
+  reach: { nodes: 64, gpusPerNode: 16 },
+  params(settings) {
+    const { deepspeed, global_batch_size: _global, processes_per_node: _each, ...params } = withoutPlacement(settings);
+    const stated = { ...params, gradient_accumulation: accumulationOf(settings) };
+    if (deepspeed === undefined || deepspeed === 'none') return stated;
+    return { ...stated, deepspeed, processes: processesOf(settings) };
+  },
   planned: (settings, { records }) => ({ steps: stepsOf(records, settings), rows: null }),
-  unitsEach: (params) => (numberIn(params, 'batch_size') ?? 1) * (numberIn(params, 'gradient_accumulation') ?? 1),
+  unitsEach: (params) =>
+    ['batch_size', 'gradient_accumulation', 'processes'].reduce((all, name) => all * (numberIn(params, name) ?? 1), 1),
   halved(params, times) {
     const [batch, accumulation] = [numberIn(params, 'batch_size'), numberIn(params, 'gradient_accumulation')];
     if (batch === undefined || accumulation === undefined || times === 0) return params;
     const factor = halvingFactor(batch, times);
     return { ...params, batch_size: batch / factor, gradient_accumulation: accumulation * factor };
   },
-  misfits: ({ llamafactory }) => Object.entries(llamafactory).flatMap(([key, input]) => misfitOf(key, input)),
+  misfits: (settings) => [
+    ...spreadMisfits(settings),
+    ...Object.entries(settings.llamafactory).flatMap(([key, input]) => misfitOf(key, input)),
+  ],
 };
 
-/** Trainer takes ceil(records / batch) batches a pass, then divides them by the accumulation. At least one step an epoch. */
-function stepsOf(records: number, { batch_size: batch, gradient_accumulation: accumulation, epochs }: Settings) {
-  const batches = Math.ceil(records / batch);
-  const stepsPerEpoch = Math.max(1, Math.ceil(batches / accumulation));
-  return Math.ceil(epochs * stepsPerEpoch);
+/**
+ * Trainer takes ceil(records / batch) batches a pass, deals them out to the processes (the last ones get one more, if need be), then
+ * divides them by the accumulation. At least one step an epoch.
+ */
+function stepsOf(records: number, settings: Settings) {
+  const batches = Math.ceil(Math.ceil(records / settings.batch_size) / processesOf(settings));
+  const stepsPerEpoch = Math.max(1, Math.ceil(batches / accumulationOf(settings)));
+  return Math.ceil(settings.epochs * stepsPerEpoch);
 }
 
 function misfitOf(key: string, input: unknown): Misfit[] {

@@ -3,7 +3,7 @@
  * each API version. Nothing is interpolated into shell: parameters are in the attempt's manifest. The environment holds paths and
  * no secret.
  */
-import type { Params } from '../engines/engine.ts';
+import { numberIn, type Params } from '../engines/engine.ts';
 import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
@@ -107,6 +107,7 @@ export function renderJobRequest(
       CRITIC_PYTHON: around.python,
       CRITIC_TRAINER: order.trainer,
       CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, order.watch.checkpoint_seconds)),
+      ...ranksPerNode(order),
     },
     currentWorkingDirectory: around.directory,
     standardOutput: `${around.directory}/${attemptFiles.log}`,
@@ -122,6 +123,12 @@ export function renderJobRequest(
     excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
     comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,
   };
+}
+
+/** Has job.sh start that many ranks on each node. Absent: one process alone, without srun. */
+function ranksPerNode({ params, resources }: JobOrder): Record<string, string> {
+  const processes = numberIn(params, 'processes');
+  return processes === undefined ? {} : { CRITIC_RANKS_PER_NODE: String(processes / resources.nodes) };
 }
 
 /** Seconds from a job's start to the request for a checkpoint: `margin` before the limit, never before its half. */

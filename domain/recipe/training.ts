@@ -21,10 +21,27 @@ export const mix = z
 
 export const sft = z
   .strictObject({
-    batch_size: positiveInt.describe('Records in one micro-batch. Whole number, at least 1; required.'),
+    batch_size: positiveInt.describe('Records in one micro-batch of one process. Whole number, at least 1; required.'),
     gradient_accumulation: positiveInt
       .default(1)
-      .describe('Micro-batches in one optimiser step. Whole number, at least 1; default 1.'),
+      .describe('Micro-batches in one optimiser step of each process. Whole number, at least 1; default 1.'),
+    global_batch_size: positiveInt
+      .optional()
+      .describe(
+        'Records in one optimiser step over all processes, needed with deepspeed. Whole number, at least 1; optional, else batch_size × gradient_accumulation.',
+      ),
+    deepspeed: z
+      .enum(['none', 'zero2', 'zero3'])
+      .default('none')
+      .describe(
+        'How training is spread over the GPUs of all nodes: none (one process), zero2 or zero3, which are stages of DeepSpeed; default none.',
+      ),
+    processes_per_node: positiveInt
+      .max(16)
+      .optional()
+      .describe(
+        'Processes on each node under deepspeed where gpus_per_node is 0. Whole number, 1 to 16; optional, else 1.',
+      ),
     learning_rate: learningRate.describe(
       'Highest learning rate; it falls as a cosine unless llamafactory says otherwise. No unit, above 0, at most 1; required.',
     ),

@@ -3,7 +3,16 @@
  * once, side by side. If one can't be installed, one sentence says what to do.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { installRelease, isInstalled, slurmReleases } from './slurm-releases.ts';
 import type { Say } from './stack.ts';
@@ -88,7 +97,11 @@ async function debianPackages(config: StackConfig, say: Say, wanted: string[]): 
 /** Built beside its final name and renamed when complete, so an interrupted build is never taken for an environment. */
 async function python(config: StackConfig, say: Say): Promise<void> {
   const folder = pythonEnvironment(config);
-  if (existsSync(join(folder, 'complete'))) return;
+  if (!existsSync(join(folder, 'complete'))) await environmentItself(config, say, folder);
+  await deepspeed(config, say, folder);
+}
+
+async function environmentItself(config: StackConfig, say: Say, folder: string): Promise<void> {
   const advice = 'it needs about 7 GB of disk and the network; look at the log, then run this again';
   await part(config, say, 'Python environment', advice, async (run) => {
     const tools = join(config.cache, `uv-${uvVersion}`);
@@ -123,6 +136,30 @@ async function python(config: StackConfig, say: Say): Promise<void> {
       env,
     );
     writeFileSync(join(folder, 'complete'), '');
+  });
+}
+
+/**
+ * DeepSpeed, in a folder beside the environment's packages that only jobs under `sft.deepspeed` see (trainer/critic_trainer/engines/
+ * deepspeed.py). Its list of packages is copied there: a change installs it anew.
+ */
+async function deepspeed(config: StackConfig, say: Say, folder: string): Promise<void> {
+  const list = join(config.checkout, 'trainer/environments/deepspeed.txt');
+  const target = join(folder, 'deepspeed');
+  const installed = join(target, 'requirements.txt');
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === readFileSync(list, 'utf8')) return;
+  await part(config, say, 'DeepSpeed', 'it needs the network; look at the log, then run this again', async (run) => {
+    const building = `${target}.building`;
+    rmSync(building, { recursive: true, force: true });
+    // Nothing of it is compiled.
+    const env = { UV_CACHE_DIR: join(config.cache, 'uv'), DS_BUILD_OPS: '0' };
+    const uv = join(config.cache, `uv-${uvVersion}`, 'bin/uv');
+    const interpreter = join(folder, 'bin/python');
+    const what = ['--no-deps', '--require-hashes', '--target', building, '-r', list];
+    await run(uv, ['pip', 'install', '-q', '--python', interpreter, ...what], env);
+    copyFileSync(list, join(building, 'requirements.txt'));
+    rmSync(target, { recursive: true, force: true });
+    renameSync(building, target);
   });
 }
 

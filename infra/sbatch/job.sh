@@ -4,12 +4,17 @@
 # script never does.
 #
 # Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME, CRITIC_CHECKPOINT_AFTER
-# (seconds, optional); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores #SBATCH lines, so there are none.
+# (seconds, optional), CRITIC_RANKS_PER_NODE (optional); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores
+# #SBATCH lines, so there are none.
+#
+# Ranks: with CRITIC_RANKS_PER_NODE srun starts so many trainers on each node of the job, else there is one, here. Signals go
+# to all of them through srun.
 #
 # Signals: USR2 and TERM ask for a checkpoint, and so does the script itself after CRITIC_CHECKPOINT_AFTER seconds. USR1
 # asks for the stacks of a trainer that is stuck. They go to stacks.txt.
 #
-# Exit code: the trainer's (128 + n if signal n ended it) · 0 if another job owns the attempt · 75 if the folder cannot be
+# Exit code: the trainer's (128 + n if signal n ended it; of several ranks, the first one's that says why in claim/verdict, else
+# the highest) · 0 if another job owns the attempt · 75 if the folder cannot be
 # written · 78 if the environment is wrong. A requeued job (SLURM_RESTART_COUNT) counts as a second job: one id an attempt.
 set -euo pipefail
 umask 0077
@@ -74,9 +79,11 @@ if [[ "$code" != /* || ! -f "$code/critic_trainer/__main__.py" ]]; then
 fi
 
 forward() { # signal name
-  local pid=''
+  local pid='' signal="$1"
+  # TERM would end srun itself. To the trainer both ask for a checkpoint.
+  if [[ -n "${CRITIC_RANKS_PER_NODE:-}" && "$signal" == TERM ]]; then signal=USR2; fi
   read -r pid 2>/dev/null <"$directory/claim/pid" || true
-  if [[ "$pid" =~ ^[0-9]+$ ]]; then kill -s "$1" "$pid" 2>/dev/null || true; fi
+  if [[ "$pid" =~ ^[0-9]+$ ]]; then kill -s "$signal" "$pid" 2>/dev/null || true; fi
 }
 
 request_checkpoint() { # signal name
@@ -106,6 +113,15 @@ if [[ "${CRITIC_CHECKPOINT_AFTER:-}" =~ ^[1-9][0-9]{0,6}$ ]]; then
   disown "$alarm" # else bash writes into the job's log that it was killed
 fi
 
+# srun in place of this shell. When a rank has ended, the others have half a minute to end too. slurmstepd gives its children the
+# default for signals, so the signals are ignored anew until Python has its handlers.
+start_ranks() {
+  local nodes="${SLURM_JOB_NUM_NODES:-1}" cpus=$((${SLURM_CPUS_PER_TASK:-1} / ranks))
+  exec srun --nodes="$nodes" --ntasks="$((nodes * ranks))" --ntasks-per-node="$ranks" --cpus-per-task="$((cpus > 0 ? cpus : 1))" \
+    --export=ALL --mpi=none --input=none --unbuffered --kill-on-bad-exit=0 --wait=30 \
+    /bin/bash -c 'trap "" USR1 USR2 TERM; exec "$CRITIC_PYTHON" -P -m critic_trainer'
+}
+
 # All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a
 # signal that comes while it starts must not kill it, and the file checkpoint-requested is there by then. And if a trap
 # interrupts a `wait` at the moment its child ends, the status is lost (bash 5.2 gives -1), so only a wait without traps counts.
@@ -113,7 +129,11 @@ fi
 run_trainer() {
   trap '' USR1 USR2 TERM
   local status=0
-  "$python" -P -m critic_trainer &
+  if [[ -n "$ranks" ]]; then
+    start_ranks &
+  else
+    "$python" -P -m critic_trainer &
+  fi
   printf '%d\n' "$!" >"$directory/claim/pid" || true
   wait "$!" || status=$?
   printf '%d\n' "$status" >"$directory/claim/status" || true
@@ -122,6 +142,8 @@ run_trainer() {
 
 export HOME="${HOME:-$directory}" PYTHONPATH="$code" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 cd -- "$directory"
+ranks=''
+if [[ "${CRITIC_RANKS_PER_NODE:-}" =~ ^[1-9][0-9]{0,2}$ ]]; then ranks="$CRITIC_RANKS_PER_NODE"; fi
 say "job $job_id ($name) on $host: $python -m critic_trainer"
 run_trainer &
 runner=$!
@@ -135,6 +157,10 @@ while :; do
 done
 read -r written 2>/dev/null <"$directory/claim/status" || written=''
 if [[ "$written" =~ ^[0-9]+$ ]]; then status="$written"; fi
+# srun gives the highest code of all ranks: one that is killed while it waits for another would hide the other's reason.
+if [[ -n "$ranks" ]] && ((status > 0)) && read -r written 2>/dev/null <"$directory/claim/verdict"; then
+  if [[ "$written" =~ ^[0-9]+$ ]]; then status="$written"; fi
+fi
 
 signal=''
 if ((status > 128)); then signal="SIG$(kill -l $((status - 128)))" || signal='unknown'; fi

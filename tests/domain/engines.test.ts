@@ -59,6 +59,86 @@ describe('planned steps and rows', () => {
   });
 });
 
+describe('a training spread over processes', () => {
+  const resources = { ...recipe.sft.resources, nodes: 2, gpus_per_node: 8, cpus: 8 };
+  const spread: Partial<Recipe['sft']> = { deepspeed: 'zero3', batch_size: 2, global_batch_size: 64, resources };
+
+  it('has one process for each GPU of all nodes, and accumulates what is left of the global batch', () => {
+    const params = { batch_size: 2, gradient_accumulation: 2, deepspeed: 'zero3', processes: 16 };
+    expect(jobParams('sft', withSft(spread))).toMatchObject(params);
+    expect(engines.llamafactory.unitsEach(params)).toBe(64);
+    const cpus = {
+      ...spread,
+      global_batch_size: 12,
+      processes_per_node: 3,
+      resources: { ...resources, gpus_per_node: 0 },
+    };
+    expect(jobParams('sft', withSft(cpus))).toMatchObject({ gradient_accumulation: 1, processes: 6 });
+  });
+
+  it('keeps the key of one process without DeepSpeed, however its batch is written', () => {
+    const params = jobParams('sft', withSft({ batch_size: 4, global_batch_size: 8 }));
+    expect(params).toEqual(jobParams('sft', withSft({ batch_size: 4, gradient_accumulation: 2 })));
+  });
+
+  // 16 processes, micro-batch 2: ceil(records / 2) batches dealt out to 16, two of each in a step.
+  it.each([
+    [64, 1],
+    [65, 2],
+    [640, 10],
+    [3, 1],
+  ])('of %i records plans %i steps', (records, steps) => {
+    expect(jobPlanned('sft', withSft(spread), { records, rows: null }).steps).toBe(steps);
+  });
+
+  it.each<[string, Partial<Recipe['sft']>, string[]]>([
+    [
+      'a batch that cannot be shared out',
+      { ...spread, global_batch_size: 48 },
+      [
+        'recipe.sft.global_batch_size: expected a multiple of batch_size × processes, 2 × 16 (nodes × processes on each), got 48',
+      ],
+    ],
+    [
+      'no global batch',
+      { ...spread, global_batch_size: undefined },
+      [
+        'recipe.sft.global_batch_size: expected the records of one step over all processes, which deepspeed needs, got nothing',
+      ],
+    ],
+    [
+      'an accumulation said twice',
+      { ...spread, gradient_accumulation: 2 },
+      [
+        'recipe.sft.gradient_accumulation: expected no gradient_accumulation beside global_batch_size, from which it follows, got 2',
+      ],
+    ],
+    [
+      'processes beside GPUs, and too few CPUs',
+      { ...spread, processes_per_node: 2, resources: { ...resources, cpus: 4 } },
+      [
+        'recipe.sft.processes_per_node: expected no such key where gpus_per_node is 8: each GPU has one process, got 2',
+        'recipe.sft.resources.cpus: expected at least 8, one for each process of a node, got 4',
+      ],
+    ],
+    [
+      'nodes and GPUs that one process leaves idle',
+      { resources },
+      [
+        'recipe.sft.resources.nodes: expected at most 1: llamafactory without deepspeed uses no more nodes, got 2',
+        'recipe.sft.resources.gpus_per_node: expected at most 1: llamafactory without deepspeed uses no more GPUs on a node, got 8',
+      ],
+    ],
+    [
+      'processes without DeepSpeed',
+      { processes_per_node: 2 },
+      ['recipe.sft.processes_per_node: expected no such key where deepspeed is none: there is one process, got 2'],
+    ],
+  ])('is refused before the queue: %s', (_what, settings, faults) => {
+    expect(checkRecipe(withSft(settings))).toEqual({ faults });
+  });
+});
+
 describe('the check of a recipe', () => {
   it('asks the engine, which names its own keys', () => {
     const checked = checkRecipe(withSft({ llamafactory: { weight_decay: 0.1, output_dir: '/x', lora_rnk: 8 } }));

@@ -13,11 +13,12 @@ from pathlib import Path
 from critic_trainer.attempt.manifest import Attempt, read_attempt
 from critic_trainer.attempt.result import check_work, write_result
 from critic_trainer.attempt.stop_request import StopRequest, ignore_requests, show_stacks_on_request
-from critic_trainer.device import prepare_environment, require_one_node
+from critic_trainer.device import check_ranks, prepare_environment
 from critic_trainer.engines import engine_for
 from critic_trainer.engines.protocol import run_engine
 from critic_trainer.engines.versions import check_versions, versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
+from critic_trainer.ranks import Ranks, leave_verdict, this_rank
 
 log = logging.getLogger("critic_trainer")
 
@@ -30,20 +31,23 @@ def main() -> int:
     if not directory.is_absolute() or not directory.is_dir():
         log.error('CRITIC_ATTEMPT_DIR: expected the absolute path of a folder, got "%s"', given)
         return BAD_CONFIGURATION
-    return run_attempt(directory)
+    code = run_attempt(directory)
+    leave_verdict(directory, code)
+    return code
 
 
 def run_attempt(directory: Path) -> int:
     """Runs the attempt in `directory`; returns its exit code, raises nothing. A finished one is left alone."""
     stop = StopRequest(directory)
     stop.listen()
-    show_stacks_on_request(directory)
     try:
+        ranks = this_rank()
+        show_stacks_on_request(directory, ranks.rank)
         attempt = read_attempt(directory)
         if attempt.result.exists():
             log.info("%s is finished (result.json is there): nothing is done", attempt.name)
             return OK
-        _run(attempt, stop)
+        _run(attempt, stop, ranks)
     except TrainerError as error:
         log.error("%s", error)
         return error.exit_code
@@ -53,17 +57,22 @@ def run_attempt(directory: Path) -> int:
     return OK
 
 
-def _run(attempt: Attempt, stop: StopRequest) -> None:
+def _run(attempt: Attempt, stop: StopRequest, ranks: Ranks) -> None:
     started = time.monotonic()
-    require_one_node()
     engine = engine_for(attempt)
+    check_ranks(engine.processes, ranks.world)
     check_versions(type(engine), attempt.versions)
-    if attempt.output.exists() or attempt.work.exists():
-        raise BadConfigurationError(f"{attempt.directory} was worked in before and is unfinished: make a new attempt")
-    attempt.work.mkdir()
+    if ranks.first:
+        if attempt.output.exists() or attempt.work.exists():
+            raise BadConfigurationError(
+                f"{attempt.directory} was worked in before and is unfinished: make a new attempt"
+            )
+        attempt.work.mkdir()
     prepare_environment(attempt.threads, attempt.work / "caches")
-    work = run_engine(engine, stop)
+    work = run_engine(engine, stop, ranks)
     check_work(attempt, work)
+    if not ranks.first:
+        return
     write_result(attempt, work, versions_of(type(engine)), time.monotonic() - started)
     log.info("%s done in %.1f s", attempt.name, time.monotonic() - started)
 

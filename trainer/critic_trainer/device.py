@@ -1,4 +1,4 @@
-"""The device of this process and its threads. One process, one device: work over several GPUs is not done here."""
+"""The device of this process and its threads. One process, one device; several processes are in ranks.py."""
 
 import gc
 import os
@@ -19,8 +19,15 @@ def has_gpu() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1", "NoDevFiles")
 
 
-def require_one_node() -> None:
-    """Raises BadConfigurationError in a job of several nodes: the others would idle, and nobody would notice."""
+def check_ranks(wanted: int | None, world: int) -> None:
+    """Raises BadConfigurationError where nodes or processes would idle, and nobody would notice.
+
+    wanted: processes that the work is meant for; None: an engine of one process.
+    """
+    if wanted is not None:
+        if wanted != world:
+            raise BadConfigurationError(f"attempt.json: params.processes: {wanted} expected, srun started {world}")
+        return
     nodes = os.environ.get("SLURM_JOB_NUM_NODES", "1")
     if nodes != "1":
         raise BadConfigurationError(f"resources.nodes: this trainer runs on one node, got {nodes}")

@@ -253,3 +253,20 @@ def test_usr1_writes_the_stacks_of_all_threads_and_the_job_goes_on(tmp_path: Pat
     process.kill()
     process.wait()
     subprocess.run(["/bin/kill", "-9", (job.directory / "claim" / "pid").read_text().strip()], check=True)
+
+
+@pytest.mark.parametrize(("verdict", "code", "name"), [("78", 78, None), ("", 137, "SIGKILL")])
+def test_ranks_are_started_by_srun_and_the_first_that_says_why_it_ends_is_believed(
+    tmp_path: Path, verdict: str, code: int, name: str | None
+) -> None:
+    job = Job(tmp_path, f"open('claim/verdict', 'w').write('{verdict}\\n')" if verdict else "")
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text('#!/bin/bash\nwhile [[ "$1" == --* ]]; do echo "$1" >>srun-options; shift; done\n"$@"\nexit 137\n')
+    srun.chmod(0o755)
+    path = f"{srun.parent}:/usr/bin:/bin"
+    done, log = job.run(PATH=path, CRITIC_RANKS_PER_NODE="4", SLURM_JOB_NUM_NODES="2", SLURM_CPUS_PER_TASK="8")
+    assert done == code, log
+    assert (job.outcome["exit_code"], job.outcome["signal"]) == (code, name)
+    options = (job.directory / "srun-options").read_text().split()
+    assert {"--nodes=2", "--ntasks=8", "--ntasks-per-node=4", "--cpus-per-task=2"} <= set(options)

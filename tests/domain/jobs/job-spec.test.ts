@@ -28,6 +28,12 @@ const order: JobOrder = {
 };
 
 describe('the job request', () => {
+  it('says how many ranks a node has where there are several processes', () => {
+    const ranked = { ...order, params: { processes: 16 }, resources: { ...order.resources, nodes: 2 } };
+    const { environment } = renderJobRequest(ranked, 1, firstAttempt, { python: '/p', directory: '/d' });
+    expect(environment['CRITIC_RANKS_PER_NODE']).toBe('8');
+  });
+
   it('asks for what the recipe says and passes paths alone: no parameter, no secret', () => {
     const request = renderJobRequest(order, 2, firstAttempt, {
       python: '/env/bin/python',

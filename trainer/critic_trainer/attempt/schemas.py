@@ -42,7 +42,11 @@ _LLAMAFACTORY = _object(
         "cutoff_len": _POSITIVE_INT,
         "save_steps": _POSITIVE_INT,
     },
-    {"llamafactory": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}},
+    {
+        "llamafactory": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "deepspeed": {"enum": ["zero2", "zero3"]},
+        "processes": _POSITIVE_INT,
+    },
 )
 
 _TRL = _object(

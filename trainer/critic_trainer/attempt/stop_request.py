@@ -33,7 +33,10 @@ def ignore_requests() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def show_stacks_on_request(directory: Path) -> None:
-    """From now on SIGUSR1 appends the stacks of all threads to stacks.txt, even while Python itself is stuck."""
-    file = (directory / "stacks.txt").open("a", encoding="utf-8")
+def show_stacks_on_request(directory: Path, rank: int = 0) -> None:
+    """From now on SIGUSR1 appends the stacks of all threads to stacks.txt, even while Python itself is stuck.
+
+    Each further rank has a file of its own, stacks-<rank>.txt: appends from several nodes would overwrite one another.
+    """
+    file = (directory / ("stacks.txt" if rank == 0 else f"stacks-{rank}.txt")).open("a", encoding="utf-8")
     faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)

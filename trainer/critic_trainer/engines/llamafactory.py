@@ -12,23 +12,34 @@ from typing import Any
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.device import has_gpu, prepare_torch, quick_imports
+from critic_trainer.engines.deepspeed import deepspeed_config, find_deepspeed, world_fault, write_world
 from critic_trainer.engines.llamafactory_keys import OWNED_KEYS
 from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Progress
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.inputs.rows import MIX_DATASET, check_mix
 from critic_trainer.model_folder import publish_model, read_pixel_limits, write_pixel_limits
+from critic_trainer.ranks import COLLECTIVE_MINUTES, meet
 
 log = logging.getLogger(__name__)
+_STAGES = {"zero2": 2, "zero3": 3}
 
 
 class LlamaFactory(Engine):
-    """SFT on one device, in this process."""
+    """SFT: in this process alone, or in the ranks of `params.processes` under DeepSpeed (`params.deepspeed`)."""
 
     name = "llamafactory"
     kind = "sft"
     packages = (*COMMON_PACKAGES, "llamafactory", "accelerate", "datasets")
     settings_file = "llamafactory.yaml"
+
+    @property
+    def processes(self) -> int | None:
+        return self.attempt.params.get("processes")
+
+    @property
+    def _stage(self) -> int | None:
+        return _STAGES.get(self.attempt.params.get("deepspeed", ""))
 
     def render(self) -> None:
         attempt = self.attempt
@@ -36,13 +47,19 @@ class LlamaFactory(Engine):
         log.info("mix: %d records", records)
         self._written = attempt.work / "trainer"
         self._config = llamafactory_config(attempt, self._written, has_gpu())
-        write_config(self._config, attempt.work / "llamafactory.yaml")
+        if self._stage is not None:
+            find_deepspeed(has_gpu())
+        if self.ranks.first:
+            write_config(self._config, attempt.work / "llamafactory.yaml")
 
     def settings(self, gpu: bool) -> dict[str, Any]:
         return llamafactory_config(self.attempt, self.attempt.work / "trainer", gpu)
 
     def checkpoint_fault(self, path: Path) -> str | None:
-        return trainer_checkpoint_fault(path)
+        fault = trainer_checkpoint_fault(path)
+        if fault is not None or self._stage is None:
+            return fault
+        return world_fault(path, self._stage, self.ranks.world)
 
     def launch(self, progress: Progress) -> WorkDone:
         prepare_torch(self.attempt.threads)
@@ -52,12 +69,18 @@ class LlamaFactory(Engine):
 
             from critic_trainer.engines.trainer_callback import DivergedError, StepObserver
 
+        if self._stage is not None:
+            meet(self.ranks, has_gpu())
         observer = StepObserver(self.attempt, progress)
         try:
             run_exp(args=self._config, callbacks=[observer])
         except DivergedError as error:
             log.error("%s: training stops, no model is published", error)
         return observer.work_done()
+
+    def before_checkpoint(self, written: Path) -> None:
+        if self._stage is not None:
+            write_world(written, self._stage, self.ranks.world)
 
     def publish(self) -> None:
         write_pixel_limits(self._written, self._config["image_min_pixels"], self._config["image_max_pixels"])
@@ -90,7 +113,14 @@ def llamafactory_config(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[s
         "dataloader_num_workers": 0,
         "disable_tqdm": True,
     }
-    return {**defaults, **extra, **_owned(attempt, output_dir, gpu)}
+    return {**defaults, **extra, **_owned(attempt, output_dir, gpu), **_of_ranks(attempt)}
+
+
+def _of_ranks(attempt: Attempt) -> dict[str, Any]:
+    stage = _STAGES.get(attempt.params.get("deepspeed", ""))
+    if stage is None:
+        return {}
+    return {"deepspeed": deepspeed_config(stage), "ddp_timeout": COLLECTIVE_MINUTES * 60}
 
 
 def _owned(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[str, Any]:

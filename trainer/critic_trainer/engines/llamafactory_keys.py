@@ -9,7 +9,7 @@ OWNED_KEYS = frozenset(
         "report_to", "push_to_hub", "hub_model_id", "hub_token", "hf_hub_token", "ms_hub_token", "om_hub_token",
         "export_dir", "export_hub_model_id", "trust_remote_code", "seed", "data_seed", "max_steps", "max_samples",
         "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "num_train_epochs",
-        "warmup_ratio", "cutoff_len", "use_ray", "use_cpu",
+        "warmup_ratio", "cutoff_len", "use_ray", "use_cpu", "deepspeed", "ddp_timeout",
     }
 )  # fmt: skip
 """Keys that attempt.json says elsewhere, or that would break a promise: where things are written, what can be resumed,

@@ -15,6 +15,7 @@ from critic_trainer.attempt.metrics import Metrics
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.attempt.stop_request import StopRequest
 from critic_trainer.failures import BadConfigurationError
+from critic_trainer.ranks import Ranks
 
 COMMON_PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
 
@@ -32,6 +33,12 @@ class Engine(ABC):
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
+        self.ranks = Ranks()
+
+    @property
+    def processes(self) -> int | None:
+        """Number of processes that the attempt is meant for; None: of one, and it knows no others."""
+        return None
 
     @abstractmethod
     def render(self) -> None:
@@ -53,6 +60,9 @@ class Engine(ABC):
 
         Asked of the one to resume from after `render`, and of each new one before it is published.
         """
+
+    def before_checkpoint(self, written: Path) -> None:  # noqa: B027 - most have nothing to add
+        """Adds to a checkpoint just written what the engine itself does not note, before it is looked at."""
 
     @abstractmethod
     def launch(self, progress: "Progress") -> WorkDone:
@@ -83,15 +93,17 @@ class Progress:
 
     def checkpoint(self, written: Path) -> None:
         """Publishes the folder `checkpoint-<step>` that stands in work/. Raises RuntimeError if it is incomplete."""
+        self._engine.before_checkpoint(written)
         publish_checkpoint(written, self._engine.attempt.checkpoints, self._engine.checkpoint_fault)
 
 
-def run_engine(engine: Engine, stop: StopRequest) -> WorkDone:
-    """The whole protocol for one attempt. Work that diverged is not published."""
+def run_engine(engine: Engine, stop: StopRequest, ranks: Ranks = Ranks()) -> WorkDone:  # noqa: B008 - frozen
+    """The whole protocol for one attempt. Work that diverged is not published; of several ranks the first publishes."""
+    engine.ranks = ranks
     engine.render()
     progress = Progress(engine, stop, _resumed_step(engine))
     work = engine.launch(progress)
-    if work.finite:
+    if work.finite and ranks.first:
         engine.publish()
     return work
 

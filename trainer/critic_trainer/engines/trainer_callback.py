@@ -3,6 +3,7 @@
 Writes metrics, publishes checkpoints, stops when asked to or when numbers are not finite. It changes nothing in a step.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from critic_trainer.attempt.result import WorkDone
 from critic_trainer.engines.protocol import Progress
 from critic_trainer.engines.trainer_log import normalised
 from critic_trainer.failures import BadConfigurationError, CheckpointedError
+from critic_trainer.ranks import any_rank, barrier
 
 
 class DivergedError(Exception):
@@ -58,12 +60,13 @@ class StepObserver(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._publish()
+        self._publish(args)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._first_step = self._first_step or state.global_step
         self._last_step = state.global_step
-        if self._progress.stop_requested and state.global_step < state.max_steps:
+        asked = any_rank(self._progress.stop_requested, args.device)
+        if asked and state.global_step < state.max_steps:
             self._stopping = True
             control.should_save = True
             control.should_training_stop = True
@@ -78,25 +81,32 @@ class StepObserver(TrainerCallback):
     ) -> None:
         """Raises DivergedError before Trainer would save: a checkpoint of NaN is worth nothing."""
         values = normalised(logs or {})
-        if not values or not state.is_world_process_zero:
+        if not values:
             return
-        non_finite = self._progress.metrics.append(state.global_step, state.max_steps, values)
-        if non_finite:
-            raise DivergedError(f"step {state.global_step}: {', '.join(non_finite)} not finite")
+        non_finite = sorted(name for name, value in values.items() if not math.isfinite(value))
+        if state.is_world_process_zero:
+            self._progress.metrics.append(state.global_step, state.max_steps, values)
+        if any_rank(bool(non_finite), args.device):
+            self._progress.metrics.finite = False
+            raise DivergedError(f"step {state.global_step}: {', '.join(non_finite) or 'another rank'} not finite")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Only remembers the checkpoint: other callbacks (LLaMA-Factory's processor) still write into it."""
-        if state.is_world_process_zero:
-            self._written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        self._written = Path(args.output_dir) / f"checkpoint-{state.global_step}"
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._publish()
+        self._publish(args)
         if self._stopping:
             raise CheckpointedError(f"checkpoint of step {state.global_step} of {state.max_steps} published, as asked")
 
-    def _publish(self) -> None:
-        if self._written is not None:
+    def _publish(self, args: TrainingArguments) -> None:
+        """The first rank renames once all have written their parts, and the others wait until it has."""
+        if self._written is None:
+            return
+        barrier(args.device)
+        if args.process_index == 0:
             self._progress.checkpoint(self._written)
-            self._written = None
+        barrier(args.device)
+        self._written = None

@@ -1,4 +1,4 @@
-"""Checkpoints of one process of Hugging Face's Trainer, which LLaMA-Factory and TRL are: is one whole?"""
+"""Checkpoints of Hugging Face's Trainer, which LLaMA-Factory and TRL are: is one whole?"""
 
 import json
 import zipfile
