@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import * as z from 'zod';
 import { accountingPatienceMs } from '../activities/jobs/accounting.ts';
+import { describeIssue } from '../domain/errors.ts';
 
 const argv = z
   .string()
@@ -14,7 +15,7 @@ const argv = z
     }
   })
   .pipe(z.array(z.string()).min(1));
-const absolute = z.string().startsWith('/', 'expected an absolute path');
+const absolute = z.string('expected an absolute path').startsWith('/', 'expected an absolute path');
 /** `/a:/b`, as PATH. */
 const folders = z
   .string()
@@ -23,10 +24,10 @@ const folders = z
   .pipe(z.array(absolute));
 
 const schema = z.object({
-  CRITIC_TEMPORAL_ADDRESS: z.string().min(1),
+  CRITIC_TEMPORAL_ADDRESS: z.string('expected host:port').min(1, 'expected host:port'),
   CRITIC_TEMPORAL_NAMESPACE: z.string().default('default'),
-  CRITIC_SLURM_URL: z.url(),
-  CRITIC_SLURM_USER: z.string().min(1),
+  CRITIC_SLURM_URL: z.url('expected a URL'),
+  CRITIC_SLURM_USER: z.string('expected a user’s name').min(1, 'expected a user’s name'),
   CRITIC_SLURM_TOKEN_COMMAND: argv.optional(),
   CRITIC_SLURM_TOKEN_FILE: absolute.optional(),
   CRITIC_STORE: absolute,
@@ -36,7 +37,7 @@ const schema = z.object({
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),
-  CRITIC_LLM_BASE_URL: z.url().optional(),
+  CRITIC_LLM_BASE_URL: z.url('expected a URL').optional(),
   CRITIC_LLM_API_KEY_FILE: absolute,
   CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(45_000),
   CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(500),
@@ -56,8 +57,13 @@ export type WorkerConfig = z.output<typeof schema> & { jobOwner: { uid: number; 
 export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   const parsed = schema.safeParse(env);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`the worker's environment is not complete:\n${faults.join('\n')}`);
+    const faults = parsed.error.issues.map(({ path, message }) => {
+      const name = path.join('.');
+      return `  ${name}: ${describeIssue({ message, input: env[name.split('.')[0] ?? ''] })}`;
+    });
+    throw new Error(
+      `the worker's environment is not usable (docs/OPERATIONS.md, "Your own cluster", lists the variables):\n${faults.join('\n')}`,
+    );
   }
   const config = parsed.data;
   if ((config.CRITIC_SLURM_TOKEN_COMMAND === undefined) === (config.CRITIC_SLURM_TOKEN_FILE === undefined)) {
