@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { type AttemptChanges, attemptParams, type JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef, AttemptManifest } from '../../domain/manifest.ts';
-import { attemptFiles, attemptName, jobKind, paths } from '../../domain/names.ts';
+import { cut, describeFault } from '../../domain/errors.ts';
+import { attemptFiles, attemptName, jobKind, parseAttemptName, paths } from '../../domain/names.ts';
 
 import { attemptDirectory } from './attempt-closing.ts';
 import { readResult, readResultText } from './attempt-files.ts';
@@ -18,6 +19,7 @@ import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
 import type { JobDeps } from './deps.ts';
+import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { hasCode, writeFileAtomic } from '../store/durable-file.ts';
 
@@ -35,6 +37,7 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
   return {
     /** Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. */
     async prepareAttempt({ order, attempt, changes }: AttemptInput): Promise<PreparedAttempt> {
+      requireReadableName(order, attempt);
       if (order.baseModel !== undefined) {
         const model = { key: order.baseModel, path: order.model };
         await heartbeating('looking at the base model', () => verifyBaseModel(model, store.root, models));
@@ -56,6 +59,24 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
       return heartbeating('publishing', () => publish(store, input));
     },
   };
+}
+
+/**
+ * The cancel and the reaper read run and stage back from a job's name. A run whose id ends like a stage (`foo-sft`) would be taken
+ * for another one, so it gets no job.
+ */
+function requireReadableName({ run, stage }: AttemptInput['order'], attempt: number): void {
+  const name = attemptName(run, stage, attempt);
+  const read = parseAttemptName(name);
+  if (read?.run === run && read.stage === stage && read.attempt === attempt) return;
+  throw refuse(
+    'ConfigInvalid',
+    describeFault({
+      field: 'run',
+      value: run,
+      expected: `an id that can be read back from the job's name "${cut(name)}"`,
+    }),
+  );
 }
 
 async function publish(

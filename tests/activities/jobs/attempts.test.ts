@@ -48,6 +48,19 @@ describe('an attempt that is prepared', () => {
     expect(effects).toContainEqual(expect.stringMatching(/^rename .* attempt.json$/));
   });
 
+  it('of a run whose id ends like a stage is refused: the cancel and the reaper would take it for another run', async () => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of them is used
+    const activities = createAttemptActivities({ store: at.store, job: {}, models: {} } as never);
+    const wrong = { ...input, order: { ...order, run: `${run}-sft`, stage: 'grpo' as const } };
+    const prepare = () => inActivity(activityEnvironment().env, () => activities.prepareAttempt(wrong));
+    await expect(prepare()).rejects.toMatchObject({
+      type: 'ConfigInvalid',
+      nonRetryable: true,
+      message: expect.stringContaining(`${run}-sft`),
+    });
+    expect(await exists(join(at.store.root, 'runs', `${run}-sft`))).toBe(false);
+  });
+
   it('again after a job has begun it keeps the job’s claim: another job of it works nothing', async () => {
     at.slurm.create(name, at.folder);
     await at.slurm.schedule();
