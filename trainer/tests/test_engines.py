@@ -174,6 +174,23 @@ def test_a_file_system_that_fails_under_the_checkpoint_is_tried_again_and_no_bad
     assert run_attempt(directory) == failures.TRY_AGAIN
 
 
+def test_a_file_system_that_fails_under_a_trainings_checkpoint_is_tried_again_too(
+    make_attempt: MakeAttempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+
+    def stale(path: Path, *given: str, **named: str) -> str:
+        if path.name == "trainer_state.json":
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return read_text(path, *given, **named)
+
+    checkpoint = tmp_path / "checkpoint-4"
+    checkpoint.mkdir()
+    directory = make_attempt("sft", resume_from=checkpoint)
+    monkeypatch.setattr(Path, "read_text", stale)
+    assert run_attempt(directory) == failures.TRY_AGAIN
+
+
 def _checked(make_attempt: MakeAttempt, **extra: object) -> list[str]:
     """Faults of an SFT attempt with these further arguments, as `field: expected`."""
     raw = json.loads((make_attempt("sft", name=f"a{len(extra)}-{next(iter(extra))}") / "attempt.json").read_text())

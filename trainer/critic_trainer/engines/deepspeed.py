@@ -79,7 +79,7 @@ def world_fault(path: Path, stage: int, world: int) -> str | None:
     try:
         noted = json.loads((path / _WORLD).read_text(encoding="utf-8"))
         latest = (path / "latest").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
         return f"{_WORLD} or latest cannot be read ({error})"
     if noted.get("processes") != world:
         return (

@@ -9,7 +9,7 @@ from critic_trainer.model_folder import weight_faults
 
 
 def trainer_checkpoint_fault(path: Path) -> str | None:
-    """Why `path` is not a complete training checkpoint, or None if it is.
+    """Why `path` is not a complete training checkpoint, or None if it is. Raises OSError of a file system that fails.
 
     Looks at: trainer_state.json (readable, its global_step is the name's) · the weights' safetensors headers against
     their file sizes · optimizer.pt, scheduler.pt and an rng_state*.pth being whole zip archives (their directory is at
@@ -20,7 +20,7 @@ def trainer_checkpoint_fault(path: Path) -> str | None:
         return "its name is not checkpoint-<step>"
     try:
         state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
         return f"trainer_state.json cannot be read ({error})"
     if state.get("global_step") != step:
         return f"trainer_state.json is of step {state.get('global_step')}"
