@@ -113,7 +113,8 @@ if [[ "${CRITIC_CHECKPOINT_AFTER:-}" =~ ^[1-9][0-9]{0,6}$ ]]; then
   disown "$alarm" # else bash writes into the job's log that it was killed
 fi
 
-# srun in place of this shell. When a rank has ended, the others have half a minute to end too. slurmstepd gives its children the
+# srun in place of this shell. When a rank has ended, the others have half a minute to end too: the first one ends first, whatever it
+# has to publish (critic_trainer/ranks.py). slurmstepd gives its children the
 # default for signals, so the signals are ignored anew until Python has its handlers.
 start_ranks() {
   local nodes="${SLURM_JOB_NUM_NODES:-1}" cpus=$((${SLURM_CPUS_PER_TASK:-1} / ranks))

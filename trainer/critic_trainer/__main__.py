@@ -18,7 +18,7 @@ from critic_trainer.engines import engine_for
 from critic_trainer.engines.protocol import run_engine
 from critic_trainer.engines.versions import check_versions, versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
-from critic_trainer.ranks import Ranks, leave_verdict, this_rank
+from critic_trainer.ranks import Ranks, await_first, leave_verdict, tell_end, this_rank
 
 log = logging.getLogger("critic_trainer")
 
@@ -40,6 +40,7 @@ def run_attempt(directory: Path) -> int:
     """Runs the attempt in `directory`; returns its exit code, raises nothing. A finished one is left alone."""
     stop = StopRequest(directory)
     stop.listen()
+    ranks = Ranks()
     try:
         ranks = this_rank()
         show_stacks_on_request(directory, ranks.rank)
@@ -54,6 +55,8 @@ def run_attempt(directory: Path) -> int:
     except Exception as error:  # noqa: BLE001 - the process's edge: every failure becomes an exit code here
         traceback.print_exc()
         return exit_code_of(error, directory)
+    finally:
+        tell_end(directory, ranks)
     return OK
 
 
@@ -68,10 +71,13 @@ def _run(attempt: Attempt, stop: StopRequest, ranks: Ranks) -> None:
                 f"{attempt.directory} was worked in before and is unfinished: make a new attempt"
             )
         attempt.work.mkdir()
-    prepare_environment(attempt.threads, attempt.work / "caches")
+    # A further rank may be here before the first one has made work/, and must not make it.
+    caches = attempt.work / "caches" if ranks.first else attempt.directory / f"caches-{ranks.rank}"
+    prepare_environment(attempt.threads, caches)
     work = run_engine(engine, stop, ranks)
     check_work(attempt, work)
     if not ranks.first:
+        await_first(attempt.directory)
         return
     write_result(attempt, work, versions_of(type(engine)), time.monotonic() - started)
     log.info("%s done in %.1f s", attempt.name, time.monotonic() - started)

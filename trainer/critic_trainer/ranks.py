@@ -6,6 +6,7 @@ variables say who is who, and where they meet: at the node where the batch scrip
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from critic_trainer.failures import BUG, BadConfigurationError
 
 COLLECTIVE_MINUTES = 30
 """How long a rank waits for the others before it gives up."""
+_ENDED = "first-rank-ended"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,23 @@ def any_rank(mine: bool, device: object) -> bool:
 def barrier(device: object) -> None:
     """Returns once every rank is here."""
     any_rank(False, device)
+
+
+def tell_end(directory: Path, ranks: Ranks) -> None:
+    """The first of several ranks says that it has done all it will do, whatever came of it."""
+    if ranks.first and ranks.world > 1:
+        with contextlib.suppress(OSError):
+            (directory / _ENDED).touch()
+
+
+def await_first(directory: Path) -> None:
+    """A further rank ends after the first one, which publishes alone: srun kills what runs half a minute after another.
+
+    The folder is listed, since a name that was asked for before it exists is remembered as absent on NFS. If the first
+    rank is killed it says nothing, and srun ends this one.
+    """
+    while all(entry.name != _ENDED for entry in directory.iterdir()):
+        time.sleep(0.5)
 
 
 def leave_verdict(directory: Path, code: int) -> None:

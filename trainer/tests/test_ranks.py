@@ -6,14 +6,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import MakeAttempt, lines
+from ranks_world import free_port, run_ranks
 
 from critic_trainer import failures
 from critic_trainer.__main__ import run_attempt
+from critic_trainer.ranks import await_first
 
 PARAMS = {"batch_size": 2, "gradient_accumulation": 2, "learning_rate": 1e-3, "save_steps": 2}
 RANKED: dict[str, Any] = PARAMS | {"gradient_accumulation": 1, "deepspeed": "zero3", "processes": 2}
@@ -89,6 +92,35 @@ def test_two_ranks_train_as_one_process_and_go_on_after_a_kill_and_a_signal_as_i
     assert numbers(half)[0] == pytest.approx(numbers(one)[0], rel=BF16), "not from a corrupted start"
     assert "processes: 2 expected, srun started 1" in (misfit / "rank-0.log").read_text()
     _finds_each_cut_file(make_attempt, stopped / "checkpoints" / "checkpoint-2", killed.parent)
+
+
+def test_the_first_rank_may_come_last_and_publish_long_after_the_others_are_done(make_attempt: MakeAttempt) -> None:
+    directory = make_attempt("sft", "late", params=RANKED)
+    published = directory / "published"
+
+    def before(rank: int, _: Path) -> None:
+        from critic_trainer import __main__ as trainer
+
+        def run_engine(*_: Any) -> None:
+            Path(os.environ["HF_HOME"]).mkdir(parents=True)  # as imports do
+            if rank == 0:
+                time.sleep(1)
+                published.touch()
+
+        trainer.run_engine = run_engine
+        trainer.check_versions = trainer.check_work = trainer.write_result = trainer.versions_of = lambda *_: {}
+        if rank == 0:
+            time.sleep(1)
+        else:
+            trainer.await_first = lambda folder: (
+                await_first(folder),
+                (directory / "seen").write_text(str(published.exists())),
+            )
+
+    assert run_ranks(directory, 2, free_port(), before) == [failures.OK, failures.OK], (
+        directory / "rank-0.log"
+    ).read_text()
+    assert (directory / "seen").read_text() == "True"
 
 
 def _finds_each_cut_file(make_attempt: MakeAttempt, checkpoint: Path, folder: Path) -> None:
