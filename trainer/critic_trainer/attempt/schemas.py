@@ -66,6 +66,36 @@ _TRL = _object(
     {"gradient_accumulation": _POSITIVE_INT},
 )
 
+# verl and EasyR1. A process is a GPU, or, on a node without any, one of those that share its CPUs.
+_RAY = _object(
+    {
+        "steps": _POSITIVE_INT,
+        "prompts_per_step": _POSITIVE_INT,
+        "generations": {"type": "integer", "minimum": 2},
+        "learning_rate": _POSITIVE,
+        "temperature": _POSITIVE,
+        "beta": {"type": "number", "minimum": 0},
+        "epsilon": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "epsilon_high": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "max_prompt_length": _POSITIVE_INT,
+        "max_completion_length": _POSITIVE_INT,
+        "save_steps": _POSITIVE_INT,
+        "save_limit": {"type": "integer", "minimum": 3},
+        "validate_steps": {"type": "integer", "minimum": 0},
+        "reward": _REWARD,
+        "micro_batch_size": _POSITIVE_INT,
+        "tensor_parallel": _POSITIVE_INT,
+        "gpu_memory_utilization": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "nodes": _POSITIVE_INT,
+        "processes_per_node": _POSITIVE_INT,
+    },
+    {
+        "prompts_per_update": _POSITIVE_INT,
+        "max_lost_minutes": _POSITIVE,
+        "settings": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+    },
+)
+
 _TRANSFORMERS = _object(
     {
         "split": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
@@ -100,13 +130,17 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
             "threads": {"type": "integer", "minimum": 1, "maximum": 1024},
             "planned": _object({"steps": _COUNT}, {"rows": _COUNT}),
-            "engine": _object({"name": {"enum": ["llamafactory", "trl", "transformers"]}, "versions": _TEXTS}),
+            "engine": _object(
+                {"name": {"enum": ["llamafactory", "trl", "easyr1", "verl", "transformers"]}, "versions": _TEXTS}
+            ),
             "params": {"type": "object"},
         }
     ),
     "allOf": [
         _engine("llamafactory", "sft", ["dataset", "mix"], _LLAMAFACTORY),
         _engine("trl", "grpo", ["dataset", "prompts"], _TRL),
+        _engine("easyr1", "grpo", ["dataset", "prompts"], _RAY),
+        _engine("verl", "grpo", ["dataset", "prompts"], _RAY),
         _engine("transformers", "predict", ["dataset", "prompts"], _TRANSFORMERS),
     ],
 }
