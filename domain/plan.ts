@@ -2,7 +2,7 @@
  * The plan: a checked recipe bound to a run. Plain data that travels into the workflow and is written beside the run.
  */
 import type { Counts, EngineRules, Params, Planned } from './engines/engine.ts';
-import { engineOfKind, engines } from './engines/registry.ts';
+import { engineOf, engines } from './engines/registry.ts';
 import { jobKind, type JobKind, type JobStage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
@@ -12,18 +12,20 @@ export interface RunPlan {
   recipe: Recipe;
 }
 
-/** Asks the engine of this kind, with the recipe's section of the same kind. */
-function ask<K extends JobKind, Answer>(
-  kind: K,
+/** Asks the engine that the recipe chooses for this kind, with the recipe's section of the same kind. */
+function ask<Answer>(
+  kind: JobKind,
   recipe: Recipe,
-  question: (engine: EngineRules<Recipe[K]>, settings: Recipe[K]) => Answer,
+  question: <Settings>(engine: EngineRules<Settings>, settings: Settings) => Answer,
 ): Answer {
-  const rules: { [Each in JobKind]: EngineRules<Recipe[Each]> } = {
-    sft: engines[engineOfKind.sft],
-    grpo: engines[engineOfKind.grpo],
-    predict: engines[engineOfKind.predict],
-  };
-  return question(rules[kind], recipe[kind]);
+  switch (kind) {
+    case 'sft':
+      return question(engines[engineOf(kind, recipe.sft)], recipe.sft);
+    case 'grpo':
+      return question(engines[engineOf(kind, recipe.grpo)], recipe.grpo);
+    case 'predict':
+      return question(engines[engineOf(kind, recipe.predict)], recipe.predict);
+  }
 }
 
 /** Parameters as the trainer gets them in `attempt.json`: they determine the output. Resources and threads are left out. */

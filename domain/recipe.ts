@@ -6,15 +6,16 @@
 import * as z from 'zod';
 import { criticPromptVersions, isEditedOnly } from './critique/prompt.ts';
 import { idleResources, type Misfit } from './engines/engine.ts';
-import { engineOfKind, engines } from './engines/registry.ts';
+import { engineOf, engines } from './engines/registry.ts';
 import { cut, describeIssue } from './errors.ts';
 import { jobKinds } from './names.ts';
 import { dataset } from './recipe/dataset.ts';
 import { name, somePath } from './recipe/fields.ts';
 import { gate } from './recipe/gate.ts';
+import { grpo } from './recipe/grpo.ts';
 import { retries, watch } from './recipe/patience.ts';
 import { synthesis } from './recipe/synthesis.ts';
-import { grpo, mix, predict, sft } from './recipe/training.ts';
+import { mix, predict, sft } from './recipe/training.ts';
 
 export type { DatasetSettings } from './recipe/dataset.ts';
 export type { WatchSettings } from './recipe/patience.ts';
@@ -75,12 +76,12 @@ function findMisfits(given: z.output<typeof recipe>): Misfit[] {
   const least = `more than max_tokens, ${answer}: no request could be sent`;
   expect(tokens > answer, 'synthesis.tokens_per_minute', tokens, least);
   const ofEngines = {
-    sft: engines[engineOfKind.sft].misfits(given.sft),
-    grpo: engines[engineOfKind.grpo].misfits(given.grpo),
-    predict: engines[engineOfKind.predict].misfits(given.predict),
+    sft: engines[engineOf('sft', given.sft)].misfits(given.sft),
+    grpo: engines[engineOf('grpo', given.grpo)].misfits(given.grpo),
+    predict: engines[engineOf('predict', given.predict)].misfits(given.predict),
   };
   for (const kind of jobKinds) {
-    const engine = engineOfKind[kind];
+    const engine = engineOf(kind, given[kind]);
     const idle = idleResources(engine, engines[engine], given[kind].resources);
     misfits.push(...[...ofEngines[kind], ...idle].map((misfit) => ({ ...misfit, path: [kind, ...misfit.path] })));
   }

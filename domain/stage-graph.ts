@@ -5,7 +5,7 @@
  * It does not say how a stage is made: `workflows/train-critic.ts` has one case for each kind.
  */
 import type { Params, Planned } from './engines/engine.ts';
-import { engineOfKind, type EngineName } from './engines/registry.ts';
+import { engineOf, type EngineName } from './engines/registry.ts';
 import {
   isStage,
   jobKind,
@@ -132,8 +132,9 @@ function settings(
   name: JobStage,
   recipe: Recipe,
 ): Pick<JobNode, 'engine' | 'params' | 'seed' | 'threads' | 'resources'> {
+  const kind = jobKind(name);
   return {
-    engine: engineOfKind[jobKind(name)],
+    engine: engineOf(kind, recipe[kind]),
     params: jobParams(name, recipe),
     seed: recipe.seed,
     threads: jobThreads(name, recipe),
@@ -144,6 +145,11 @@ function settings(
 /** Names of all stages of a run of this recipe, as a person reads them. */
 export function stageNames(recipe: Recipe): Stage[] {
   return stageGraph(recipe).map(({ name }) => name);
+}
+
+/** Engines that the jobs of this recipe use. */
+export function enginesIn(recipe: Recipe): EngineName[] {
+  return [...new Set(stageGraph(recipe).flatMap((node) => (isJob(node) ? [node.engine] : [])))];
 }
 
 export function isJob(node: StageNode): node is JobNode {

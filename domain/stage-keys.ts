@@ -11,8 +11,8 @@ import { type JobNode, type StageNode, upstream } from './stage-graph.ts';
 export interface Surroundings {
   trainer: string;
   baseModel: { key: string };
-  /** Versions of each engine in the job's environment. */
-  engines: Record<EngineName, EngineVersions>;
+  /** Versions of each engine that the recipe chooses, in its environment. */
+  engines: Partial<Record<EngineName, EngineVersions>>;
 }
 
 /** The part of a job's order that is in the key of its artifact too. */
@@ -20,7 +20,9 @@ export function keyedParts(
   node: JobNode,
   { trainer, engines }: Surroundings,
 ): Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'> {
-  const engine = { name: node.engine, versions: engines[node.engine] };
+  const versions = engines[node.engine];
+  if (versions === undefined) throw new Error(`the versions of ${node.engine} were not asked for`);
+  const engine = { name: node.engine, versions };
   return { params: node.params, seed: node.seed, trainer, engine };
 }
 

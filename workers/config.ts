@@ -34,6 +34,8 @@ const schema = z.object({
   CRITIC_PYTHON: absolute,
   /** Output of `CRITIC_PYTHON -m critic_trainer.engines` on a node, where the worker cannot run that interpreter. */
   CRITIC_ENGINE_FILE: absolute.optional(),
+  /** YAML with `environments`: where engines are that have an environment of their own (workers/environments.ts). */
+  CRITIC_ENVIRONMENTS_FILE: absolute.optional(),
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),

@@ -21,6 +21,7 @@ import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
+import { readEnvironments } from './environments.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureReaper } from './reaper-schedule.ts';
 
@@ -79,6 +80,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
     job: {
       python: config.CRITIC_PYTHON,
       engineFile: config.CRITIC_ENGINE_FILE,
+      environments: await readEnvironments(config),
       trainerSource: config.CRITIC_TRAINER_SOURCE,
       script: await readRegularText(config.CRITIC_JOB_SCRIPT, maxScriptBytes),
       owner: config.jobOwner,

@@ -59,8 +59,7 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
       const signal = Context.current().cancellationSignal;
       return translated(`estimate run "${plan.run}"`, signal, async () => {
         const { recipe } = plan;
-        const found =
-          imported === null ? await heartbeating('hashing', () => describeImports(recipe.base_model, deps)) : imported;
+        const found = imported === null ? await heartbeating('hashing', () => describeImports(recipe, deps)) : imported;
         const teacher = {
           datasetKey: dataset.key,
           baseUrl: deps.llm.baseUrl,

@@ -16,7 +16,14 @@ import type { Counts, JobNode } from '../../domain/stage-graph.ts';
 import { parseJson } from '../../files/json.ts';
 import { passing, refuse } from '../failure.ts';
 import { attemptManifest } from '../jobs/attempts.ts';
-import { askTrainer, type EngineSource, exitSchema } from '../store/engine.ts';
+import {
+  askTrainer,
+  byEnvironment,
+  type EngineEnvironment,
+  environmentOf,
+  type EngineSource,
+  exitOf,
+} from '../store/environments.ts';
 import type { PreparedRun } from '../store/imports.ts';
 
 /** What previews are made from. `trainerSource` is a folder with `critic_trainer/`. */
@@ -50,19 +57,26 @@ export async function previewJobs(
     const order = orderJob(node, plan, imported, artifactOf, { key: keyOf(node.name), ingredients: {} });
     return { order, preview: previewOf(order, sources) };
   });
-  const previews = rendered.map(({ preview }) => preview);
-  if (job.engineFile !== undefined) {
-    const note = `The engines' settings are not shown or checked: CRITIC_ENGINE_FILE is set, so ${job.python} runs on nodes alone.`;
-    return { jobs: previews, notes: [note] };
+  const notes: string[] = [];
+  const settings = new Map<string, JobPreview['settings']>();
+  for (const { environment, items } of byEnvironment(rendered, ({ order }) => order.engine.name, job)) {
+    if (environment.engineFile === undefined) {
+      for (const [stage, values] of await askSettings(environment, items, sources)) settings.set(stage, values);
+    } else {
+      const file = environment.field === 'CRITIC_PYTHON' ? 'CRITIC_ENGINE_FILE' : `${environment.field}.engine_file`;
+      notes.push(
+        `The engines' settings are not shown or checked: ${file} is set, so ${environment.python} runs on nodes alone.`,
+      );
+    }
   }
-  const settings = await askSettings(rendered, sources);
-  const filled = previews.map((preview) => ({ ...preview, settings: settings.get(preview.stage) ?? null }));
-  return { jobs: filled, notes: [] };
+  const filled = rendered.map(({ preview }) => ({ ...preview, settings: settings.get(preview.stage) ?? null }));
+  return { jobs: filled, notes };
 }
 
 function previewOf(order: JobOrder, { root, job }: PreviewSources): JobPreview {
   const directory = paths.attempt(root, order.run, order.stage, 1);
-  const request = renderJobRequest(order, 1, firstAttempt, { python: job.python, directory });
+  const environment = environmentOf(job, order.engine.name);
+  const request = renderJobRequest(order, 1, firstAttempt, { environment, directory });
   const attempt = attemptManifest(order, 1, firstAttempt);
   return { stage: order.stage, request: { ...request }, attempt: { ...attempt }, settings: null };
 }
@@ -76,6 +90,7 @@ const answerSchema = z.object({
 
 /** The engines' own settings by stage, as they would be on a node that has the GPUs of the recipe. */
 async function askSettings(
+  environment: EngineEnvironment,
   rendered: readonly { order: JobOrder; preview: JobPreview }[],
   { plan, job, root }: PreviewSources,
 ): Promise<Map<string, JobPreview['settings']>> {
@@ -85,23 +100,18 @@ async function askSettings(
     base_model: plan.recipe.base_model,
     gpu: order.resources.gpus_per_node > 0,
   }));
-  const stdout = await askTrainer(job.python, job.trainerSource, ['render'], JSON.stringify({ attempts })).catch(
+  const { field, python } = environment;
+  const stdout = await askTrainer(environment, job.trainerSource, ['render'], JSON.stringify({ attempts })).catch(
     (error: unknown) => {
-      const { code, stderr } = exitSchema.catch({ code: null, stderr: '' }).parse(error);
-      const last = stderr.trimEnd().split('\n').at(-1) ?? '';
-      if (typeof code !== 'number')
-        throw passing('SystemError', `ask "${job.python}" for the engines' settings`, error);
+      const { code, last } = exitOf(error);
+      if (typeof code !== 'number') throw passing('SystemError', `ask "${python}" for the engines' settings`, error);
       throw refuse('ConfigInvalid', `recipe: the engines cannot render its settings: ${last}`);
     },
   );
   const answer = answerSchema.safeParse(parseJson(stdout));
   if (!answer.success) {
-    const fault = {
-      field: `CRITIC_PYTHON ("${job.python}")`,
-      value: stdout,
-      expected: 'an interpreter that renders settings',
-    };
-    throw refuse('ConfigInvalid', describeFault(fault));
+    const expected = 'an interpreter that renders settings';
+    throw refuse('ConfigInvalid', describeFault({ field: `${field} ("${python}")`, value: stdout, expected }));
   }
   return new Map(answer.data.rendered.map(({ stage, file, settings }) => [stage, { file, values: settings }]));
 }

@@ -1,6 +1,7 @@
 /** What the room of jobs needs. The worker builds it. */
 import type { SlurmClient } from 'slurm-rest-client';
 import type { ModelFolders } from '../store/base-model.ts';
+import type { EngineSource } from '../store/environments.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Accounting } from './accounting.ts';
 import type { JobPoller } from './job-poller.ts';
@@ -10,9 +11,8 @@ export interface JobDeps extends StoreDeps {
   accounting: Accounting;
   poller: JobPoller;
   models: ModelFolders;
-  job: {
-    /** Absolute path of the trainer's Python interpreter, as the nodes see it. */
-    python: string;
+  /** And where the trainer's engines are, as the nodes see it. */
+  job: Pick<EngineSource, 'python' | 'engineFile' | 'environments'> & {
     /** Text of the one job script. */
     script: string;
     /** Owner to whom attempt folders are handed. Set only if the worker is root and jobs are not. */

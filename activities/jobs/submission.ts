@@ -16,6 +16,7 @@ import { renderJobRequest } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, SubmittedJob } from '../../domain/jobs/job-life.ts';
 import { attemptName, paths } from '../../domain/names.ts';
 import type { JobDeps } from './deps.ts';
+import { environmentOf } from '../store/environments.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
 import { passing, toFailure } from '../failure.ts';
 import { denialMs, findForCertain } from './finding.ts';
@@ -72,7 +73,8 @@ type Sent =
 /** One POST, never repeated here. It throws only errors that are not Slurm's. */
 async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
   const { order, attempt, changes } = input;
-  const request = renderJobRequest(order, attempt, changes, { python: deps.job.python, directory });
+  const environment = environmentOf(deps.job, order.engine.name);
+  const request = renderJobRequest(order, attempt, changes, { environment, directory });
   try {
     const answer = await deps.slurm.submit({
       ...request,

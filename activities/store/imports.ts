@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import type { Recipe } from '../../domain/recipe.ts';
+import { enginesIn } from '../../domain/stage-graph.ts';
 import { checkSettings } from '../estimate/preflight.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
 import type { StoreDeps } from './deps.ts';
 import { writeFileAtomic } from './durable-file.ts';
-import { type Engines, type EngineSource, findEngines } from './engine.ts';
+import { type Engines, findEngines } from './engine.ts';
+import type { EngineSource } from './environments.ts';
 import { translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
@@ -43,7 +46,7 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
           await mkdir(folder, { recursive: true });
           await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
           const trainer = await importTrainer(job.trainerSource, store.root);
-          const engines = await findEngines(job, trainer);
+          const engines = await findEngines(job, trainer, enginesIn(plan.recipe));
           const baseModel = await importBaseModel(plan.recipe.base_model, store.root, models);
           await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
           return { trainer, engines, baseModel };
@@ -54,10 +57,10 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
 }
 
 /** The same keys and versions, without importing anything, for an estimate. */
-export async function describeImports(baseModel: string, { store, job, models }: ImportDeps): Promise<PreparedRun> {
-  const model = await readBaseModel(baseModel, store.root, models);
+export async function describeImports(recipe: Recipe, { store, job, models }: ImportDeps): Promise<PreparedRun> {
+  const model = await readBaseModel(recipe.base_model, store.root, models);
   const code = await trainerCode(job.trainerSource);
-  const engines = await findEngines(job, job.trainerSource);
+  const engines = await findEngines(job, job.trainerSource, enginesIn(recipe));
   return { trainer: paths.trainerCode(store.root, code.key), baseModel: model, engines };
 }
 

@@ -44,20 +44,23 @@ export interface EngineRules<Settings> {
   planned(settings: Settings, counts: Counts): Planned;
   /** What each planned step or row holds: records, answers. Time grows with it. `params` may be an earlier job's. */
   unitsEach(params: Readonly<Params>): number;
+  /** Trainers that srun starts on each node. Undefined: one alone, without srun. */
+  ranksPerNode(params: Readonly<Params>, resources: { nodes: number }): number | undefined;
   /** `params` with the micro-batch halved `times`, or as often as possible. The whole batch of a step does not change. */
   halved(params: Params, times: number): Params;
   /** What the types of the recipe do not show. */
   misfits(settings: Settings): Misfit[];
 }
 
-/** Where a job runs and on how many threads: in the recipe's section of every kind. */
+/** Where a job runs, on how many threads and by which engine: in the recipe's section of every kind. */
 export interface Placement {
   resources: unknown;
   threads: number;
+  engine?: string | undefined;
 }
 
 export function withoutPlacement<Settings extends Placement>(settings: Settings): Omit<Settings, keyof Placement> {
-  const { resources: _resources, threads: _threads, ...params } = settings;
+  const { resources: _resources, threads: _threads, engine: _engine, ...params } = settings;
   return params;
 }
 

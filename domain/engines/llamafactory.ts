@@ -7,6 +7,7 @@ import { accumulationOf, processesOf, type Spread, spreadMisfits } from './proce
 import { llamaFactoryArguments, ownedByTrainer } from './llamafactory-arguments.ts';
 
 interface Settings extends Spread {
+  engine?: string | undefined;
   threads: number;
   epochs: number;
   /** Further arguments of LLaMA-Factory. */
@@ -26,6 +27,10 @@ export const llamaFactory: EngineRules<Settings> = {
   planned: (settings, { records }) => ({ steps: stepsOf(records, settings), rows: null }),
   unitsEach: (params) =>
     ['batch_size', 'gradient_accumulation', 'processes'].reduce((all, name) => all * (numberIn(params, name) ?? 1), 1),
+  ranksPerNode(params, { nodes }) {
+    const processes = numberIn(params, 'processes');
+    return processes === undefined ? undefined : processes / nodes;
+  },
   halved(params, times) {
     const [batch, accumulation] = [numberIn(params, 'batch_size'), numberIn(params, 'gradient_accumulation')];
     if (batch === undefined || accumulation === undefined || times === 0) return params;

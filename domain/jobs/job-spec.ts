@@ -3,7 +3,7 @@
  * each API version. Nothing is interpolated into shell: parameters are in the attempt's manifest. The environment holds paths and
  * no secret.
  */
-import { numberIn, type Params } from '../engines/engine.ts';
+import type { Params } from '../engines/engine.ts';
 import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
@@ -80,9 +80,17 @@ export interface JobRequest {
   comment: string;
 }
 
+/** Where an engine is installed: an interpreter, perhaps in an Apptainer image. Paths are absolute, as the nodes see them. */
+export interface Environment {
+  python: string;
+  /** The image, and folders of the host that are bound into it. */
+  image?: { path: string; binds: readonly string[] } | undefined;
+}
+
 /** What the job's environment needs to know. */
 export interface JobSurroundings {
-  python: string;
+  environment: Environment;
+  /** The attempt's folder. */
   directory: string;
 }
 
@@ -104,7 +112,8 @@ export function renderJobRequest(
       LANG: 'C.UTF-8',
       SLURM_UMASK: '0077',
       CRITIC_ATTEMPT_DIR: around.directory,
-      CRITIC_PYTHON: around.python,
+      CRITIC_PYTHON: around.environment.python,
+      ...imageOf(around.environment),
       CRITIC_TRAINER: order.trainer,
       CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, order.watch.checkpoint_seconds)),
       ...ranksPerNode(order),
@@ -126,9 +135,14 @@ export function renderJobRequest(
 }
 
 /** Has job.sh start that many ranks on each node. Absent: one process alone, without srun. */
-function ranksPerNode({ params, resources }: JobOrder): Record<string, string> {
-  const processes = numberIn(params, 'processes');
-  return processes === undefined ? {} : { CRITIC_RANKS_PER_NODE: String(processes / resources.nodes) };
+function ranksPerNode({ engine, params, resources }: JobOrder): Record<string, string> {
+  const ranks = engines[engine.name].ranksPerNode(params, resources);
+  return ranks === undefined ? {} : { CRITIC_RANKS_PER_NODE: String(ranks) };
+}
+
+/** Has job.sh start the interpreter inside an Apptainer image. */
+function imageOf({ image }: Environment): Record<string, string> {
+  return image === undefined ? {} : { CRITIC_IMAGE: image.path, CRITIC_IMAGE_BINDS: image.binds.join(',') };
 }
 
 /** Seconds from a job's start to the request for a checkpoint: `margin` before the limit, never before its half. */

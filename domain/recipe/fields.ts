@@ -26,3 +26,10 @@ export const slurmNames = slurmName(
   /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*(?:,[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*$/,
 );
 export const nodeName = slurmName('letters, digits, "_", "." and "-"', /^[A-Za-z0-9][A-Za-z0-9_.-]*$/);
+
+export const threads = positiveInt
+  .default(1)
+  .describe('CPU threads of the process. Another number makes no job again. Whole number, at least 1; default 1.');
+export const saveSteps = positiveInt.describe('Optimiser steps between two checkpoints. Steps, at least 1; required.');
+/** As many as a node has GPUs at most. */
+export const processesPerNode = positiveInt.max(16).optional();

@@ -4,7 +4,8 @@
 # script never does.
 #
 # Environment: CRITIC_ATTEMPT_DIR, CRITIC_PYTHON, CRITIC_TRAINER (absolute paths), PATH, HOME, CRITIC_CHECKPOINT_AFTER
-# (seconds, optional), CRITIC_RANKS_PER_NODE (optional); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores
+# (seconds, optional), CRITIC_RANKS_PER_NODE (optional), CRITIC_IMAGE with CRITIC_IMAGE_BINDS (optional: Apptainer starts the interpreter in
+# this image; folders with commas between); SLURM_JOB_NAME and SLURM_JOB_ID from Slurm. slurmrestd ignores
 # #SBATCH lines, so there are none.
 #
 # Ranks: with CRITIC_RANKS_PER_NODE srun starts so many trainers on each node of the job, else there is one, here. Signals go
@@ -69,7 +70,19 @@ end() { # exit code, signal name or nothing
   exit "$1"
 }
 
-if [[ "$python" != /* || ! -x "$python" || -d "$python" ]]; then
+image="${CRITIC_IMAGE:-}"
+trainer=("$python" -P -m critic_trainer)
+if [[ -n "$image" ]]; then
+  if [[ "$image" != /* || ! -e "$image" || "$python" != /* ]]; then
+    say "CRITIC_IMAGE, CRITIC_PYTHON: expected absolute paths of an image and of a program in it, got \"$image\", \"$python\""
+    end 78 ''
+  fi
+  if ! command -v apptainer >/dev/null; then
+    say "apptainer is not on this node's PATH ($PATH), and CRITIC_IMAGE is \"$image\""
+    end 78 ''
+  fi
+  trainer=(apptainer exec --nv --bind "${CRITIC_IMAGE_BINDS:-$directory}" "$image" "${trainer[@]}")
+elif [[ "$python" != /* || ! -x "$python" || -d "$python" ]]; then
   say "CRITIC_PYTHON: expected the absolute path of a program, got \"$python\""
   end 78 ''
 fi
@@ -120,7 +133,7 @@ start_ranks() {
   local nodes="${SLURM_JOB_NUM_NODES:-1}" cpus=$((${SLURM_CPUS_PER_TASK:-1} / ranks))
   exec srun --nodes="$nodes" --ntasks="$((nodes * ranks))" --ntasks-per-node="$ranks" --cpus-per-task="$((cpus > 0 ? cpus : 1))" \
     --export=ALL --mpi=none --input=none --unbuffered --kill-on-bad-exit=0 --wait=30 \
-    /bin/bash -c 'trap "" USR1 USR2 TERM; exec "$CRITIC_PYTHON" -P -m critic_trainer'
+    /bin/bash -c 'trap "" USR1 USR2 TERM; exec "$@"' bash "${trainer[@]}"
 }
 
 # All three signals are ignored in here, for two reasons. The trainer inherits that until Python has its own handlers: a
@@ -133,7 +146,7 @@ run_trainer() {
   if [[ -n "$ranks" ]]; then
     start_ranks &
   else
-    "$python" -P -m critic_trainer &
+    "${trainer[@]}" &
   fi
   printf '%d\n' "$!" >"$directory/claim/pid" || true
   wait "$!" || status=$?
@@ -145,7 +158,7 @@ export HOME="${HOME:-$directory}" PYTHONPATH="$code" PYTHONUNBUFFERED=1 PYTHONDO
 cd -- "$directory"
 ranks=''
 if [[ "${CRITIC_RANKS_PER_NODE:-}" =~ ^[1-9][0-9]{0,2}$ ]]; then ranks="$CRITIC_RANKS_PER_NODE"; fi
-say "job $job_id ($name) on $host: $python -m critic_trainer"
+say "job $job_id ($name) on $host: ${trainer[*]}"
 run_trainer &
 runner=$!
 

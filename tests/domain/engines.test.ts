@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobKind } from '../../domain/names.ts';
 import { oneProcess } from '../../domain/engines/engine.ts';
-import { engineOfKind, engines } from '../../domain/engines/registry.ts';
+import { engineOf, engines, enginesOfKind } from '../../domain/engines/registry.ts';
 import { jobParams, jobPlanned } from '../../domain/plan.ts';
 import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
 import { makePlan } from '../activities/fixtures.ts';
@@ -15,8 +15,12 @@ function withSft(changes: Partial<Recipe['sft']>): Recipe {
 }
 
 describe('an engine', () => {
-  it.each(kinds)('that is chosen for %s does this kind of work', (kind) => {
-    expect(engines[engineOfKind[kind]].kind).toBe(kind);
+  it.each(kinds)('that can be chosen for %s does this kind of work', (kind) => {
+    for (const name of enginesOfKind[kind]) expect(engines[name].kind).toBe(kind);
+  });
+
+  it('is the first one of its kind where a recipe of an earlier release names none', () => {
+    expect([engineOf('grpo', {}), engineOf('grpo', { engine: 'verl' })]).toEqual(['trl', 'verl']);
   });
 
   it('gets what determines its output: neither resources nor threads', () => {
@@ -155,10 +159,10 @@ describe('resources that an engine cannot use are refused before anything is spe
   const asking = (kind: JobKind, resources: Partial<Recipe['sft']['resources']>) =>
     checkRecipe({ ...recipe, [kind]: { ...recipe[kind], resources: { ...recipe[kind].resources, ...resources } } });
 
-  it.each(kinds.filter((kind) => engines[engineOfKind[kind]].reach === oneProcess))(
+  it.each(kinds.filter((kind) => engines[engineOf(kind, recipe[kind])].reach === oneProcess))(
     'of %s, one process: a second node and a second GPU, each by field, value and expectation',
     (kind) => {
-      const engine = engineOfKind[kind];
+      const engine = engineOf(kind, recipe[kind]);
       expect(asking(kind, { nodes: 1, gpus_per_node: 1 })).toHaveProperty('recipe');
       expect(asking(kind, { nodes: 2, gpus_per_node: 8 })).toEqual({
         faults: [
@@ -169,8 +173,8 @@ describe('resources that an engine cannot use are refused before anything is spe
     },
   );
 
-  it('TRL and transformers are one process on one GPU, or on none', () => {
-    expect([engines.trl.reach, engines.transformers.reach]).toEqual([oneProcess, oneProcess]);
+  it('TRL is one process on one GPU, or on none', () => {
+    expect(engines.trl.reach).toEqual(oneProcess);
     expect(asking('grpo', { gpus_per_node: 0 })).toHaveProperty('recipe');
   });
 });
@@ -183,5 +187,110 @@ describe('what a job’s time grows with', () => {
     ['nothing known of an earlier job', 'llamafactory', {}, 1],
   ] as const)('%s', (_what, engine, params, units) => {
     expect(engines[engine].unitsEach(params)).toBe(units);
+  });
+});
+
+describe('GRPO on Ray', () => {
+  const ray = (changes: object) =>
+    checkRecipe({
+      ...recipe,
+      grpo: {
+        ...recipe.grpo,
+        engine: 'verl',
+        prompts_per_step: 16,
+        generations: 8,
+        micro_batch_size: 4,
+        max_prompt_length: 1024,
+        ...changes,
+        resources: { ...recipe.grpo.resources, nodes: 2, gpus_per_node: 8, cpus: 32 },
+      },
+    });
+  const faults = (changes: object) => {
+    const checked = ray(changes);
+    return 'faults' in checked ? checked.faults : [];
+  };
+
+  it('has the engine’s parameters filled in, nodes and processes among them', () => {
+    const checked = ray({ verl: { 'trainer.critic_warmup': 0 } });
+    if ('faults' in checked) throw new Error(checked.faults.join());
+    expect(jobParams('grpo', checked.recipe)).toEqual({
+      steps: 1,
+      prompts_per_step: 16,
+      prompts_per_update: 16,
+      generations: 8,
+      learning_rate: checked.recipe.grpo.learning_rate,
+      temperature: 1,
+      beta: 0,
+      epsilon: 0.2,
+      epsilon_high: 0.28,
+      max_prompt_length: 1024,
+      max_completion_length: checked.recipe.grpo.max_completion_length,
+      save_steps: checked.recipe.grpo.save_steps,
+      save_limit: 3,
+      validate_steps: 0,
+      reward: { shape: 'l1', format_weight: 1, floor: 0.05 },
+      micro_batch_size: 4,
+      tensor_parallel: 1,
+      gpu_memory_utilization: 0.6,
+      nodes: 2,
+      processes_per_node: 8,
+      settings: { 'trainer.critic_warmup': 0 },
+    });
+    expect(engines.verl.halved({ micro_batch_size: 4 }, 1)).toEqual({ micro_batch_size: 2 });
+  });
+
+  it.each([
+    ['no micro-batch', { micro_batch_size: undefined }, /grpo\.micro_batch_size: expected a whole number.*verl needs/],
+    ['no length of prompts', { max_prompt_length: undefined }, /grpo\.max_prompt_length: .*verl needs/],
+    ['another engine’s keys', { easyr1: { 'worker.x': 1 } }, /grpo\.easyr1: expected no such key where engine is verl/],
+    ['processes beside GPUs', { processes_per_node: 2 }, /grpo\.processes_per_node: .*each GPU has one process, got 2/],
+    [
+      'updates that do not make up a step',
+      { prompts_per_update: 12, micro_batch_size: 2 },
+      /prompts_per_update: expected a divisor of prompts_per_step, 16/,
+    ],
+    [
+      'answers that cannot be shared out',
+      { prompts_per_step: 3 },
+      /prompts_per_step: .*is a multiple of the processes, 16, got 3/,
+    ],
+    ['a micro-batch that does not divide', { micro_batch_size: 3 }, /micro_batch_size: expected a divisor of 8, /],
+    ['GPUs of a model that span nodes', { tensor_parallel: 3 }, /tensor_parallel: expected a divisor of 8, /],
+    ['keys that are no names', { verl: { 'a b': 1 } }, /grpo\.verl/],
+  ])('with %s is refused', (_what, changes, message) => {
+    expect(faults(changes)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('has fields that TRL refuses, and a micro-batch that TRL accumulates', () => {
+    const trl = (changes: object) => checkRecipe({ ...recipe, grpo: { ...recipe.grpo, ...changes } });
+    expect(trl({ save_limit: 3 })).toEqual({
+      faults: ['recipe.grpo.save_limit: expected no such key where engine is trl, got 3'],
+    });
+    const answers = recipe.grpo.prompts_per_step * recipe.grpo.generations;
+    expect(trl({ micro_batch_size: answers + 1 })).toHaveProperty('faults');
+    const whole = { ...recipe, grpo: { ...recipe.grpo, micro_batch_size: answers / 2 } };
+    expect(jobParams('grpo', whole)).toMatchObject({ gradient_accumulation: 2 });
+    expect(jobParams('grpo', whole)).not.toHaveProperty('micro_batch_size');
+  });
+});
+
+describe('predictions', () => {
+  const predict = (resources: object, changes: object = {}) => ({
+    ...recipe,
+    predict: { ...recipe.predict, ...changes, resources: { ...recipe.predict.resources, ...resources } },
+  });
+
+  it('are one process on one GPU, without srun, and one on each GPU of several', () => {
+    expect(jobParams('predict-sft', predict({ gpus_per_node: 1 }))).not.toHaveProperty('processes');
+    const params = jobParams('predict-sft', predict({ nodes: 2, gpus_per_node: 8 }));
+    expect(params).toMatchObject({ processes: 16 });
+    expect(engines.transformers.ranksPerNode(params, { nodes: 2 })).toBe(8);
+    expect(engines.vllm.ranksPerNode({}, { nodes: 1 })).toBeUndefined();
+  });
+
+  it('without enough CPUs for the processes of a node are refused', () => {
+    expect(checkRecipe(predict({ gpus_per_node: 8, cpus: 4 }))).toEqual({
+      faults: ['recipe.predict.resources.cpus: expected at least 8, one for each process of a node, got 4'],
+    });
   });
 });

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from critic_trainer.attempt.schemas import ATTEMPT_SCHEMA
 from critic_trainer.engines import ENGINES, engine_for
 from critic_trainer.engines.checking import check_all
 from critic_trainer.engines.protocol import Engine
-from critic_trainer.engines.versions import versions_of
+from critic_trainer.engines.versions import environment_hash, versions_of
 
 TRAINER = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "trl", "llamafactory", "accelerate", "datasets"}
@@ -96,6 +97,31 @@ def test_an_attempt_whose_key_names_another_torch_ends_with_78_before_it_works(
     assert "engine: " in caplog.messages[-1]
     assert "instead of 1.13.1" in caplog.messages[-1]
     assert not (directory / "work").exists()
+
+
+def test_the_hash_of_an_environment_is_of_what_the_packages_need_and_of_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(name: str, version: str, *needs: str) -> None:
+        for old in tmp_path.glob(f"{name}-*.dist-info"):
+            shutil.rmtree(old)
+        folder = tmp_path / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {need}" for need in needs)]
+        (folder / "METADATA").write_text("\n".join(lines) + "\n")
+
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    install("zz-top", "1", "zz.middle>=2; python_version > '3'", 'zz-extra; extra == "test"')
+    install("zz_middle", "2", "zz_deep")
+    for name in ("zz_deep", "zz_extra", "zz_other"):
+        install(name, "1")
+    before = environment_hash(("zz_top",))
+    assert before == environment_hash(("zz-top",))
+    for name in ("zz_extra", "zz_other"):
+        install(name, "2")
+    assert environment_hash(("zz_top",)) == before
+    install("zz_deep", "2")
+    assert environment_hash(("zz_top",)) != before
 
 
 def test_an_environment_without_a_package_says_which() -> None:

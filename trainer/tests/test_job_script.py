@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,34 @@ def test_names_that_are_not_safe_never_reach_the_json(tmp_path: Path) -> None:
     job = Job(tmp_path, "")
     job.run(SLURM_JOB_NAME='a","exit_code":0,"x":"', SLURM_JOB_ID="1; rm -rf /", SLURMD_NODENAME="$(id)")
     assert (job.outcome["name"], job.outcome["job_id"], job.outcome["host"]) == ("unnamed", "none", "unknown")
+
+
+def test_a_trainer_in_an_image_is_started_by_apptainer_with_the_folders_that_it_needs(tmp_path: Path) -> None:
+    job = Job(tmp_path, "raise SystemExit(7)")
+    tools, image = tmp_path / "bin", tmp_path / "verl.sif"
+    tools.mkdir()
+    image.touch()
+    in_image = {"CRITIC_IMAGE": str(image), "CRITIC_IMAGE_BINDS": "/shared,/models"}
+    code, log = job.run(**in_image)
+    assert code == 78
+    assert "apptainer is not on this node's PATH" in log
+
+    shutil.rmtree(job.directory)
+    job.directory.mkdir()
+    # Stands for Apptainer: writes down what it is asked for, then runs the program without an image.
+    text = f'#!/bin/bash\nprintf "%s\\n" "$@" >{tmp_path}/asked\nexec "${{@:6}}"\n'
+    (tools / "apptainer").write_text(text)
+    (tools / "apptainer").chmod(0o755)
+    code, _ = job.run(**in_image, PATH=f"{tools}:{job.environment['PATH']}")
+    assert (code, job.outcome["exit_code"]) == (7, 7)
+    asked = (tmp_path / "asked").read_text().split("\n")
+    assert asked[:6] == ["exec", "--nv", "--bind", "/shared,/models", str(image), sys.executable]
+
+    shutil.rmtree(job.directory)
+    job.directory.mkdir()
+    code, log = job.run(CRITIC_IMAGE=str(tmp_path / "nowhere.sif"))
+    assert code == 78
+    assert "CRITIC_IMAGE" in log
 
 
 def test_a_folder_with_blanks_and_quotes_in_its_name_works(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ it('each job is previewed as the run would prepare it, before anything of it is 
   await expect(access(join(root, 'runs'))).rejects.toThrow('ENOENT');
   const attempts = createAttemptActivities({
     store: new ArtifactStore(root),
-    job: { python: '', script: '', owner: undefined, userName: '', fileIntervalMs: 1 },
+    job: { python: '', engineFile: undefined, script: '', owner: undefined, userName: '', fileIntervalMs: 1 },
     models: { roots: [], caches: [] },
   });
   for (const [index, node] of jobs.entries()) {

@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type EngineName, engineNames } from '../../../domain/engines/registry.ts';
-import { askEngines, findEngines } from '../../../activities/store/engine.ts';
+import { askEngines as ask, findEngines } from '../../../activities/store/engine.ts';
 import { artifactKey } from '../../../activities/store/artifact-store.ts';
 import { jobIngredients } from '../../../domain/jobs/job-spec.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
@@ -12,8 +12,12 @@ import { trainerSource, writeEnvironment } from './model-fixtures.ts';
 // Interpreters start: tens of milliseconds, seconds where the machine is busy.
 vi.setConfig({ testTimeout: 30_000 });
 
+/** What the interpreter says of its engines. */
+const askEngines = async (python: string) =>
+  (await ask({ python, engineFile: undefined, field: 'CRITIC_PYTHON' }, trainerSource)).engines;
+
 async function keyIn(python: string, name: EngineName): Promise<string> {
-  const engine = { name, versions: (await askEngines(python, trainerSource))[name] };
+  const engine = { name, versions: (await askEngines(python))[name] ?? {} };
   return artifactKey('sft', jobIngredients({ params: {}, seed: 1, trainer: '/code/a', engine }, 'base', {}));
 }
 
@@ -27,7 +31,7 @@ async function script(text: string, mode = 0o755): Promise<string> {
 describe('the engine', () => {
   it('is the packages that matter to it, and the minor version of Python', async () => {
     const { python } = await writeEnvironment({ torch: '2.11.0+cu128', trl: '0.24.0' });
-    const engines = await askEngines(python, trainerSource);
+    const engines = await askEngines(python);
     expect(engines.transformers).toMatchObject({ torch: '2.11.0+cu128', python: expect.stringMatching(/^3\.\d+$/) });
     expect(engines.trl).toMatchObject({ trl: '0.24.0', torch: '2.11.0+cu128' });
     expect(engines.llamafactory).toHaveProperty('llamafactory');
@@ -66,30 +70,33 @@ describe('the engine', () => {
     ['never stops talking', () => script('exec yes'), /exit ERR_CHILD_PROCESS_STDIO_MAXBUFFER/],
   ])('is refused for good where the interpreter %s', async (_what, python, message) => {
     const path = typeof python === 'string' ? python : await python();
-    const error = await rejection(askEngines(path, trainerSource));
+    const error = await rejection(askEngines(path));
     expect(error).toMatchObject({ type: 'ConfigInvalid', nonRetryable: true, message: expect.stringMatching(message) });
   });
 
   it('is what a file says where the worker cannot run the interpreter; a wrong file is refused by its name', async () => {
     const { python } = await writeEnvironment({ torch: '2.11.0' });
-    const answer = await askEngines(python, trainerSource);
+    const answer = await askEngines(python);
     const engineFile = join(await temporaryFolder(), 'engine.json');
     const job = { python: '/only/on/nodes', engineFile };
-    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+    expect(await rejection(findEngines(job, trainerSource, ['trl', 'transformers']))).toMatchObject({
       type: 'ConfigInvalid',
       message: expect.stringContaining(`CRITIC_ENGINE_FILE ("${engineFile}")`),
     });
     await writeFile(engineFile, JSON.stringify({ schema: 1, engines: answer }));
-    expect(await findEngines(job, trainerSource)).toEqual(answer);
+    expect(await findEngines(job, trainerSource, ['trl', 'transformers'])).toEqual({
+      trl: answer.trl,
+      transformers: answer.transformers,
+    });
     await writeFile(engineFile, '{}');
-    expect(await rejection(findEngines(job, trainerSource))).toMatchObject({
+    expect(await rejection(findEngines(job, trainerSource, ['trl', 'transformers']))).toMatchObject({
       type: 'ConfigInvalid',
       nonRetryable: true,
     });
   });
 
   it('is asked again where the interpreter was killed', async () => {
-    const error = await rejection(askEngines(await script('kill -9 $$'), trainerSource));
+    const error = await rejection(askEngines(await script('kill -9 $$')));
     expect(error).toMatchObject({ type: 'SystemError', nonRetryable: false });
   });
 });

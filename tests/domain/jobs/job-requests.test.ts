@@ -58,7 +58,10 @@ const attempts: [name: string, order: JobOrder, attempt: number, changes: Attemp
 describe('the job request', () => {
   it.each(attempts)('of %s is the golden one', (name, order, attempt, changes) => {
     const directory = paths.attempt('/store', order.run, order.stage, attempt);
-    const request = renderJobRequest(order, attempt, changes, { python: '/env/bin/python', directory });
+    const request = renderJobRequest(order, attempt, changes, {
+      environment: { python: '/env/bin/python' },
+      directory,
+    });
     expect(JSON.parse(JSON.stringify(request))).toEqual(golden[name]);
     expect(request.name).toBe(attemptName(order.run, order.stage, attempt));
   });

@@ -30,13 +30,36 @@ const order: JobOrder = {
 describe('the job request', () => {
   it('says how many ranks a node has where there are several processes', () => {
     const ranked = { ...order, params: { processes: 16 }, resources: { ...order.resources, nodes: 2 } };
-    const { environment } = renderJobRequest(ranked, 1, firstAttempt, { python: '/p', directory: '/d' });
+    const { environment } = renderJobRequest(ranked, 1, firstAttempt, {
+      environment: { python: '/p' },
+      directory: '/d',
+    });
     expect(environment['CRITIC_RANKS_PER_NODE']).toBe('8');
+  });
+
+  it('names the image in which the interpreter is, and what jobs see in it', () => {
+    const image = { path: '/images/verl.sif', binds: ['/store', '/models'] };
+    const around = { environment: { python: '/usr/bin/python3', image }, directory: '/store/d' };
+    expect(renderJobRequest(order, 1, firstAttempt, around).environment).toMatchObject({
+      CRITIC_PYTHON: '/usr/bin/python3',
+      CRITIC_IMAGE: '/images/verl.sif',
+      CRITIC_IMAGE_BINDS: '/store,/models',
+    });
+  });
+
+  it('has one trainer of ours on each node where the engine runs on Ray', () => {
+    const onRay = {
+      ...order,
+      engine: { name: 'verl', versions: {} } as const,
+      params: { nodes: 2, processes_per_node: 8 },
+    };
+    const around = { environment: { python: '/p' }, directory: '/d' };
+    expect(renderJobRequest(onRay, 1, firstAttempt, around).environment['CRITIC_RANKS_PER_NODE']).toBe('1');
   });
 
   it('asks for what the recipe says and passes paths alone: no parameter, no secret', () => {
     const request = renderJobRequest(order, 2, firstAttempt, {
-      python: '/env/bin/python',
+      environment: { python: '/env/bin/python' },
       directory: '/store/runs/r/a2',
     });
     expect(request).toEqual({
@@ -68,14 +91,14 @@ describe('the job request', () => {
 
   it('takes over more memory, more time and nodes to leave out from the policy or the operator', () => {
     const changes = { ...firstAttempt, memoryFactor: 1.5, timeLimitMinutes: 90, excludeNodes: ['b', 'a'] };
-    const request = renderJobRequest(order, 1, changes, { python: '/p', directory: '/d' });
+    const request = renderJobRequest(order, 1, changes, { environment: { python: '/p' }, directory: '/d' });
     expect(request).toMatchObject({ memoryPerNodeMiB: 1500, timeLimitMinutes: 90, excludedNodes: ['a', 'b'] });
     expect(request.environment['CRITIC_CHECKPOINT_AFTER']).toBe('5220');
   });
 
   it('has a job checkpoint at half of a limit that is shorter than twice the margin', () => {
     const changes = { ...firstAttempt, timeLimitMinutes: 5 };
-    const request = renderJobRequest(order, 1, changes, { python: '/p', directory: '/d' });
+    const request = renderJobRequest(order, 1, changes, { environment: { python: '/p' }, directory: '/d' });
     expect(request.environment['CRITIC_CHECKPOINT_AFTER']).toBe('150');
   });
 });

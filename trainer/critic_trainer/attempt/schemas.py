@@ -96,13 +96,20 @@ _RAY = _object(
     },
 )
 
-_TRANSFORMERS = _object(
+_PREDICTION = _object(
     {
         "split": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
         "batch_size": _POSITIVE_INT,
         "max_new_tokens": _POSITIVE_INT,
         "sampled_temperature": _POSITIVE,
-    }
+    },
+    {
+        "samples": _POSITIVE_INT,
+        "prefill": {"type": "string", "maxLength": 200},
+        "processes": _POSITIVE_INT,
+        "gpu_memory_utilization": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "max_prompt_length": _POSITIVE_INT,
+    },
 )
 
 
@@ -131,7 +138,10 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "threads": {"type": "integer", "minimum": 1, "maximum": 1024},
             "planned": _object({"steps": _COUNT}, {"rows": _COUNT}),
             "engine": _object(
-                {"name": {"enum": ["llamafactory", "trl", "easyr1", "verl", "transformers"]}, "versions": _TEXTS}
+                {
+                    "name": {"enum": ["llamafactory", "trl", "easyr1", "verl", "transformers", "vllm"]},
+                    "versions": _TEXTS,
+                }
             ),
             "params": {"type": "object"},
         }
@@ -141,7 +151,8 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
         _engine("trl", "grpo", ["dataset", "prompts"], _TRL),
         _engine("easyr1", "grpo", ["dataset", "prompts"], _RAY),
         _engine("verl", "grpo", ["dataset", "prompts"], _RAY),
-        _engine("transformers", "predict", ["dataset", "prompts"], _TRANSFORMERS),
+        _engine("transformers", "predict", ["dataset", "prompts"], _PREDICTION),
+        _engine("vllm", "predict", ["dataset", "prompts"], _PREDICTION),
     ],
 }
 

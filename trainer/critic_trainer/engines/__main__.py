@@ -1,13 +1,14 @@
 """What the orchestrator asks before a run, in the environment of the jobs. Each answer is one line of JSON.
 
-`python -m critic_trainer.engines` prints the versions of every engine:
-`{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}}`.
+`python -m critic_trainer.engines` prints the versions of every engine that is installed, and why others are not:
+`{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}, "missing": {"verl": "…", …}}`.
 `python -m critic_trainer.engines render` reads attempts that are not made yet and prints their settings (preview.py).
 `python -m critic_trainer.engines check` reads the same and prints what the engines' own parsers refuse (checking.py).
 """
 
 import json
 import sys
+from typing import Any
 
 from critic_trainer.engines import ENGINES
 from critic_trainer.engines.checking import check_all
@@ -24,7 +25,7 @@ def main(arguments: list[str]) -> int:
         elif arguments == ["check"]:
             answer = {"schema": 1, "faults": check_all(json.load(sys.stdin))}
         elif not arguments:
-            answer = {"schema": 1, "engines": {name: versions_of(engine) for name, engine in ENGINES.items()}}
+            answer = {"schema": 1, **_installed()}
         else:
             raise BadConfigurationError(f"expected render, check or nothing, got {' '.join(arguments)[:200]}")
     except BadConfigurationError as error:
@@ -32,6 +33,16 @@ def main(arguments: list[str]) -> int:
         return BAD_CONFIGURATION
     sys.stdout.write(json.dumps(answer) + "\n")
     return OK
+
+
+def _installed() -> dict[str, dict[str, Any]]:
+    engines, missing = {}, {}
+    for name, engine in ENGINES.items():
+        try:
+            engines[name] = versions_of(engine)
+        except BadConfigurationError as error:
+            missing[name] = str(error)
+    return {"engines": engines, "missing": missing}
 
 
 if __name__ == "__main__":

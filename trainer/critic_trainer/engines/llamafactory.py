@@ -13,8 +13,9 @@ from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.device import has_gpu, prepare_torch, quick_imports
 from critic_trainer.engines.deepspeed import deepspeed_config, find_deepspeed, world_fault, write_world
+from critic_trainer.engines.llamafactory_checking import llamafactory_faults
 from critic_trainer.engines.llamafactory_keys import OWNED_KEYS
-from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Progress
+from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Fault, Progress
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.inputs.rows import MIX_DATASET, check_mix
@@ -54,6 +55,9 @@ class LlamaFactory(Engine):
 
     def settings(self, gpu: bool) -> dict[str, Any]:
         return llamafactory_config(self.attempt, self.attempt.work / "trainer", gpu)
+
+    def faults(self) -> list[Fault]:
+        return llamafactory_faults(self.attempt.params.get("llamafactory", {}), self.settings(gpu=False))
 
     def checkpoint_fault(self, path: Path) -> str | None:
         fault = trainer_checkpoint_fault(path)

@@ -17,6 +17,8 @@ from critic_trainer.attempt.stop_request import StopRequest
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.ranks import Ranks
 
+Fault = dict[str, Any]
+"""`field` below the recipe, `value`, `expected`."""
 COMMON_PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
 
 
@@ -34,6 +36,11 @@ class Engine(ABC):
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.ranks = Ranks()
+
+    @classmethod
+    def further_versions(cls) -> dict[str, str]:
+        """Versions of what is no installed distribution, such as the hash of a checkout's code. Raises ImportError."""
+        return {}
 
     @property
     def processes(self) -> int | None:
@@ -53,6 +60,10 @@ class Engine(ABC):
         Raises BadConfigurationError.
         """
         return {}
+
+    def faults(self) -> list[Fault]:
+        """What the engine's own parser, and we after it, refuse of the settings. Needs no GPU; may load the engine."""
+        return []
 
     @abstractmethod
     def checkpoint_fault(self, path: Path) -> str | None:

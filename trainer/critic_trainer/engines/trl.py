@@ -6,8 +6,9 @@ from typing import Any
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.device import has_gpu, prepare_torch, quick_imports
-from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Progress
+from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Fault, Progress
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
+from critic_trainer.engines.trl_checking import trl_faults
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.inputs.rows import read_prompts
 from critic_trainer.model_folder import publish_model
@@ -29,6 +30,9 @@ class Trl(Engine):
 
     def settings(self, gpu: bool) -> dict[str, Any]:
         return grpo_settings(self.attempt, self.attempt.work / "trainer", gpu)
+
+    def faults(self) -> list[Fault]:
+        return trl_faults(self.settings(gpu=False))
 
     def checkpoint_fault(self, path: Path) -> str | None:
         return trainer_checkpoint_fault(path)

@@ -4,19 +4,31 @@ A job compares them with its own before it does anything: its environment may ha
 its node. Nothing is imported to find them, so it costs a fraction of a second.
 
 Not among them: the CUDA driver and its libraries beyond the build that torch's version names (`2.11.0+cu128`), the
-hardware and its number, packages that only test, draw or read (pytest, ruff, py-spy, jsonschema).
+hardware and its number. `environment` stands for what the named packages need.
 """
 
+import hashlib
 import importlib.metadata
+import json
+import re
 import sys
 
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.failures import BadConfigurationError
 
+# The name at the start of a requirement, if it is not one of an extra.
+_NEEDED = re.compile(r"[A-Za-z0-9._-]+(?!.*\bextra *==)")
+
 
 def versions_of(engine: type[Engine]) -> dict[str, str]:
-    """Python's minor version and the engine's packages. Raises BadConfigurationError naming what is not installed."""
-    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    """Python's minor version, the engine's packages, the hash of what they need, and what the engine adds.
+
+    Raises BadConfigurationError naming what is not installed.
+    """
+    found = {
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "environment": environment_hash(engine.packages),
+    }
     missing = []
     for name in engine.packages:
         try:
@@ -25,7 +37,31 @@ def versions_of(engine: type[Engine]) -> dict[str, str]:
             missing.append(name)
     if missing:
         raise BadConfigurationError(f"{sys.executable}: {', '.join(missing)} not installed, which {engine.name} needs")
-    return found
+    try:
+        return found | engine.further_versions()
+    except ImportError as error:
+        raise BadConfigurationError(f"{sys.executable}: {error}, which {engine.name} needs") from error
+
+
+def environment_hash(packages: tuple[str, ...]) -> str:
+    """12 hex digits over names and versions of these packages and of all installed ones that they need, however far.
+
+    A package that none of them needs does not count, so an upgrade of one engine leaves another's hash alone. Optional
+    needs (extras) do not count either.
+    """
+    found: dict[str, str] = {}
+    left = list(packages)
+    while left:
+        name = re.sub(r"[-_.]+", "-", left.pop()).lower()
+        if name in found:
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found[name] = distribution.version
+        left += [match[0] for need in distribution.requires or [] if (match := _NEEDED.match(need))]
+    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()[:12]
 
 
 def check_versions(engine: type[Engine], expected: dict[str, str]) -> None:
