@@ -4,11 +4,20 @@
  */
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { carveDev } from '../../domain/dev-split.ts';
 import { shown } from '../../domain/errors.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import type { DatasetSettings } from '../../domain/recipe.ts';
 import { FileFault } from '../../files/regular-file.ts';
-import { at, type DatasetSource, findSetFaults, findSharedSources, type PairLine, pairsName } from './rows.ts';
+import {
+  at,
+  type DatasetSource,
+  findSetFaults,
+  findSharedSources,
+  type PairLine,
+  pairsName,
+  writtenPairs,
+} from './rows.ts';
 import { openDataset } from './source.ts';
 import { findDecodingFault, readImage } from './image.ts';
 
@@ -60,9 +69,26 @@ async function inspect(
   const refused = settings.shared_sources === 'refuse' ? shared : [];
   const all = [...faults, ...findSetFaults(pairs, source.fields), ...refused, ...images.faults(pairs, source)];
   if (all.length > 0) return { faults: all };
-  const text = await source.pairsText(pairs);
-  const contents = new Map([[pairsName, sha256(text)], ...images.sums]);
-  return { source, pairs, text, contents, sizes: images.sizes, sharedSources: shared.length };
+  const split = await splitPairs(settings, source, pairs);
+  if ('fault' in split) return { faults: [split.fault] };
+  const contents = new Map([[pairsName, sha256(split.text)], ...images.sums]);
+  return { source, ...split, contents, sizes: images.sizes, sharedSources: shared.length };
+}
+
+/** The pairs, with a dev split carved out of `train` if the recipe asks for one, and their text. */
+async function splitPairs(
+  { dev_fraction: fraction }: DatasetSettings,
+  source: DatasetSource,
+  pairs: PairLine[],
+): Promise<{ pairs: PairLine[]; text: string } | { fault: string }> {
+  if (fraction === undefined) return { pairs, text: await source.pairsText(pairs) };
+  const carved = carveDev(
+    pairs.map(({ pair }) => pair),
+    fraction,
+  );
+  if ('fault' in carved) return carved;
+  const lines = pairs.map((line, index) => ({ ...line, pair: carved.pairs[index] ?? line.pair }));
+  return { pairs: lines, text: writtenPairs(lines) };
 }
 
 /** sha256 over the sorted listing: the same content gives the same hash in any place. */

@@ -9,7 +9,7 @@ import { parseJson } from '../../files/json.ts';
 
 export const splits = ['train', 'dev', 'test'] as const;
 export type Split = (typeof splits)[number];
-/** Nothing reads `dev` yet, and IE-Bench has none. */
+/** IE-Bench has no `dev`, and training can do without validation. */
 const neededSplits = ['train', 'test'] as const;
 
 /** A pair and its place, e.g. `pairs.jsonl line 7`. */

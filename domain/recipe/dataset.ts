@@ -19,6 +19,14 @@ export const dataset = z
         .describe(
           'A source image that is in two splits: refuse makes it a fault, report only counts it; default refuse.',
         ),
+      dev_fraction: z
+        .number()
+        .positive()
+        .max(0.5)
+        .optional()
+        .describe(
+          'Share of the sources that are in train alone whose rows become the dev split of a dataset without one. Fraction, above 0, at most 0.5; optional.',
+        ),
     }),
   )
   .describe('The dataset: a folder, or its path with how to read it; required.');
