@@ -110,10 +110,10 @@ def test_the_hash_of_an_environment_is_of_what_the_packages_need_and_of_nothing_
         folder.mkdir()
         lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {need}" for need in needs)]
         (folder / "METADATA").write_text("\n".join(lines) + "\n")
-        importlib.metadata.MetadataPathFinder.invalidate_caches()
+        importlib.metadata.MetadataPathFinder().invalidate_caches()
 
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    install("zz-top", "1", "zz.middle>=2; python_version > '3'", 'zz-extra; extra == "test"')
+    install("zz_top", "1", "zz.middle>=2; python_version > '3'", 'zz-extra; extra == "test"')
     install("zz_middle", "2", "zz_deep")
     for name in ("zz_deep", "zz_extra", "zz_other"):
         install(name, "1")
