@@ -19,6 +19,21 @@ def has_gpu() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1", "NoDevFiles")
 
 
+def own_gpu(local: int) -> None:
+    """Leaves this process one of its job's GPUs on this node, by the process's number there. Before torch is imported.
+
+    Raises BadConfigurationError if the job has fewer GPUs than processes: two would share one's memory.
+    """
+    if not has_gpu():
+        return
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = [str(local)] if shown is None else shown.split(",")
+    number = 0 if shown is None else local
+    if number >= len(gpus):
+        raise BadConfigurationError(f"process {local} of this node has no GPU: CUDA_VISIBLE_DEVICES is {shown}")
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number]
+
+
 def check_ranks(wanted: int | None, world: int) -> None:
     """Raises BadConfigurationError where nodes or processes would idle, and nobody would notice.
 

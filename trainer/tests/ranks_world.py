@@ -28,11 +28,11 @@ def load() -> None:
 
 def run_ranks(directory: Path, world: int, port: int, before: Before | None = None) -> list[int]:
     """Exit codes by rank, minus the signal's number where one ended it. `before` runs in each rank."""
-    pids = [_fork(directory, rank, world, port, before) for rank in range(world)]
+    pids = [fork_rank(directory, rank, world, port, before) for rank in range(world)]
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
 
 
-def _fork(directory: Path, rank: int, world: int, port: int, before: Before | None) -> int:
+def fork_rank(directory: Path, rank: int, world: int, port: int, before: Before | None) -> int:
     pid = os.fork()
     if pid:
         return pid

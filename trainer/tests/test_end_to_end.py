@@ -106,3 +106,32 @@ def test_a_prediction_has_a_greedy_and_a_sampled_answer_for_each_pair_and_resume
     second = make_attempt("predict", "a3", resume_from=first / "checkpoints" / "checkpoint-4")
     assert run_attempt(second) == failures.OK
     assert lines(second / "output" / "predictions.jsonl") == rows
+
+
+def test_more_samples_leave_the_first_one_as_it_is_and_a_prefill_begins_each_answer(make_attempt: MakeAttempt) -> None:
+    one, three = make_attempt("predict", "a1"), make_attempt("predict", "a2", params={"samples": 3})
+    filled = make_attempt("predict", "a3", params={"prefill": "<think>"})
+    assert [run_attempt(directory) for directory in (one, three, filled)] == [failures.OK] * 3
+    alone, rows, prefilled = (lines(directory / "output" / "predictions.jsonl") for directory in (one, three, filled))
+    assert all(set(row) == {"id", "mos", "greedy", "sampled"} for row in [*alone, *prefilled])
+    for row in rows:
+        first, *others = row.pop("samples")
+        assert first == row["sampled"]
+        assert len(others) == 2
+        assert others[0] != others[1]
+    assert rows == alone
+    assert all(row[way]["text"].startswith("<think>") for row in prefilled for way in ("greedy", "sampled"))
+    assert all(1 <= row["greedy"]["tokens"] <= 6 for row in prefilled)
+
+
+def test_a_prefill_stands_where_the_answer_begins_and_the_model_goes_on_after_it(model: Path, world: Path) -> None:
+    from transformers import AutoProcessor
+
+    from critic_trainer.inputs.encoding import encode
+    from critic_trainer.inputs.rows import read_prompts
+
+    processor = AutoProcessor.from_pretrained(model, use_fast=True)
+    rows = read_prompts(world / "prompts" / "test.jsonl", world / "dataset")[:1]
+    plain, filled = (encode(processor, rows, prefill)["input_ids"][0].tolist() for prefill in ("", "Fine."))
+    assert filled[: len(plain)] == plain
+    assert filled[len(plain) :] == processor.tokenizer.encode("Fine.")

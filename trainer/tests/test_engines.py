@@ -198,7 +198,7 @@ def test_a_file_system_that_fails_under_the_checkpoint_is_tried_again_and_no_bad
     checkpoint = tmp_path / "checkpoint-4"
     checkpoint.mkdir()
     directory = make_attempt("predict", resume_from=checkpoint)
-    monkeypatch.setattr("critic_trainer.engines.transformers.read_rows", stale)
+    monkeypatch.setattr("critic_trainer.engines.predictions.engine.read_rows", stale)
     assert run_attempt(directory) == failures.TRY_AGAIN
 
 

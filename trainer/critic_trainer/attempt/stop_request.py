@@ -25,6 +25,10 @@ class StopRequest:
     def requested(self) -> bool:
         return self._signalled or self._file.exists()
 
+    def tell(self) -> None:
+        """Leaves the request as a file, for the other ranks."""
+        self._file.touch()
+
 
 def ignore_requests() -> None:
     """Ignores the signals for the rest of this process: as it ends, Python puts the default back, which kills."""

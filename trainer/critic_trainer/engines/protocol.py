@@ -102,6 +102,10 @@ class Progress:
         """If so: publish a checkpoint after this step, then raise CheckpointedError."""
         return self._stop.requested
 
+    def tell_stop(self) -> None:
+        """Lets the other ranks know of the request: perhaps this one alone got the signal."""
+        self._stop.tell()
+
     def checkpoint(self, written: Path) -> None:
         """Publishes the folder `checkpoint-<step>` that stands in work/. Raises RuntimeError if it is incomplete."""
         self._engine.before_checkpoint(written)

@@ -9,11 +9,16 @@ from critic_trainer.inputs.images import open_image
 from critic_trainer.inputs.rows import PromptRow
 
 
-def encode(processor: ProcessorMixin, rows: list[PromptRow]) -> BatchFeature:
+def encode(processor: ProcessorMixin, rows: list[PromptRow], prefill: str = "") -> BatchFeature:
     """input_ids and attention_mask (rows, longest prompt), pixel_values and image_grid_thw of all images in order."""
-    texts = [processor.apply_chat_template(_messages(row), add_generation_prompt=True, tokenize=False) for row in rows]
+    texts = [prompt_text(processor, row, prefill) for row in rows]
     images = [[open_image(path) for path in row.images] for row in rows]
     return processor(text=texts, images=images, padding=True, padding_side="left", return_tensors="pt")
+
+
+def prompt_text(processor: ProcessorMixin, row: PromptRow, prefill: str = "") -> str:
+    """The row in the model's chat template, up to where the answer begins, and how it begins (`prefill`)."""
+    return processor.apply_chat_template(_messages(row), add_generation_prompt=True, tokenize=False) + prefill
 
 
 def _messages(row: PromptRow) -> list[dict[str, Any]]:

@@ -24,14 +24,17 @@ class PromptRow:
     mos: float
 
 
-def read_prompts(file: Path, dataset: Path) -> list[PromptRow]:
-    """All rows of a prompts file, in order. BadDataError names the first bad line; no file is BadConfigurationError."""
+def read_prompts(file: Path, dataset: Path, verify: bool = True) -> list[PromptRow]:
+    """All rows of a prompts file, in order. BadDataError names the first bad line; no file is BadConfigurationError.
+
+    verify: are the pictures read? Of several processes one does it.
+    """
     if not file.is_file():
         raise BadConfigurationError(f"attempt.json: inputs.prompts: {file} is not there")
     rows = []
     # Not splitlines(): U+2028 and others may stand unescaped within a JSON string.
     for number, line in enumerate(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
-        rows.append(_prompt_row(line, dataset, f"{file}:{number}"))
+        rows.append(_prompt_row(line, dataset, f"{file}:{number}", verify))
     if not rows:
         raise BadDataError(f"{file}: expected at least one row, got none")
     if len({row.id for row in rows}) < len(rows):
@@ -39,7 +42,7 @@ def read_prompts(file: Path, dataset: Path) -> list[PromptRow]:
     return rows
 
 
-def _prompt_row(line: str, dataset: Path, where: str) -> PromptRow:
+def _prompt_row(line: str, dataset: Path, where: str, verify: bool) -> PromptRow:
     try:
         raw = json.loads(line)
     except ValueError as error:
@@ -51,15 +54,15 @@ def _prompt_row(line: str, dataset: Path, where: str) -> PromptRow:
             raise BadDataError(f"{where}: {name}: got {json.dumps(raw.get(name))[:80]}")
     if not math.isfinite(raw["mos"]) or not 1 <= raw["mos"] <= 5:
         raise BadDataError(f"{where}: mos: expected 1 to 5, got {raw['mos']}")
-    images = _images(raw["images"], dataset, where)
+    images = _images(raw["images"], dataset, where, verify)
     return PromptRow(raw["id"], raw["prompt"], images, float(raw["mos"]))
 
 
-def _images(given: list[Any], dataset: Path, where: str) -> tuple[Path, ...]:
+def _images(given: list[Any], dataset: Path, where: str, verify: bool = True) -> tuple[Path, ...]:
     if len(given) not in IMAGES_PER_PROMPT or not all(isinstance(image, str) for image in given):
         raise BadDataError(f"{where}: images: expected one or two paths, got {json.dumps(given)[:200]}")
     paths = tuple(confined(dataset, image, where) for image in given)
-    for path in paths:
+    for path in paths if verify else ():
         _check_image(path, where)
     return paths
 

@@ -1,20 +1,17 @@
 """A model that answers batches of pairs, by `generate` of transformers."""
 
-from typing import Any
-
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 from transformers.feature_extraction_utils import BatchFeature
 
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.device import has_gpu
+from critic_trainer.engines.predictions.answers import Answer, Answers, answer_of, decoded
 from critic_trainer.inputs.encoding import encode
 from critic_trainer.inputs.rows import PromptRow
 
-Answer = dict[str, Any]
 
-
-class BatchGenerator:
+class TransformersAnswerer:
     """A loaded model that answers batches. fp32 on a CPU, bf16 on a GPU."""
 
     def __init__(self, attempt: Attempt) -> None:
@@ -29,6 +26,9 @@ class BatchGenerator:
         own = self._model.generation_config
         eos = own.eos_token_id if own.eos_token_id is not None else tokenizer.eos_token_id
         self._ends = set(eos if isinstance(eos, list) else [eos])
+        self._seed = attempt.seed
+        self._samples = attempt.params.get("samples", 1)
+        self._prefill = attempt.params.get("prefill", "")
         # Only what is named here: a published generation_config also penalises repetition and cuts the distribution.
         common = {
             "max_new_tokens": attempt.params["max_new_tokens"],
@@ -41,20 +41,20 @@ class BatchGenerator:
         temperature = float(attempt.params["sampled_temperature"])
         self._sampled = GenerationConfig(do_sample=True, temperature=temperature, top_p=1.0, top_k=0, **common)
 
-    def answers(self, rows: list[PromptRow], seed: int) -> tuple[list[Answer], list[Answer]]:
-        """(greedy, sampled), each `{"text", "tokens"}` a row; tokens include the end token, as TRL counts them."""
-        inputs = encode(self._processor, rows).to(self._device)
+    def answers(self, rows: list[PromptRow], index: int) -> list[Answers]:
+        """As answer_of makes them. Batch `index` is seeded by itself, whatever was answered before it."""
+        inputs = encode(self._processor, rows, self._prefill).to(self._device)
         greedy = self._generate(inputs, self._greedy)
-        torch.manual_seed(seed)
-        return greedy, self._generate(inputs, self._sampled)
+        torch.manual_seed(self._seed + index)
+        # One after another: the first is the same however many there are, and memory does not grow.
+        sampled = [self._generate(inputs, self._sampled) for _ in range(self._samples)]
+        return [answer_of(one, list(others)) for one, *others in zip(greedy, *sampled, strict=True)]
 
     def _generate(self, inputs: BatchFeature, config: GenerationConfig) -> list[Answer]:
-        """inputs["input_ids"]: (rows, prompt), left-padded."""
+        """One answer a row. inputs["input_ids"]: (rows, prompt), left-padded."""
         with torch.inference_mode():
             ids = self._model.generate(**inputs, generation_config=config)
         return [self._answer(row) for row in ids[:, inputs["input_ids"].shape[1] :].tolist()]
 
     def _answer(self, ids: list[int]) -> Answer:
-        end = next((index for index, token in enumerate(ids) if token in self._ends), None)
-        text = self._processor.tokenizer.decode(ids[:end], skip_special_tokens=True)
-        return {"text": text, "tokens": len(ids) if end is None else end + 1}
+        return decoded(self._processor.tokenizer, ids, self._ends, self._prefill)
