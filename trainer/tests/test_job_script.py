@@ -268,9 +268,10 @@ get_stuck()
 
 def test_usr1_writes_the_stacks_of_all_threads_and_the_job_goes_on(tmp_path: Path) -> None:
     job = Job(tmp_path, STUCK)
-    name = Path("critic_trainer") / "attempt" / "stop_request.py"
-    (tmp_path / "trainer" / name).parent.mkdir()
-    (tmp_path / "trainer" / name).write_text((Path(__file__).parents[1] / name).read_text())
+    package = Path("critic_trainer") / "attempt"
+    (tmp_path / "trainer" / package).mkdir()
+    for name in ("stop_request.py", "native_stacks.py"):
+        (tmp_path / "trainer" / package / name).write_text((Path(__file__).parents[1] / package / name).read_text())
     process = job.start()
     job.wait_for("ready")
     process.send_signal(signal.SIGUSR1)

@@ -31,13 +31,20 @@ async function capture() {
 }
 
 /** The trainer writes this, so many seconds after the signal. */
-function answers(...written: [seconds: number, text: string][]): void {
+function answers(...written: [seconds: number, text: string, file?: string][]): void {
   at.slurm.onSignal = () => {
-    for (const [seconds, text] of written) {
-      setTimeout(() => void writeFile(stacks(), text, { flag: 'a' }), seconds * 1000);
+    for (const [seconds, text, file = 'stacks.txt'] of written) {
+      setTimeout(() => void writeFile(join(at.folder, file), text, { flag: 'a' }), seconds * 1000);
     }
     return 'accepted';
   };
+}
+
+/** Seconds, rounded, until the stacks are captured. */
+async function secondsToCapture(): Promise<number> {
+  const startedAt = Date.now();
+  await capture();
+  return Math.round((Date.now() - startedAt) / 1000);
 }
 
 describe('the stacks of a stuck job', () => {
@@ -49,9 +56,30 @@ describe('the stacks of a stuck job', () => {
 
   it('are empty after a quarter of a minute if it does not answer', async () => {
     answers();
-    const startedAt = Date.now();
+    expect(await secondsToCapture()).toBe(16);
     expect(await capture()).toEqual({ path: stacks(), tail: '' });
-    expect(Math.round((Date.now() - startedAt) / 1000)).toBe(16);
+  });
+
+  it('with native frames are waited for as long as any rank writes', async () => {
+    const begin = '=== native stacks at 2026-11-28T19:00:00Z\n';
+    const end = '=== end of native stacks\n';
+    const ranks: [number, string, string][] = [
+      [0.1, begin, 'stacks-native.txt'],
+      [0.2, begin, 'stacks-native-7.txt'],
+      [0.8, 'ncclAllReduce\n', 'stacks-native-7.txt'],
+      [5.5, end, 'stacks-native.txt'],
+      [30.5, end, 'stacks-native-7.txt'],
+    ];
+    answers([0.5, 'Thread 1\n'], ...ranks);
+    expect(await secondsToCapture()).toBe(31);
+    // Another file of that kind of name is none of them.
+    answers([0.5, 'Thread 1\n'], [0.1, 'something', 'stacks-native-notes.md']);
+    expect(await secondsToCapture()).toBe(2);
+  });
+
+  it('with native frames that never end are waited for a minute', async () => {
+    answers([0.5, 'Thread 1\n'], [0.1, '=== native stacks at now\n', 'stacks-native-1.txt']);
+    expect(await secondsToCapture()).toBe(63);
   });
 
   it('are empty if the job ended meanwhile', async () => {

@@ -1,9 +1,12 @@
 """The request to stop: SIGUSR2, SIGTERM or a file `checkpoint-requested`. It counts between steps, never within one."""
 
+import contextlib
 import faulthandler
 import signal
 from pathlib import Path
 from types import FrameType
+
+from critic_trainer.attempt import native_stacks
 
 
 class StopRequest:
@@ -41,6 +44,11 @@ def show_stacks_on_request(directory: Path, rank: int = 0) -> None:
     """From now on SIGUSR1 appends the stacks of all threads to stacks.txt, even while Python itself is stuck.
 
     Each further rank has a file of its own, stacks-<rank>.txt: appends from several nodes would overwrite one another.
+    Stacks with native frames, of this process and its children, follow in another file (native_stacks.py).
     """
-    file = (directory / ("stacks.txt" if rank == 0 else f"stacks-{rank}.txt")).open("a", encoding="utf-8")
-    faulthandler.register(signal.SIGUSR1, file=file, all_threads=True)
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
+    suffix = "" if rank == 0 else f"-{rank}"
+    with contextlib.suppress(OSError):  # They are more than is promised.
+        native_stacks.watch(directory / f"stacks-native{suffix}.txt")
+    file = (directory / f"stacks{suffix}.txt").open("a", encoding="utf-8")
+    faulthandler.register(signal.SIGUSR1, file=file, all_threads=True, chain=True)
