@@ -3,16 +3,7 @@
  * once, side by side. If one can't be installed, one sentence says what to do.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installRelease, isInstalled, slurmReleases } from './slurm-releases.ts';
 import type { Say } from './stack.ts';
@@ -94,73 +85,33 @@ async function debianPackages(config: StackConfig, say: Say, wanted: string[]): 
   );
 }
 
-/** Built beside its final name and renamed when complete, so an interrupted build is never taken for an environment. */
+/** The environment of jobs and tests, by the command that makes it on a cluster too. The interpreter is Debian's. */
 async function python(config: StackConfig, say: Say): Promise<void> {
   const folder = pythonEnvironment(config);
-  if (!existsSync(join(folder, 'complete'))) await environmentItself(config, say, folder);
-  await deepspeed(config, say, folder);
-}
-
-async function environmentItself(config: StackConfig, say: Say, folder: string): Promise<void> {
   const advice = 'it needs about 7 GB of disk and the network; look at the log, then run this again';
-  await part(config, say, 'Python environment', advice, async (run) => {
-    const tools = join(config.cache, `uv-${uvVersion}`);
-    const uv = join(tools, 'bin/uv');
-    if (!existsSync(uv)) {
-      await run('/usr/bin/python3', [
-        '-m',
-        'pip',
-        'install',
-        '-q',
-        '--disable-pip-version-check',
-        '--no-cache-dir',
-        '--target',
-        tools,
-        `uv==${uvVersion}`,
-      ]);
-    }
-    rmSync(folder, { recursive: true, force: true });
-    const env = { UV_CACHE_DIR: join(config.cache, 'uv'), VIRTUAL_ENV: folder, UV_LINK_MODE: 'hardlink' };
-    await run(uv, ['venv', '-q', '--python', '/usr/bin/python3', folder], env);
-    await run(
-      uv,
-      [
-        'pip',
-        'install',
-        '-q',
-        '--compile-bytecode',
-        '--require-hashes',
-        '-r',
-        join(config.checkout, 'trainer/requirements.txt'),
-      ],
-      env,
-    );
-    writeFileSync(join(folder, 'complete'), '');
-  });
+  if (!existsSync(join(folder, 'complete'))) {
+    // What an older version of this file began. The command refuses a folder that it did not begin itself.
+    if (!existsSync(join(folder, 'building'))) rmSync(folder, { recursive: true, force: true });
+    await part(config, say, 'Python environment', advice, (run) => environment(config, run, 'base', folder));
+  }
+  const list = join(config.checkout, 'trainer/environments/deepspeed.txt');
+  const installed = join(folder, 'deepspeed/requirements.txt');
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === readFileSync(list, 'utf8')) return;
+  await part(config, say, 'DeepSpeed', advice, (run) => environment(config, run, 'deepspeed', folder));
 }
 
-/**
- * DeepSpeed, in a folder beside the environment's packages that only jobs under `sft.deepspeed` see (trainer/critic_trainer/engines/
- * deepspeed.py). Its list of packages is copied there: a change installs it anew.
- */
-async function deepspeed(config: StackConfig, say: Say, folder: string): Promise<void> {
-  const list = join(config.checkout, 'trainer/environments/deepspeed.txt');
-  const target = join(folder, 'deepspeed');
-  const installed = join(target, 'requirements.txt');
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === readFileSync(list, 'utf8')) return;
-  await part(config, say, 'DeepSpeed', 'it needs the network; look at the log, then run this again', async (run) => {
-    const building = `${target}.building`;
-    rmSync(building, { recursive: true, force: true });
-    // Nothing of it is compiled.
-    const env = { UV_CACHE_DIR: join(config.cache, 'uv'), DS_BUILD_OPS: '0' };
-    const uv = join(config.cache, `uv-${uvVersion}`, 'bin/uv');
-    const interpreter = join(folder, 'bin/python');
-    const what = ['--no-deps', '--require-hashes', '--target', building, '-r', list];
-    await run(uv, ['pip', 'install', '-q', '--python', interpreter, ...what], env);
-    copyFileSync(list, join(building, 'requirements.txt'));
-    rmSync(target, { recursive: true, force: true });
-    renameSync(building, target);
-  });
+/** Runs `trainer/environments/install` with a uv of the cache's own. */
+async function environment(config: StackConfig, run: Run, name: string, folder: string): Promise<void> {
+  const interpreter = '/usr/bin/python3';
+  const tools = join(config.cache, `uv-${uvVersion}`);
+  const uv = join(tools, 'bin/uv');
+  if (!existsSync(uv)) {
+    const quietly = ['-q', '--disable-pip-version-check', '--no-cache-dir'];
+    await run(interpreter, ['-m', 'pip', 'install', ...quietly, '--target', tools, `uv==${uvVersion}`]);
+  }
+  const command = join(config.checkout, 'trainer/environments/install');
+  const env = { UV_CACHE_DIR: join(config.cache, 'uv'), UV_LINK_MODE: 'hardlink' };
+  await run(interpreter, [command, name, folder, '--uv', uv], env);
 }
 
 async function releases(config: StackConfig, say: Say): Promise<void> {

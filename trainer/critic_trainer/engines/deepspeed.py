@@ -35,8 +35,8 @@ def find_deepspeed(gpu: bool) -> None:
         found = "none"
     if found != VERSION:
         raise BadConfigurationError(
-            f"sft.deepspeed: expected DeepSpeed {VERSION} in {folder}, got {found}: install "
-            "trainer/environments/deepspeed.txt there (docs/OPERATIONS.md)"
+            f"sft.deepspeed: expected DeepSpeed {VERSION} in {folder}, got {found}: run "
+            f"`trainer/environments/install deepspeed {sys.prefix}` (docs/OPERATIONS.md)"
         )
 
 
