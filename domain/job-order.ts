@@ -1,6 +1,6 @@
 /** The order of a job: a node of the stage graph, bound to a run and to what is upstream. The run and the plan make the same. */
 import type { JobOrder } from './jobs/job-spec.ts';
-import type { Stage } from './names.ts';
+import { isJobStage, jobKind, type Stage } from './names.ts';
 import type { RunPlan } from './plan.ts';
 import type { Counts, JobNode } from './stage-graph.ts';
 import { keyedParts, type Surroundings } from './stage-keys.ts';
@@ -15,7 +15,10 @@ export function orderJob(
 ): JobOrder {
   const { model, name, threads, resources } = node;
   const { baseModel } = imported;
-  const inputs = Object.entries<Stage>(node.inputs).map(([role, stage]) => [role, artifactOf(stage).path]);
+  const inputs = Object.entries<Stage>(node.inputs).map(([role, stage]) => [
+    role,
+    inputFolder(stage, artifactOf(stage).path),
+  ]);
   return {
     run,
     stage: name,
@@ -30,4 +33,9 @@ export function orderJob(
     resources,
     watch: recipe.watch,
   };
+}
+
+/** Of a stage that was a job, a job takes what the trainer left (activities/jobs/attempts.ts, `moveOutput`), else the whole artifact. */
+function inputFolder(stage: Stage, artifact: string): string {
+  return isJobStage(stage) && jobKind(stage) === 'tokenize' ? `${artifact}/tokenized` : artifact;
 }

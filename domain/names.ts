@@ -4,7 +4,7 @@
  */
 
 /** Kinds of Slurm jobs, as `attempt.json` names them. */
-export const jobKinds = ['sft', 'grpo', 'predict'] as const;
+export const jobKinds = ['tokenize', 'sft', 'grpo', 'predict'] as const;
 export type JobKind = (typeof jobKinds)[number];
 
 /** What a stage does. Which stages a run has follows from its recipe: `domain/stage-graph.ts`. */
@@ -36,6 +36,11 @@ export function jobKind(stage: JobStage): JobKind {
   const kind = jobKinds.find((one) => isOf(one, stage));
   if (kind === undefined) throw new Error(`no kind of job in the name of stage "${stage}"`);
   return kind;
+}
+
+/** Is the job's work counted in rows? Else in optimiser steps. */
+export function countsRows(stage: JobStage): boolean {
+  return ['tokenize', 'predict'].includes(jobKind(stage));
 }
 
 function isOf(kind: StageKind, stage: string): boolean {

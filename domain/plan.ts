@@ -2,7 +2,8 @@
  * The plan: a checked recipe bound to a run. Plain data that travels into the workflow and is written beside the run.
  */
 import type { Counts, EngineRules, Params, Planned } from './engines/engine.ts';
-import { engineOf, engines } from './engines/registry.ts';
+import { llamaFactoryTokenize } from './engines/llamafactory-tokenize.ts';
+import { type EngineName, engineOf, engines } from './engines/registry.ts';
 import { jobKind, type JobKind, type JobStage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
@@ -19,6 +20,8 @@ function ask<Answer>(
   question: <Settings>(engine: EngineRules<Settings>, settings: Settings) => Answer,
 ): Answer {
   switch (kind) {
+    case 'tokenize':
+      return question(llamaFactoryTokenize, recipe.sft);
     case 'sft':
       return question(engines[engineOf(kind, recipe.sft)], recipe.sft);
     case 'grpo':
@@ -38,10 +41,17 @@ export function jobPlanned(stage: JobStage, recipe: Recipe, counts: Counts): Pla
   return ask(jobKind(stage), recipe, (engine, settings) => engine.planned(settings, counts));
 }
 
-export function jobResources(stage: JobStage, recipe: Recipe): Resources {
-  return recipe[jobKind(stage)].resources;
+/** The engine that the recipe chooses for the job. */
+export function jobEngine(stage: JobStage, recipe: Recipe): EngineName {
+  const kind = jobKind(stage);
+  // SFT reads what was tokenised, so its engine does that too.
+  return kind === 'tokenize' ? engineOf('sft', recipe.sft) : engineOf(kind, recipe[kind]);
 }
 
-export function jobThreads(stage: JobStage, recipe: Recipe): number {
-  return recipe[jobKind(stage)].threads;
+/** Where the job runs. Throws for a kind of job that the recipe has not: a bug. */
+export function jobPlacement(stage: JobStage, recipe: Recipe): { threads: number; resources: Resources } {
+  const kind = jobKind(stage);
+  const section = kind === 'tokenize' ? recipe.sft.tokenize : recipe[kind];
+  if (section === undefined) throw new Error(`the recipe has no job "${stage}"`);
+  return section;
 }

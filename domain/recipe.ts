@@ -6,9 +6,9 @@
 import * as z from 'zod';
 import { criticPromptVersions, isEditedOnly } from './critique/prompt.ts';
 import { idleResources, type Misfit } from './engines/engine.ts';
+import { llamaFactoryTokenize } from './engines/llamafactory-tokenize.ts';
 import { engineOf, engines } from './engines/registry.ts';
 import { cut, describeIssue } from './errors.ts';
-import { jobKinds } from './names.ts';
 import { dataset } from './recipe/dataset.ts';
 import { name, somePath } from './recipe/fields.ts';
 import { gate } from './recipe/gate.ts';
@@ -80,12 +80,20 @@ function findMisfits(given: z.output<typeof recipe>): Misfit[] {
     grpo: engines[engineOf('grpo', given.grpo)].misfits(given.grpo),
     predict: engines[engineOf('predict', given.predict)].misfits(given.predict),
   };
-  for (const kind of jobKinds) {
+  for (const kind of ['sft', 'grpo', 'predict'] as const) {
     const engine = engineOf(kind, given[kind]);
     const idle = idleResources(engine, engines[engine], given[kind].resources);
     misfits.push(...[...ofEngines[kind], ...idle].map((misfit) => ({ ...misfit, path: [kind, ...misfit.path] })));
   }
-  return misfits;
+  return [...misfits, ...tokenizeMisfits(given.sft)];
+}
+
+function tokenizeMisfits(given: z.output<typeof sft>): Misfit[] {
+  if (given.tokenize === undefined) return [];
+  const idle = idleResources('tokenising', llamaFactoryTokenize, given.tokenize.resources);
+  return [...llamaFactoryTokenize.misfits(given), ...idle].map((misfit) => {
+    return { ...misfit, path: ['sft', 'tokenize', ...misfit.path] };
+  });
 }
 
 /** A checked recipe, defaults filled in. `dataset.path` and `base_model` are absolute once the CLI has read it. */

@@ -5,10 +5,9 @@
  * It does not say how a stage is made: `workflows/train-critic.ts` has one case for each kind.
  */
 import type { Params, Planned } from './engines/engine.ts';
-import { engineOf, type EngineName } from './engines/registry.ts';
+import type { EngineName } from './engines/registry.ts';
 import {
   isStage,
-  jobKind,
   type JobKind,
   type JobStage,
   type Stage,
@@ -16,7 +15,7 @@ import {
   type StageKind,
   type StageOf,
 } from './names.ts';
-import { jobParams, jobPlanned, jobResources, jobThreads } from './plan.ts';
+import { jobEngine, jobParams, jobPlacement, jobPlanned } from './plan.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
 /** What a stage of each kind is made from: its inputs by role. */
@@ -25,7 +24,9 @@ interface Roles {
   synthesis: 'dataset';
   prompts: 'dataset';
   mix: 'dataset' | 'synthesis';
-  sft: 'dataset' | 'mix';
+  tokenize: 'dataset' | 'mix';
+  /** The dataset, and `mix`, or `tokenized`, which was made of it. */
+  sft: string;
   grpo: 'dataset' | 'prompts';
   predict: 'dataset' | 'prompts';
   /** The dataset, and predictions by the names of their stages. Skipped ones are left out. */
@@ -81,18 +82,34 @@ export function stageGraph(recipe: Recipe): StageNode[] {
     planned: (countsOf) => jobPlanned(name, recipe, { records: 0, rows: countsOf(asked.prompts)['test'] ?? null }),
     canSkip,
   });
+  const records = (countsOf: (stage: Stage) => Counts) => ({ records: countsOf('mix')['records'] ?? 0, rows: null });
+  const tokenize: StageNode[] =
+    recipe.sft.tokenize === undefined
+      ? []
+      : [
+          {
+            kind: 'tokenize',
+            name: 'tokenize',
+            inputs: { dataset, mix: 'mix' },
+            model: 'base',
+            ...settings('tokenize', recipe),
+            planned: (countsOf) => jobPlanned('tokenize', recipe, records(countsOf)),
+            canSkip: false,
+          },
+        ];
   const stages: StageNode[] = [
     { kind: 'dataset', name: dataset, inputs: {} },
     { kind: 'synthesis', name: 'synthesis', inputs: { dataset } },
     { kind: 'prompts', name: 'prompts', inputs: { dataset } },
     { kind: 'mix', name: 'mix', inputs: { dataset, synthesis: 'synthesis' } },
+    ...tokenize,
     {
       kind: 'sft',
       name: 'sft',
-      inputs: { dataset, mix: 'mix' },
+      inputs: tokenize.length === 0 ? { dataset, mix: 'mix' } : { dataset, tokenized: 'tokenize' },
       model: 'base',
       ...settings('sft', recipe),
-      planned: (countsOf) => jobPlanned('sft', recipe, { records: countsOf('mix')['records'] ?? 0, rows: null }),
+      planned: (countsOf) => jobPlanned('sft', recipe, records(countsOf)),
       canSkip: false,
     },
     {
@@ -132,14 +149,8 @@ function settings(
   name: JobStage,
   recipe: Recipe,
 ): Pick<JobNode, 'engine' | 'params' | 'seed' | 'threads' | 'resources'> {
-  const kind = jobKind(name);
-  return {
-    engine: engineOf(kind, recipe[kind]),
-    params: jobParams(name, recipe),
-    seed: recipe.seed,
-    threads: jobThreads(name, recipe),
-    resources: jobResources(name, recipe),
-  };
+  const { threads, resources } = jobPlacement(name, recipe);
+  return { engine: jobEngine(name, recipe), params: jobParams(name, recipe), seed: recipe.seed, threads, resources };
 }
 
 /** Names of all stages of a run of this recipe, as a person reads them. */

@@ -64,6 +64,7 @@ async function makeStage(run: Run, node: StageNode): Promise<void> {
           { plan: run.plan, dataset: input('dataset'), synthesis: input('synthesis') },
         ]),
       );
+    case 'tokenize':
     case 'sft':
     case 'grpo':
     case 'predict':

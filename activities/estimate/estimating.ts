@@ -20,7 +20,7 @@ import {
   usualOutputTokens,
 } from '../../domain/estimate.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
-import { recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
+import { countsRows, recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { type Counts, isJob, type JobNode, stageGraph, type StageNode } from '../../domain/stage-graph.ts';
@@ -154,7 +154,7 @@ async function estimateOf(
 /** The newest job of this stage that a run of this recipe's name made. */
 async function lastMeasured(
   store: ArtifactStore,
-  { name: stage, kind }: JobNode,
+  { name: stage }: JobNode,
   recipe: string,
 ): Promise<MeasuredJob | undefined> {
   let newest: { finishedAt: string; job: MeasuredJob } | undefined;
@@ -163,7 +163,7 @@ async function lastMeasured(
     if (manifest === undefined || recipeOfRun(manifest.made_by.run) !== recipeInRun(recipe)) continue;
     const { counts, cost, ingredients, made_by: madeBy } = manifest;
     const params = z.record(z.string(), z.unknown()).safeParse(ingredients['params']).data ?? {};
-    const amount = counts[kind === 'predict' ? 'rows' : 'steps'];
+    const amount = counts[countsRows(stage) ? 'rows' : 'steps'];
     if (!amount || !cost.seconds || (newest !== undefined && newest.finishedAt >= madeBy.finished_at)) continue;
     newest = { finishedAt: madeBy.finished_at, job: { run: madeBy.run, amount, params, seconds: cost.seconds } };
   }

@@ -42,6 +42,7 @@ function ingredientsOf(
       return promptsIngredients(recipe, keyOf(node.inputs.dataset));
     case 'mix':
       return mixIngredients(recipe, keyOf(node.inputs.dataset), keyOf(node.inputs.synthesis), pixels);
+    case 'tokenize':
     case 'sft':
     case 'grpo':
     case 'predict':

@@ -125,13 +125,14 @@ export function attemptManifest(order: JobOrder, attempt: number, changes: Attem
   };
 }
 
-/** Training: the folder `output` becomes `model`. Predictions: its one file. A second call finds it moved. */
+/** The folder `output` becomes `model`, or `tokenized`. Of predictions its one file is taken. A second call finds it moved. */
 async function moveOutput(order: JobOrder, directory: string, from: string): Promise<void> {
   const output = join(directory, attemptFiles.output);
+  const kind = jobKind(order.stage);
   const [source, target] =
-    jobKind(order.stage) === 'predict'
+    kind === 'predict'
       ? [join(output, 'predictions.jsonl'), join(from, 'predictions.jsonl')]
-      : [output, join(from, 'model')];
+      : [output, join(from, kind === 'tokenize' ? 'tokenized' : 'model')];
   try {
     await rename(source, target);
   } catch (error) {

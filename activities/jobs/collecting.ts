@@ -10,7 +10,7 @@ import { classifyOutcome, type JobFacts } from '../../domain/jobs/job-outcome.ts
 import type { CollectedAttempt, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { Outcome, TrainerResult } from '../../domain/manifest.ts';
-import { attemptFiles, jobKind } from '../../domain/names.ts';
+import { attemptFiles, countsRows, jobKind, type JobKind } from '../../domain/names.ts';
 
 import { lookUntil, viewAgeMs, whenListed } from '../../files/fresh-look.ts';
 import { closeAttempt } from './attempt-closing.ts';
@@ -110,7 +110,7 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
   );
   const outputFault = done && outputPresent ? await findOutputFault(order, directory) : undefined;
   const progress = await progressOf(order, directory);
-  const steps = done || jobKind(order.stage) === 'predict' ? 0 : (progress ?? 0);
+  const steps = done || countsRows(order.stage) ? 0 : (progress ?? 0);
   const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
   // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for. After the exit code that says
   // "checkpointed" it is the one of the last step.
@@ -177,13 +177,21 @@ function fault(found: Found<unknown>): string | undefined {
   return found.kind === 'unreadable' ? found.why : undefined;
 }
 
+/** A file that every output of this kind has. */
+const outputFile: Record<JobKind, string> = {
+  tokenize: 'dataset_dict.json',
+  sft: 'config.json',
+  grpo: 'config.json',
+  predict: 'predictions.jsonl',
+};
+
 async function outputIsThere(order: JobOrder, directory: string): Promise<boolean> {
-  const file = jobKind(order.stage) === 'predict' ? 'predictions.jsonl' : 'config.json';
-  const found = await whenListed(directory, `${attemptFiles.output}/${file}`, (path) => lstat(path));
+  const file = `${attemptFiles.output}/${outputFile[jobKind(order.stage)]}`;
+  const found = await whenListed(directory, file, (path) => lstat(path));
   return found?.isFile() ?? false;
 }
 
-/** An artifact holds regular files alone. Of predictions one file is published; of a training the whole folder. */
+/** An artifact holds regular files alone. Of predictions one file is published; of other jobs the whole folder. */
 async function findOutputFault(order: JobOrder, directory: string): Promise<string | undefined> {
   if (jobKind(order.stage) === 'predict') return undefined;
   const { faults } = await listFiles(join(directory, attemptFiles.output));
@@ -202,7 +210,7 @@ function keptProgress(order: JobOrder, { outcome, progress, checkpoint }: LeftBe
 async function progressOf(order: JobOrder, directory: string): Promise<number | null> {
   const newest = (await readMetrics(directory)).at(-1);
   if (newest === undefined) return null;
-  return (jobKind(order.stage) === 'predict' ? newest.rows : newest.step) ?? null;
+  return (countsRows(order.stage) ? newest.rows : newest.step) ?? null;
 }
 
 /** Run time in seconds: Slurm's times, else the job script's own. */

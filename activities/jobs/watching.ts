@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import type { JobObservation, WatchInput } from '../../domain/jobs/job-life.ts';
-import { attemptFiles, jobKind } from '../../domain/names.ts';
+import { attemptFiles, countsRows } from '../../domain/names.ts';
 import { judgePendingReason, LastingReason } from '../../domain/jobs/pending-reason.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { judgeSilence } from '../../domain/health/stall.ts';
@@ -128,7 +128,7 @@ function pendingNote(job: SlurmJob): string | undefined {
 /** Heartbeat details, for the operator. */
 function progress(input: WatchInput, polled: PolledState, tail: MetricsTail): StageProgress {
   const { newest } = tail;
-  const unit = jobKind(input.stage) === 'predict' ? 'rows' : 'steps';
+  const unit = countsRows(input.stage) ? 'rows' : 'steps';
   const total = (unit === 'steps' ? newest?.total_steps : undefined) ?? input.totalSteps ?? undefined;
   const done = unit === 'rows' ? newest?.rows : newest?.step;
   const eta = tail.etaSeconds(newest?.total_steps ?? input.totalSteps ?? undefined);

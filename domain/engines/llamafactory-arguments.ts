@@ -73,6 +73,16 @@ per_device_train_batch_size push_to_hub report_to resume_from_checkpoint save_on
 save_total_limit seed stage tokenized_path trust_remote_code use_cpu use_ray warmup_ratio
 `);
 
+/** Arguments that recipes often set and that touch no token. One that is not listed here counts, and at worst tokenises once more. */
+export const besideTokens: ReadonlySet<string> = words(`
+adam_beta1 adam_beta2 adam_epsilon bf16 dataloader_drop_last dataloader_num_workers dataloader_persistent_workers
+dataloader_pin_memory dataloader_prefetch_factor disable_gradient_checkpointing enable_liger_kernel finetuning_type
+flash_attn fp16 freeze_language_model freeze_multi_modal_projector freeze_vision_tower full_determinism
+gradient_checkpointing gradient_checkpointing_kwargs label_smoothing_factor lr_scheduler_kwargs lr_scheduler_type
+max_grad_norm neftune_noise_alpha optim optim_args plot_loss preprocessing_num_workers pure_bf16 tf32 upcast_layernorm
+upcast_lmhead_output warmup_steps weight_decay
+`);
+
 function words(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/));
 }

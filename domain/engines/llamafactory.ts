@@ -10,6 +10,8 @@ interface Settings extends Spread {
   engine?: string | undefined;
   threads: number;
   epochs: number;
+  /** A job before this one (llamafactory-tokenize.ts). */
+  tokenize?: unknown;
   /** Further arguments of LLaMA-Factory. */
   llamafactory: Readonly<Record<string, string | number | boolean>>;
 }
@@ -19,7 +21,13 @@ export const llamaFactory: EngineRules<Settings> = {
   // Under deepspeed. spreadMisfits checks one process.
   reach: { nodes: 64, gpusPerNode: 16 },
   params(settings) {
-    const { deepspeed, global_batch_size: _global, processes_per_node: _each, ...params } = withoutPlacement(settings);
+    const {
+      deepspeed,
+      global_batch_size: _global,
+      processes_per_node: _each,
+      tokenize: _tokenize,
+      ...params
+    } = withoutPlacement(settings);
     const stated = { ...params, gradient_accumulation: accumulationOf(settings) };
     if (deepspeed === undefined || deepspeed === 'none') return stated;
     return { ...stated, deepspeed, processes: processesOf(settings) };

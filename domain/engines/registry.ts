@@ -28,6 +28,7 @@ export type EngineVersions = Record<string, string>;
 
 /** Engines that do this kind of work. The first one does it where the recipe is silent. */
 export const enginesOfKind = {
+  tokenize: ['llamafactory'],
   sft: ['llamafactory'],
   grpo: ['trl', 'easyr1', 'verl'],
   predict: ['transformers', 'vllm'],

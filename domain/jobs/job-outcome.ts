@@ -142,7 +142,7 @@ function checkPostcondition({ result, resultFault, planned, outputPresent, outpu
     return failed(`${result.steps_done ?? 0} of ${planned.steps} steps were done`);
   }
   if (planned.rows !== null && result.rows !== planned.rows) {
-    return failed(`${result.rows ?? 0} of ${planned.rows} rows were predicted`);
+    return failed(`${result.rows ?? 0} of ${planned.rows} rows were made`);
   }
   if (!result.finite) return failed('the loss or reward was not finite');
   if (!outputPresent) return failed('the output is missing');

@@ -30,4 +30,15 @@ export const resources = z
     exclude_nodes: z.array(nodeName).default([]).describe('Names of nodes that are never used; default none.'),
   })
   .describe('What Slurm is asked for; required.');
+/** Of a job that computes on no GPU. */
+export const cpuResources = resources
+  .extend({
+    gpus_per_node: z
+      .int()
+      .min(0)
+      .max(16)
+      .default(0)
+      .describe('GPUs on each node, which nothing uses. Whole number, 0 to 16, at most 1; 0 asks for none; default 0.'),
+  })
+  .describe('What Slurm is asked for; required.');
 export type Resources = z.output<typeof resources>;

@@ -1,7 +1,7 @@
 /** `mix`, `sft` and `predict` of a recipe: what the jobs are given. */
 import * as z from 'zod';
 import { fraction, learningRate, positiveInt, processesPerNode, saveSteps, threads } from './fields.ts';
-import { resources } from './resources.ts';
+import { cpuResources, resources } from './resources.ts';
 
 export const mix = z
   .strictObject({
@@ -13,6 +13,16 @@ export const mix = z
       .describe('Records with the bare score for each record with reasoning. Ratio, 0 to 10; default 1, as published.'),
   })
   .describe('What SFT learns from; default as its fields say.');
+
+const tokenize = z
+  .strictObject({
+    threads: positiveInt
+      .default(1)
+      .describe('Processes that tokenise. Another number makes nothing again. Whole number, at least 1; default 1.'),
+    resources: cpuResources,
+  })
+  .optional()
+  .describe('A job that tokenises the mix before SFT; optional, else SFT does it, and all processes wait for one.');
 
 export const sft = z
   .strictObject({
@@ -54,6 +64,7 @@ export const sft = z
     ),
     save_steps: saveSteps,
     threads,
+    tokenize,
     llamafactory: z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean()], 'expected a text, a number, true or false'))
       .default({})

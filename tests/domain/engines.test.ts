@@ -8,7 +8,9 @@ import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
 import { makePlan } from '../activities/fixtures.ts';
 
 const { recipe } = makePlan('/d');
-const kinds: JobKind[] = ['sft', 'grpo', 'predict'];
+/** Kinds with a section of their own. */
+type Kind = Exclude<JobKind, 'tokenize'>;
+const kinds: Kind[] = ['sft', 'grpo', 'predict'];
 
 function withSft(changes: Partial<Recipe['sft']>): Recipe {
   return { ...recipe, sft: { ...recipe.sft, ...changes } };
@@ -156,7 +158,7 @@ describe('the check of a recipe', () => {
 });
 
 describe('resources that an engine cannot use are refused before anything is spent', () => {
-  const asking = (kind: JobKind, resources: Partial<Recipe['sft']['resources']>) =>
+  const asking = (kind: Kind, resources: Partial<Recipe['sft']['resources']>) =>
     checkRecipe({ ...recipe, [kind]: { ...recipe[kind], resources: { ...recipe[kind].resources, ...resources } } });
 
   it.each(kinds.filter((kind) => engines[engineOf(kind, recipe[kind])].reach === oneProcess))(

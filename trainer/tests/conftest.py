@@ -25,6 +25,7 @@ PARAMS: dict[str, dict[str, Any]] = {
         "cutoff_len": 512,
         "save_steps": 2,
     },
+    "tokenize": {"cutoff_len": 512},
     "grpo": {
         "steps": 4,
         "prompts_per_step": 2,
@@ -42,10 +43,11 @@ PARAMS: dict[str, dict[str, Any]] = {
 }
 PLANNED = {
     "sft": {"steps": 6, "rows": None},
+    "tokenize": {"steps": None, "rows": 2 * PAIRS},
     "grpo": {"steps": 4, "rows": None},
     "predict": {"steps": None, "rows": PAIRS},
 }
-ENGINE_NAMES = {"sft": "llamafactory", "grpo": "trl", "predict": "transformers"}
+ENGINE_NAMES = {"sft": "llamafactory", "tokenize": "llamafactory", "grpo": "trl", "predict": "transformers"}
 MakeAttempt = Callable[..., Path]
 
 
@@ -115,7 +117,7 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
     def make(kind: str, name: str = "a1", params: dict[str, Any] | None = None, **changes: Any) -> Path:
         directory = tmp_path / name
         directory.mkdir()
-        inputs = {key: str(world / key) for key in ("dataset", "mix" if kind == "sft" else "prompts")}
+        inputs = {key: str(world / key) for key in ("dataset", "mix" if kind in ("sft", "tokenize") else "prompts")}
         stage = "predict-sft" if kind == "predict" else kind
         attempt = {
             "schema": 1,

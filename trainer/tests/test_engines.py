@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import MakeAttempt
+from conftest import ENGINE_NAMES, MakeAttempt
 
 from critic_trainer import failures
 from critic_trainer.__main__ import run_attempt
@@ -23,7 +23,7 @@ from critic_trainer.engines.versions import environment_hash, versions_of
 
 TRAINER = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "trl", "llamafactory", "accelerate", "datasets"}
-KINDS = ["sft", "grpo", "predict"]
+KINDS = ["tokenize", "sft", "grpo", "predict"]
 
 
 def test_the_environment_names_its_versions_without_loading_a_single_package() -> None:
@@ -40,10 +40,13 @@ def test_the_environment_names_its_versions_without_loading_a_single_package() -
 def test_an_attempt_can_name_the_engines_of_the_registry_each_with_its_own_kind() -> None:
     assert ENGINES.keys() <= set(ATTEMPT_SCHEMA["properties"]["engine"]["properties"]["name"]["enum"])
     kinds = {
-        one["if"]["properties"]["engine"]["properties"]["name"]["const"]: one["then"]["properties"]["kind"]["const"]
+        one["if"]["properties"]["engine"]["properties"]["name"]["const"]: one["then"]["properties"].get("kind", {})
         for one in ATTEMPT_SCHEMA["allOf"]
+        if "kind" not in one["if"]["properties"]
     }
-    assert {name: kinds[name] for name in ENGINES} == {name: engine.kind for name, engine in ENGINES.items()}
+    assert kinds["llamafactory"] == {"enum": ["sft", "tokenize"]}
+    others = {name: engine.kind for name, engine in ENGINES.items() if name != "llamafactory"}
+    assert {name: kinds[name]["const"] for name in others} == others
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,7 +95,7 @@ def test_rendering_loads_neither_torch_nor_what_the_engine_computes_with(kind: s
 def test_an_attempt_whose_key_names_another_torch_ends_with_78_before_it_works(
     kind: str, make_attempt: MakeAttempt, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = next(engine for engine in ENGINES.values() if engine.kind == kind)
+    engine = ENGINES[ENGINE_NAMES[kind]]
     directory = make_attempt(kind, versions=versions_of(engine) | {"torch": "1.13.1"})
     assert run_attempt(directory) == failures.BAD_CONFIGURATION
     assert "engine: " in caplog.messages[-1]
@@ -180,9 +183,9 @@ def test_a_preview_has_the_settings_that_a_job_renders(kind: str, make_attempt: 
     attempt.work.mkdir()
     engine = engine_for(attempt)
     engine.render()
-    if kind == "sft":
+    if kind in ("sft", "tokenize"):
         written = yaml.safe_load((attempt.work / "llamafactory.yaml").read_text())
-        assert rendered == [{"stage": "sft", "file": "llamafactory.yaml", "settings": written}]
+        assert rendered == [{"stage": kind, "file": "llamafactory.yaml", "settings": written}]
     elif kind == "grpo":
         assert rendered == [{"stage": "grpo", "file": "grpo_config.json", "settings": engine._settings}]
     else:

@@ -125,10 +125,13 @@ def test_the_rendered_config_owns_its_keys_and_takes_weights_from_the_checkpoint
 def test_recipes_are_checked_against_the_arguments_of_the_installed_llamafactory() -> None:
     parser = pytest.importorskip("llamafactory.hparams.parser")
     text = (Path(__file__).parents[2] / "domain" / "engines" / "llamafactory-arguments.ts").read_text()
-    known, owned = (set(block.split()) for block in re.findall(r"words\(`(.*?)`\)", text, re.DOTALL))
+    known, owned, beside = (set(block.split()) for block in re.findall(r"words\(`(.*?)`\)", text, re.DOTALL))
     fields = {field.name for one in parser._TRAIN_ARGS for field in dataclasses.fields(one) if field.init}
     assert known == fields
     assert owned == OWNED_KEYS
+    assert beside <= fields - owned
+    of_data = {field.name for field in dataclasses.fields(parser.DataArguments)}
+    assert beside & of_data == {"preprocessing_num_workers"}, "all else of these decides what is tokenised"
     assert f"LLaMA-Factory {version('llamafactory')} with transformers {version('transformers')}" in text
 
 

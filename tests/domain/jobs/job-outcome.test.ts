@@ -164,7 +164,7 @@ describe('the postcondition of exit code 0', () => {
     [
       'rows missing',
       { planned: { steps: null, rows: 50 }, result: { ...result, rows: 49 } },
-      '49 of 50 rows were predicted',
+      '49 of 50 rows were made',
     ],
     ['NaN', { result: { ...result, finite: false } }, 'the loss or reward was not finite'],
     ['no output', { outputPresent: false }, 'the output is missing'],

@@ -32,6 +32,10 @@ _REWARD = _object(
     }
 )
 
+_ARGUMENTS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+
+_TOKENIZE = _object({"cutoff_len": _POSITIVE_INT}, {"llamafactory": _ARGUMENTS})
+
 _LLAMAFACTORY = _object(
     {
         "batch_size": _POSITIVE_INT,
@@ -43,7 +47,7 @@ _LLAMAFACTORY = _object(
         "save_steps": _POSITIVE_INT,
     },
     {
-        "llamafactory": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "llamafactory": _ARGUMENTS,
         "deepspeed": {"enum": ["zero2", "zero3"]},
         "processes": _POSITIVE_INT,
     },
@@ -115,9 +119,33 @@ _PREDICTION = _object(
 
 def _engine(name: str, kind: str, inputs: list[str], params: dict[str, Any]) -> dict[str, Any]:
     """An attempt that names this engine is of its kind and has its inputs and parameters."""
-    named = {"properties": {"name": {"const": name}}, "required": ["name"]}
     then = {"kind": {"const": kind}, "inputs": {"required": inputs}, "params": params}
-    return {"if": {"properties": {"engine": named}, "required": ["engine"]}, "then": {"properties": then}}
+    return {"if": {"properties": {"engine": _named(name)}, "required": ["engine"]}, "then": {"properties": then}}
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"properties": {"name": {"const": name}}, "required": ["name"]}
+
+
+def _llamafactory() -> list[dict[str, Any]]:
+    """It has two kinds of work. SFT takes the mix, or what the other made of it."""
+    named = {"engine": _named("llamafactory")}
+    raw = {"if": {"not": {"required": ["tokenized"]}}, "then": {"required": ["mix"]}}
+    sft = {"inputs": {"required": ["dataset"], **raw}, "params": _LLAMAFACTORY}
+    tokenize = {"inputs": {"required": ["dataset", "mix"]}, "params": _TOKENIZE}
+    return [
+        {
+            "if": {"properties": named, "required": ["engine"]},
+            "then": {"properties": {"kind": {"enum": ["sft", "tokenize"]}}},
+        },
+        *(
+            {
+                "if": {"properties": named | {"kind": {"const": kind}}, "required": ["engine", "kind"]},
+                "then": {"properties": then},
+            }
+            for kind, then in (("sft", sft), ("tokenize", tokenize))
+        ),
+    ]
 
 
 ATTEMPT_SCHEMA: dict[str, Any] = {
@@ -130,7 +158,7 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
             "run": _NAME,
             "stage": _NAME,
             "attempt": _POSITIVE_INT,
-            "kind": {"enum": ["sft", "grpo", "predict"]},
+            "kind": {"enum": ["tokenize", "sft", "grpo", "predict"]},
             "model": _ABSOLUTE,
             "inputs": {"type": "object", "additionalProperties": _ABSOLUTE},
             "resume_from": {"type": ["string", "null"], "pattern": "^/"},
@@ -147,7 +175,7 @@ ATTEMPT_SCHEMA: dict[str, Any] = {
         }
     ),
     "allOf": [
-        _engine("llamafactory", "sft", ["dataset", "mix"], _LLAMAFACTORY),
+        *_llamafactory(),
         _engine("trl", "grpo", ["dataset", "prompts"], _TRL),
         _engine("easyr1", "grpo", ["dataset", "prompts"], _RAY),
         _engine("verl", "grpo", ["dataset", "prompts"], _RAY),
@@ -163,7 +191,7 @@ RESULT_SCHEMA: dict[str, Any] = {
         {
             "schema": {"const": 1},
             "name": _NAME,
-            "kind": {"enum": ["sft", "grpo", "predict"]},
+            "kind": {"enum": ["tokenize", "sft", "grpo", "predict"]},
             "steps_planned": _COUNT,
             "steps_done": _COUNT,
             "first_step": _COUNT,

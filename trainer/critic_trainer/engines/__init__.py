@@ -5,6 +5,7 @@ Importing this loads only the standard library. An engine's launch loads what it
 
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.engines.llamafactory import LlamaFactory
+from critic_trainer.engines.llamafactory_tokenize import LlamaFactoryTokenize
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.engines.transformers import Transformers
 from critic_trainer.engines.trl import Trl
@@ -12,6 +13,10 @@ from critic_trainer.engines.trl import Trl
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Transformers)}
 
 
+_FURTHER: dict[tuple[str, str], type[Engine]] = {("llamafactory", "tokenize"): LlamaFactoryTokenize}
+"""Other work of an engine than its usual kind, in the same environment."""
+
+
 def engine_for(attempt: Attempt) -> Engine:
     """The engine that attempt.json names. The schema refuses other names, and a name with the wrong kind."""
-    return ENGINES[attempt.engine](attempt)
+    return _FURTHER.get((attempt.engine, attempt.kind), ENGINES[attempt.engine])(attempt)

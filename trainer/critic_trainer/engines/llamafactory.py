@@ -19,6 +19,7 @@ from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Fault, Prog
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.inputs.rows import MIX_DATASET, check_mix
+from critic_trainer.inputs.tokenized import check_tokenized
 from critic_trainer.model_folder import publish_model, read_pixel_limits, write_pixel_limits
 from critic_trainer.ranks import COLLECTIVE_MINUTES, meet
 
@@ -44,7 +45,11 @@ class LlamaFactory(Engine):
 
     def render(self) -> None:
         attempt = self.attempt
-        records = check_mix(attempt.inputs["mix"], attempt.inputs["dataset"])
+        tokenized = attempt.inputs.get("tokenized")
+        if tokenized is None:
+            records = check_mix(attempt.inputs["mix"], attempt.inputs["dataset"])
+        else:
+            records = check_tokenized(tokenized, attempt.inputs["dataset"])
         log.info("mix: %d records", records)
         self._written = attempt.work / "trainer"
         self._config = llamafactory_config(attempt, self._written, has_gpu())
@@ -97,19 +102,11 @@ def llamafactory_config(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[s
     On resume, `model_name_or_path` is the checkpoint too: Trainer restores no weights of Qwen2.5-VL from
     `resume_from_checkpoint` alone (transformers#43701: saved and runtime names differ).
     """
-    extra = attempt.params.get("llamafactory", {})
-    clash = sorted(OWNED_KEYS & extra.keys())
-    if clash:
-        raise BadConfigurationError(f"attempt.json: params.llamafactory.{clash[0]}: this key is set by the trainer")
-    smallest, largest = read_pixel_limits(attempt.model)
     defaults = {
         "finetuning_type": "full",
         "freeze_vision_tower": False,
         "freeze_multi_modal_projector": False,
         "freeze_language_model": False,
-        "template": "qwen2_vl",
-        "image_min_pixels": smallest,
-        "image_max_pixels": largest,
         "flash_attn": "sdpa",
         "bf16": gpu,
         "lr_scheduler_type": "cosine",
@@ -117,7 +114,28 @@ def llamafactory_config(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[s
         "dataloader_num_workers": 0,
         "disable_tqdm": True,
     }
-    return {**defaults, **extra, **_owned(attempt, output_dir, gpu), **_of_ranks(attempt)}
+    given = data_settings(attempt, attempt.params.get("llamafactory", {}))
+    return {**defaults, **given, **_owned(attempt, output_dir, gpu), **_records(attempt), **_of_ranks(attempt)}
+
+
+def data_settings(attempt: Attempt, extra: dict[str, Any]) -> dict[str, Any]:
+    """Template and pixel limits, then `extra`, the recipe's further arguments.
+
+    Raises BadConfigurationError if it has a key of ours.
+    """
+    clash = sorted(OWNED_KEYS & extra.keys())
+    if clash:
+        raise BadConfigurationError(f"attempt.json: params.llamafactory.{clash[0]}: this key is set by the trainer")
+    smallest, largest = read_pixel_limits(attempt.model)
+    return {"template": "qwen2_vl", "image_min_pixels": smallest, "image_max_pixels": largest, **extra}
+
+
+def _records(attempt: Attempt) -> dict[str, Any]:
+    """Where the records are: the mix, or the same tokenised before. The parser wants a dataset's name in any case."""
+    tokenized = attempt.inputs.get("tokenized")
+    if tokenized is None:
+        return {"dataset": MIX_DATASET, "dataset_dir": str(attempt.inputs["mix"])}
+    return {"dataset": MIX_DATASET, "dataset_dir": str(tokenized), "tokenized_path": str(tokenized)}
 
 
 def _of_ranks(attempt: Attempt) -> dict[str, Any]:
@@ -133,8 +151,6 @@ def _owned(attempt: Attempt, output_dir: Path, gpu: bool) -> dict[str, Any]:
         "stage": "sft",
         "do_train": True,
         "model_name_or_path": str(attempt.resume_from or attempt.model),
-        "dataset": MIX_DATASET,
-        "dataset_dir": str(attempt.inputs["mix"]),
         "media_dir": str(attempt.inputs["dataset"]),
         "output_dir": str(output_dir),
         "overwrite_output_dir": False,
