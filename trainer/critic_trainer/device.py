@@ -61,6 +61,7 @@ def prepare_environment(threads: int, caches: Path) -> None:
         "TRANSFORMERS_VERBOSITY": "warning",
         "HF_HOME": str(caches / "huggingface"),
         "TRITON_CACHE_DIR": str(caches / "triton"),
+        "VLLM_CACHE_ROOT": str(caches / "vllm"),
         "MPLCONFIGDIR": str(caches / "matplotlib"),
     }
     # Nothing here is compiled, and a job's node need not have a compiler.

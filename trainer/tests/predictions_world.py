@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ranks_world import fork_rank, free_port
+from ranks_world import Before, fork_rank, free_port
 
 from critic_trainer.engines.predictions import engine
-from critic_trainer.engines.predictions.with_transformers import TransformersAnswerer
 
 PATIENCE = 6.0
 """Seconds; srun's are 30."""
@@ -31,7 +31,7 @@ class Act:
     what: str
     rank: int
     call: int
-    files: tuple[str, ...] = ()
+    files: Sequence[str] = ()
 
     def apply(self, directory: Path) -> None:
         """Now, in this process."""
@@ -47,12 +47,23 @@ class Act:
             os.kill(os.getpid(), {"kill": signal.SIGKILL, "ask": signal.SIGUSR2}[self.what])
 
 
-def acting(acts: list[Act]) -> Callable[[int, Path], None]:
+def answerer(name: str) -> Any:
+    """The class that answers in an engine, loaded."""
+    if name == "vllm":
+        from critic_trainer.engines.predictions.with_vllm import VllmAnswerer
+
+        return VllmAnswerer
+    from critic_trainer.engines.predictions.with_transformers import TransformersAnswerer
+
+    return TransformersAnswerer
+
+
+def acting(answers_by: Any, acts: list[Act]) -> Before:
     """For fork_rank: these acts happen, and checkpoints are not waited for."""
 
     def before(rank: int, directory: Path) -> None:
         engine.CHECKPOINT_SECONDS = 0
-        original, calls = TransformersAnswerer.answers, 0
+        original, calls = answers_by.answers, 0
 
         def answers(self, rows, index):
             nonlocal calls
@@ -62,14 +73,14 @@ def acting(acts: list[Act]) -> Callable[[int, Path], None]:
                     act.apply(directory)
             return original(self, rows, index)
 
-        TransformersAnswerer.answers = answers
+        answers_by.answers = answers
 
     return before
 
 
-def run_as_srun(directory: Path, world: int, acts: list[Act]) -> list[int]:
+def run_as_srun(directory: Path, world: int, before: Before) -> list[int]:
     """Exit codes by rank, minus the signal's number where one ended it."""
-    left = {fork_rank(directory, rank, world, free_port(), acting(acts)): rank for rank in range(world)}
+    left = {fork_rank(directory, rank, world, free_port(), before): rank for rank in range(world)}
     codes, end = {}, None
     while left:
         for pid in list(left):
@@ -85,10 +96,11 @@ def run_as_srun(directory: Path, world: int, acts: list[Act]) -> list[int]:
 
 
 def main() -> None:
-    """argv: JSON of [[directory, ranks, [[what, rank, call, files], …]], …]. The last line has all exit codes."""
+    """argv: the engine, JSON of [[directory, ranks, [[what, rank, call, files], …]], …]. Prints all codes last."""
+    answers_by = answerer(sys.argv[1])
     codes = [
-        run_as_srun(Path(directory), world, [Act(what, rank, call, tuple(files)) for what, rank, call, files in acts])
-        for directory, world, acts in json.loads(sys.argv[1])
+        run_as_srun(Path(directory), world, acting(answers_by, [Act(what, *rest) for what, *rest in acts]))
+        for directory, world, acts in json.loads(sys.argv[2])
     ]
     sys.stdout.write("\n" + json.dumps(codes) + "\n")
 

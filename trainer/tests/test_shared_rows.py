@@ -27,9 +27,14 @@ Act = tuple[str, int, int, list[str]]
 
 def run(*attempts: tuple[Path, int, list[Act]]) -> list[list[int]]:
     """Exit codes of the ranks of each attempt, in a process of their own."""
+    return run_in("transformers", *attempts)
+
+
+def run_in(engine: str, *attempts: tuple[Path, int, list[Act]], path: str = "") -> list[list[int]]:
+    """As run, in any engine. path: a further folder to import from."""
     argument = json.dumps([[str(directory), *rest] for directory, *rest in attempts])
-    environment = os.environ | {"PYTHONPATH": f"{HERE.parent}:{HERE}"}
-    command = [sys.executable, str(HERE / "predictions_world.py"), argument]
+    environment = os.environ | {"PYTHONPATH": f"{HERE.parent}:{HERE}:{path}"}
+    command = [sys.executable, str(HERE / "predictions_world.py"), engine, argument]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, timeout=500, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

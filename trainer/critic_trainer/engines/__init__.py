@@ -9,8 +9,9 @@ from critic_trainer.engines.llamafactory_tokenize import LlamaFactoryTokenize
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.engines.transformers import Transformers
 from critic_trainer.engines.trl import Trl
+from critic_trainer.engines.vllm import Vllm
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Transformers)}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Transformers, Vllm)}
 
 
 _FURTHER: dict[tuple[str, str], type[Engine]] = {("llamafactory", "tokenize"): LlamaFactoryTokenize}
