@@ -5,6 +5,7 @@ import { createGateActivities } from './gate/gate.ts';
 import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
 import { createEstimateActivities } from './estimate/estimating.ts';
+import { createExaminingActivities } from './jobs/examining.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
 import { createImportActivities, type ImportDeps } from './store/imports.ts';
@@ -37,6 +38,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createCollectActivities(deps),
     ...createCancelActivities(deps),
     ...createOrphanActivities(deps),
+    ...createExaminingActivities(deps),
     ...createEvaluationActivities(deps),
     ...createGateActivities(deps),
     ...createReportActivities(deps),

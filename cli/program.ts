@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli-error.ts';
 import { registerAnswer } from './commands/answer.ts';
 import { registerCancel } from './commands/cancel.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerLocal } from './commands/local.ts';
 import { registerPlan } from './commands/plan.ts';
@@ -22,6 +23,7 @@ const verbs: readonly Register[] = [
   registerWatch,
   registerAnswer,
   registerCancel,
+  registerDoctor,
   registerLocal,
 ];
 

@@ -1,4 +1,5 @@
 /** Workflows that a worker registers. Names are wire contracts. */
+export { examineCluster } from './examine-cluster.ts';
 export { planRun } from './plan-run.ts';
 export { reapOrphans } from './reap-orphans.ts';
 export { runJobs } from './run-jobs.ts';

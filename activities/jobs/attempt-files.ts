@@ -108,7 +108,8 @@ async function foldersIn(path: string): Promise<string[]> {
   }
 }
 
-async function findJson<T>(
+/** A JSON file of a job's folder. `patienceMs`: how long a listed file that cannot be opened is waited for. */
+export async function findJson<T>(
   directory: string,
   name: string,
   schema: z.ZodType<T>,

@@ -12,9 +12,9 @@ import { join } from 'node:path';
 import { log } from '@temporalio/activity';
 import { SlurmError } from 'slurm-rest-client';
 import * as z from 'zod';
-import { renderJobRequest } from '../../domain/jobs/job-spec.ts';
+import { type JobRequest, renderJobRequest } from '../../domain/jobs/job-spec.ts';
 import type { AttemptInput, SubmittedJob } from '../../domain/jobs/job-life.ts';
-import { attemptName, paths } from '../../domain/names.ts';
+import { paths } from '../../domain/names.ts';
 import type { JobDeps } from './deps.ts';
 import { environmentOf } from '../store/environments.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
@@ -32,33 +32,46 @@ export function createSubmissionActivities(deps: Pick<JobDeps, 'store' | 'slurm'
   return {
     /** Submits an attempt's job, or adopts the job that has its name. It may be run any number of times. */
     async submitJob(input: AttemptInput): Promise<SubmittedJob> {
-      const { order, attempt } = input;
+      const { order, attempt, changes } = input;
       const directory = paths.attempt(deps.store.root, order.run, order.stage, attempt);
-      const record = join(directory, fileName);
-      const known = await readSubmission(record);
-      if (known?.state === 'submitted') return { jobId: known.job_id, adopted: true };
-      const name = attemptName(order.run, order.stage, attempt);
-      if (known?.state === 'intended') {
-        const found = await findForCertain(deps, name);
-        if (found !== undefined) return settle(record, found, true);
-      }
-      await writeSubmission(record, { state: 'intended', since: new Date().toISOString() });
-      const sent = await post(deps, input, directory);
-      if (sent.kind === 'accepted') return settle(record, sent.jobId, false);
-      if (sent.kind !== 'unknown') {
-        await rm(record);
-        if (sent.kind === 'not-delivered') throw sent.error;
-        return { jobId: '', adopted: false, refused: sent.why };
-      }
-      const found = await findForCertain(deps, name);
-      if (found !== undefined) return settle(record, found, true);
-      await rm(record);
-      throw passing(
-        'SlurmUnavailable',
-        `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
-      );
+      const environment = environmentOf(deps.job, order.engine.name);
+      return submitOnce(deps, directory, renderJobRequest(order, attempt, changes, { environment, directory }));
     },
   };
+}
+
+/**
+ * Submits the job of a folder, or adopts the job that has its name. It may be run any number of times: what was intended and what became of it
+ * stands in the folder.
+ */
+export async function submitOnce(
+  deps: Pick<JobDeps, 'slurm' | 'accounting' | 'job'>,
+  directory: string,
+  request: JobRequest,
+): Promise<SubmittedJob> {
+  const { name } = request;
+  const record = join(directory, fileName);
+  const known = await readSubmission(record);
+  if (known?.state === 'submitted') return { jobId: known.job_id, adopted: true };
+  if (known?.state === 'intended') {
+    const found = await findForCertain(deps, name);
+    if (found !== undefined) return settle(record, found, true);
+  }
+  await writeSubmission(record, { state: 'intended', since: new Date().toISOString() });
+  const sent = await post(deps, request);
+  if (sent.kind === 'accepted') return settle(record, sent.jobId, false);
+  if (sent.kind !== 'unknown') {
+    await rm(record);
+    if (sent.kind === 'not-delivered') throw sent.error;
+    return { jobId: '', adopted: false, refused: sent.why };
+  }
+  const found = await findForCertain(deps, name);
+  if (found !== undefined) return settle(record, found, true);
+  await rm(record);
+  throw passing(
+    'SlurmUnavailable',
+    `submit job "${name}": the answer was ambiguous and a healthy controller denied the name for ${denialMs / 1000} s`,
+  );
 }
 
 type Sent =
@@ -71,10 +84,7 @@ type Sent =
   | { kind: 'unknown' };
 
 /** One POST, never repeated here. It throws only errors that are not Slurm's. */
-async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, input: AttemptInput, directory: string): Promise<Sent> {
-  const { order, attempt, changes } = input;
-  const environment = environmentOf(deps.job, order.engine.name);
-  const request = renderJobRequest(order, attempt, changes, { environment, directory });
+async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, request: JobRequest): Promise<Sent> {
   try {
     const answer = await deps.slurm.submit({
       ...request,

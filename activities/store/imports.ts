@@ -65,7 +65,7 @@ export async function describeImports(recipe: Recipe, { store, job, models }: Im
 }
 
 /** Copies the trainer's code into the folder that is named after its hash. A copy that does not fit its name is made again. */
-async function importTrainer(source: string, root: string): Promise<string> {
+export async function importTrainer(source: string, root: string): Promise<string> {
   const { files, key } = await trainerCode(source);
   const path = paths.trainerCode(root, key);
   const standing = async () => (await isWhole(path)) && (await trainerCode(path)).key === key;

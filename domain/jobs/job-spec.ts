@@ -141,7 +141,7 @@ function ranksPerNode({ engine, params, resources }: JobOrder): Record<string, s
 }
 
 /** Has job.sh start the interpreter inside an Apptainer image. */
-function imageOf({ image }: Environment): Record<string, string> {
+export function imageOf({ image }: Environment): Record<string, string> {
   return image === undefined ? {} : { CRITIC_IMAGE: image.path, CRITIC_IMAGE_BINDS: image.binds.join(',') };
 }
 

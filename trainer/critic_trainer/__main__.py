@@ -1,5 +1,7 @@
 """`python -m critic_trainer`: does what $CRITIC_ATTEMPT_DIR/attempt.json says and ends with a code that has a meaning.
 
+If there is an examination.json instead, the node is looked at (examination/).
+
 Order: check what can be checked without torch, have the engine work and publish, verify, write result.json last.
 """
 
@@ -17,6 +19,7 @@ from critic_trainer.device import check_ranks, prepare_environment
 from critic_trainer.engines import engine_for
 from critic_trainer.engines.protocol import run_engine
 from critic_trainer.engines.versions import check_versions, versions_of
+from critic_trainer.examination import REQUEST, examine
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError, TrainerError, exit_code_of
 from critic_trainer.ranks import Ranks, await_first, leave_verdict, tell_end, this_rank
 
@@ -31,6 +34,8 @@ def main() -> int:
     if not directory.is_absolute() or not directory.is_dir():
         log.error('CRITIC_ATTEMPT_DIR: expected the absolute path of a folder, got "%s"', given)
         return BAD_CONFIGURATION
+    if (directory / REQUEST).exists():
+        return examine(directory)
     code = run_attempt(directory)
     leave_verdict(directory, code)
     return code

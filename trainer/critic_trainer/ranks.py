@@ -45,12 +45,17 @@ def this_rank() -> Ranks:
     return Ranks(rank, local, world)
 
 
-def meet(ranks: Ranks, gpu: bool) -> None:
-    """Brings the ranks together, for DeepSpeed. Raises what torch raises when one does not come within half an hour."""
+def rendezvous(ranks: Ranks) -> None:
+    """Sets the variables that tell torch where the ranks meet, and which one this is."""
     job = os.environ.get("SLURM_JOB_ID", "0")
     os.environ.setdefault("MASTER_ADDR", os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1"))
     os.environ.setdefault("MASTER_PORT", str(20_000 + int(job) % 10_000 if job.isdigit() else 20_000))
     os.environ |= {"RANK": str(ranks.rank), "LOCAL_RANK": str(ranks.local), "WORLD_SIZE": str(ranks.world)}
+
+
+def meet(ranks: Ranks, gpu: bool) -> None:
+    """Brings the ranks together, for DeepSpeed. Raises what torch raises when one does not come within half an hour."""
+    rendezvous(ranks)
     import deepspeed
 
     if not gpu:

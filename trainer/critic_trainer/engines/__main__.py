@@ -2,6 +2,7 @@
 
 `python -m critic_trainer.engines` prints the versions of every engine that is installed, and why others are not:
 `{"schema": 1, "engines": {"trl": {"python": "3.11", "torch": "2.11.0", …}, …}, "missing": {"verl": "…", …}}`.
+`python -m critic_trainer.engines import NAME…` imports their packages: `{"schema": 1, "faults": {"trl": "…"}}`.
 `python -m critic_trainer.engines render` reads attempts that are not made yet and prints their settings (preview.py).
 `python -m critic_trainer.engines check` reads the same and prints what the engines' own parsers refuse (checking.py).
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 from critic_trainer.engines import ENGINES
 from critic_trainer.engines.checking import check_all
+from critic_trainer.engines.importing import import_all
 from critic_trainer.engines.preview import render_all
 from critic_trainer.engines.versions import versions_of
 from critic_trainer.failures import BAD_CONFIGURATION, OK, BadConfigurationError
@@ -24,10 +26,14 @@ def main(arguments: list[str]) -> int:
             answer = {"schema": 1, "rendered": render_all(json.load(sys.stdin))}
         elif arguments == ["check"]:
             answer = {"schema": 1, "faults": check_all(json.load(sys.stdin))}
+        elif arguments[:1] == ["import"] and ENGINES.keys() >= set(arguments[1:]):
+            answer = {"schema": 1, "faults": import_all(arguments[1:])}
         elif not arguments:
             answer = {"schema": 1, **_installed()}
         else:
-            raise BadConfigurationError(f"expected render, check or nothing, got {' '.join(arguments)[:200]}")
+            raise BadConfigurationError(
+                f"expected render, check, import with names of engines, or nothing, got {' '.join(arguments)[:200]}"
+            )
     except BadConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIGURATION

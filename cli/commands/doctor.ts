@@ -1,0 +1,122 @@
+/** `critic doctor`: has a job of a minute look at the nodes of a partition: GPUs, environments, store, model, all-reduce. */
+import { randomInt } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Client } from '@temporalio/client';
+import * as z from 'zod';
+import { type Examined, examinationMinutes, type ExaminationOrder } from '../../domain/examination.ts';
+import { taskQueues } from '../../domain/names.ts';
+import { oneSlurmName } from '../../domain/recipe/fields.ts';
+import { shown } from '../../domain/errors.ts';
+import type { examineCluster } from '../../workflows/examine-cluster.ts';
+import { InvalidArgumentError } from 'commander';
+import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
+import { exitCodes } from '../cli-error.ts';
+import { doctorLines } from '../doctor-view.ts';
+import { resultOf } from '../run-handle.ts';
+import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+
+const number = z.number();
+const error = z.string().nullable();
+const node = z.object({
+  host: z.string(),
+  cpus: number,
+  memory_mib: number,
+  shm_mib: number,
+  gpus: z.object({
+    found: z.array(z.object({ name: z.string(), memory_mib: number })),
+    driver: z.string().nullable(),
+    error,
+  }),
+  environments: z.array(z.object({ engines: z.array(z.string()), python: z.string(), seconds: number, error })),
+  store: z.object({ write_mib_s: number, read_mib_s: number, free_mib: number, error }),
+  model: z.object({ path: z.string(), files: number, mib: number, error }).nullable(),
+});
+const examined = z.array(
+  z.object({
+    partition: z.string().nullable(),
+    jobId: z.string().nullable(),
+    nodes: z.array(node),
+    collective: z.object({ backend: z.string(), ranks: number, gib_s: number.nullable(), error }).nullable(),
+    problems: z.array(z.string()),
+  }),
+);
+
+export const doctorView: View<Examined[]> = { schema: examined, lines: doctorLines };
+
+/** Looks at each partition with a job of its own, all at once. */
+export async function doctor(client: Client, orders: ExaminationOrder[]): Promise<Examined[]> {
+  const handle = await client.workflow.start<typeof examineCluster>('examineCluster', {
+    workflowId: `doctor-${orders[0]?.id ?? 'none'}`,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    taskQueue: taskQueues.workflows,
+    args: [orders],
+    staticSummary: 'look at the nodes of the cluster',
+  });
+  return resultOf(handle, examined);
+}
+
+interface DoctorOptions extends ViewOptions {
+  partition?: string[];
+  nodes: number;
+  gpus: number;
+  gpuType?: string;
+  cpus: number;
+  model?: string;
+  account?: string;
+  qos?: string;
+  wait: number;
+}
+
+function aSlurmName(text: string): string {
+  if (!oneSlurmName.safeParse(text).success) {
+    throw new InvalidArgumentError(`expected letters, digits, "_", ".", "@", "+" and "-", got ${shown(text)}`);
+  }
+  return text;
+}
+
+const severalNames = (text: string): string[] => text.split(',').map(aSlurmName);
+
+function ordersOf(options: DoctorOptions, now: Date): ExaminationOrder[] {
+  const [date, time = ''] = now.toISOString().split('T');
+  // Two may begin at once.
+  const id = `${date?.replaceAll('-', '')}-${time.replaceAll(/\D/g, '')}${randomInt(1000, 10_000)}`;
+  return (options.partition ?? [undefined]).map((partition) => ({
+    id,
+    partition,
+    account: options.account,
+    qos: options.qos,
+    nodes: options.nodes,
+    gpusPerNode: options.gpus,
+    gpuType: options.gpuType,
+    cpus: options.cpus,
+    model: options.model === undefined ? undefined : resolve(options.model),
+    waitSeconds: options.wait,
+  }));
+}
+
+export const registerDoctor: Register = (program, shell) => {
+  program
+    .command('doctor')
+    .option('--partition <names>', 'partitions with commas between; else the cluster’s default one', severalNames)
+    .option('--nodes <n>', 'nodes of each job', wholeNumberFrom(1), 1)
+    .option('--gpus <n>', 'GPUs on each node', wholeNumber, 0)
+    .option('--gpu-type <type>', 'type of the GPUs, as Slurm calls it', aSlurmName)
+    .option('--cpus <n>', 'CPUs on each node', wholeNumberFrom(1), 1)
+    .option('--model <folder>', 'a model that jobs must be able to read', aPath)
+    .option('--account <name>', 'account that pays', aSlurmName)
+    .option('--qos <name>', 'quality of service', aSlurmName)
+    .option('--wait <seconds>', 'how long a job may wait for its turn', wholeNumberFrom(1), 600)
+    .option('--json', 'print the findings as JSON')
+    .description(
+      `have a job of about a minute (at most ${examinationMinutes}) look at nodes: GPUs, imports, store, all-reduce`,
+    )
+    .addHelpText(
+      'after',
+      '\nExample: critic doctor --partition a100 --nodes 2 --gpus 8 --cpus 16 --model /models/Qwen2.5-VL-7B-Instruct',
+    )
+    .action(async (options: DoctorOptions) => {
+      const value = await withClient(shell, (client) => doctor(client, ordersOf(options, new Date())));
+      shell.stdout.write(`${textOf(doctorView, value, options)}\n`);
+      if (value.some(({ problems }) => problems.length > 0)) shell.exitWith(exitCodes.failed);
+    });
+};

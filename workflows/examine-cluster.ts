@@ -1,0 +1,50 @@
+/**
+ * examineCluster: what `critic doctor` asks.
+ *
+ *   1. one job on each partition, all at once (activity `examinePartition`)
+ *   2. if it is cancelled: cancel these jobs by their names
+ */
+import { ActivityCancellationType, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import { examinationMinutes, examinationName, type Examined, type ExaminationOrder } from '../domain/examination.ts';
+import { taskQueues } from '../domain/names.ts';
+import { clusterActivities } from './activity-options.ts';
+
+const { examinePartition } = proxyActivities<Activities>({
+  taskQueue: taskQueues.watch,
+  heartbeatTimeout: '30 seconds',
+  scheduleToCloseTimeout: '2 hours',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+});
+
+export async function examineCluster(orders: ExaminationOrder[]): Promise<Examined[]> {
+  try {
+    return await Promise.all(
+      orders.map(async (order) =>
+        examinePartition.executeWithOptions(
+          {
+            activityId: examinationName(order),
+            summary: `look at ${order.partition ?? 'the default partition'}, at most ${examinationMinutes} min`,
+          },
+          [order],
+        ),
+      ),
+    );
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(async () => cancelAll(orders));
+    throw error;
+  }
+}
+
+async function cancelAll(orders: readonly ExaminationOrder[]): Promise<void> {
+  await Promise.all(
+    orders
+      .map(examinationName)
+      .map(async (name) =>
+        clusterActivities.cancelJob.executeWithOptions({ activityId: `${name}-cancel`, summary: `cancel ${name}` }, [
+          { name },
+        ]),
+      ),
+  );
+}
