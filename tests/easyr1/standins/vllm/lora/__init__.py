@@ -1,0 +1,1 @@
+"""Names that EasyR1 imports for LoRA. Nothing here does LoRA: `LLM` refuses it."""

@@ -1,0 +1,5 @@
+"""The name of an adapter's class, for annotations."""
+
+
+class LoRAModel:
+    """Never made."""
