@@ -1,7 +1,7 @@
 """What EasyR1 asks of CUDA, answered by the CPU: for tests of its trainer on a machine without a GPU.
 
-Both generations name "cuda" and "nccl" outright. Here "cuda" is the CPU, nccl is gloo, and memory is free without end. So
-nothing that depends on a GPU is tested: NCCL, memory, offloading, flash attention, speed.
+Both generations name "cuda" and "nccl" outright. Here "cuda" is the CPU, nccl is gloo, and memory is free without end.
+So nothing that depends on a GPU is tested: NCCL, memory, offloading, flash attention, speed.
 """
 
 import functools
@@ -14,6 +14,7 @@ import transformers
 from tensordict import TensorDictBase
 from torch.distributed import device_mesh
 from torch.distributed.fsdp import _flat_param, _init_utils
+from transformers import modeling_flash_attention_utils
 
 _CPU = torch.device("cpu")
 _FREE = 64 * 1024**3
@@ -38,6 +39,14 @@ def replace_cuda() -> None:
     for auto in ("AutoModelForImageTextToText", "AutoModelForVision2Seq", "AutoModelForCausalLM"):
         for name in ("from_pretrained", "from_config"):
             _without_flash_attention(getattr(transformers, auto, None), name)
+    # The authors' trainer imports these, and calls them where it does without padding.
+    for name in ("index_first_axis", "pad_input", "unpad_input"):
+        if not hasattr(modeling_flash_attention_utils, name):
+            setattr(modeling_flash_attention_utils, name, _no_flash_attention)
+
+
+def _no_flash_attention(*_: Any, **__: Any) -> None:
+    raise NotImplementedError("there is no flash attention without a GPU: padding_free is false here")
 
 
 def _replace_functions() -> None:
@@ -61,7 +70,7 @@ def _replace_functions() -> None:
 def _replace_rng() -> None:
     torch.cuda.get_rng_state = lambda *_: torch.get_rng_state()
     torch.cuda.set_rng_state = lambda state, *_: torch.set_rng_state(state)
-    torch.cuda.manual_seed = torch.cuda.manual_seed_all = lambda seed: torch.manual_seed(seed)
+    torch.cuda.manual_seed = torch.default_generator.manual_seed
 
 
 def _on_cpu(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""GRPO by EasyR1, in either of its generations."""
