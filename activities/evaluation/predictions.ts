@@ -11,7 +11,14 @@ import { parseJson } from '../../files/json.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 
 const answer = z.object({ text: z.string(), tokens: z.int().min(0) });
-const predictionSchema = z.object({ id: z.string(), mos: z.number(), greedy: answer, sampled: answer });
+/** `samples`: all sampled answers where the recipe asked for several. `sampled` is the first of them. */
+const predictionSchema = z.object({
+  id: z.string(),
+  mos: z.number(),
+  greedy: answer,
+  sampled: answer,
+  samples: z.array(answer).min(2).max(64).optional(),
+});
 export type Prediction = z.output<typeof predictionSchema>;
 
 /** 100,000 rows with answers of 1,000 tokens have less. A string holds no more either. */

@@ -1,11 +1,12 @@
-/** Predictions: one greedy and one sampled answer for each row, by Hugging Face's transformers or by vLLM. Rows are shared out over processes. */
+/** Predictions: one greedy and some sampled answers for each row, by Hugging Face's transformers or by vLLM. Rows are shared out over processes. */
 import { type EngineRules, type Misfit, numberIn, type Placement, withoutPlacement } from './engine.ts';
 
 interface Settings extends Placement {
   resources: { nodes: number; gpus_per_node: number; cpus: number };
-  engine?: string | undefined;
-  batch_size: number;
   processes_per_node?: number | undefined;
+  samples?: number | undefined;
+  max_prompt_length?: number | undefined;
+  gpu_memory_utilization?: number | undefined;
 }
 
 /** Processes of one node: one for each GPU; without GPUs what the recipe says, else one. */
@@ -13,27 +14,31 @@ function processesPerNode({ processes_per_node: stated, resources }: Settings): 
   return resources.gpus_per_node > 0 ? resources.gpus_per_node : (stated ?? 1);
 }
 
-/** The rules of `transformers` or `vllm`. */
-function predictionRules(): EngineRules<Settings> {
-  return {
-    kind: 'predict',
-    reach: { nodes: 64, gpusPerNode: 16 },
-    params(settings) {
-      const { processes_per_node: _each, ...params } = withoutPlacement(settings);
-      const processes = settings.resources.nodes * processesPerNode(settings);
-      return { split: 'test', ...params, ...(processes > 1 ? { processes } : {}) };
-    },
-    planned: (_settings, { rows }) => ({ steps: null, rows }),
-    unitsEach: () => 1,
-    ranksPerNode(params, { nodes }) {
-      const processes = numberIn(params, 'processes');
-      return processes === undefined ? undefined : processes / nodes;
-    },
-    /** Each batch is seeded by its index, so another batch size gives other answers. */
-    halved: (params) => params,
-    misfits: placeMisfits,
-  };
-}
+/** The rules of both engines but for their misfits. */
+const common: Omit<EngineRules<Settings>, 'misfits'> = {
+  kind: 'predict',
+  reach: { nodes: 64, gpusPerNode: 16 },
+  /** One sample and one process go without saying, as in the keys of earlier releases. */
+  params(settings) {
+    const { processes_per_node: _each, samples, ...params } = withoutPlacement(settings);
+    const processes = settings.resources.nodes * processesPerNode(settings);
+    return {
+      split: 'test',
+      ...params,
+      ...(samples === undefined || samples === 1 ? {} : { samples }),
+      ...(processes > 1 ? { processes } : {}),
+    };
+  },
+  planned: (_settings, { rows }) => ({ steps: null, rows }),
+  /** Pairs of answers, one greedy and one sampled, that each process gives. */
+  unitsEach: (params) => (1 + (numberIn(params, 'samples') ?? 1)) / 2 / (numberIn(params, 'processes') ?? 1),
+  ranksPerNode(params, { nodes }) {
+    const processes = numberIn(params, 'processes');
+    return processes === undefined ? undefined : processes / nodes;
+  },
+  /** Each batch is seeded by its index, so another batch size gives other answers. */
+  halved: (params) => params,
+};
 
 function placeMisfits(settings: Settings): Misfit[] {
   const { resources, processes_per_node: stated } = settings;
@@ -50,5 +55,22 @@ function placeMisfits(settings: Settings): Misfit[] {
   return misfits;
 }
 
-export const transformers = predictionRules();
-export const vllm = predictionRules();
+export const transformers: EngineRules<Settings> = {
+  ...common,
+  misfits(settings) {
+    const others = (['max_prompt_length', 'gpu_memory_utilization'] as const).filter(
+      (key) => settings[key] !== undefined,
+    );
+    const message = 'expected no such key where engine is transformers: it is for vllm';
+    return [...placeMisfits(settings), ...others.map((key) => ({ path: [key], input: settings[key], message }))];
+  },
+};
+
+export const vllm: EngineRules<Settings> = {
+  ...common,
+  misfits(settings) {
+    const gpus = settings.resources.gpus_per_node;
+    if (gpus > 0) return placeMisfits(settings);
+    return [{ path: ['resources', 'gpus_per_node'], input: gpus, message: 'expected at least 1: vllm needs GPUs' }];
+  },
+};

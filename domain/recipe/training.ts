@@ -73,6 +73,14 @@ export const sft = z
   })
   .describe('Supervised fine-tuning of the base model; required.');
 
+/** Marks such as <|im_end|> would end the answer, or stand for a picture that is not there. */
+const prefill = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => !text.includes('<|'), 'expected a text without the marks of a chat template, which begin with <|')
+  .optional();
+
 export const predict = z
   .strictObject({
     engine: z
@@ -80,10 +88,10 @@ export const predict = z
       .default('transformers')
       .describe('What answers: transformers or vllm; default transformers.'),
     processes_per_node: processesPerNode.describe(
-      'Processes on each node where gpus_per_node is 0; else each GPU has one. Whole number, 1 to 16; optional, else 1.',
+      'Processes on each node where gpus_per_node is 0; else each GPU has one. Rows are shared out among all. Whole number, 1 to 16; optional, else 1.',
     ),
     batch_size: positiveInt.describe(
-      'Rows that are answered at once. Another number makes the predictions again. Whole number, at least 1; required.',
+      'Rows that a process answers at once. Another number makes the predictions again. Whole number, at least 1; required.',
     ),
     max_new_tokens: positiveInt.describe('Longest answer. Tokens, at least 1; required.'),
     sampled_temperature: z
@@ -91,7 +99,29 @@ export const predict = z
       .positive()
       .max(2)
       .default(1)
-      .describe('Temperature of the sampled answer, beside the greedy one. No unit, above 0, at most 2; default 1.'),
+      .describe('Temperature of the sampled answers, beside the greedy one. No unit, above 0, at most 2; default 1.'),
+    samples: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Sampled answers to each row. Evaluation reads the first, the artifact has all. Whole number, 1 to 64; optional, else 1.',
+      ),
+    prefill: prefill.describe(
+      'How each answer begins: a part of its text that the model is given. Text of at most 200 characters, e.g. <think>; optional, else nothing.',
+    ),
+    max_prompt_length: positiveInt
+      .optional()
+      .describe(
+        'For vllm: longest prompt, pictures included; a longer one is refused. Tokens, at least 1; optional, else what the model can take.',
+      ),
+    gpu_memory_utilization: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe("For vllm: its share of a GPU's memory. Fraction, above 0, at most 1; optional, else 0.9."),
     threads,
     resources,
   })

@@ -186,6 +186,7 @@ describe('what a job’s time grows with', () => {
     ['records of a step', 'llamafactory', { batch_size: 4, gradient_accumulation: 3 }, 12],
     ['answers of a step', 'trl', { prompts_per_step: 4, generations: 8, gradient_accumulation: 2 }, 32],
     ['rows', 'transformers', { batch_size: 4 }, 1],
+    ['answers, and fewer rows for each process', 'vllm', { samples: 7, processes: 8 }, 0.5],
     ['nothing known of an earlier job', 'llamafactory', {}, 1],
   ] as const)('%s', (_what, engine, params, units) => {
     expect(engines[engine].unitsEach(params)).toBe(units);

@@ -119,6 +119,14 @@ describe('evaluatePredictions', () => {
     expect(await readJudgedItems(artifact.path, 'sft')).toEqual([]);
   });
 
+  it('measures the first of several sampled answers', async () => {
+    const [one, several] = [good, good.map((row, index) => ({ ...row, samples: [row.sampled, bad[index]?.sampled] }))];
+    const found = [];
+    for (const rows of [one, several])
+      found.push(await readEvaluation((await evaluate(await artifactsOf({ grpo: rows }))).path));
+    expect(found[1]?.models.grpo).toEqual(found[0]?.models.grpo);
+  });
+
   it('finds answers that all give the same score', async () => {
     const same = good.map((row) => ({
       ...row,
@@ -142,6 +150,7 @@ describe('predictions that are not of exactly the test split', () => {
       '5 with another MOS (test-p0, test-p1, test-p2, …)',
     ],
     ['are empty', [], 'got 0 rows: 36 missing'],
+    ['have samples that are none', [{ ...good[0], samples: [good[0]?.sampled] }], 'line 1 is no such row'],
     ['have a row that is none', [...good, { id: 'test-p0' }], 'line 37 is no such row'],
   ];
   it.each(faults)('that %s fail the postcondition', async (_name, rows, said) => {
