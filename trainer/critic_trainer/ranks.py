@@ -92,11 +92,18 @@ def tell_end(directory: Path, ranks: Ranks) -> None:
 def await_first(directory: Path) -> None:
     """A further rank ends after the first one, which publishes alone: srun kills what runs half a minute after another.
 
-    The folder is listed, since a name that was asked for before it exists is remembered as absent on NFS. If the first
-    rank is killed it says nothing, and srun ends this one.
+    If the first rank is killed it says nothing, and srun ends this one.
     """
-    while all(entry.name != _ENDED for entry in directory.iterdir()):
+    while not ended_first(directory):
         time.sleep(0.5)
+
+
+def ended_first(directory: Path) -> bool:
+    """Has the first rank said that it has done all it will do?
+
+    The folder is listed, since a name that was asked for before it exists is remembered as absent on NFS.
+    """
+    return any(entry.name == _ENDED for entry in directory.iterdir())
 
 
 def leave_verdict(directory: Path, code: int) -> None:

@@ -20,8 +20,8 @@ def checkpoint_step(path: Path) -> int | None:
     return None if match is None else int(match[1])
 
 
-def publish_checkpoint(written: Path, folder: Path, fault_of: Callable[[Path], str | None]) -> None:
-    """Moves a checkpoint without fault into `folder`, then removes all but the newest two.
+def publish_checkpoint(written: Path, folder: Path, fault_of: Callable[[Path], str | None], keep: int = KEEP) -> None:
+    """Moves a checkpoint without fault into `folder`, then removes all but the `keep` newest.
 
     Raises RuntimeError if it is incomplete, and then removes nothing.
     """
@@ -29,7 +29,7 @@ def publish_checkpoint(written: Path, folder: Path, fault_of: Callable[[Path], s
     if fault is not None:
         raise RuntimeError(f"the checkpoint just written at {written} is incomplete: {fault}")
     publish_folder(written, folder / written.name)
-    prune(folder)
+    prune(folder, keep)
 
 
 def prune(folder: Path, keep: int = KEEP) -> None:

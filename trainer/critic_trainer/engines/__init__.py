@@ -9,9 +9,10 @@ from critic_trainer.engines.llamafactory_tokenize import LlamaFactoryTokenize
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.engines.transformers import Transformers
 from critic_trainer.engines.trl import Trl
+from critic_trainer.engines.verl.engine import Verl
 from critic_trainer.engines.vllm import Vllm
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Transformers, Vllm)}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Verl, Transformers, Vllm)}
 
 
 _FURTHER: dict[tuple[str, str], type[Engine]] = {("llamafactory", "tokenize"): LlamaFactoryTokenize}

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from critic_trainer.attempt.checkpoints import checkpoint_step, publish_checkpoint
+from critic_trainer.attempt.checkpoints import KEEP, checkpoint_step, publish_checkpoint
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.metrics import Metrics
 from critic_trainer.attempt.result import WorkDone
@@ -46,6 +46,11 @@ class Engine(ABC):
     def processes(self) -> int | None:
         """Number of processes that the attempt is meant for; None: of one, and it knows no others."""
         return None
+
+    @property
+    def kept_checkpoints(self) -> int:
+        """How many of this attempt's checkpoints stand at a time."""
+        return KEEP
 
     @abstractmethod
     def render(self) -> None:
@@ -109,7 +114,8 @@ class Progress:
     def checkpoint(self, written: Path) -> None:
         """Publishes the folder `checkpoint-<step>` that stands in work/. Raises RuntimeError if it is incomplete."""
         self._engine.before_checkpoint(written)
-        publish_checkpoint(written, self._engine.attempt.checkpoints, self._engine.checkpoint_fault)
+        engine = self._engine
+        publish_checkpoint(written, engine.attempt.checkpoints, engine.checkpoint_fault, engine.kept_checkpoints)
 
 
 def run_engine(engine: Engine, stop: StopRequest, ranks: Ranks = Ranks()) -> WorkDone:  # noqa: B008 - frozen

@@ -1,0 +1,121 @@
+"""GRPO by verl 0.9, on Ray: the settings, the data and the checkpoints of its own driver `verl.trainer.main_ppo`."""
+
+from pathlib import Path
+from typing import Any
+
+from critic_trainer.device import has_gpu
+from critic_trainer.engines.protocol import COMMON_PACKAGES, Fault
+from critic_trainer.engines.ray.engine import RayEngine
+from critic_trainer.engines.verl.data import answers_numbers, shards_fault, write_prompts
+from critic_trainer.engines.verl.settings import PROMPTS, VALIDATION, overrides, verl_settings
+from critic_trainer.failures import BadConfigurationError, BadDataError
+from critic_trainer.files import write_json
+from critic_trainer.inputs.rows import PromptRow, read_prompts
+from critic_trainer.model_folder import publish_model
+
+_NAMES = {
+    "actor/loss": "loss",
+    "actor/grad_norm": "grad_norm",
+    "actor/lr": "lr",
+    "training/epoch": "epoch",
+    "critic/score/mean": "reward",
+    "response_length/mean": "response_length",
+    "response_length/clip_ratio": "response_clipped",
+    "actor/entropy": "entropy",
+    "actor/kl_loss": "kl",
+    "actor/pg_clipfrac": "clip_fraction",
+}
+"""verl's names under those of metrics.jsonl. A key that is not here is not written."""
+
+
+class Verl(RayEngine):
+    """GRPO on any number of GPUs and nodes: FSDP trains, vLLM answers, both in the same processes' GPUs."""
+
+    name = "verl"
+    packages = (*COMMON_PACKAGES, "verl", "ray", "tensordict", "TransferQueue", "accelerate", "datasets")
+    settings_file = "verl.json"
+    driver = "verl.trainer.main_ppo"
+
+    def render(self) -> None:
+        attempt = self.attempt
+        self._settings = verl_settings(attempt, attempt.work, has_gpu(), self.save_steps)
+        if not self.ranks.first:
+            return
+        rows = self._prompts("train")
+        needed = attempt.params["prompts_per_step"]
+        if len(rows) < needed:
+            raise BadDataError(f"prompts/train.jsonl: {len(rows)} rows, but a step of verl takes {needed} of one epoch")
+        write_prompts(rows, attempt.work / PROMPTS)
+        if attempt.params["validate_steps"] > 0:
+            write_prompts(self._prompts("dev"), attempt.work / VALIDATION)
+        write_json(attempt.work / self.settings_file, self._settings)
+
+    def settings(self, gpu: bool) -> dict[str, Any]:
+        return verl_settings(self.attempt, self.attempt.work, gpu)
+
+    def faults(self) -> list[Fault]:
+        from critic_trainer.engines.verl.checking import verl_faults
+
+        extra = self.attempt.params.get("settings", {})
+        try:
+            return verl_faults(extra, self.settings(gpu=True))
+        except BadConfigurationError as error:
+            return [{"field": "grpo.verl", "value": extra, "expected": f"keys that are the recipe's ({error})"}]
+
+    @property
+    def log(self) -> Path:
+        return self.attempt.work / "verl.jsonl"
+
+    def arguments(self) -> list[str]:
+        return overrides(self._settings)
+
+    def variables(self) -> dict[str, str]:
+        return {"VERL_FILE_LOGGER_PATH": str(self.log)}
+
+    def numbers(self, entry: dict[str, Any]) -> tuple[int, dict[str, float]] | None:
+        """verl writes NaN and infinity as null."""
+        step, data = entry.get("step"), entry.get("data")
+        if not isinstance(step, int) or not isinstance(data, dict) or "critic/score/mean" not in data:
+            return None
+        values = {
+            ours: float("nan") if data[key] is None else float(data[key]) for key, ours in _NAMES.items() if key in data
+        }
+        params = self.attempt.params
+        generations = params["generations"]
+        answers = params["prompts_per_step"] * generations
+        file = self.attempt.work / "rollouts" / f"{step}.jsonl"
+        return step, values | answers_numbers(file, answers, generations, params["reward"])
+
+    def tracked_step(self) -> int | None:
+        try:
+            text = (self.attempt.work / "verl" / "latest_checkpointed_iteration.txt").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        return int(text) if text.isdigit() else None
+
+    def written(self, step: int) -> Path:
+        return self.attempt.work / "verl" / f"global_step_{step}"
+
+    def shards_fault(self, folder: Path) -> str | None:
+        return shards_fault(folder, self.world)
+
+    def merge(self, checkpoint: Path) -> None:
+        from critic_trainer.engines.ray.merging import assemble, run_merger
+
+        merged = self.attempt.work / "merged"
+        actor = checkpoint / checkpoint.name.replace("checkpoint-", "global_step_") / "actor"
+        places = ["--local_dir", str(actor), "--target_dir", str(merged)]
+        run_merger(["verl.model_merger", "merge", "--backend", "fsdp", *places], self.attempt.work)
+        assemble(merged, self.attempt.model, self.attempt.work / "trainer")
+
+    def publish(self) -> None:
+        publish_model(self.attempt.work / "trainer", self.attempt.work / "model", self.attempt.output)
+
+    def _prompts(self, split: str) -> list[PromptRow]:
+        file = self.attempt.inputs["prompts"] / f"{split}.jsonl"
+        if split == "dev" and not file.is_file():
+            raise BadConfigurationError(
+                "attempt.json: params.validate_steps: the data set has no dev split to validate on "
+                "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
+            )
+        return read_prompts(file, self.attempt.inputs["dataset"])
