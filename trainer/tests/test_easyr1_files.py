@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import subprocess
 import sys
 import types
 import zipfile
@@ -213,3 +214,16 @@ def test_the_generation_is_read_of_the_source_without_running_it(
     (package / "__init__.py").write_text('__version__ = "0.9.1"\n')
     with pytest.raises(BadConfigurationError, match=r"the package verl here is 0\.9\.1"):
         installed_generation()
+
+
+@pytest.mark.parametrize("complaint", ["Cannot find key a in rank 1.", "-" * 30])
+def test_a_merger_that_takes_another_shard_in_a_missing_ones_place_fails(complaint: str, tmp_path: Path) -> None:
+    script = tmp_path / "model_merger.py"
+    script.write_text(
+        f'import sys\nif __name__ == "__main__":\n    print(sys.argv[1])\n    print({complaint!r})\n    print("on")\n'
+    )
+    command = [sys.executable, "-m", "critic_trainer.engines.easyr1.merger", str(script), "first"]
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stdout.splitlines() == ["first", complaint]
+    assert "the merger has no tensor to take" in done.stderr

@@ -120,6 +120,14 @@ def test_the_authors_trainer_must_be_able_to_save_its_last_step(make_attempt: Ma
     with pytest.raises(BadConfigurationError, match="save_steps: expected a divisor of steps, 4, got 3"):
         settings(made, AUTHORS)
     assert settings(made)["trainer"]["save_freq"] == 3
+    # A slow pace asks for more checkpoints than the recipe does.
+    paced = [easyr1_settings(attempt_of_steps(made, 12, 6), AUTHORS, made.work, False, wanted) for wanted in (1, 4, 5)]
+    assert [one["trainer"]["save_freq"] for one in paced] == [1, 4, 4]
+
+
+def attempt_of_steps(made: Attempt, steps: int, save_steps: int) -> Attempt:
+    """The attempt with other numbers of steps."""
+    return replace(made, params=made.params | {"steps": steps, "save_steps": save_steps})
 
 
 def authors_last_step(steps: int, per_episode: int, resumed: int, episodes: int) -> tuple[int, int]:

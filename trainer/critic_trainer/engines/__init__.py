@@ -4,6 +4,7 @@ Importing this loads only the standard library. An engine's launch loads what it
 """
 
 from critic_trainer.attempt.manifest import Attempt
+from critic_trainer.engines.easyr1.engine import EasyR1
 from critic_trainer.engines.llamafactory import LlamaFactory
 from critic_trainer.engines.llamafactory_tokenize import LlamaFactoryTokenize
 from critic_trainer.engines.protocol import Engine
@@ -12,7 +13,9 @@ from critic_trainer.engines.trl import Trl
 from critic_trainer.engines.verl.engine import Verl
 from critic_trainer.engines.vllm import Vllm
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (LlamaFactory, Trl, Verl, Transformers, Vllm)}
+ENGINES: dict[str, type[Engine]] = {
+    engine.name: engine for engine in (LlamaFactory, Trl, EasyR1, Verl, Transformers, Vllm)
+}
 
 
 _FURTHER: dict[tuple[str, str], type[Engine]] = {("llamafactory", "tokenize"): LlamaFactoryTokenize}

@@ -23,8 +23,7 @@ def easyr1_settings(
     work: where it reads its data and writes. save_steps: in place of the attempt's. Raises BadConfigurationError for a
     key of ours in `params.settings`, and for steps that this generation cannot end at.
     """
-    values = _values(attempt, generation, work) | {"save_steps": save_steps or attempt.params["save_steps"]}
-    _check_end(attempt, generation, values["save_steps"])
+    values = _values(attempt, generation, work) | {"save_steps": _save_steps(attempt, generation, save_steps)}
     owned = {key: values[name] for name, key in generation.keys.items()}
     extra = attempt.params.get("settings", {})
     for key in sorted(extra):
@@ -56,14 +55,18 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _check_end(attempt: Attempt, generation: Generation, save_steps: int) -> None:
-    """The authors' trainer saves at the end under a later step than the one it ended at, or not at all."""
-    steps = attempt.params["steps"]
-    if generation is AUTHORS and steps % save_steps:
+def _save_steps(attempt: Attempt, generation: Generation, wanted: int | None) -> int:
+    """The authors' trainer must save its last step: what comes after it saves as a later step, or not at all."""
+    steps, stated = int(attempt.params["steps"]), int(attempt.params["save_steps"])
+    often = stated if wanted is None else wanted
+    if generation is not AUTHORS:
+        return often
+    if steps % stated:
         raise BadConfigurationError(
-            f"attempt.json: params.save_steps: expected a divisor of steps, {steps}, got {save_steps}: "
+            f"attempt.json: params.save_steps: expected a divisor of steps, {steps}, got {stated}: "
             "the authors' EasyR1 loses what follows its last save"
         )
+    return max(number for number in range(1, often + 1) if steps % number == 0)
 
 
 def _defaults(attempt: Attempt, gpu: bool) -> dict[str, Any]:

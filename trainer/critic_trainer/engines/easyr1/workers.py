@@ -2,7 +2,7 @@
 
 Its dataset gives pictures their positions (m-RoPE) only if the image processor's class is called exactly
 Qwen2VLImageProcessor. It asks for a fast one, which transformers calls Qwen2VLImageProcessorFast: positions would be
-wrong without a word. Here every processor is the slow one, and another one is an error.
+wrong without a word. Here every image processor is the slow one, and another one is an error.
 
 Ray is told so through $RAY_RUNTIME_ENV_HOOK, which names `add_setup`: EasyR1's own `ray.init` stays as it is.
 """
@@ -23,18 +23,20 @@ def add_setup(runtime_env: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def set_up() -> None:
-    """Puts the recorder in MLflow's place, and has every processor be a slow one."""
+    """Puts the recorder in MLflow's place, and has every image processor be a slow one."""
     sys.modules["mlflow"] = recorder
-    from transformers import AutoProcessor
+    from transformers import AutoImageProcessor, AutoProcessor
 
     load = AutoProcessor.from_pretrained
 
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        processor = load(*args, **kwargs | {"use_fast": False})
+    def with_slow_images(path: str, *args: Any, **kwargs: Any) -> Any:
+        processor = load(path, *args, **kwargs)
+        # The tokenizer stays the fast one, as EasyR1 loads it elsewhere.
+        processor.image_processor = AutoImageProcessor.from_pretrained(path, use_fast=False)
         check_processor(processor)
         return processor
 
-    AutoProcessor.from_pretrained = slow
+    AutoProcessor.from_pretrained = with_slow_images
 
 
 def check_processor(processor: Any) -> None:
