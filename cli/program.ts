@@ -10,6 +10,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerLocal } from './commands/local.ts';
 import { registerPlan } from './commands/plan.ts';
+import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerWatch } from './commands/watch.ts';
 import { sentenceOf } from './connection.ts';
@@ -19,6 +20,7 @@ import type { Register, Shell } from './shell.ts';
 const verbs: readonly Register[] = [
   registerRun,
   registerPlan,
+  registerRuns,
   registerDemo,
   registerWatch,
   registerAnswer,

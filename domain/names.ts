@@ -95,7 +95,8 @@ export const searchAttributes = {
 } as const;
 
 /** Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. */
-export type RunStatus = 'running' | 'waiting' | 'passed' | 'not-passed' | 'cancelled' | 'aborted';
+export const runStatuses = ['running', 'waiting', 'passed', 'not-passed', 'cancelled', 'aborted'] as const;
+export type RunStatus = (typeof runStatuses)[number];
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 

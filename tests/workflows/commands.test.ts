@@ -62,6 +62,15 @@ describe('a run', () => {
     const { code, out } = await critic('watch', run);
     expect(code).toBe(0);
     expect(out).toMatch(/\nSRCC 0\.7\n\nGate: passed\n/);
+    const listed = async (...filter: string[]) => (await critic('runs', ...filter)).out;
+    await until(
+      () => listed('--status', 'passed'),
+      (text) => new RegExp(`^${run} +passed +0\\.500 `, 'm').test(text),
+    );
+    expect(JSON.parse(await listed('--recipe', 'test', '--since', '1d', '--json'))).toContainEqual(
+      expect.objectContaining({ run, recipe: 'test', status: 'passed', score: 0.5, endedAt: expect.any(String) }),
+    );
+    expect(await listed('--recipe', 'another')).toBe('no such runs\n');
   });
 
   it('that is cancelled while it waits ends its watcher with 1', async () => {
@@ -73,6 +82,8 @@ describe('a run', () => {
       const watched = critic('watch', run);
       expect(await critic('cancel', run)).toMatchObject({ code: 0, err: '' });
       expect(await watched).toMatchObject({ code: 1, err: `critic: ${run} was cancelled: Workflow canceled\n` });
+      const listed = async () => (await critic('runs', '--status', 'cancelled')).out;
+      await until(listed, (text) => text.includes(`${run} cancelled`));
     });
   });
 

@@ -1,0 +1,157 @@
+/** `critic runs`: the runs that Temporal knows, newest first, by status, recipe and age. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { InvalidArgumentError } from 'commander';
+import * as z from 'zod';
+import { shown } from '../../domain/errors.ts';
+import { runStatuses, type RunStatus } from '../../domain/names.ts';
+import { name } from '../../domain/recipe/fields.ts';
+import { wholeNumberFrom } from '../arguments.ts';
+import { runType } from '../run-handle.ts';
+import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+
+/** `failed`, `terminated` and `timed-out` come from Temporal: the run's own code could not say them. */
+const statuses = [...runStatuses, 'failed', 'terminated', 'timed-out'] as const;
+type Status = (typeof statuses)[number];
+
+const row = z.object({
+  run: z.string(),
+  recipe: z.string().nullable(),
+  status: z.enum(statuses),
+  /** The stage at which it is, or ended. */
+  stage: z.string().nullable(),
+  /** MainScore of the candidate in [−1, 1]. */
+  score: z.number().nullable(),
+  startedAt: z.string(),
+  /** null while it goes on. */
+  endedAt: z.string().nullable(),
+});
+export type RunRow = z.output<typeof row>;
+export const runsView: View<RunRow[]> = { schema: z.array(row), lines: tableOf };
+
+export interface RunsFilter {
+  status?: Status;
+  recipe?: string;
+  since?: Date;
+  limit: number;
+}
+
+/** Runs as Temporal lists them. Its list may be some seconds behind. */
+export async function runs(client: Client, { status, recipe, since, limit }: RunsFilter): Promise<RunRow[]> {
+  // Values are checked: none holds a quote.
+  const conditions = [
+    `WorkflowType = '${runType}'`,
+    ...(recipe === undefined ? [] : [`CriticRecipe = '${recipe}'`]),
+    ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
+  ];
+  const found: RunRow[] = [];
+  for await (const info of client.workflow.list({ query: conditions.join(' AND ') })) {
+    // A run that continued as new is listed by its newest part alone.
+    if (info.status.name === 'CONTINUED_AS_NEW') continue;
+    const one = rowOf(info);
+    if (status === undefined || one.status === status) found.push(one);
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+function rowOf({ workflowId, status, searchAttributes, startTime, closeTime }: WorkflowExecutionInfo): RunRow {
+  const first = (attribute: string): unknown => searchAttributes[attribute]?.[0];
+  const text = (attribute: string) => z.string().nullable().catch(null).parse(first(attribute));
+  return {
+    run: workflowId,
+    recipe: text('CriticRecipe'),
+    status: statusOf(status.name, text('CriticStatus')),
+    stage: text('CriticStage'),
+    score: z.number().nullable().catch(null).parse(first('CriticScore')),
+    startedAt: startTime.toISOString(),
+    endedAt: closeTime?.toISOString() ?? null,
+  };
+}
+
+/** Temporal's word counts where it knows better: a run that was terminated still says that it is running. */
+function statusOf(temporal: string, own: string | null): Status {
+  switch (temporal) {
+    case 'FAILED':
+      return own === 'aborted' ? 'aborted' : 'failed';
+    case 'TERMINATED':
+      return 'terminated';
+    case 'TIMED_OUT':
+      return 'timed-out';
+    case 'CANCELLED':
+      return 'cancelled';
+    default:
+      return runStatuses.find((one) => one === own) ?? 'running';
+  }
+}
+
+/** One line a run, at most 80 columns. */
+function tableOf(rows: readonly RunRow[]): string[] {
+  if (rows.length === 0) return ['no such runs'];
+  const open: readonly Status[] = ['running', 'waiting'] satisfies RunStatus[];
+  const cells = rows.map(({ run, status, stage, score, startedAt }) => [
+    run,
+    stage !== null && open.includes(status) ? `${status}: ${stage}` : status,
+    score === null ? '' : score.toFixed(3),
+    startedAt.slice(5, 16).replace('T', ' '),
+  ]);
+  const table = [['RUN', 'STATUS', 'SCORE', 'BEGAN (UTC)'], ...cells];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
+  return table.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join(' ')
+      .trimEnd(),
+  );
+}
+
+interface RunsOptions extends ViewOptions {
+  status?: Status;
+  recipe?: string;
+  since?: Date;
+  limit: number;
+}
+
+function aStatus(text: string): Status {
+  const found = statuses.find((one) => one === text);
+  if (found === undefined) throw new InvalidArgumentError(`expected one of ${statuses.join(', ')}, got ${shown(text)}`);
+  return found;
+}
+
+function aRecipe(text: string): string {
+  if (!name.safeParse(text).success)
+    throw new InvalidArgumentError(`expected the name of a recipe, got ${shown(text)}`);
+  return text;
+}
+
+const unitMs = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** `36h`, `7d`, `2w` before now, or a date such as 2026-11-20 (UTC). */
+export function aTime(text: string, now = new Date()): Date {
+  const [, count, unit] = /^(\d{1,4})([hdw])$/.exec(text) ?? [];
+  if (count !== undefined && (unit === 'h' || unit === 'd' || unit === 'w')) {
+    return new Date(now.getTime() - Number(count) * unitMs[unit]);
+  }
+  const date = /^\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z)?$/.test(text) ? new Date(text) : undefined;
+  if (date === undefined || Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError(
+      `expected an age such as 36h, 7d or 2w, or a date such as 2026-11-20, got ${shown(text)}`,
+    );
+  }
+  return date;
+}
+
+export const registerRuns: Register = (program, shell) => {
+  program
+    .command('runs')
+    .option('--status <status>', `only those that are ${statuses.join(', ')}`, aStatus)
+    .option('--recipe <name>', 'only those of this recipe', aRecipe)
+    .option('--since <time>', 'only those begun since: 36h, 7d, 2w, or a date (UTC)', (text: string) => aTime(text))
+    .option('--limit <n>', 'at most so many', wholeNumberFrom(1), 50)
+    .option('--json', 'print them as JSON')
+    .description('list runs, newest first')
+    .addHelpText('after', '\nExample: critic runs --status waiting --since 7d')
+    .action(async (options: RunsOptions) => {
+      const value = await withClient(shell, (client) => runs(client, options));
+      shell.stdout.write(`${textOf(runsView, value, options)}\n`);
+    });
+};
