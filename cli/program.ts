@@ -12,6 +12,7 @@ import { registerLocal } from './commands/local.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
+import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
 import { sentenceOf } from './connection.ts';
 import type { Register, Shell } from './shell.ts';
@@ -21,6 +22,7 @@ const verbs: readonly Register[] = [
   registerRun,
   registerPlan,
   registerRuns,
+  registerStatus,
   registerDemo,
   registerWatch,
   registerAnswer,

@@ -118,16 +118,25 @@ export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: Run
   }
 }
 
+/** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API. */
+const waitsForATry = 1;
+
 interface PendingActivity {
   activityId?: string | null;
+  state?: number | null;
+  lastFailure?: { message?: string | null } | null;
   heartbeatDetails?: { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null;
 }
 
 function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivity {
-  const entries = pending.flatMap(({ activityId, heartbeatDetails }): [string, StageProgress][] => {
+  const entries = pending.flatMap((activity): [string, StageProgress][] => {
+    const { activityId, heartbeatDetails, state, lastFailure } = activity;
     const payload = heartbeatDetails?.payloads?.[0];
-    if (typeof activityId !== 'string' || payload === undefined) return [];
-    return [[activityId, defaultPayloadConverter.fromPayload<StageProgress>(payload)]];
+    const told = payload === undefined ? undefined : defaultPayloadConverter.fromPayload<StageProgress>(payload);
+    // Between two tries. A try that goes on keeps the failure of the one before, which is over.
+    const trouble = state === waitsForATry ? (lastFailure?.message ?? undefined) : undefined;
+    if (typeof activityId !== 'string' || (told === undefined && trouble === undefined)) return [];
+    return [[activityId, { state: 'waiting', ...told, ...(trouble === undefined ? {} : { trouble }) }]];
   });
   return Object.fromEntries(entries);
 }

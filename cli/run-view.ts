@@ -49,9 +49,19 @@ export function renderRunView(
   return [cut(`run ${view.run}  ${view.status}`, width), ...stages, ...asked];
 }
 
+interface ToldStage {
+  status: StageStatus;
+  job: string;
+  tenth: number;
+  done: number;
+  at: number;
+  /** Why a try failed. It stays when the next try begins: the same trouble is told once. */
+  trouble: string;
+}
+
 /** What was last told of each stage, for `describeChanges`. */
 export interface Told {
-  stages: Partial<Record<Stage, { status: StageStatus; job: string; tenth: number; done: number; at: number }>>;
+  stages: Partial<Record<Stage, ToldStage>>;
   /** Ids of questions. */
   questions: readonly string[];
 }
@@ -73,10 +83,12 @@ export function describeChanges(
   for (const stage of view.stages) {
     const live = progressOf(stage, progress);
     const job = `${stage.jobId ?? ''} ${stage.jobState ?? ''} ${stage.attempt ?? 1}`;
-    const next = { status: stage.status, job, tenth: tenth(live), done: live?.done ?? -1, at: now.getTime() };
     const before = stages[stage.stage];
+    const trouble = live?.trouble ?? before?.trouble ?? '';
+    const next = { status: stage.status, job, tenth: tenth(live), done: live?.done ?? -1, at: now.getTime(), trouble };
     if (stage.status === 'pending' && before === undefined) continue;
-    const event = before === undefined || before.status !== next.status || before.job !== next.job;
+    const event =
+      before === undefined || before.status !== next.status || before.job !== next.job || before.trouble !== trouble;
     const moved = before !== undefined && next.done > before.done;
     const due = before !== undefined && (next.tenth > before.tenth || next.at - before.at >= quietMs);
     if (!event && !(stage.status === 'running' && moved && due)) continue;
@@ -136,6 +148,7 @@ function stageParts(stage: StageView, live: StageProgress | undefined, now: Date
   if (state !== undefined && !ordinary) parts.push(state);
   if (stage.attempt !== undefined && stage.attempt > 1) parts.push(`attempt ${stage.attempt}`);
   if (stage.status !== 'reused') parts.push(took(stage, now));
+  if (running && live?.trouble !== undefined) parts.push(`tried again after: ${clean(live.trouble)}`);
   parts.push(clean((running ? live?.note : undefined) ?? stage.note ?? ''));
   return parts.filter((part) => part !== '');
 }

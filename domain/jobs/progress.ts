@@ -24,6 +24,8 @@ export interface StageProgress {
   usd?: number;
   /** A sentence, if numbers do not say enough: e.g. why a job is pending. */
   note?: string;
+  /** Why the newest try failed, while the next one is waited for. Temporal tells it, not the activity. */
+  trouble?: string;
 }
 
 /** `cancelled`: the run has ended, by a cancel or because another stage failed, before this stage had. */

@@ -21,6 +21,8 @@ export interface FakeRun {
   update?: (answer: unknown) => string;
   /** Heartbeat details by activity id. */
   heartbeats?: Readonly<Record<string, unknown>>;
+  /** Why the last try failed, by the id of an activity that waits for its next try. */
+  failures?: Readonly<Record<string, string>>;
 }
 
 export interface FakeServer {
@@ -43,10 +45,12 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
     return {
       workflowId: run,
       describe: async () => {
-        const { type = 'trainCritic', status = 'RUNNING', heartbeats = {} } = known();
+        const { type = 'trainCritic', status = 'RUNNING', heartbeats = {}, failures = {} } = known();
         const pendingActivities = Object.entries(heartbeats).map(([activityId, details]) => ({
           activityId,
           heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
+          ...(failures[activityId] === undefined ? { state: 2 } : { state: 1 }),
+          lastFailure: { message: failures[activityId] ?? 'of a try that is over' },
         }));
         return { type, status: { name: typeof status === 'string' ? status : status() }, raw: { pendingActivities } };
       },
