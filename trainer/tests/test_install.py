@@ -93,7 +93,7 @@ def test_makes_an_environment_once_and_prints_the_line_for_the_worker(place: Pat
     more = ["--uv", real_uv()] if by == "uv" else []
     done = install(place, "tiny", folder, *more)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f'"environments": {{"tiny": "{folder}/bin/python"}}\n'
+    assert done.stdout == f'tiny: {{ python: "{folder}/bin/python" }}\n'
     assert imported(folder) == "1.0"
     assert json.loads((folder / "complete").read_text())["name"] == "tiny"
     assert not (folder / "building").exists()
@@ -160,7 +160,7 @@ def test_easyr1_comes_from_a_checkout_of_its_generation(place: Path) -> None:
     folder = place / "made"
     source = checkout(place / "EasyR1", "0.3.3.dev0")
     done = install(place, "easyr1", folder, "--source", source)
-    assert done.stdout == f'"environments": {{"easyr1": "{folder}/bin/python"}}\n', done.stderr
+    assert done.stdout == f'easyr1: {{ python: "{folder}/bin/python" }}\n', done.stderr
     assert imported(folder, "verl; print(verl.__file__)") == f"{source}/verl/__init__.py"
     other = checkout(place / "other", "0.3.3.dev0")
     assert "holds another environment" in refusal(install(place, "easyr1", folder, "--source", other))

@@ -1,5 +1,6 @@
 /** attempt.json as it is written here, against the schema that a job checks it with before it does anything. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -23,8 +24,9 @@ const torch = { python: '3.11', torch: '2.11.0' };
 const surroundings = {
   trainer: '/store/code/abc',
   baseModel: { key: 'base' },
-  engines: { llamafactory: torch, trl: torch, transformers: torch },
+  engines: Object.fromEntries(engineNames.map((name) => [name, torch])),
 };
+const recipes = ['demo', 'smoke', 'paper', 'paper-2-nodes', 'paper-verl', 'one-gpu'];
 
 /** Orders of all jobs of a run of this recipe, by stage. */
 function ordersOf(name: string): [string, JobOrder][] {
@@ -47,7 +49,7 @@ function faults(given: JobOrder, changes: Partial<AttemptChanges> = {}): string[
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath}: ${message}`);
 }
 
-describe.each(['demo', 'smoke'])('an attempt of recipes/%s.yaml', (name) => {
+describe.each(recipes)('an attempt of recipes/%s.yaml', (name) => {
   it.each(ordersOf(name))('of %s is one that the trainer accepts', (_stage, order) => {
     expect(faults(order)).toEqual([]);
   });
@@ -55,6 +57,18 @@ describe.each(['demo', 'smoke'])('an attempt of recipes/%s.yaml', (name) => {
   it.each(ordersOf(name))('of %s stays one when it resumes with its micro-batch halved', (_stage, order) => {
     expect(faults(order, { resumeFrom: '/store/c/checkpoint-3', microBatchHalvings: 9 })).toEqual([]);
   });
+});
+
+it('the attempts of all recipes are those that the tests of the engines’ parsers read', async () => {
+  const attempts = recipes.flatMap((name) =>
+    ordersOf(name).map(([stage, order]) => {
+      const { engine, ...manifest } = attemptManifest(order, 1, firstAttempt);
+      return { recipe: name, attempt: { ...manifest, stage, engine: { ...engine, versions: {} } } };
+    }),
+  );
+  // `npm run test:unit -- tests/activities/jobs/attempt-manifest.test.ts --update` writes it anew.
+  const golden = fileURLToPath(new URL('../../golden/recipe-attempts.json', import.meta.url));
+  await expect(`${JSON.stringify(attempts, undefined, 2)}\n`).toMatchFileSnapshot(golden);
 });
 
 it('an attempt of a stage with the longest name, in a run with the longest id, is one that the trainer accepts', () => {
