@@ -9,9 +9,10 @@ import {
 import { attemptFiles } from '../domain/names.ts';
 import { textTable } from '../domain/text-table.ts';
 import { configsOf } from './plan-configs.ts';
+import { diskLines, killLines } from './plan-risks.ts';
 
 /** What jobs would be given, a table of stages, then sentences on money and on what is not known. */
-export function renderPlan({ recipe, dataset, stages, previews }: RunEstimate): string[] {
+export function renderPlan({ recipe, dataset, stages, previews, disk }: RunEstimate): string[] {
   const splits = (['train', 'dev', 'test'] as const).map((split) => `${dataset[split] ?? 0} ${split}`).join(', ');
   const header = ['', 'action', 'steps', 'rows', 'USD', 'time', 'GPU-hours', 'at most'];
   const asking = stages.find(({ synthesis }) => synthesis !== undefined)?.synthesis;
@@ -24,6 +25,8 @@ export function renderPlan({ recipe, dataset, stages, previews }: RunEstimate): 
     'Evaluation, gate and report are made in any case, in seconds.',
     ...(asking === undefined ? [] : askingLines(asking)),
     ...jobLines(stages),
+    ...killLines(stages),
+    ...diskLines(disk),
   ];
 }
 

@@ -4,7 +4,9 @@
  */
 import { batchPrices, cost } from './budget.ts';
 import type { Params, Planned } from './engines/engine.ts';
+import type { CheckpointSize } from './checkpoint-size.ts';
 import { engines } from './engines/registry.ts';
+import { type KillCost, killCost } from './kill-cost.ts';
 import type { Stage } from './names.ts';
 import type { SynthesisSettings } from './recipe.ts';
 import type { JobNode } from './stage-graph.ts';
@@ -65,6 +67,8 @@ export interface JobEstimate {
   gpuHours: { expected: number | null; atMost: number };
   /** The run whose job of this stage was measured. */
   measuredIn: string | null;
+  /** Of a training. */
+  kill?: KillCost;
 }
 
 /** A job that was run: optimiser steps or rows, the parameters of its artifact's key, and its seconds. */
@@ -86,8 +90,10 @@ export function estimateJob(
   const units = unitsOf(planned.steps ?? planned.rows ?? 0, params);
   const before = measured && unitsOf(measured.amount, measured.params);
   const seconds = before ? (measured.seconds / before) * units : null;
+  const kill = killCost({ engine, params }, planned, seconds);
   return {
     ...planned,
+    ...(kill === undefined ? {} : { kill }),
     seconds,
     gpuHours: {
       expected: seconds === null ? null : (nodes * gpus * seconds) / 3600,
@@ -124,6 +130,12 @@ export interface Previews {
   notes: string[];
 }
 
+/** What the trainings that a run would do need in the store, and what is free there, in bytes. */
+export interface DiskEstimate {
+  free: number;
+  jobs: { stage: Stage; parameters: number; size: CheckpointSize }[];
+}
+
 /** Stages with an artifact, in the order in which they are made. */
 export interface RunEstimate {
   schema: 1;
@@ -132,4 +144,5 @@ export interface RunEstimate {
   stages: StageEstimate[];
   /** Of a plan. */
   previews?: Previews;
+  disk?: DiskEstimate;
 }

@@ -29,6 +29,14 @@ const estimateSchema: z.ZodType<RunEstimate> = z.object({
           seconds: count.nullable(),
           gpuHours: z.object({ expected: count.nullable(), atMost: count }),
           measuredIn: z.string().nullable(),
+          kill: z
+            .object({
+              saveSteps: count,
+              stepSeconds: count.nullable(),
+              alsoAtLimit: z.boolean(),
+              allowedMinutes: count.nullable(),
+            })
+            .exactOptional(),
         })
         .exactOptional(),
       synthesis: z

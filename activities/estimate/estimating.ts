@@ -37,6 +37,7 @@ import { SynthesisLog } from '../synthesis/log.ts';
 import { requestTokens } from '../synthesis/question.ts';
 import { judgeAlone } from '../synthesis/verdicts.ts';
 import { writeEstimate } from './estimate-file.ts';
+import { checkDisk, estimateDisk } from './disk.ts';
 import { checkSettings } from './preflight.ts';
 import { previewJobs } from './previews.ts';
 import { type KeySources, runKeys } from './run-keys.ts';
@@ -76,7 +77,10 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
         if (imported === null) {
           const sources = { plan, imported: found, root: store.root, job: deps.job };
           await heartbeating('checking the settings', () => checkSettings(plan, found, sources));
-          return { ...estimate, previews: await previewJobs(jobsToMake(stages, recipe), upstream, sources) };
+          const jobs = jobsToMake(stages, recipe);
+          const disk = await estimateDisk(jobs, recipe, { root: store.root, models: deps.models });
+          checkDisk(disk, store.root);
+          return { ...estimate, disk, previews: await previewJobs(jobs, upstream, sources) };
         }
         await writeEstimate(store.root, plan.run, estimate);
         return estimate;

@@ -9,6 +9,7 @@ import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { enginesIn } from '../../domain/stage-graph.ts';
+import { checkDisk, estimateDisk, trainingsToCome } from '../estimate/disk.ts';
 import { checkSettings } from '../estimate/preflight.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
@@ -49,6 +50,8 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
           const engines = await findEngines(job, trainer, enginesIn(plan.recipe));
           const baseModel = await importBaseModel(plan.recipe.base_model, store.root, models);
           await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
+          const trainings = await trainingsToCome(store, plan.recipe);
+          checkDisk(await estimateDisk(trainings, plan.recipe, { root: store.root, models }), store.root);
           return { trainer, engines, baseModel };
         }),
       );

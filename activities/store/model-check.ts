@@ -12,7 +12,10 @@ const configSchema = z.looseObject({ model_type: z.string().min(1) });
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 const headerSchema = z.record(
   z.string(),
-  z.looseObject({ data_offsets: z.tuple([z.int().min(0), z.int().min(0)]).optional() }),
+  z.looseObject({
+    shape: z.array(z.int().min(0)).optional(),
+    data_offsets: z.tuple([z.int().min(0), z.int().min(0)]).optional(),
+  }),
 );
 const smallFileBytes = 64 * 1024 * 1024;
 /** The safetensors library refuses larger headers. */
@@ -60,7 +63,23 @@ async function checkedJson<T>(named: Named, name: string, schema: z.ZodType<T>, 
   return parsed.data;
 }
 
-async function checkShard({ name, path, bytes }: ModelFile, field: string): Promise<void> {
+/** Number of the model's parameters, as its weights' headers have them. Throws `DataInvalid` where `checkModel` would. */
+export async function countParameters(files: readonly ModelFile[], field: string): Promise<number> {
+  const named = new Map(files.map((file) => [file.name, file]));
+  let count = 0;
+  for (const name of await shardNames(named, field)) {
+    const shard = named.get(name);
+    if (shard === undefined) throw modelFault(field, name, 'weights as safetensors', 'nothing');
+    const { tensors } = await readHeader(shard, field);
+    const sizes = Object.values(tensors).map(({ shape }) => (shape ?? [0]).reduce((all, side) => all * side, 1));
+    count += sizes.reduce((all, one) => all + one, 0);
+  }
+  return count;
+}
+
+type Header = { length: number; tensors: z.output<typeof headerSchema> };
+
+async function readHeader({ name, path, bytes }: ModelFile, field: string): Promise<Header> {
   const header = await withRegularFile(path, async (file) => {
     const start = Buffer.alloc(lengthBytes);
     await file.read(start, 0, lengthBytes, 0);
@@ -73,6 +92,12 @@ async function checkShard({ name, path, bytes }: ModelFile, field: string): Prom
   if (header?.tensors === undefined) {
     throw modelFault(field, name, 'safetensors that begin with their header', `${bytes} bytes that do not`);
   }
+  return { length: header.length, tensors: header.tensors };
+}
+
+async function checkShard(file: ModelFile, field: string): Promise<void> {
+  const { name, bytes } = file;
+  const header = await readHeader(file, field);
   const ends = Object.values(header.tensors).flatMap(({ data_offsets: offsets }) => (offsets ? [offsets[1]] : []));
   if (ends.length === 0) throw modelFault(field, name, 'safetensors with at least one tensor', 'none');
   const size = lengthBytes + header.length + Math.max(...ends);

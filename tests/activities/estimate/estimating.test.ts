@@ -78,6 +78,7 @@ describe('a plan', () => {
       seconds: null,
       gpuHours: { expected: null, atMost: 10 / 60 },
       measuredIn: null,
+      kill: { saveSteps: 3, stepSeconds: null, alsoAtLimit: false, allowedMinutes: null },
     });
     expect(of('predict-sft', all).job).toMatchObject({ steps: null, rows: 1 });
     // Two pictures of 8 × 8 are a tile each: 85 + 170.
@@ -180,7 +181,7 @@ describe('a run that goes on', () => {
     );
     const kept = await estimate(plan, imported);
     expect(await readEstimate(bench.store.root, plan.run)).toEqual(kept);
-    expect(await estimate(plan)).toEqual({ ...kept, previews: expect.any(Object) });
+    expect(await estimate(plan)).toEqual({ ...kept, previews: expect.any(Object), disk: expect.any(Object) });
   });
 
   it('has none where the file is damaged or missing', async () => {
