@@ -13,6 +13,12 @@ import { parseJson } from '../../files/json.ts';
 
 const estimateName = 'estimate.json';
 const count = z.number().min(0);
+const kill = z.object({
+  saveSteps: count,
+  stepSeconds: count.nullable(),
+  alsoAtLimit: z.boolean(),
+  allowedMinutes: count.nullable(),
+});
 const estimateSchema: z.ZodType<RunEstimate> = z.object({
   schema: z.literal(1),
   recipe: z.string(),
@@ -29,14 +35,7 @@ const estimateSchema: z.ZodType<RunEstimate> = z.object({
           seconds: count.nullable(),
           gpuHours: z.object({ expected: count.nullable(), atMost: count }),
           measuredIn: z.string().nullable(),
-          kill: z
-            .object({
-              saveSteps: count,
-              stepSeconds: count.nullable(),
-              alsoAtLimit: z.boolean(),
-              allowedMinutes: count.nullable(),
-            })
-            .exactOptional(),
+          kill: kill.exactOptional(),
         })
         .exactOptional(),
       synthesis: z

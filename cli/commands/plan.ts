@@ -14,12 +14,19 @@ import { resultOf, withFreeId } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 const count = z.number();
+const kill = z.object({
+  saveSteps: count,
+  stepSeconds: count.nullable(),
+  alsoAtLimit: z.boolean(),
+  allowedMinutes: count.nullable(),
+});
 const job = z.object({
   steps: count.nullable(),
   rows: count.nullable(),
   seconds: z.number().nullable(),
   gpuHours: z.object({ expected: z.number().nullable(), atMost: z.number() }),
   measuredIn: z.string().nullable(),
+  kill: kill.exactOptional(),
 });
 const synthesis = z.object({
   rows: count,
@@ -41,6 +48,11 @@ const preview = z.object({
   attempt: json,
   settings: z.object({ file: z.string().regex(/^[\w.-]+$/), values: json }).nullable(),
 });
+const training = z.object({
+  stage: stageSchema,
+  parameters: count,
+  size: z.object({ checkpoint: count, model: count, checkpoints: count }),
+});
 const estimate = z.object({
   schema: z.literal(1),
   recipe: z.string(),
@@ -48,6 +60,7 @@ const estimate = z.object({
   dataset: z.record(z.string(), count),
   stages: z.array(stage),
   previews: z.object({ jobs: z.array(preview), notes: z.array(z.string()) }).exactOptional(),
+  disk: z.object({ free: count, jobs: z.array(training) }).exactOptional(),
 });
 
 export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan };

@@ -92,9 +92,17 @@ const estimate: RunEstimate = {
       stage: 'sft',
       action: 'make',
       key: 'k',
-      job: { steps: 4, rows: null, seconds: null, gpuHours: { expected: null, atMost: 1 }, measuredIn: null },
+      job: {
+        steps: 4,
+        rows: null,
+        seconds: null,
+        gpuHours: { expected: null, atMost: 1 },
+        measuredIn: null,
+        kill: { saveSteps: 2, stepSeconds: null, alsoAtLimit: false, allowedMinutes: null },
+      },
     },
   ],
+  disk: { free: 9e9, jobs: [{ stage: 'sft', parameters: 7, size: { checkpoint: 84, model: 28, checkpoints: 3 } }] },
 };
 
 describe('plan', () => {
@@ -106,6 +114,8 @@ describe('plan', () => {
     expect(code).toBe(0);
     expect([...asked.started.keys()]).toEqual([expect.stringMatching(/^plan-smoke-/)]);
     expect(out).toMatch(/^dataset +reuse$/m);
+    expect(out).toMatch(/^sft: what a kill loses is not known yet: up to the 2 steps/m);
+    expect(out).toMatch(/^Disk: sft up to 280 B .*; 9\.0 GB are free in the store\.$/m);
   });
 
   it('prints the whole estimate as JSON with --json', async () => {
