@@ -1,6 +1,7 @@
 /** A plan as a terminal shows it: what exists, what will be made, and what that takes. Pure. */
 import {
   isOverBudget,
+  type JobEstimate,
   type Previews,
   type RunEstimate,
   type StageEstimate,
@@ -84,7 +85,18 @@ function jobLines(stages: readonly StageEstimate[]): string[] {
   const measured = runs.length === 0 ? [] : [`Times follow from those of ${runs.join(', ')}, on the same hardware.`];
   const isUnknown = jobs.some(({ seconds }) => seconds === null);
   const unknown = isUnknown ? ['Unknown: no run of this recipe’s name has finished such a job yet.'] : [];
-  return [...measured, ...unknown, 'At most, in GPU-hours: one attempt up to its time limit.'];
+  const long = stages.flatMap(({ stage, job }) => (job === undefined ? [] : longJobLine(stage, job)));
+  return [...measured, ...unknown, 'At most, in GPU-hours: one attempt up to its time limit.', ...long];
+}
+
+/** Where the time that a job took before does not fit into one attempt. A job without GPUs has no GPU-hours to compare. */
+function longJobLine(stage: string, { gpuHours: { expected, atMost } }: JobEstimate): string[] {
+  if (expected === null || atMost === 0 || expected <= atMost) return [];
+  const times = expected / atMost;
+  return [
+    `WARNING: ${stage} takes about ${times.toFixed(1)} times its time limit: ${Math.ceil(times)} attempts, each resumed from a checkpoint. ` +
+      `recipe: expected a longer resources.time_limit_minutes`,
+  ];
 }
 
 function money(usd: number): string {

@@ -38,6 +38,7 @@ import { requestTokens } from '../synthesis/question.ts';
 import { judgeAlone } from '../synthesis/verdicts.ts';
 import { writeEstimate } from './estimate-file.ts';
 import { checkDisk, estimateDisk } from './disk.ts';
+import { checkPlacement } from './placement-check.ts';
 import { checkSettings } from './preflight.ts';
 import { previewJobs } from './previews.ts';
 import { type KeySources, runKeys } from './run-keys.ts';
@@ -75,6 +76,7 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
           stages,
         };
         if (imported === null) {
+          await checkPlacement(plan, deps.slurm);
           const sources = { plan, imported: found, root: store.root, job: deps.job };
           await heartbeating('checking the settings', () => checkSettings(plan, found, sources));
           const jobs = jobsToMake(stages, recipe);

@@ -1,7 +1,7 @@
 /**
  * Preflight: the settings of a recipe in the hands of the engines' own parsers, in the jobs' environment, before anything is
  * paid for. What LLaMA-Factory, TRL and transformers are given has types of the recipe's schema, so their environment is asked only if the recipe
- * passes arguments on to LLaMA-Factory: loading it costs some ten seconds of a CPU. The other engines are asked always.
+ * passes arguments on to LLaMA-Factory or asks for DeepSpeed: loading it costs some ten seconds of a CPU. The other engines are asked always.
  *
  * Side effects: none. A worker that is killed leaves at most an interpreter that ends by itself.
  */
@@ -59,7 +59,8 @@ export async function checkSettings(
 
 /** Is there anything in the job's settings that the recipe's own schema has not checked? */
 function isDoubtful({ engine }: JobNode, { recipe }: RunPlan): boolean {
-  if (engine === 'llamafactory') return Object.keys(recipe.sft.llamafactory).length > 0;
+  if (engine === 'llamafactory')
+    return recipe.sft.deepspeed !== 'none' || Object.keys(recipe.sft.llamafactory).length > 0;
   return engine !== 'trl' && engine !== 'transformers';
 }
 

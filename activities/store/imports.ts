@@ -10,6 +10,7 @@ import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { enginesIn } from '../../domain/stage-graph.ts';
 import { checkDisk, estimateDisk, trainingsToCome } from '../estimate/disk.ts';
+import { checkPlacement, type ClusterSource } from '../estimate/placement-check.ts';
 import { checkSettings } from '../estimate/preflight.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
@@ -29,6 +30,8 @@ export interface PreparedRun {
 }
 
 export interface ImportDeps extends StoreDeps {
+  /** Asked which partitions there are. Undefined: they are not looked at. */
+  slurm?: ClusterSource;
   models: ModelFolders;
   job: EngineSource & {
     /** Folder with the package `critic_trainer`, which is copied into the store by content. */
@@ -36,7 +39,7 @@ export interface ImportDeps extends StoreDeps {
   };
 }
 
-export function createImportActivities({ store, job, models }: ImportDeps) {
+export function createImportActivities({ store, job, models, slurm }: ImportDeps) {
   return {
     /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
     async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
@@ -49,6 +52,7 @@ export function createImportActivities({ store, job, models }: ImportDeps) {
           const trainer = await importTrainer(job.trainerSource, store.root);
           const engines = await findEngines(job, trainer, enginesIn(plan.recipe));
           const baseModel = await importBaseModel(plan.recipe.base_model, store.root, models);
+          await checkPlacement(plan, slurm);
           await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
           const trainings = await trainingsToCome(store, plan.recipe);
           checkDisk(await estimateDisk(trainings, plan.recipe, { root: store.root, models }), store.root);

@@ -53,6 +53,13 @@ describe('renderPlan', () => {
     expect(text).toMatch(/^predict-sft +make +200 +unknown +unknown +8\.00 h$/m);
   });
 
+  it('warns of a job whose expected time is longer than its limit', () => {
+    expect(text).not.toContain('times its time limit');
+    const job = { steps: 400, rows: null, seconds: 5400, gpuHours: { expected: 12, atMost: 5 }, measuredIn: 'night-1' };
+    const lines = renderPlan({ ...estimate, stages: [{ stage: 'grpo', action: 'make', key: 'k', job }] });
+    expect(lines.at(-1)).toContain('WARNING: grpo takes about 2.4 times its time limit: 3 attempts, each resumed');
+  });
+
   it('says in words what the money and the times rest on', () => {
     expect(text).toContain('800 train, 0 dev, 200 test. Nothing was asked or submitted.');
     expect(text).toContain('0.63 M tokens in (0.50 M of them images), 0.28 M out');

@@ -11,6 +11,7 @@ from typing import Any
 
 from critic_trainer.attempt.manifest import attempt_of
 from critic_trainer.engines import engine_for
+from critic_trainer.engines.fitting import fitting_faults
 from critic_trainer.engines.protocol import Fault
 
 
@@ -21,5 +22,7 @@ def check_all(request: dict[str, Any]) -> list[Fault]:
     with contextlib.redirect_stdout(sys.stderr):
         for entry in request["attempts"]:
             attempt = attempt_of(entry["attempt"], Path(entry["directory"]))
-            faults += engine_for(replace(attempt, model=Path(entry["base_model"]))).faults()
+            attempt = replace(attempt, model=Path(entry["base_model"]))
+            faults += engine_for(attempt).faults()
+            faults += fitting_faults(attempt)
     return [fault for index, fault in enumerate(faults) if fault not in faults[:index]]

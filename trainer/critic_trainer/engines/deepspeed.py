@@ -21,21 +21,29 @@ VERSION = "0.19.8"
 _WORLD = "critic_world.json"
 
 
+def deepspeed_folder() -> Path:
+    """Where this environment has it."""
+    return Path(sys.prefix) / "deepspeed"
+
+
+def installed_deepspeed() -> str | None:
+    """Its version there, or anywhere else where it would be found. Loads nothing of it, and changes nothing."""
+    found = importlib.metadata.distributions(name="deepspeed", path=[*sys.path, str(deepspeed_folder())])
+    return next((one.version for one in found), None)
+
+
 def find_deepspeed(gpu: bool) -> None:
     """Makes `import deepspeed` work. Raises BadConfigurationError where it is not installed, or in another version."""
-    folder = Path(sys.prefix) / "deepspeed"
+    folder = deepspeed_folder()
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
     os.environ["DS_BUILD_OPS"] = "0"
     if not gpu:
         os.environ["DS_ACCELERATOR"] = "cpu"
-    try:
-        found = importlib.metadata.version("deepspeed")
-    except importlib.metadata.PackageNotFoundError:
-        found = "none"
+    found = installed_deepspeed()
     if found != VERSION:
         raise BadConfigurationError(
-            f"sft.deepspeed: expected DeepSpeed {VERSION} in {folder}, got {found}: run "
+            f"sft.deepspeed: expected DeepSpeed {VERSION} in {folder}, got {found or 'none'}: run "
             f"`trainer/environments/install deepspeed {sys.prefix}` (docs/OPERATIONS.md)"
         )
 
