@@ -15,6 +15,7 @@ import {
 } from '@temporalio/worker';
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
+import { describeEngines } from '../activities/store/engine.ts';
 import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   await ensureReaper(client, config.CRITIC_REAPER_INTERVAL_MS);
   const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
+  void noticeEngines(deps);
   const workers = await createWorkers(config, connection, deps);
   const running = workers.map((worker) => worker.run());
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
@@ -53,6 +55,11 @@ async function main(): Promise<void> {
     await deps.slurm.close();
     await connection.close();
   }
+}
+
+/** Not awaited: an environment on a slow file system takes its time. */
+async function noticeEngines({ job }: ActivityDeps): Promise<void> {
+  for (const sentence of await describeEngines(job, job.trainerSource)) Runtime.instance().logger.info(sentence);
 }
 
 /** Not awaited: a worker must start even if Slurm is away. */

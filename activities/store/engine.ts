@@ -52,6 +52,31 @@ export async function findEngines(job: EngineSource, trainer: string, names: rea
   return found;
 }
 
+/**
+ * One sentence for each environment: which engines it has, or why it cannot be asked. Engines that should be there and are not are named with the
+ * reason. For a person who has just started a worker; throws nothing.
+ */
+export async function describeEngines(job: EngineSource, trainer: string): Promise<string[]> {
+  const groups = byEnvironment(engineNames, (name) => name, job);
+  return Promise.all(
+    groups.map(async ({ environment, items }) => {
+      const { field, python, engineFile } = environment;
+      try {
+        const asked =
+          engineFile === undefined ? askEngines(environment, trainer) : readEngines(environment, engineFile);
+        const { engines, missing } = await asked;
+        const there = items.filter((name) => engines[name] !== undefined);
+        // What is in an environment of its own elsewhere, or nowhere, is not missed in CRITIC_PYTHON.
+        const missed = field === 'CRITIC_PYTHON' ? [] : items.filter((name) => engines[name] === undefined);
+        const why = missed.map((name) => `; ${name} is missing: ${missing[name] ?? 'not known there'}`);
+        return `${field} ("${python}") has ${there.length === 0 ? 'no engine' : there.join(', ')}${why.join('')}`;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    }),
+  );
+}
+
 function lacks(environment: EngineEnvironment, name: EngineName, { missing }: Answer): ApplicationFailure {
   const expected = `an environment in which ${name} is installed (docs/OPERATIONS.md, "Environments")`;
   return invalid(environment.field, environment.python, expected, missing[name] ?? `no ${name}`);

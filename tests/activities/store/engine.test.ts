@@ -3,7 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type EngineName, engineNames } from '../../../domain/engines/registry.ts';
-import { askEngines as ask, findEngines } from '../../../activities/store/engine.ts';
+import { askEngines as ask, describeEngines, findEngines } from '../../../activities/store/engine.ts';
 import { artifactKey } from '../../../activities/store/artifact-store.ts';
 import { jobIngredients } from '../../../domain/jobs/job-spec.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
@@ -20,6 +20,8 @@ async function keyIn(python: string, name: EngineName): Promise<string> {
   const engine = { name, versions: (await askEngines(python))[name] ?? {} };
   return artifactKey('sft', jobIngredients({ params: {}, seed: 1, trainer: '/code/a', engine }, 'base', {}));
 }
+
+const emptyAnswer = `echo '{"schema":1,"engines":{},"missing":{"verl":"no ray"}}'`;
 
 /** An interpreter of a few lines of shell. */
 async function script(text: string, mode = 0o755): Promise<string> {
@@ -98,5 +100,22 @@ describe('the engine', () => {
   it('is asked again where the interpreter was killed', async () => {
     const error = await rejection(askEngines(await script('kill -9 $$')));
     expect(error).toMatchObject({ type: 'SystemError', nonRetryable: false });
+  });
+
+  it('that is there or missing is told to a person who starts a worker, whatever the environments answer', async () => {
+    const { python } = await writeEnvironment({});
+    const verl = { python, engineFile: undefined, field: 'environments.verl' };
+    const vllm = { python: '/nowhere/python', engineFile: undefined, field: 'environments.vllm' };
+    const job = {
+      python,
+      engineFile: undefined,
+      environments: { verl: { ...verl, python: await script('exit 3') }, vllm },
+    };
+    const [usual, broken, nowhere] = await describeEngines(job, trainerSource);
+    expect(usual).toBe(`CRITIC_PYTHON ("${python}") has llamafactory, trl, transformers`);
+    expect(broken).toMatch(/environments\.verl .*exit 3/);
+    expect(nowhere).toMatch(/environments\.vllm .*ENOENT/);
+    const lacking = { ...job, environments: { verl: { ...verl, python: await script(emptyAnswer) } } };
+    expect((await describeEngines(lacking, trainerSource))[1]).toMatch(/has no engine; verl is missing: no ray$/);
   });
 });
