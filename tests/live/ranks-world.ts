@@ -13,16 +13,24 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const row = z.object({ step: z.number(), loss: z.number(), grad_norm: z.number(), total_steps: z.number() });
 const outcome = z.object({ exit_code: z.number(), signal: z.string().nullable() });
 
+export interface Settings {
+  epochs: number;
+  minutes: number;
+  /** Is the mix tokenised by a job of its own? */
+  tokenize?: boolean;
+}
+
 /** The smoke recipe with SFT in two processes, one on each node, and the dataset that it takes. */
 export async function writeRecipe(
   folder: string,
-  { epochs, minutes }: { epochs: number; minutes: number },
+  { epochs, minutes, tokenize = false }: Settings,
 ): Promise<{ recipe: string; dataset: string }> {
   const dataset = join(state, 'datasets/ranks');
   const python = process.env['CRITIC_PYTHON'] ?? 'none';
   const drawing = ['-m', 'critic_trainer.scenes', '--out', dataset, '--seed', '7', '--sources', '10', '--edits', '4'];
   await execute(python, drawing, { env: { ...process.env, PYTHONPATH: join(root, 'trainer') } });
   const text = await readFile(join(root, 'recipes/smoke.yaml'), 'utf8');
+  const small = '{ partition: a100, cpus: 1, memory_mib: 4000, time_limit_minutes: 10 }';
   const spread = `deepspeed: zero3
   global_batch_size: 8
   batch_size: 4
@@ -30,11 +38,12 @@ export async function writeRecipe(
   epochs: ${epochs}
   cutoff_len: 512
   save_steps: 4
+  ${tokenize ? `tokenize: { resources: ${small} }` : ''}
   resources: { partition: a100, nodes: 2, gpus_per_node: 0, cpus: 1, memory_mib: 4000, time_limit_minutes: ${minutes} }
 grpo:`;
   const changed = text
     .replace(/batch_size: 8[^]*?\ngrpo:/, spread)
-    .replaceAll('*small', '{ partition: a100, cpus: 1, memory_mib: 4000, time_limit_minutes: 10 }')
+    .replaceAll('*small', small)
     .replace('../models/tiny-critic', join(root, 'models/tiny-critic'));
   const recipe = join(folder, 'ranks.yaml');
   await writeFile(recipe, changed);

@@ -1,18 +1,18 @@
 /** SFT under ZeRO-3 on two nodes of a real Slurm: asked to stop, killed in one of its processes, at its time limit, cancelled. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { endOf, ranksOf, reaches, rowsOf, until, writeRecipe } from './ranks-world.ts';
+import { endOf, ranksOf, reaches, rowsOf, type Settings, until, writeRecipe } from './ranks-world.ts';
 import { accountedJobs, critic, sees, store } from './stack.ts';
 
 const execute = promisify(execFile);
 
 /** Starts a run; `attempt` gives the folders of its SFT. */
-async function startRun(settings: { epochs: number; minutes: number }) {
+async function startRun(settings: Settings) {
   const folder = await mkdtemp(join(tmpdir(), 'critic-ranks-'));
   const { recipe, dataset } = await writeRecipe(folder, settings);
   const started = critic('run', recipe, '--dataset', dataset, '--fail-on-question');
@@ -26,8 +26,8 @@ async function startRun(settings: { epochs: number; minutes: number }) {
   return { run, attempt, end };
 }
 
-it('SFT on two nodes checkpoints all ranks at one step when asked, and outlives the death of one', async () => {
-  const { run, attempt, end } = await startRun({ epochs: 4, minutes: 10 });
+it('SFT on two nodes, its records tokenised before, checkpoints all ranks at one step when asked, and outlives the death of one', async () => {
+  const { run, attempt, end } = await startRun({ epochs: 4, minutes: 10, tokenize: true });
   await reaches(attempt(1), 5);
   const [job] = (await accountedJobs(run)).get(`critic-${run}-sft-a1`) ?? [];
   await execute('scancel', ['--signal=USR2', '--batch', job?.id ?? 'none']);
@@ -52,6 +52,8 @@ it('SFT on two nodes checkpoints all ranks at one step when asked, and outlives 
   const twice = killed.filter(({ step }) => step >= from);
   expect(from).toBeGreaterThan(stopped);
   expect(twice).toEqual(resumed.slice(0, twice.length));
+  const settings = await readFile(join(attempt(3), 'work/llamafactory.yaml'), 'utf8');
+  expect(settings).toMatch(/^tokenized_path: .*\/artifacts\/tokenize\/[0-9a-f]{32}\/tokenized$/m);
 }, 600_000);
 
 it('SFT on two nodes checkpoints all ranks before its time limit and goes on in another job; cancelled, no rank is left', async () => {
