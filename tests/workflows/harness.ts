@@ -184,8 +184,10 @@ export async function start(
   run: string,
   retries: Partial<RunPlan['recipe']['retries']> = {},
   limits: Partial<RunLimits> = {},
+  sft: Partial<RunPlan['recipe']['sft']> = {},
 ) {
-  const { recipe, ...rest } = plan(run);
+  const { recipe: usual, ...rest } = plan(run);
+  const recipe = { ...usual, sft: { ...usual.sft, ...sft } };
   return client.workflow.start<typeof trainCritic>('trainCritic', {
     workflowId: run,
     taskQueue: taskQueues.workflows,

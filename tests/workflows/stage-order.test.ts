@@ -60,6 +60,29 @@ describe('a stage', () => {
     });
   });
 
+  it('tokenises the mix before SFT where the recipe asks for it, and SFT is given that', async () => {
+    const orders: JobOrder[] = [];
+    const { activities, calls } = stubs({
+      submitJob: async ({ order }) => {
+        orders.push(order);
+        return { jobId: '7', adopted: false };
+      },
+    });
+    await withWorkers(activities, 'wf-tokenize', async (client) => {
+      const resources = { nodes: 1, gpus_per_node: 0, cpus: 1, time_limit_minutes: 5, exclude_nodes: [] };
+      const handle = await start(client, 'wf-tokenize', {}, {}, { tokenize: { threads: 1, resources } });
+      expect((await handle.result()).passed).toBe(true);
+    });
+    const inputs = Object.fromEntries(orders.map((order) => [order.stage, order.inputs]));
+    expect(inputs).toMatchObject({
+      tokenize: { dataset: '/store/dataset', mix: '/store/mix' },
+      sft: { dataset: '/store/dataset', tokenized: '/store/tokenize/tokenized' },
+    });
+    const published = calls.indexOf('publishJob tokenize a1');
+    expect(published).toBeGreaterThan(calls.indexOf('mixRecords'));
+    expect(calls.indexOf('submitJob sft a1')).toBeGreaterThan(published);
+  });
+
   it('that the operator skips is left out of the evaluation, also after the run has continued as new', async () => {
     const run = 'wf-skip';
     let evaluated: Stage[] = [];

@@ -1,10 +1,13 @@
 /** The disk that trainings need, against what statfs says is free. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { checkDisk, estimateDisk, trainingsToCome } from '../../../activities/estimate/disk.ts';
 import { artifactKey, ArtifactStore } from '../../../activities/store/artifact-store.ts';
+import { createImportActivities } from '../../../activities/store/imports.ts';
 import { isJob, type JobNode, stageGraph } from '../../../domain/stage-graph.ts';
-import { makePlan, rejection, temporaryFolder } from '../fixtures.ts';
-import { writeModel } from '../store/model-fixtures.ts';
+import { activityEnvironment, inActivity, makePlan, rejection, temporaryFolder } from '../fixtures.ts';
+import { trainerSource, writeModel } from '../store/model-fixtures.ts';
 
 const disk = vi.hoisted(() => ({ free: 0, asked: [] as string[], missing: '' }));
 vi.mock('node:fs/promises', async (original) => ({
@@ -69,6 +72,26 @@ it('is enough to the byte, and one block less is refused by field, value and exp
     'message',
     'CRITIC_STORE ("/store"): expected 48.0 GB free for sft of 1200000000 parameters (3 checkpoints of 14.4 GB and a model of 4.8 GB), got "48.0 GB"',
   );
+});
+
+it('is looked at before a run is prepared, which asks nobody and submits nothing until then', async () => {
+  const folder = await temporaryFolder();
+  const python = join(folder, 'python');
+  const versions = JSON.stringify({ schema: 1, engines: { llamafactory: {}, trl: {}, transformers: {} } });
+  await writeFile(python, `#!/bin/sh\necho '${versions}'\n`, { mode: 0o755 });
+  const plan = { ...makePlan('/d'), recipe: { ...recipe, base_model: await modelOf([[1_000_000, 1000]]) } };
+  const activities = createImportActivities({
+    store: new ArtifactStore(join(folder, 'store')),
+    models,
+    job: { python, engineFile: undefined, trainerSource },
+  });
+  const prepare = () => inActivity(activityEnvironment().env, () => activities.prepareRun({ plan }));
+  expect(await prepare()).toHaveProperty('baseModel');
+  disk.free = 4096;
+  expect(await rejection(prepare())).toMatchObject({
+    type: 'ConfigInvalid',
+    message: expect.stringContaining('expected 40.0 GB free for sft'),
+  });
 });
 
 it('is asked of the folder above where the store is not made yet', async () => {
