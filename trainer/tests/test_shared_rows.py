@@ -24,6 +24,13 @@ SMALL: dict[str, Any] = {"batch_size": 2}
 FILE = "predictions.jsonl"
 Act = tuple[str, int, int, list[str]]
 
+# The first rank begins with batch 0, the second with batch 3.
+STOPS_BOTH_IN_THEIR_SECOND: list[Act] = [
+    ("await", 0, 2, ["checkpoint-requested"]),
+    ("await", 1, 2, ["answered/claims/1"]),
+    ("ask", 1, 2, []),
+]
+
 
 def run(*attempts: tuple[Path, int, list[Act]]) -> list[list[int]]:
     """Exit codes of the ranks of each attempt, in a process of their own."""
@@ -65,14 +72,13 @@ def test_rows_have_the_same_answers_at_any_number_of_processes_whatever_is_kille
         make("a3", 3, kept["stopped"] / "checkpoint-8"),
         make("a4", 2, asked / "checkpoints" / "checkpoint-2"),
     ]
-    # The first rank begins with batch 0, the second with batch 3.
     holds_the_fifth: Act = ("await", 0, 2, ["answered/claims/4"])
     codes = run(
         (one, 1, []),
         (two, 2, []),
         (three, 3, []),
         (killed, 2, [holds_the_fifth, ("await", 1, 2, ["answered/batch-5.jsonl"]), ("kill", 1, 2, [])]),
-        (stopped, 2, [("await", 0, 2, ["checkpoint-requested"]), ("ask", 1, 2, [])]),
+        (stopped, 2, STOPS_BOTH_IN_THEIR_SECOND),
         (failed, 2, [holds_the_fifth, ("fail", 1, 2, [])]),
         (asked, 3, []),
         *[(folder, processes, []) for folder, processes in zip(resumed, (1, 3, 3, 2), strict=True)],

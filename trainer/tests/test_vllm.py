@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import PAIRS, MakeAttempt, lines
-from test_shared_rows import file_of, run, run_in
+from test_shared_rows import STOPS_BOTH_IN_THEIR_SECOND, file_of, run, run_in
 
 from critic_trainer import failures
 from critic_trainer.attempt.manifest import read_attempt
@@ -34,7 +34,7 @@ def test_the_stand_in_answers_as_transformers_does_at_any_number_of_processes_an
         "vllm",
         (one, 1, []),
         (three, 3, []),
-        (stopped, 2, [("await", 0, 2, ["checkpoint-requested"]), ("ask", 1, 2, [])]),
+        (stopped, 2, STOPS_BOTH_IN_THEIR_SECOND),
         (resumed, 3, []),
         (several, 1, []),
         (filled, 1, []),
