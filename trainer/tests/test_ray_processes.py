@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from critic_trainer.engines.ray import temporary
+
 TRAINER = Path(__file__).parent.parent
 KEEPER = "critic_trainer.engines.ray.keeper"
 # Starts a process in a session of its own that loses its parent, ignores TERM, and writes its id down.
@@ -141,3 +143,18 @@ def test_signals_that_slurm_sends_to_every_process_of_a_step_end_none_of_them(nu
     assert is_there(pid)
     keeper.stdin.close()
     assert keeper.wait(30) == 137
+
+
+def test_a_temporary_folder_is_private_and_one_that_nobody_holds_is_removed_by_the_next_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(temporary, "_ROOT", tmp_path)
+    left, lock = temporary.make_temporary()
+    os.close(lock)
+    held, kept = temporary.make_temporary()
+    further, other = temporary.make_temporary()
+    assert not left.exists()
+    assert held.stat().st_mode & 0o777 == 0o700
+    assert sorted(tmp_path.iterdir()) == sorted([held, further])
+    os.close(kept)
+    os.close(other)

@@ -12,11 +12,11 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from critic_trainer.engines.ray.processes import adopt_orphans, end_descendants, share_fate
+from critic_trainer.engines.ray.temporary import make_temporary
 from critic_trainer.failures import TrainerError
 from critic_trainer.files import write_json
 from critic_trainer.ranks import Ranks
@@ -117,16 +117,16 @@ class Cluster:
 
     def _start_node(self, *options: str) -> None:
         self._options = options
-        # A socket's path may have 107 characters, and Ray puts some 60 behind this.
-        temporary = Path(tempfile.mkdtemp(prefix=f"critic-ray-{os.environ.get('SLURM_JOB_ID', '0')}-", dir="/tmp"))
+        temporary, lock = make_temporary()
         ports = ("node-manager-port", "object-manager-port", "metrics-export-port", "runtime-env-agent-port")
         any_port = [f"--{name}=0" for name in (*ports, "dashboard-agent-listen-port", "dashboard-agent-grpc-port")]
         workers = ["--min-worker-port=0", "--max-worker-port=0"]
         command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
         sizes = [f"--num-gpus={self._processes}", f"--num-cpus={_logical_cpus(self._processes)}", *_object_store()]
-        places = [f"--temp-dir={temporary}", "--log-style=record"]
+        places = [f"--temp-dir={temporary / 'r'}", "--log-style=record"]
         command += [*options, *sizes, *places, *any_port, *workers]
-        self._node = self._keep(str(temporary), command, self._environment, self._folder)
+        self._node = self._keep(str(temporary), command, self._environment, self._folder, lock)
+        os.close(lock)
 
     def _await_head(self) -> str:
         """The head's address. The folder is listed, since NFS remembers a name that was not there."""
@@ -152,13 +152,14 @@ class Cluster:
         }
 
     def _keep(
-        self, temporary: str, command: list[str], environment: dict[str, str], folder: Path
+        self, temporary: str, command: list[str], environment: dict[str, str], folder: Path, *held: int
     ) -> subprocess.Popen[bytes]:
         keeper = subprocess.Popen(  # noqa: S603 - a list
             [sys.executable, "-P", "-m", _KEEPER, temporary, *command],
             stdin=subprocess.PIPE,
             env=environment,
             cwd=folder,
+            pass_fds=held,
         )
         self._keepers.append(keeper)
         return keeper
