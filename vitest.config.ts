@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Four projects, because they need different company: none, a Temporal dev server, the whole local stack, one to break. */
+/** One project for each kind of company: none, a Temporal dev server, the whole local stack, one to break, one with verl … */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -48,6 +48,16 @@ export default defineConfig({
           globalSetup: ['tests/faults/global-setup.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: ['tests/engines/**/*.test.ts'],
+          testTimeout: 1_200_000,
           maxWorkers: 1,
           fileParallelism: false,
         },

@@ -100,8 +100,27 @@ async function python(config: StackConfig, say: Say): Promise<void> {
   await part(config, say, 'DeepSpeed', advice, (run) => environment(config, run, 'deepspeed', folder));
 }
 
+/** An engine's environment in a folder, for tests that need one of its own. `more`: further arguments of the command that makes it. */
+export async function installEnvironment(
+  config: StackConfig,
+  say: Say,
+  name: string,
+  folder: string,
+  more: string[] = [],
+): Promise<void> {
+  mkdirSync(join(config.cache, 'logs'), { recursive: true });
+  const advice = 'it needs up to 7 GB of disk and the network; look at the log, then run this again';
+  await part(config, say, `${name} environment`, advice, (run) => environment(config, run, name, folder, more));
+}
+
 /** Runs `trainer/environments/install` with a uv of the cache's own. */
-async function environment(config: StackConfig, run: Run, name: string, folder: string): Promise<void> {
+async function environment(
+  config: StackConfig,
+  run: Run,
+  name: string,
+  folder: string,
+  more: string[] = [],
+): Promise<void> {
   const interpreter = '/usr/bin/python3';
   const tools = join(config.cache, `uv-${uvVersion}`);
   const uv = join(tools, 'bin/uv');
@@ -111,7 +130,7 @@ async function environment(config: StackConfig, run: Run, name: string, folder: 
   }
   const command = join(config.checkout, 'trainer/environments/install');
   const env = { UV_CACHE_DIR: join(config.cache, 'uv'), UV_LINK_MODE: 'hardlink' };
-  await run(interpreter, [command, name, folder, '--uv', uv], env);
+  await run(interpreter, [command, name, folder, '--uv', uv, ...more], env);
 }
 
 async function releases(config: StackConfig, say: Say): Promise<void> {

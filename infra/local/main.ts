@@ -1,6 +1,7 @@
-/** `npm start`, `npm test` and `npm run test:stale`, once the npm packages are there: install what else is missing, then demo or tests. */
+/** `npm start`, `npm test`, `npm run test:stale` and `npm run test:engines`, once the npm packages are there: install what else is missing, then demo or tests. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { engineTests, runEngineTests } from './engines-run.ts';
 import { install } from './install.ts';
 import { checkout, stackConfig } from './stack-config.ts';
 import { runStaleTests } from './stale-run.ts';
@@ -8,13 +9,16 @@ import { runTests } from './test-run.ts';
 
 async function main(): Promise<number> {
   const [verb, ...args] = process.argv.slice(2);
-  if (verb !== 'start' && verb !== 'test' && verb !== 'stale') {
-    throw new Error(`expected start, test or stale, got "${verb ?? 'nothing'}"`);
+  if (verb !== 'start' && verb !== 'test' && verb !== 'stale' && verb !== 'engines') {
+    throw new Error(`expected start, test, stale or engines, got "${verb ?? 'nothing'}"`);
   }
   const config = stackConfig();
-  await install(config, console.log, verb !== 'start');
+  await install(config, console.log, verb === 'test' || verb === 'stale');
   if (verb === 'stale') return runStaleTests(config);
-  return verb === 'test' ? runTests(config) : handOver(['demo', ...args]);
+  if (verb === 'engines') return runEngineTests(config);
+  return verb === 'test'
+    ? runTests(config, args.includes('engines') ? { 'vitest engines': engineTests } : {})
+    : handOver(['demo', ...args]);
 }
 
 /** Runs the CLI in the foreground; its exit code is ours. Ctrl-C reaches it through the terminal. */

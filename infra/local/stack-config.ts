@@ -20,6 +20,8 @@ export interface StackConfig extends SlurmRoot {
   host: string;
   /** For tests: the worker sees the store as over a network file system that remembers for so long. */
   staleSeconds?: number;
+  /** For tests: where engines are that have an environment of their own (`CRITIC_ENVIRONMENTS_FILE` of the worker). */
+  environmentsFile?: string;
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
@@ -111,5 +113,6 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     CRITIC_LLM_BASE_URL: `http://127.0.0.1:${port(config, 'teacher')}/v1`,
     CRITIC_LLM_API_KEY_FILE: where.teacherKey,
     SLURM_CONF: slurmConf,
+    ...(config.environmentsFile === undefined ? {} : { CRITIC_ENVIRONMENTS_FILE: config.environmentsFile }),
   };
 }

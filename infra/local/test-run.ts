@@ -25,8 +25,11 @@ export interface Counts {
   failed: number;
 }
 
+/** Further tests, which bring what they need themselves. They write their report into a folder. */
+export type Further = Record<string, (config: StackConfig, reports: string) => Promise<Counts>>;
+
 /** Exit code: 0 if every step passed and at least one test ran. */
-export async function runTests(config: StackConfig): Promise<number> {
+export async function runTests(config: StackConfig, further: Further = {}): Promise<number> {
   const reports = mkdtempSync(join(tmpdir(), 'critic-tests-'));
   const total: Counts = { passed: 0, failed: 0 };
   const broken: string[] = [];
@@ -66,6 +69,7 @@ export async function runTests(config: StackConfig): Promise<number> {
     for (const stack of stacks) await down(stack, () => undefined);
     return undefined;
   });
+  for (const [name, work] of Object.entries(further)) await step(name, () => work(config, reports));
   rmSync(reports, { recursive: true, force: true });
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(', ')}`);
   console.log(`\n${total.passed} passed, ${Math.max(total.failed, broken.length > 0 ? 1 : 0)} failed`);

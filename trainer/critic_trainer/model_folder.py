@@ -10,6 +10,7 @@ from critic_trainer.files import publish_folder
 _NEEDED = ["config.json", "generation_config.json", "tokenizer_config.json", "preprocessor_config.json"]
 _TOKENIZERS = ["tokenizer.json", "vocab.json"]
 _HEADER_LENGTH_BYTES = 8
+_OUTPUT_LAYER = "lm_head.weight"
 # Left in the work folder: the trainers' own books, which say nothing to whoever loads the model.
 _BOOKS = {
     "trainer_log.jsonl",
@@ -23,20 +24,46 @@ _BOOKS = {
 
 def weight_faults(folder: Path) -> list[str]:
     """What is wrong with the folder's safetensors: missing, cut short, or not listed whole. Reads headers only."""
+    return [fault for fault in (_shard_fault(path) for path in _shards(folder)) if fault is not None]
+
+
+def _shards(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    else:
-        shards = ["model.safetensors"]
-    return [fault for fault in (_shard_fault(folder / shard) for shard in shards) if fault is not None]
+    if not index.is_file():
+        return [folder / "model.safetensors"]
+    files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return [folder / name for name in sorted(files)]
+
+
+def _header(path: Path) -> tuple[int, dict[str, Any]]:
+    """Length and content. Format: 8 bytes little-endian header length, JSON header, data (safetensors' README)."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
+        return length, json.loads(file.read(length))
+
+
+def untied_fault(folder: Path) -> str | None:
+    """Why transformers 5 would give this model a random output layer, with a warning alone; or None.
+
+    It wants `tie_word_embeddings` at config.json's top level, where transformers 4 leaves it out when it saves.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("tie_word_embeddings") or any(_OUTPUT_LAYER in _header(path)[1] for path in _shards(folder)):
+        return None
+    return f"its weights have no {_OUTPUT_LAYER}, and config.json lacks tie_word_embeddings: true at its top level"
+
+
+def _state_tied(folder: Path) -> None:
+    """Says at config.json's top level what its part for the text says (untied_fault)."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if config.get("text_config", {}).get("tie_word_embeddings") and "tie_word_embeddings" not in config:
+        path.write_text(json.dumps(config | {"tie_word_embeddings": True}, indent=2) + "\n", encoding="utf-8")
 
 
 def _shard_fault(path: Path) -> str | None:
-    """Format: 8 bytes little-endian header length, JSON header, data (huggingface/safetensors README)."""
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
-            header: dict[str, Any] = json.loads(file.read(length))
+        length, header = _header(path)
     except (OSError, ValueError, OverflowError, MemoryError) as error:
         return f"{path.name} cannot be read ({error})"
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
@@ -77,6 +104,7 @@ def publish_model(written: Path, staging: Path, output: Path) -> None:
     for file in sorted(written.iterdir()):
         if file.is_file() and file.name not in _BOOKS:
             shutil.move(file, staging / file.name)
+    _state_tied(staging)
     faults = model_faults(staging)
     if faults:
         raise RuntimeError(f"the model written by this job is not complete: {'; '.join(faults[:5])}")

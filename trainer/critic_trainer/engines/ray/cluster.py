@@ -148,6 +148,9 @@ class Cluster:
             "RAY_USAGE_STATS_ENABLED": "0",
             # Slurm holds the job to its memory. Ray would look at the whole node's.
             "RAY_memory_monitor_refresh_ms": "0",
+            # Ray would start a worker for each of its CPUs, of which there are more than real ones.
+            "RAY_prestart_worker_first_driver": "0",
+            "RAY_enable_worker_prestart": "0",
             **further,
         }
 

@@ -60,7 +60,7 @@ def merge_faults(merged: Path, base: Path) -> list[str]:
         return faults
     made, known = _files_of(merged), _files_of(base)
     tied = {_TIED} if _is_tied(base) else set()
-    missing, further = sorted(known.keys() - made.keys() - tied), sorted(made.keys() - known.keys() - tied)
+    missing, further = sorted(known.keys() - made.keys() - tied), sorted(made.keys() - known.keys())
     faults += [f"{len(missing)} tensors are missing ({missing[0]}, …)"] if missing else []
     faults += [f"{len(further)} tensors are not of it ({further[0]}, …)"] if further else []
     return faults or _content_faults(made, known)

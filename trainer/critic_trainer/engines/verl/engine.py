@@ -11,7 +11,7 @@ from critic_trainer.engines.verl.settings import PROMPTS, VALIDATION, overrides,
 from critic_trainer.failures import BadConfigurationError, BadDataError
 from critic_trainer.files import write_json
 from critic_trainer.inputs.rows import PromptRow, read_prompts
-from critic_trainer.model_folder import publish_model
+from critic_trainer.model_folder import publish_model, untied_fault
 
 _NAMES = {
     "actor/loss": "loss",
@@ -41,6 +41,9 @@ class Verl(RayEngine):
         self._settings = verl_settings(attempt, attempt.work, has_gpu(), self.save_steps)
         if not self.ranks.first:
             return
+        fault = untied_fault(attempt.model)
+        if fault is not None:
+            raise BadConfigurationError(f'attempt.json: model: "{attempt.model}": {fault}')
         rows = self._prompts("train")
         needed = attempt.params["prompts_per_step"]
         if len(rows) < needed:
