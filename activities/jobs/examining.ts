@@ -111,9 +111,9 @@ async function submit(order: ExaminationOrder, folder: string, deps: JobDeps & I
 function environmentsOf(job: JobDeps['job']): EnvironmentToImport[] {
   const apart = Object.keys(job.environments ?? {});
   const usual: EngineName[] = Object.values(enginesOfKind).map(([first]) => first);
-  const names = Object.values(enginesOfKind)
-    .flat()
-    .filter((name) => usual.includes(name) || apart.includes(name));
+  // Some do several kinds of work.
+  const all = new Set<EngineName>(Object.values(enginesOfKind).flat());
+  const names = [...all].filter((name) => usual.includes(name) || apart.includes(name));
   return byEnvironment(names, (name) => name, job).map(({ environment: { python, image }, items }) => ({
     engines: items,
     python,
