@@ -29,6 +29,7 @@ import { splits } from '../dataset/rows.ts';
 import type { TeacherDeps } from '../teacher/accounts.ts';
 import { translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
+import { refuseLongPrompts } from '../records/prompt-lengths.ts';
 import { readPixelLimits } from '../records/record-lengths.ts';
 import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
 import { describeImports, type ImportDeps, type PreparedRun } from '../store/imports.ts';
@@ -76,6 +77,7 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
           stages,
         };
         if (imported === null) {
+          await refuseLongPrompts(recipe, dataset, await readDatasetPairs(dataset));
           await checkPlacement(plan, deps.slurm);
           const sources = { plan, imported: found, root: store.root, job: deps.job };
           await heartbeating('checking the settings', () => checkSettings(plan, found, sources));

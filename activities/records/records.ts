@@ -27,6 +27,7 @@ import { splits } from '../dataset/rows.ts';
 import { maxTextBytes } from '../dataset/source.ts';
 import { refuse, translated } from '../failure.ts';
 import { renderMixCard, synthesisCardSchema } from './mix-card.ts';
+import { refuseLongPrompts } from './prompt-lengths.ts';
 import { lengthStatistics, type PixelLimits, readPixelLimits, RecordLengths } from './record-lengths.ts';
 import { cardName, critiqueRowSchema, critiquesName } from '../synthesis/output.ts';
 import { tryFolder } from '../store/try-folder.ts';
@@ -61,14 +62,18 @@ const datasetInfo = {
 export function createRecordActivities(deps: { store: ArtifactStore }) {
   const { store } = deps;
   return {
-    /** `train.jsonl`, `dev.jsonl`, `test.jsonl` of `{id, prompt, images, mos}`, in the dataset's order. */
+    /**
+     * `train.jsonl`, `dev.jsonl`, `test.jsonl` of `{id, prompt, images, mos}`, in the dataset's order. Refuses prompts that are longer than the
+     * recipe allows (`DataInvalid`).
+     */
     async writePrompts({ plan, dataset }: { plan: RunPlan; dataset: ArtifactRef }): Promise<ArtifactRef> {
       return translated(`write prompts for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
         const { prompt } = plan.recipe;
+        const pairs = await readDatasetPairs(dataset);
+        await refuseLongPrompts(plan.recipe, dataset, pairs);
         const ingredients = promptsIngredients(plan.recipe, dataset.key);
         const { key, artifact } = await store.find('prompts', ingredients);
         if (artifact !== undefined) return artifact;
-        const pairs = await readDatasetPairs(dataset);
         const from = await tryFolder(store, 'prompts', key);
         const counts: Record<string, number> = {};
         for (const split of splits) {

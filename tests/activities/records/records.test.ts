@@ -52,6 +52,24 @@ async function readRecords(folder: string) {
 }
 
 describe('prompts', () => {
+  it.each([
+    ['sft', { cutoff_len: 60 }, 'recipe.sft.cutoff_len: expected at least '],
+    ['grpo', { max_prompt_length: 60 }, 'recipe.grpo.max_prompt_length: expected at least '],
+    ['predict', { max_prompt_length: 60 }, 'recipe.predict.max_prompt_length: expected at least '],
+  ] as const)(
+    'that are longer than recipe.%s allows are refused before anything is trained',
+    async (kind, change, words) => {
+      const plan = planWith((recipe) => ({ ...recipe, [kind]: { ...recipe[kind], ...change } }));
+      const error = await rejection(prompts(plan));
+      expect(error).toMatchObject({ type: 'DataInvalid', nonRetryable: true });
+      expect(error).toHaveProperty('message', expect.stringContaining(words));
+      expect(error).toHaveProperty('message', expect.stringMatching(/pair "p\d" of (train|test), got 60$/));
+      // Also where the artifact stands.
+      await prompts();
+      await expect(prompts(plan)).rejects.toThrow(words);
+    },
+  );
+
   it('hold a row for every pair of each split, without image marks', async () => {
     const artifact = await prompts();
     expect(artifact.counts).toEqual({ train: 6, dev: 1, test: 1 });
