@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** One project for each kind of company: none, a Temporal dev server, the whole local stack, one to break, one with verl … */
+/** One project for each kind of company: none, a Temporal dev server, the whole local stack, one to break, one with verl or EasyR1 … */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -68,6 +68,16 @@ export default defineConfig({
           name: 'stale',
           include: ['tests/stale/**/*.test.ts'],
           testTimeout: 240_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'easyr1',
+          include: ['tests/easyr1/**/*.test.ts'],
+          testTimeout: 900_000,
           maxWorkers: 1,
           fileParallelism: false,
         },

@@ -27,7 +27,8 @@ export async function engineTests(config: StackConfig, reports: string): Promise
   const own: StackConfig = { ...config, state: `${config.state}-engines`, portBase: config.portBase + 3_000 };
   await down(own, () => undefined);
   removeState(own);
-  const verl = withStandIns(own, await verlEnvironment(config));
+  const standIns = [join(checkout, 'tests/engines/standins'), 'import critic_test_environment'];
+  const verl = environmentWith(own, 'verl', await verlEnvironment(config), standIns);
   const environmentsFile = join(own.state, 'environments.yaml');
   writeFileSync(environmentsFile, `environments:\n  verl: { python: ${JSON.stringify(verl)} }\n`);
   const stack = { ...own, environmentsFile };
@@ -48,18 +49,17 @@ async function verlEnvironment(config: StackConfig): Promise<string> {
   return folder;
 }
 
-/** The interpreter of an environment that holds nothing but the way to `base` and to the stand-ins: what is complete is never changed. */
-function withStandIns(stack: StackConfig, base: string): string {
-  const folder = join(stack.state, 'verl');
+/**
+ * The interpreter of an environment that holds nothing but the way to `base` and these lines of a .pth file: what is complete is never
+ * changed. It lies in the stack's state.
+ */
+export function environmentWith(stack: StackConfig, name: string, base: string, added: string[]): string {
+  const folder = join(stack.state, name);
   mkdirSync(stack.state, { recursive: true });
   execFileSync('/usr/bin/python3', ['-m', 'venv', '--without-pip', folder]);
   const [version = 'none'] = readdirSync(join(base, 'lib')).filter((entry) => entry.startsWith('python3.'));
   const packages = (environment: string) => join(environment, 'lib', version, 'site-packages');
-  const lines = [
-    `import site; site.addsitedir(${JSON.stringify(packages(base))})`,
-    join(checkout, 'tests/engines/standins'),
-    'import critic_test_environment',
-  ];
+  const lines = [`import site; site.addsitedir(${JSON.stringify(packages(base))})`, ...added];
   writeFileSync(join(packages(folder), 'critic_standins.pth'), `${lines.join('\n')}\n`);
   return join(folder, 'bin/python');
 }

@@ -14,11 +14,19 @@ import pytest
 
 from critic_trainer.engines.easyr1 import recorder, workers
 from critic_trainer.engines.easyr1.checkpoints import shards_fault, tracked_step
-from critic_trainer.engines.easyr1.files import flat_config, write_base, write_code, write_rows
+from critic_trainer.engines.easyr1.files import (
+    check_lengths,
+    fitted_size,
+    flat_config,
+    write_base,
+    write_code,
+    write_rows,
+)
 from critic_trainer.engines.easyr1.generations import AUTHORS, CURRENT, Generation, installed_generation, source_hash
 from critic_trainer.engines.easyr1.log import normalised, updated
 from critic_trainer.failures import BadConfigurationError, BadDataError
-from critic_trainer.inputs.rows import read_prompts
+from critic_trainer.inputs.rows import PromptRow, read_prompts
+from critic_trainer.model_folder import read_pixel_limits
 from critic_trainer.reward import accuracy_reward
 
 CRITIC = Path(__file__).parent.parent.parent / "models/tiny-critic"
@@ -46,6 +54,30 @@ def test_a_prompt_with_an_image_mark_is_refused(world: Path, tmp_path: Path) -> 
     [row, *_] = read_prompts(world / "prompts/train.jsonl", world / "dataset")
     with pytest.raises(BadDataError, match='prompt "p0": <image> stands in its text'):
         write_rows(tmp_path / "x", [replace(row, prompt="Edit: <image>")], world / "dataset", CURRENT)
+
+
+def test_prompts_that_would_be_cut_are_refused_and_counted_as_easyr1_would(model: Path, tmp_path: Path) -> None:
+    from PIL import Image
+    from transformers import AutoProcessor
+
+    Image.new("RGB", (1500, 40)).save(tmp_path / "wide.png")
+    row = PromptRow("p1", "Edit: make it red", (tmp_path / "wide.png",), 3.0)
+    # RLHFDataset and its process_image, of either generation.
+    least, most = read_pixel_limits(model)
+    image, factor = Image.open(tmp_path / "wide.png"), math.sqrt(most / (1500 * 40))
+    assert most < 1500 * 40
+    image = image.resize((int(image.width * factor), int(image.height * factor)))
+    processor = AutoProcessor.from_pretrained(model, use_fast=True)
+    content = [{"type": "image"}, {"type": "text", "text": row.prompt}]
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
+    length = processor([image], [text], add_special_tokens=False, return_tensors="pt")["input_ids"].shape[1]
+    check_lengths(model, [row], length)
+    with pytest.raises(BadDataError, match=rf'1 of 1 prompts have more than {length - 1} tokens .*"p1": {length}\)'):
+        check_lengths(model, [row], length - 1)
+    assert fitted_size(20, 10, (800, 9000)) == (40, 20)
+    assert least < most
 
 
 def loaded(path: Path) -> types.ModuleType:

@@ -9,7 +9,7 @@ from critic_trainer.attempt.checkpoints import checkpoint_step
 from critic_trainer.device import has_gpu
 from critic_trainer.engines.easyr1.checking import easyr1_faults, missing_paths
 from critic_trainer.engines.easyr1.checkpoints import shards_fault, tracked_step
-from critic_trainer.engines.easyr1.files import write_base, write_code, write_rows
+from critic_trainer.engines.easyr1.files import check_lengths, write_base, write_code, write_rows
 from critic_trainer.engines.easyr1.generations import (
     AUTHORS,
     Generation,
@@ -72,6 +72,7 @@ class EasyR1(RayEngine):
             settings["trainer"]["total_episodes"] = episodes_left(self.attempt.params["steps"], each, begun)
         # It validates at its end whatever is asked: on a pair of training, where dev is not wanted, and never on test.
         shown = self._prompts("dev") if self.attempt.params["validate_steps"] > 0 else rows[:1]
+        check_lengths(self.attempt.model, [*rows, *shown], self.attempt.params["max_prompt_length"])
         self._write(rows, shown, settings)
 
     def _write(self, rows: list[PromptRow], shown: list[PromptRow], settings: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@ authors' generation a base model in the form of its time. Loads no torch.
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from critic_trainer.engines.easyr1 import reward
 from critic_trainer.engines.easyr1.generations import Generation
 from critic_trainer.engines.easyr1.settings import PROMPT_FILE, REWARD_FILE
 from critic_trainer.failures import BadDataError
+from critic_trainer.inputs.lengths import prompt_tokens
 from critic_trainer.inputs.rows import PromptRow
+from critic_trainer.model_folder import read_pixel_limits
 
 IMAGE_MARK = "<image>"
 _ROWS_PER_GROUP = 64
@@ -36,6 +39,27 @@ def write_rows(path: Path, rows: list[PromptRow], dataset: Path, generation: Gen
             # Relative to the dataset's folder, as `data.image_dir` has it.
             images = [str(image.relative_to(dataset.resolve())) for image in row.images]
             file.write(json.dumps(_columns(row) | {"images": images}, ensure_ascii=False) + "\n")
+
+
+def check_lengths(model: Path, rows: list[PromptRow], longest: int) -> None:
+    """Raises BadDataError for a prompt of more than `longest` tokens, which EasyR1 cuts in its middle or leaves out."""
+    limits = read_pixel_limits(model)
+    counts = prompt_tokens(model, rows, lambda width, height: fitted_size(width, height, limits))
+    over = [(row.id, count) for row, count in zip(rows, counts, strict=True) if count > longest]
+    if over:
+        raise BadDataError(
+            f'{len(over)} of {len(rows)} prompts have more than {longest} tokens with their images ("{over[0][0]}": '
+            f"{over[0][1]}): give grpo.max_prompt_length more, or the images fewer pixels"
+        )
+
+
+def fitted_size(width: int, height: int, limits: tuple[int, int]) -> tuple[int, int]:
+    """The size that EasyR1's `process_image` gives a picture before the processor sees it. limits: pixels."""
+    for limit, beyond in ((limits[1], width * height > limits[1]), (limits[0], width * height < limits[0])):
+        if beyond:
+            factor = math.sqrt(limit / (width * height))
+            width, height = int(width * factor), int(height * factor)
+    return width, height
 
 
 def _columns(row: PromptRow) -> dict[str, Any]:
