@@ -72,7 +72,8 @@ class EasyR1(RayEngine):
             settings["trainer"]["total_episodes"] = episodes_left(self.attempt.params["steps"], each, begun)
         # It validates at its end whatever is asked: on a pair of training, where dev is not wanted, and never on test.
         shown = self._prompts("dev") if self.attempt.params["validate_steps"] > 0 else rows[:1]
-        check_lengths(self.attempt.model, [*rows, *shown], self.attempt.params["max_prompt_length"])
+        for prompts in (rows, shown):
+            check_lengths(self.attempt.model, prompts, self.attempt.params["max_prompt_length"])
         self._write(rows, shown, settings)
 
     def _write(self, rows: list[PromptRow], shown: list[PromptRow], settings: dict[str, Any]) -> None:
