@@ -81,6 +81,7 @@ interface LeftBehind {
   outputPresent: boolean;
   outputFault: string | undefined;
   progress: number | null;
+  /** To go on from. */
   checkpoint: string | null;
 }
 
@@ -114,11 +115,20 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
   const asked = outcome.kind === 'read' && outcome.value.exit_code === checkpointed;
   // Without a checkpoint the next attempt begins at step 0, so one that may be there is waited for. After the exit code that says
   // "checkpointed" it is the one of the last step.
-  const checkpoint = await due(
-    async () => (await listCheckpoints(directory)).at(-1) ?? null,
-    (newest) => steps === 0 || (newest !== null && (!asked || stepOf(newest) >= steps)),
+  const checkpoints = await due(
+    () => listCheckpoints(directory),
+    (found) => {
+      const newest = found.at(-1);
+      return steps === 0 || (newest !== undefined && (!asked || stepOf(newest) >= steps));
+    },
   );
+  const checkpoint = checkpoints.filter((path) => hasMoreToDo(order, path)).at(-1) ?? null;
   return { outcome, result: ours(result, name), outputPresent, outputFault, progress, checkpoint };
+}
+
+/** Are steps left to do after this checkpoint? After that of the last step no trainer makes a model any more, or it does a step too many. */
+function hasMoreToDo({ planned }: JobOrder, checkpoint: string): boolean {
+  return planned.steps === null || stepOf(checkpoint) < planned.steps;
 }
 
 function stepOf(checkpoint: string): number {

@@ -173,6 +173,24 @@ describe('an attempt without a readable outcome', () => {
   });
 });
 
+describe('an attempt that was killed after its last step, before its model was whole', () => {
+  const saved = async (...steps: number[]) => {
+    await ended('NODE_FAIL', { ...killed, metrics: 10 });
+    for (const step of steps) await mkdir(join(at.folder, `checkpoints/checkpoint-${step}`), { recursive: true });
+  };
+
+  it('goes on from the checkpoint before: from that of step 10 of 10 no trainer makes a model', async () => {
+    await saved(8, 10);
+    const checkpoint = join(at.folder, 'checkpoints/checkpoint-8');
+    expect(await collect()).toMatchObject({ jobClass: 'node-failed', checkpoint, progress: 8 });
+  });
+
+  it('has none of its own if it wrote no other: what it was resumed from stands', async () => {
+    await saved(10);
+    expect(await collect()).toMatchObject({ jobClass: 'node-failed', checkpoint: null, progress: null });
+  });
+});
+
 describe('an attempt that was killed while it saved its first checkpoint', () => {
   it('has none: the next one begins at step 0', async () => {
     await ended('NODE_FAIL', { ...killed, metrics: 9 });
