@@ -1,12 +1,15 @@
 """Predictions by vLLM's engine, on the stand-in for vLLM (tests/easyr1/standins): not tested on vLLM itself."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import PAIRS, MakeAttempt, lines
-from test_shared_rows import STOPS_BOTH_IN_THEIR_SECOND, file_of, run, run_in
+from test_shared_rows import HERE, STOPS_BOTH_IN_THEIR_SECOND, file_of, run, run_in
 
 from critic_trainer import failures
 from critic_trainer.attempt.manifest import read_attempt
@@ -61,6 +64,34 @@ def test_the_stand_in_answers_as_transformers_does_at_any_number_of_processes_an
     for ours, theirs in ((one, plain), (filled, prefilled), (long, wordy)):
         pairs = zip(rows[ours.name], lines(theirs / "output" / "predictions.jsonl"), strict=True)
         assert [our["greedy"] == their["greedy"] for our, their in pairs] == [True] * PAIRS
+
+
+REFUSED = """
+import sys, types
+from conftest import PROMPT
+class VLLMClientError(Exception): pass
+sys.modules["vllm.exceptions"] = types.SimpleNamespace(VLLMClientError=VLLMClientError)
+from critic_trainer.engines.predictions.with_vllm import VllmAnswerer
+from critic_trainer.failures import BadDataError
+from critic_trainer.inputs.rows import PromptRow
+class Refusing:
+    def generate(self, *_, **__): raise VLLMClientError("longer than the maximum model length")
+answerer = object.__new__(VllmAnswerer)
+answerer.__dict__ |= {"_llm": Refusing(), "_common": {}, "_size": 1, "_seed": 1, "_samples": 1, "_temperature": 1.0}
+answerer._prompt = lambda row: {}
+try:
+    answerer.answers([PromptRow("p7", PROMPT, (), 3.0)], 0)
+except BadDataError as error:
+    print(error)
+"""
+
+
+def test_a_prompt_that_vllm_refuses_with_an_error_of_its_own_is_bad_data_too() -> None:
+    path = f"{HERE.parent}:{HERE}:{STANDINS}"
+    command = [sys.executable, "-c", REFUSED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path})
+    told = "rows p7 to p7: vLLM takes no such prompts: longer than the maximum model length"
+    assert done.stdout.splitlines()[-1] == told
 
 
 def _faults(make_attempt: MakeAttempt, name: str, model: Path, **params: Any) -> list[str]:

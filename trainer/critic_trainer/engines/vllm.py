@@ -18,7 +18,7 @@ from critic_trainer.engines.vllm_checking import vllm_faults
 from critic_trainer.inputs.rows import IMAGES_PER_PROMPT
 
 DEFAULT_MEMORY = 0.9
-"""vLLM's own default: the share of the GPU's memory that it takes."""
+"""The share of the GPU's memory that vLLM takes. Its own default differs between releases."""
 
 
 class Vllm(Prediction):
@@ -62,9 +62,10 @@ def vllm_settings(attempt: Attempt, gpu: bool) -> dict[str, Any]:
         "gpu_memory_utilization": params.get("gpu_memory_utilization", DEFAULT_MEMORY),
         # None: what the model can take.
         "max_model_len": None if longest is None else longest + params["max_new_tokens"],
-        "limit_mm_per_prompt": {"image": max(IMAGES_PER_PROMPT)},
+        # Room for videos would be kept free otherwise.
+        "limit_mm_per_prompt": {"image": max(IMAGES_PER_PROMPT), "video": 0},
         "seed": attempt.seed,
-        # No compilation: a node need not have a compiler, and graphs are captured for minutes.
+        # Neither torch.compile nor CUDA graphs, which take their time at each start of each process.
         "enforce_eager": True,
         # Else the model's own would cut the distribution and the answers' length.
         "generation_config": "vllm",

@@ -13,6 +13,14 @@ from critic_trainer.inputs.encoding import prompt_text
 from critic_trainer.inputs.images import open_image
 from critic_trainer.inputs.rows import PromptRow
 
+try:
+    from vllm.exceptions import VLLMClientError
+
+    REFUSALS: tuple[type[Exception], ...] = (ValueError, VLLMClientError)
+except ImportError:
+    REFUSALS = (ValueError,)
+"""What vLLM raises for prompts and settings that it does not take. Since 0.33 a refused prompt is no ValueError."""
+
 _NEVER = -100.0
 """The lowest bias that vLLM takes for a token."""
 
@@ -27,7 +35,7 @@ class VllmAnswerer:
         params = attempt.params
         try:
             self._llm = LLM(model=str(attempt.model), **settings)
-        except ValueError as error:
+        except REFUSALS as error:
             raise BadConfigurationError(f"attempt.json: params: vLLM takes no such settings: {error}") from error
         self._processor = AutoProcessor.from_pretrained(attempt.model, use_fast=True)
         own = GenerationConfig.from_pretrained(attempt.model)
@@ -54,7 +62,7 @@ class VllmAnswerer:
         try:
             ones = self._llm.generate(prompts, [greedy] * len(rows), use_tqdm=False)
             others = self._llm.generate(prompts, sampled, use_tqdm=False)
-        except ValueError as error:
+        except REFUSALS as error:
             raise BadDataError(f"rows {rows[0].id} to {rows[-1].id}: vLLM takes no such prompts: {error}") from error
         pairs = zip(ones, others, strict=True)
         return [answer_of(self._all(one)[0], self._all(other)) for one, other in pairs]
