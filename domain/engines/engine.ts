@@ -41,6 +41,8 @@ export interface EngineRules<Settings> {
   reach: Reach;
   /** Resources and threads do not determine the output, so they are left out. */
   params(settings: Settings): Params;
+  /** Parameters that the job needs and that do not change its output: they are not in the artifact's key. */
+  incidental: readonly string[];
   planned(settings: Settings, counts: Counts): Planned;
   /** What each planned step or row holds: records, answers. Time grows with it. `params` may be an earlier job's. */
   unitsEach(params: Readonly<Params>): number;

@@ -14,6 +14,7 @@ interface Settings {
 export const llamaFactoryTokenize: EngineRules<Settings> = {
   kind: 'tokenize',
   reach: oneProcess,
+  incidental: [],
   params({ cutoff_len, llamafactory }) {
     const counting = Object.entries(llamafactory).filter(([key]) => !besideTokens.has(key));
     return { cutoff_len, llamafactory: Object.fromEntries(counting) };

@@ -18,6 +18,7 @@ interface Settings extends Spread {
 
 export const llamaFactory: EngineRules<Settings> = {
   kind: 'sft',
+  incidental: ['save_steps'],
   // Under deepspeed. spreadMisfits checks one process.
   reach: { nodes: 64, gpusPerNode: 16 },
   params(settings) {

@@ -15,7 +15,7 @@ function processesPerNode({ processes_per_node: stated, resources }: Settings): 
 }
 
 /** The rules of both engines but for their misfits. */
-const common: Omit<EngineRules<Settings>, 'misfits'> = {
+const common: Omit<EngineRules<Settings>, 'misfits' | 'incidental'> = {
   kind: 'predict',
   reach: { nodes: 64, gpusPerNode: 16 },
   /** One sample and one process go without saying, as in the keys of earlier releases. */
@@ -57,6 +57,8 @@ function placeMisfits(settings: Settings): Misfit[] {
 
 export const transformers: EngineRules<Settings> = {
   ...common,
+  // The answers are the same at any number.
+  incidental: ['processes'],
   misfits(settings) {
     const others = (['max_prompt_length', 'gpu_memory_utilization'] as const).filter(
       (key) => settings[key] !== undefined,
@@ -68,6 +70,7 @@ export const transformers: EngineRules<Settings> = {
 
 export const vllm: EngineRules<Settings> = {
   ...common,
+  incidental: [],
   misfits(settings) {
     const gpus = settings.resources.gpus_per_node;
     if (gpus > 0) return placeMisfits(settings);

@@ -38,6 +38,7 @@ function processesPerNode({ processes_per_node: stated, resources }: RaySettings
 export function rayRules(name: 'easyr1' | 'verl'): EngineRules<RaySettings> {
   return {
     kind: 'grpo',
+    incidental: ['save_steps', 'save_limit', 'max_lost_minutes'],
     reach: { nodes: 64, gpusPerNode: 16 },
     params: (settings) => rayParams(name, settings),
     planned: ({ steps }) => ({ steps, rows: null }),

@@ -20,6 +20,7 @@ type Settings = RaySettings & { max_lost_minutes?: number | undefined };
 
 export const trl: EngineRules<Settings> = {
   kind: 'grpo',
+  incidental: ['save_steps'],
   reach: oneProcess,
   params(settings) {
     const { micro_batch_size: micro, ...params } = withoutPlacement(settings);

@@ -151,14 +151,16 @@ function checkpointAfterSeconds(limitMinutes: number, margin: number): number {
 }
 
 /**
- * Ingredients of a job's artifact: everything that determines its output. Resources and threads do not, nor does where the
- * store lies: of the trainer's folder only the last segment counts, which is the hash of its code.
+ * Ingredients of a job's artifact: everything that determines its output. Resources and threads do not, nor do the engine's
+ * incidental parameters, nor where the store lies: of the trainer's folder only the last segment counts, which is the hash of its code.
  */
 export function jobIngredients(
   order: Pick<JobOrder, 'params' | 'seed' | 'trainer' | 'engine'>,
   model: string,
   inputs: Record<string, string>,
 ): Record<string, unknown> {
-  const { params, seed, trainer, engine } = order;
+  const { seed, trainer, engine } = order;
+  const { incidental } = engines[engine.name];
+  const params = Object.fromEntries(Object.entries(order.params).filter(([name]) => !incidental.includes(name)));
   return { params, seed, model, inputs, trainer: trainer.split('/').at(-1), engine };
 }

@@ -91,6 +91,25 @@ describe('the stage graph', () => {
 
 describe('a change of the recipe changes the keys of', () => {
   const jobs = ['sft', 'grpo', 'predict-base', 'predict-sft', 'predict-grpo'];
+  it('makes nothing again for another pace of checkpoints, or for predictions on more processes', () => {
+    expect(
+      changedBy((copy) => {
+        copy.sft.save_steps += 1;
+        copy.grpo.save_steps += 1;
+        copy.predict.resources.nodes = 2;
+      }),
+    ).toEqual([]);
+    const onRay = { ...recipe, grpo: { ...recipe.grpo, engine: 'verl' as const, max_lost_minutes: 30 } };
+    const [grpo] = stageGraph(onRay).flatMap((node) => (node.kind === 'grpo' ? [node] : []));
+    if (grpo === undefined) throw new Error('no grpo');
+    const { params } = ingredientsOfJob(grpo, { ...surroundings, engines: { verl: {} } }, () => 'key');
+    for (const name of ['max_lost_minutes', 'save_limit', 'save_steps']) {
+      expect(grpo.params).toHaveProperty(name);
+      expect(params).not.toHaveProperty(name);
+    }
+    expect(params).toHaveProperty('validate_steps');
+  });
+
   it.each<[string, (copy: Recipe) => void, string[]]>([
     [
       'GRPO and what follows, if it is the reward’s',
