@@ -5,6 +5,7 @@ process of it outlives the rank that started it (keeper.py). Ray's CPUs only cou
 the job's.
 """
 
+import importlib.util
 import json
 import logging
 import os
@@ -60,8 +61,9 @@ class Cluster:
         if self._ranks.first:
             self._folder.mkdir(mode=0o700)
             _write_token(self._folder / "token")
-            self._address = f"{_own_address()}:{_free_port()}"
-            self._start_node("--head", f"--port={self._address.rpartition(':')[2]}", "--include-dashboard=false")
+            port, other = free_ports(2)
+            self._address = f"{_own_address()}:{port}"
+            self._start_node("--head", f"--port={port}", "--include-dashboard=false", *client_server(other))
             write_json(self._folder / "head.json", {"schema": 1, "address": self._address})
         else:
             self._address = self._await_head()
@@ -186,10 +188,11 @@ def _own_address() -> str:
     return os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1")
 
 
-def _free_port() -> int:
-    """A port that follows from the job's id, or the next one that nobody listens on."""
+def free_ports(count: int) -> list[int]:
+    """Ports that follow from the job's id, each the next one that nobody listens on."""
     job = os.environ.get("SLURM_JOB_ID", "0")
     begin = int(job) if job.isdigit() else os.getpid()
+    found: list[int] = []
     for step in range(_PORTS):
         port = _FIRST_PORT + (begin * 7 + step) % _PORTS
         with socket.socket() as probe:
@@ -198,8 +201,18 @@ def _free_port() -> int:
                 probe.bind(("", port))
             except OSError:
                 continue
-            return port
-    raise NotReadyError(f"no port is free among {_FIRST_PORT} to {_FIRST_PORT + _PORTS}")
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise NotReadyError(f"no {count} ports are free among {_FIRST_PORT} to {_FIRST_PORT + _PORTS}")
+
+
+def client_server(port: int) -> list[str]:
+    """Where grpc is installed a head also has a server for clients, on port 10001 unless it is told of another.
+
+    It cannot be switched off. A head whose server finds its port taken, by another job's, ends.
+    """
+    return [] if importlib.util.find_spec("grpc") is None else [f"--ray-client-server-port={port}"]
 
 
 def _logical_cpus(processes: int) -> int:
