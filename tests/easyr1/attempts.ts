@@ -10,6 +10,7 @@ const row = z.object({
   loss: z.number(),
   grad_norm: z.number(),
   reward: z.number(),
+  validation_reward: z.number().optional(),
 });
 export type Row = z.output<typeof row>;
 const outcome = z.object({ exit_code: z.number(), signal: z.string().nullable() });

@@ -21,7 +21,7 @@ const python = process.env['EASYR1_PYTHON'] ?? 'none';
 /** Exit codes of a run that came to its end, whatever the gate says of its critic. */
 const ends = [0, 2];
 
-/** The smoke recipe with GRPO by EasyR1: a process on each of `nodes` nodes. */
+/** The smoke recipe with GRPO by EasyR1: a process on each of `nodes` nodes. On one it validates on dev. */
 async function writeRecipe(folder: string, nodes: number, own = '{}'): Promise<string> {
   const grpo = `grpo:
   engine: easyr1
@@ -33,6 +33,7 @@ async function writeRecipe(folder: string, nodes: number, own = '{}'): Promise<s
   max_completion_length: 80
   learning_rate: 5.0e-5
   save_steps: 2
+  validate_steps: ${nodes === 1 ? 2 : 0}
   easyr1: ${own}
   resources: { partition: a100, nodes: ${nodes}, gpus_per_node: 0, cpus: 2, memory_mib: 9000, time_limit_minutes: 25 }
 predict:`;
@@ -139,7 +140,10 @@ for (const name of ['the current generation', "the authors' generation"]) {
 
 describe('the current generation', () => {
   it('trains in one process, is killed with -9 and goes on at the next step', async () => {
-    expect(await checked(await killedAndResumed(1, 0))).toEqual([1, 2, 3, 4]);
+    const done = await killedAndResumed(1, 0);
+    expect(await checked(done)).toEqual([1, 2, 3, 4]);
+    const rows = await rowsOf(await artifactOf(store, 'grpo', done.run));
+    expect(rows.filter((one) => one.validation_reward !== undefined).map(({ step }) => step)).toEqual([2, 4]);
   }, 1_800_000);
 
   it('trains in two processes on two nodes, loses the second and goes on at the next step', async () => {
