@@ -57,7 +57,7 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['tests/engines/**/*.test.ts'],
-          testTimeout: 1_200_000,
+          testTimeout: 1_800_000,
           maxWorkers: 1,
           fileParallelism: false,
         },

@@ -7,7 +7,7 @@ from critic_trainer.device import has_gpu
 from critic_trainer.engines.protocol import COMMON_PACKAGES, Fault
 from critic_trainer.engines.ray.engine import RayEngine
 from critic_trainer.engines.verl.data import answers_numbers, shards_fault, write_prompts
-from critic_trainer.engines.verl.settings import PROMPTS, VALIDATION, overrides, verl_settings
+from critic_trainer.engines.verl.settings import EAGER, PROMPTS, VALIDATION, overrides, verl_settings
 from critic_trainer.failures import BadConfigurationError, BadDataError
 from critic_trainer.files import write_json
 from critic_trainer.inputs.rows import PromptRow, read_prompts
@@ -73,7 +73,9 @@ class Verl(RayEngine):
         return overrides(self._settings)
 
     def variables(self) -> dict[str, str]:
-        return {"VERL_FILE_LOGGER_PATH": str(self.log)}
+        # The trainer switches compilation off (device.py). Who wants vLLM's has a compiler on the nodes.
+        compiles = {} if self._settings[EAGER] else {"TORCHDYNAMO_DISABLE": "0"}
+        return {"VERL_FILE_LOGGER_PATH": str(self.log)} | compiles
 
     def numbers(self, entry: dict[str, Any]) -> tuple[int, dict[str, float]] | None:
         """verl writes NaN and infinity as null."""

@@ -18,6 +18,8 @@ _OURS = "pkg://critic_trainer.engines.verl."
 _ACTOR, _ROLLOUT, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
 _MODEL = "actor_rollout_ref.model"
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+EAGER = f"{_ROLLOUT}.enforce_eager"
+"""Whether vLLM does without compilation and CUDA graphs."""
 OPEN_KEYS = (
     f"{_MODEL}.override_config.",
     f"{_ROLLOUT}.engine_kwargs.",
@@ -69,6 +71,7 @@ def _defaults(gpu: bool) -> dict[str, Any]:
         f"{_ACTOR}.loss_agg_mode": "token-mean",
         # The jobs' nodes need not have a compiler (device.py).
         f"{_ACTOR}.use_torch_compile": False,
+        EAGER: True,
         f"{_MODEL}.enable_gradient_checkpointing": True,
         f"{_MODEL}.use_remove_padding": gpu,
         f"{_ROLLOUT}.agent.num_workers": few,
