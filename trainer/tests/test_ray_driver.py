@@ -98,6 +98,20 @@ def test_the_log_becomes_metrics_under_our_names_and_whole_checkpoints_are_publi
     assert engine.checkpoint_fault(engine.attempt.checkpoints / "checkpoint-4") is None
 
 
+def test_a_validation_on_the_dev_split_is_in_the_row_of_its_step(make_attempt: MakeAttempt) -> None:
+    """Keys as verl 0.9.1 was seen to log them."""
+    engine, run, process = driving(make_attempt)
+    run.run(process)
+    data = {"critic/score/mean": 1.5, "val-core/critic/reward/mean@1": 1.25, "val-aux/critic/num_turns/mean@1": 2}
+    data |= {"val-aux/critic/accuracy/mean@1": 0.5, "val-aux/critic/format/mean@1": 0.75}
+    engine.attempt.params["reward"] = {"shape": "l1", "floor": 0}
+    (engine.attempt.work / "rollouts" / "5.jsonl").write_text(4 * '{"uid": "a", "score": 1, "output": "", "gts": 3}\n')
+    found = engine.numbers({"step": 5, "data": data})
+    assert found is not None
+    told = {name: value for name, value in found[1].items() if name.startswith("validation")}
+    assert told == {"validation_reward": 1.25, "validation_reward_l1": 0.5, "validation_reward_format": 0.75}
+
+
 def test_a_resumed_driver_must_begin_with_the_next_step(make_attempt: MakeAttempt) -> None:
     _, run, process = driving(make_attempt, first=3, resumed=2)
     work = run.run(process)

@@ -24,6 +24,10 @@ _NAMES = {
     "actor/entropy": "entropy",
     "actor/kl_loss": "kl",
     "actor/pg_clipfrac": "clip_fraction",
+    # Of the dev split, in steps that validate: one answer each, the data source is "critic" (data.py).
+    "val-core/critic/reward/mean@1": "validation_reward",
+    "val-aux/critic/accuracy/mean@1": "validation_reward_l1",
+    "val-aux/critic/format/mean@1": "validation_reward_format",
 }
 """verl's names under those of metrics.jsonl. A key that is not here is not written."""
 
