@@ -1,6 +1,7 @@
 /**
- * The test run of engines that have an environment of their own (`npm run test:engines`, and `.ci/run` after all else): verl on Ray on a real
- * Slurm with two nodes, without a GPU. Generation is by a stand-in (tests/engines/standins), so vLLM is not tested.
+ * The test run of engines that have an environment of their own (`npm run test:engines`, and `.ci/run` after all else): verl on Ray, and
+ * predictions by vLLM's engine, on a real Slurm with two nodes, without a GPU. Generation is by stand-ins (tests/engines/standins,
+ * tests/easyr1/standins), so vLLM is not tested.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { installEnvironment } from './install.ts';
 import { removeState } from './slurm-root.ts';
 import { down, up } from './stack.ts';
-import { checkout, type StackConfig } from './stack-config.ts';
+import { checkout, pythonEnvironment, type StackConfig } from './stack-config.ts';
 import { type Counts, liveEnvironment, vitest } from './test-run.ts';
 
 /** Exit code: 0 if every test passed and there was one. */
@@ -29,8 +30,10 @@ export async function engineTests(config: StackConfig, reports: string): Promise
   removeState(own);
   const standIns = [join(checkout, 'tests/engines/standins'), 'import critic_test_environment'];
   const verl = environmentWith(own, 'verl', await verlEnvironment(config), standIns);
+  const vllm = environmentWith(own, 'vllm', pythonEnvironment(config), [join(checkout, 'tests/easyr1/standins')]);
   const environmentsFile = join(own.state, 'environments.yaml');
-  writeFileSync(environmentsFile, `environments:\n  verl: { python: ${JSON.stringify(verl)} }\n`);
+  // JSON is YAML too.
+  writeFileSync(environmentsFile, JSON.stringify({ environments: { verl: { python: verl }, vllm: { python: vllm } } }));
   const stack = { ...own, environmentsFile };
   try {
     await up(stack, console.log);
