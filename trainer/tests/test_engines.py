@@ -129,7 +129,10 @@ def test_the_hash_of_an_environment_is_of_what_the_packages_need_and_of_nothing_
         install(name, "2")
     assert environment_hash(("zz_top",)) == before
     install("zz_deep", "2")
-    assert environment_hash(("zz_top",)) != before
+    deep = environment_hash(("zz_top",))
+    assert deep != before
+    install("flash_attn", "2.8.3")
+    assert environment_hash(("zz_top",)) != deep, "engines compute with it where it is, and none says that it needs it"
 
 
 def test_an_environment_without_a_package_says_which() -> None:

@@ -18,6 +18,8 @@ from critic_trainer.failures import BadConfigurationError
 
 # The name at the start of a requirement, if it is not one of an extra.
 _NEEDED = re.compile(r"[A-Za-z0-9._-]+(?!.*\bextra *==)")
+_TAKEN_IF_THERE = ("flash-attn", "flash-attn-3", "liger-kernel")
+"""Kernels that LLaMA-Factory, verl and EasyR1 compute with where they are, and that no package says it needs."""
 
 
 def versions_of(engine: type[Engine]) -> dict[str, str]:
@@ -46,11 +48,11 @@ def versions_of(engine: type[Engine]) -> dict[str, str]:
 def environment_hash(packages: tuple[str, ...]) -> str:
     """12 hex digits over names and versions of these packages and of all installed ones that they need, however far.
 
-    A package that none of them needs does not count, so an upgrade of one engine leaves another's hash alone. Optional
-    needs (extras) do not count either.
+    Kernels count wherever they are installed. Another package that none of these needs does not, so an upgrade of one
+    engine leaves another's hash alone. Optional needs (extras) do not count either.
     """
     found: dict[str, str] = {}
-    left = list(packages)
+    left = [*packages, *_TAKEN_IF_THERE]
     while left:
         name = re.sub(r"[-_.]+", "-", left.pop()).lower()
         if name in found:

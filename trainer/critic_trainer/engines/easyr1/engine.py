@@ -14,7 +14,7 @@ from critic_trainer.engines.easyr1.generations import (
     AUTHORS,
     Generation,
     installed_generation,
-    source_folder,
+    merger_script,
     source_hash,
 )
 from critic_trainer.engines.easyr1.log import normalised, updated
@@ -145,8 +145,3 @@ class EasyR1(RayEngine):
                 "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
             )
         return read_prompts(file, self.attempt.inputs["dataset"])
-
-
-def merger_script() -> Path:
-    """The merger lies in the checkout, beside the package."""
-    return source_folder().parent / "scripts" / "model_merger.py"

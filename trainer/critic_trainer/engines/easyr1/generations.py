@@ -143,12 +143,17 @@ def installed_generation() -> Generation:
     )
 
 
+def merger_script() -> Path:
+    """The merger lies in the checkout, beside the package. It makes the model that is published."""
+    return source_folder().parent / "scripts" / "model_merger.py"
+
+
 def source_hash() -> str:
-    """12 hex digits over names and texts of the package's files, since a checkout has no version of its own."""
+    """12 hex digits over names and texts of the package's files and of the merger: a checkout has no version."""
     folder = source_folder()
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
+    for file in [*sorted(folder.rglob("*.py")), *(script for script in [merger_script()] if script.is_file())]:
         text = file.read_bytes()
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{len(text)}\0".encode())
+        digest.update(f"{file.relative_to(folder.parent).as_posix()}\0{len(text)}\0".encode())
         digest.update(text)
     return digest.hexdigest()[:12]
