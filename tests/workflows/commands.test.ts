@@ -83,7 +83,7 @@ describe('a run', () => {
       expect(await critic('cancel', run)).toMatchObject({ code: 0, err: '' });
       expect(await watched).toMatchObject({ code: 1, err: `critic: ${run} was cancelled: Workflow canceled\n` });
       const listed = async () => (await critic('runs', '--status', 'cancelled')).out;
-      await until(listed, (text) => text.includes(`${run} cancelled`));
+      await until(listed, (text) => new RegExp(`^${run} +cancelled`, 'm').test(text));
     });
   });
 
