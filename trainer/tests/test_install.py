@@ -126,17 +126,24 @@ def test_a_wrong_hash_makes_no_environment_and_the_next_call_starts_anew(place: 
     assert not (folder / "left-over").exists()
 
 
-def test_a_build_that_is_killed_is_not_taken_for_whole_and_two_do_not_build_at_once(place: Path) -> None:
-    folder, slow = place / "made", place / "uv"
+def install_that_does_not_end(place: Path, *argv: object) -> subprocess.Popen[bytes]:
+    """Once it has installed every package. It is a session of its own, to kill."""
+    slow = place / "uv"
     slow.write_text(f'#!/bin/bash\n{real_uv()} "$@"\ntouch {place}/begun\nexec sleep 60\n')
     slow.chmod(0o755)
-    command = [PYTHON, place / "environments" / "install", "tiny", folder, "--uv", slow]
-    first = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [PYTHON, place / "environments" / "install", *argv, "--uv", slow]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL, start_new_session=True)
+    for _ in range(600):
+        if (place / "begun").exists():
+            break
+        time.sleep(0.1)
+    return process
+
+
+def test_a_build_that_is_killed_is_not_taken_for_whole_and_two_do_not_build_at_once(place: Path) -> None:
+    folder = place / "made"
+    first = install_that_does_not_end(place, "tiny", folder)
     try:
-        for _ in range(600):
-            if (place / "begun").exists():
-                break
-            time.sleep(0.1)
         # Every package is there by now, and yet it is not whole.
         assert imported(folder) == "1.0"
         assert not (folder / "complete").exists()
@@ -201,3 +208,17 @@ def test_deepspeed_lies_beside_a_base_and_follows_its_list(place: Path) -> None:
     assert install(place, "deepspeed", base).returncode == 0
     assert (base / "deepspeed" / "tiny.py").read_text() == "VERSION = '2.0'\n"
     assert imported(base) == "1.0"
+
+
+def test_two_do_not_add_deepspeed_at_once(place: Path) -> None:
+    """They would build in one folder, which the first to end would rename while the other writes."""
+    base = place / "made"
+    assert install(place, "base", base).returncode == 0
+    first = install_that_does_not_end(place, "deepspeed", base)
+    try:
+        assert "another install of DeepSpeed is at work" in refusal(install(place, "deepspeed", base))
+        assert not (base / "deepspeed").exists()
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert install(place, "deepspeed", base).returncode == 0
