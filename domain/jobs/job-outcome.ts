@@ -134,7 +134,10 @@ function classifyExit({ slurm, outcome, outcomeFault }: JobFacts): Classified | 
   return undefined;
 }
 
-/** Steps done = steps planned, rows complete, finite, output there, first step after a resume = checkpoint step + 1. */
+/**
+ * Steps done = steps planned, rows complete, finite, output there, first step after a resume = checkpoint step + 1, or none where the
+ * checkpoint was the last step's.
+ */
 function checkPostcondition({ result, resultFault, planned, outputPresent, outputFault }: JobFacts): Classified {
   const failed = (evidence: string): Classified => ({ jobClass: 'postcondition-failed', evidence });
   if (result === undefined) return failed(resultFault ?? 'the trainer exited with 0 but left no result.json');
@@ -147,7 +150,9 @@ function checkPostcondition({ result, resultFault, planned, outputPresent, outpu
   if (!result.finite) return failed('the loss or reward was not finite');
   if (!outputPresent) return failed('the output is missing');
   if (outputFault !== undefined) return failed(outputFault);
-  if (result.resumed_from_step !== null && result.first_step !== result.resumed_from_step + 1) {
+  const nothingLeft = result.steps_done === result.resumed_from_step;
+  const firstStep = nothingLeft ? null : (result.resumed_from_step ?? 0) + 1;
+  if (result.resumed_from_step !== null && result.first_step !== firstStep) {
     return failed(
       `resumed from step ${result.resumed_from_step} but the first step was ${result.first_step ?? 'none'}`,
     );

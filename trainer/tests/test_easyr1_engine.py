@@ -12,7 +12,10 @@ import yaml
 from conftest import PARAMS, PLANNED, MakeAttempt
 
 from critic_trainer.attempt.manifest import Attempt, attempt_of
+from critic_trainer.attempt.result import check_work
+from critic_trainer.attempt.stop_request import StopRequest
 from critic_trainer.engines.easyr1.engine import EasyR1
+from critic_trainer.engines.protocol import Progress
 from critic_trainer.engines.versions import versions_of
 from critic_trainer.failures import BadConfigurationError, BadDataError
 from critic_trainer.ranks import Ranks
@@ -178,6 +181,22 @@ def test_the_merged_model_is_looked_at_and_the_checkpoint_stays_as_it_was(make_e
     engine.publish()
     config = json.loads((engine.attempt.output / "config.json").read_text())
     assert config["text_config"] == json.loads((engine.attempt.model / "config.json").read_text())["text_config"]
+
+
+def test_an_attempt_after_the_last_steps_checkpoint_merges_and_starts_no_ray(make_engine: MakeEngine) -> None:
+    from safetensors.torch import load_file, save
+
+    first = make_engine()
+    base = load_file(first.attempt.model / "model.safetensors")
+    checkpoint = merged(first.attempt, save({name: tensor + 1 for name, tensor in base.items()}))
+    engine = EasyR1(replace(first.attempt, resume_from=checkpoint))
+    work = engine.launch(Progress(engine, StopRequest(engine.attempt.directory), 4))
+    check_work(engine.attempt, work)
+    assert (work.steps, work.first_step, work.resumed_from_step, work.has_model) == (4, None, 4, True)
+    assert (engine.attempt.work / "trainer/model.safetensors").is_file()
+    assert not (engine.attempt.directory / "ray").exists()
+    with pytest.raises(RuntimeError, match="resumed from step 4, but the first step was 5"):
+        check_work(engine.attempt, replace(work, first_step=5))
 
 
 def test_a_merge_that_changed_nothing_is_no_model(make_engine: MakeEngine) -> None:

@@ -80,6 +80,13 @@ def test_weights_that_are_not_the_base_models_are_not_published(
     assert not (tmp_path / "trainer").exists()
 
 
+def test_an_output_layer_that_is_written_out_must_be_what_it_is_tied_to(model: Path, merged: Path) -> None:
+    change(merged, lambda weights: weights.update({"lm_head.weight": weights["model.embed_tokens.weight"].clone()}))
+    assert merge_faults(merged, model) == []
+    change(merged, lambda weights: weights["lm_head.weight"].add_(1))
+    assert merge_faults(merged, model) == ["1 tensors are not of it (lm_head.weight, …)"]
+
+
 def test_weights_that_nothing_has_changed_are_a_fault(model: Path, merged: Path) -> None:
     base = {name: tensor.bfloat16() for name, tensor in load_file(model / "model.safetensors").items()}
     save_file(base, merged / "model.safetensors", {"format": "pt"})

@@ -186,6 +186,10 @@ describe('the postcondition of exit code 0', () => {
   it.each<[string, Partial<JobFacts>]>([
     ['everything planned was done', {}],
     ['resumed at the next step', { result: { ...result, resumed_from_step: 50, first_step: 51 } }],
+    [
+      'resumed where every step was done',
+      { result: { ...result, resumed_from_step: result.steps_done, first_step: null } },
+    ],
     ['done a moment before the time limit', { slurm: slurm('TIMEOUT') }],
     ['done, and Slurm has forgotten it', { slurm: undefined }],
     ['predictions have rows and no steps', { planned: { steps: null, rows: 50 }, result: { ...result, rows: 50 } }],

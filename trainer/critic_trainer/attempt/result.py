@@ -31,7 +31,9 @@ def check_work(attempt: Attempt, work: WorkDone) -> None:
         raise RuntimeError(f"planned {attempt.planned_steps} steps, did {work.steps}")
     if attempt.planned_rows is not None and work.rows is not None and work.rows != attempt.planned_rows:
         raise RuntimeError(f"planned {attempt.planned_rows} rows, wrote {work.rows}")
-    if work.steps is not None and work.first_step != (work.resumed_from_step or 0) + 1:
+    # After the last step's checkpoint only what comes behind the steps is left.
+    first = None if work.steps == work.resumed_from_step else (work.resumed_from_step or 0) + 1
+    if work.steps is not None and work.first_step != first:
         raise RuntimeError(f"resumed from step {work.resumed_from_step}, but the first step was {work.first_step}")
 
 

@@ -6,6 +6,7 @@ since its last checkpoint are lost.
 """
 
 import json
+import logging
 import sys
 import time
 from abc import abstractmethod
@@ -21,6 +22,7 @@ from critic_trainer.engines.ray.pace import steps_between_checkpoints
 from critic_trainer.files import write_json
 from critic_trainer.ranks import ended_first
 
+log = logging.getLogger(__name__)
 _WORLD = "critic_world.json"
 _LAUNCHER = "critic_trainer.engines.ray.launcher"
 
@@ -106,6 +108,9 @@ class RayEngine(Engine):
     def launch(self, progress: Progress) -> WorkDone:
         from critic_trainer.engines.ray.driver import Driving
 
+        done = progress.resumed_from_step
+        if done is not None and done == self.attempt.planned_steps and self.attempt.resume_from is not None:
+            return self._merge_alone(self.attempt.resume_from, done)
         cluster = Cluster(self.attempt.directory, self.ranks, int(self.attempt.params["processes_per_node"]), has_gpu())
         try:
             cluster.start(self.variables())
@@ -119,6 +124,14 @@ class RayEngine(Engine):
         if work.finite:
             self.merge(self.attempt.checkpoints / f"checkpoint-{work.steps}")
         return work
+
+    def _merge_alone(self, checkpoint: Path, step: int) -> WorkDone:
+        """An earlier attempt has trained to the end, and died before its model was made."""
+        if not self.ranks.first:
+            return WorkDone(None, None, None, finite=True, rows=None, has_model=False)
+        log.info("every step is done already: only the merge of %s is left", checkpoint)
+        self.merge(checkpoint)
+        return WorkDone(step, None, step, finite=True, rows=None, has_model=True)
 
     def _serve(self, cluster: Cluster) -> WorkDone:
         """Keeps this node's Ray until the first rank has done all it does, and knows nothing of what it did."""

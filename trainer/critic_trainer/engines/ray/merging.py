@@ -11,7 +11,7 @@ from critic_trainer.engines.ray.processes import share_fate
 from critic_trainer.model_folder import weight_faults
 
 _COMPLAINT = re.compile(r"cannot find key|missing key", re.IGNORECASE)
-_TIED = "lm_head.weight"
+_TIED, _EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth")
 
 
@@ -60,10 +60,25 @@ def merge_faults(merged: Path, base: Path) -> list[str]:
         return faults
     made, known = _files_of(merged), _files_of(base)
     tied = {_TIED} if _is_tied(base) else set()
-    missing, further = sorted(known.keys() - made.keys() - tied), sorted(made.keys() - known.keys())
+    missing, further = (
+        sorted(known.keys() - made.keys() - tied),
+        sorted(made.keys() - known.keys() - _copies(made, tied)),
+    )
     faults += [f"{len(missing)} tensors are missing ({missing[0]}, …)"] if missing else []
     faults += [f"{len(further)} tensors are not of it ({further[0]}, …)"] if further else []
     return faults or _content_faults(made, known)
+
+
+def _copies(made: dict[str, Path], tied: set[str]) -> set[str]:
+    """Those of the tied tensors that are written out, and are what they are tied to."""
+    import torch
+    from safetensors import safe_open
+
+    if not tied or not {_TIED, _EMBEDDING} <= made.keys():
+        return set()
+    with safe_open(made[_TIED], framework="pt") as head, safe_open(made[_EMBEDDING], framework="pt") as embedding:
+        equal = torch.equal(head.get_tensor(_TIED), embedding.get_tensor(_EMBEDDING))
+    return tied if equal else set()
 
 
 def _content_faults(made: dict[str, Path], known: dict[str, Path]) -> list[str]:
