@@ -91,7 +91,7 @@ export const predict = z
       'Processes on each node where gpus_per_node is 0; else each GPU has one. Rows are shared out among all. Whole number, 1 to 16; optional, else 1.',
     ),
     batch_size: positiveInt.describe(
-      'Rows that a process answers at once. Another number makes the predictions again. Whole number, at least 1; required.',
+      'Rows that a process answers at once, and finishes before it stops. Another number makes the predictions again. Whole number, at least 1; required.',
     ),
     max_new_tokens: positiveInt.describe('Longest answer. Tokens, at least 1; required.'),
     sampled_temperature: z

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from conftest import PAIRS, MakeAttempt, lines
 from critic_trainer import failures
 from critic_trainer.attempt.manifest import read_attempt
 from critic_trainer.engines import engine_for
-from critic_trainer.engines.predictions.batches import Batches, write_lines, write_rows
+from critic_trainer.engines.predictions.batches import Batches, read_lines, write_lines, write_rows
 from critic_trainer.engines.predictions.shared_rows import Gathering, Share
 from critic_trainer.inputs.rows import PromptRow
 from critic_trainer.ranks import Ranks
@@ -154,7 +156,7 @@ def test_a_batch_file_that_is_cut_or_of_other_rows_is_not_taken_until_it_is_whol
     for content in ("", whole[:-4], whole[: len(whole) // 2], f"{_lines(2)[0]}\n", f"{_lines(3)[0]}\n{_lines(2)[0]}\n"):
         (tmp_path / "batch-1.jsonl").write_text(content)
         assert not gathering.look(), content
-    (tmp_path / ".batch-1.jsonl.tmp").write_text(whole)
+    (tmp_path / ".batch-1.jsonl.0.tmp").write_text(whole)
     assert not gathering.look()
     write_lines(tmp_path / "batch-1.jsonl", _lines(2, 3))
     assert gathering.look()
@@ -192,6 +194,21 @@ def test_a_rank_takes_what_others_have_not_begun_and_loads_no_model_for_nothing(
     gathering = Gathering(tmp_path, batches, 3, {0: _lines(0, 1)})
     gathering.look()
     assert (gathering.missing, gathering.alone, gathering.stopped) == ([4], True, False)
+
+
+def test_two_processes_that_write_one_batch_leave_it_whole(tmp_path: Path) -> None:
+    begun = threading.Barrier(2)
+
+    def write() -> None:
+        begun.wait()
+        for _ in range(50):
+            write_lines(tmp_path / "batch-0.jsonl", _lines(0, 1))
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write), pool.submit(write)]:
+            done.result()
+    assert [path.name for path in tmp_path.iterdir()] == ["batch-0.jsonl"]
+    assert read_lines(tmp_path / "batch-0.jsonl") == (["p0", "p1"], _lines(0, 1))
 
 
 def test_an_answer_whose_file_never_shows_is_tried_again_and_the_others_are_kept(

@@ -7,6 +7,7 @@ holds any whole batches in the order of the rows, and beside them `settings.json
 import json
 import math
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,11 @@ class Batches:
 
 
 def write_lines(path: Path, lines: Lines) -> None:
-    """Writes a file of lines beside its place, syncs it and renames it there: it is whole or absent."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Writes a file of lines beside its place, syncs it and renames it there: it is whole or absent.
+
+    Two processes may write the same file at once, each under a name of its own.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
         file.flush()

@@ -58,6 +58,8 @@ class Prediction(Engine):
         file = attempt.inputs["prompts"] / f"{attempt.params['split']}.jsonl"
         rows = read_prompts(file, attempt.inputs["dataset"], verify=self.ranks.first)
         self._batches = Batches(rows, attempt.params["batch_size"])
+        if self.ranks.first and self.ranks.world > self._batches.count:
+            log.warning("%d processes, %d batches: some have nothing to do", self.ranks.world, self._batches.count)
         self._staging = attempt.work / "output"
         self._shared = attempt.directory / "answered"
 

@@ -88,12 +88,13 @@ class Gathering:
     def __init__(self, folder: Path, batches: Batches, world: int, done: dict[int, Lines]) -> None:
         self._folder, self._batches, self._world = folder, batches, world
         self.lines = dict(done)
+        self._taken: set[str] = set()
         self._ends: dict[str, set[int]] = {"ended": set(), "stopped": set(), "failed": set()}
 
     def look(self) -> bool:
         """Takes what is new; returns whether batches are. A file that is cut or not all visible is left for later."""
         before = len(self.lines)
-        for entry in sorted(entry.name for entry in self._folder.iterdir()):
+        for entry in sorted({entry.name for entry in self._folder.iterdir()} - self._taken):
             if match := re.fullmatch(r"batch-(\d+)\.jsonl", entry):
                 self._take(int(match[1]), self._folder / entry)
             elif match := re.fullmatch(r"(ended|stopped|failed)-(\d+)", entry):
@@ -109,6 +110,7 @@ class Gathering:
             return
         if self._batches.fault_of(index, ids) is None:
             self.lines[index] = lines
+            self._taken.add(path.name)
 
     @property
     def rows(self) -> int:
