@@ -67,11 +67,17 @@ export function createDatasetActivities(deps: { store: ArtifactStore }) {
 
 /** What the recipe needs and this dataset does not have, as far as that shows before anything is paid for. */
 function findRecipeFaults({ recipe }: RunPlan, inspected: InspectedDataset): string[] {
-  const { prompts_per_step: prompts } = recipe.grpo;
-  const { train = 0 } = counts(inspected);
-  // TRL draws a step's prompts without repetition, and drops a step that is not full.
-  if (train >= prompts) return [];
-  return [`recipe.grpo.prompts_per_step: expected at most ${train}, the rows of split "train", got ${prompts}`];
+  const { prompts_per_step: prompts, validate_steps: validate = 0 } = recipe.grpo;
+  const { train = 0, dev = 0 } = counts(inspected);
+  const faults: string[] = [];
+  // TRL draws a step's prompts without repetition, and drops a step that is not full. The others take whole steps of a pass, too.
+  if (train < prompts)
+    faults.push(`recipe.grpo.prompts_per_step: expected at most ${train}, the rows of split "train", got ${prompts}`);
+  if (validate > 0 && dev === 0)
+    faults.push(
+      `recipe.grpo.validate_steps: expected 0 where the dataset has no split "dev" (dataset.dev_fraction carves one), got ${validate}`,
+    );
+  return faults;
 }
 
 /** What determines the artifact: its content. The form that it came in and its place do not. */

@@ -1,6 +1,7 @@
 """The engine for EasyR1, with a package `verl` that is nothing but a version. EasyR1 itself: `npm run test:easyr1`."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,12 +129,18 @@ def test_a_further_rank_writes_nothing(make_engine: MakeEngine) -> None:
     assert list(engine.attempt.work.iterdir()) == []
 
 
-def test_what_cannot_train_is_refused_before_ray_starts(make_engine: MakeEngine, world: Path) -> None:
+def test_what_cannot_train_is_refused_before_ray_starts(make_engine: MakeEngine, world: Path, tmp_path: Path) -> None:
     engine = make_engine()
     changed = lambda **params: EasyR1(replace(engine.attempt, params=engine.attempt.params | params))  # noqa: E731
     with pytest.raises(BadDataError, match="12 rows, but a step of EasyR1 takes 13"):
         changed(prompts_per_step=13).render()
-    with pytest.raises(BadConfigurationError, match=r"validate_steps: the data set has no dev split .* the test split"):
+    no_dev = r"validate_steps: the data set has no dev split .* the test split"
+    with pytest.raises(BadConfigurationError, match=no_dev):
+        changed(validate_steps=2).render()
+    # The pipeline writes a file for each split, an empty one for a split that the data set has not.
+    engine.attempt.inputs["prompts"] = shutil.copytree(engine.attempt.inputs["prompts"], tmp_path / "prompts")
+    (tmp_path / "prompts" / "dev.jsonl").touch()
+    with pytest.raises(BadConfigurationError, match=no_dev):
         changed(validate_steps=2).render()
     with pytest.raises(BadDataError, match="12 of 12 prompts have more than 20 tokens with their images"):
         changed(max_prompt_length=20).render()

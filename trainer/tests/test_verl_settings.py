@@ -95,11 +95,16 @@ def test_texts_are_quoted_for_hydra_and_open_sections_take_new_keys() -> None:
     ]
 
 
-def test_validation_is_never_on_the_test_split(make_attempt: MakeAttempt) -> None:
+def test_validation_is_never_on_the_test_split(make_attempt: MakeAttempt, tmp_path: Path) -> None:
     attempt = attempt_with(make_attempt, validate_steps=2)
     settings = verl_settings(attempt, attempt.work, gpu=True)
     assert settings["data.val_files"] == [str(attempt.work / "dev.parquet")]
     attempt.work.mkdir()
+    with pytest.raises(BadConfigurationError, match="has no dev split to validate on"):
+        Verl(attempt)._prompts("dev")
+    # The pipeline writes a file for each split, an empty one for a split that the data set has not.
+    (tmp_path / "dev.jsonl").touch()
+    attempt.inputs["prompts"] = tmp_path
     with pytest.raises(BadConfigurationError, match="has no dev split to validate on"):
         Verl(attempt)._prompts("dev")
 

@@ -97,3 +97,15 @@ it('is refused in one sentence, and nothing is written', async () => {
   expect(few).toContain('recipe.grpo.prompts_per_step: expected at most 10, the rows of split "train", got 11');
   expect(await store.keys('dataset')).toEqual([]);
 });
+
+it('is asked for where a recipe validates and the dataset has no dev split: nothing is paid for before', async () => {
+  const plan = planOf(await writeDataset(pairsWithoutDev()), {});
+  const { recipe } = plan;
+  const validating = { ...plan, recipe: { ...recipe, grpo: { ...recipe.grpo, validate_steps: 10 } } };
+  expect(await messageOf(validating)).toContain(
+    'recipe.grpo.validate_steps: expected 0 where the dataset has no split "dev" (dataset.dev_fraction carves one), got 10',
+  );
+  const carving = { ...recipe, dataset: { ...recipe.dataset, dev_fraction: 0.3 } };
+  const carved = { ...validating, recipe: { ...carving, grpo: validating.recipe.grpo } };
+  expect((await check(carved)).counts).toMatchObject({ dev: 6 });
+});

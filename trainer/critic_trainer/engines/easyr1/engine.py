@@ -139,7 +139,7 @@ class EasyR1(RayEngine):
 
     def _prompts(self, split: str) -> list[PromptRow]:
         file = self.attempt.inputs["prompts"] / f"{split}.jsonl"
-        if split == "dev" and not file.is_file():
+        if split == "dev" and (not file.is_file() or file.stat().st_size == 0):
             raise BadConfigurationError(
                 "attempt.json: params.validate_steps: the data set has no dev split to validate on "
                 "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
