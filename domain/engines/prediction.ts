@@ -15,8 +15,10 @@ function processesPerNode({ processes_per_node: stated, resources }: Settings): 
 }
 
 /** The rules of both engines but for their misfits. */
-const common: Omit<EngineRules<Settings>, 'misfits' | 'incidental'> = {
+const common: Omit<EngineRules<Settings>, 'misfits'> = {
   kind: 'predict',
+  // Not even the number of processes: estimates read it from the keys of earlier predictions.
+  incidental: [],
   reach: { nodes: 64, gpusPerNode: 16 },
   /** One sample and one process go without saying, as in the keys of earlier releases. */
   params(settings) {
@@ -57,8 +59,6 @@ function placeMisfits(settings: Settings): Misfit[] {
 
 export const transformers: EngineRules<Settings> = {
   ...common,
-  // The answers are the same at any number.
-  incidental: ['processes'],
   misfits(settings) {
     const others = (['max_prompt_length', 'gpu_memory_utilization'] as const).filter(
       (key) => settings[key] !== undefined,
@@ -70,7 +70,6 @@ export const transformers: EngineRules<Settings> = {
 
 export const vllm: EngineRules<Settings> = {
   ...common,
-  incidental: [],
   misfits(settings) {
     const gpus = settings.resources.gpus_per_node;
     if (gpus > 0) return placeMisfits(settings);
