@@ -2,8 +2,9 @@
  * bench/engines: what our stage costs beside the bare engine. The same training by our job script and by the engine's own command with the settings that
  * we render, interleaved; wall and CPU seconds, in all and from the start to the first step. The last losses must be equal.
  *
- *   npm run bench:engines -- [--repetitions 3] [--epochs 6] [--easyr1 PYTHON]
+ *   npm run bench:engines -- [--repetitions 3] [--epochs 6] [--together] [--easyr1 PYTHON] [--only easyr1]
  *
+ * `--together`: both sides at once, for a machine that does other things too: what it takes from one it takes from the other.
  * `--easyr1`: also EasyR1's own command, with an interpreter whose environment has it (`trainer/environments/install easyr1`).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,7 +22,9 @@ const { values } = parseArgs({
   options: {
     repetitions: { type: 'string', default: '3' },
     epochs: { type: 'string', default: '6' },
+    together: { type: 'boolean', default: false },
     easyr1: { type: 'string' },
+    only: { type: 'string' },
   },
 });
 const [repetitions, epochs] = [Number(values.repetitions), Number(values.epochs)];
@@ -35,24 +38,31 @@ const python = join(pythonEnvironment(stackConfig()), 'bin/python');
 const inputs = makeInputs(folder, python);
 const contests = [llamaFactory({ python, inputs, epochs })];
 if (values.easyr1 !== undefined) contests.push(easyR1({ python: values.easyr1, inputs }));
-for (const contest of contests) await hold(contest);
+for (const contest of contests) {
+  if (values.only === undefined || values.only === contest.name.toLowerCase()) await hold(contest);
+}
 for (const made of [folder, trainer]) rmSync(made, { recursive: true });
 
 async function hold(contest: Contest): Promise<void> {
   const load = loadavg()[0] ?? NaN;
   const found: { ours: Timed[]; bare: Timed[] } = { ours: [], bare: [] };
   for (let round = 0; round < repetitions; round += 1) {
-    const ends: string[] = [];
     // Who goes first changes, so that neither always finds the machine as the other left it.
-    for (const side of round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const)) {
-      const { command, end } = contest[side](join(folder, `${contest.name}-${side}-${round}`));
+    const sides = round % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const);
+    const prepared = sides.map((side) => ({
+      side,
+      ...contest[side](join(folder, `${contest.name}-${side}-${round}`)),
+    }));
+    const run = async ({ side, command }: (typeof prepared)[number]) => {
       const one = await timed(command);
       found[side].push(one);
-      ends.push(end());
       console.log(
         `${contest.name} ${side}: ${one.wall.toFixed(1)} s, CPU ${one.cpu.toFixed(1)} s, first step after ${one.firstStep.toFixed(1)} s, CPU ${one.firstStepCpu.toFixed(1)} s`,
       );
-    }
+    };
+    if (values.together) await Promise.all(prepared.map(run));
+    else for (const one of prepared) await run(one);
+    const ends = prepared.map(({ end }) => end());
     if (ends[0] !== ends[1]) throw new Error(`${contest.name}: not the same work: ${ends.join(' and ')}`);
   }
   report(contest, found, load);
@@ -65,7 +75,9 @@ function report({ name, work }: Contest, found: { ours: Timed[]; bare: Timed[] }
     const [ours, bare] = [of('ours', what), of('bare', what)];
     return `| ${name}: ${label} | ${ours.toFixed(1)} | ${bare.toFixed(1)} | ${(ours / bare).toFixed(3)} |`;
   };
-  console.log(`\n${work}; medians of ${repetitions}, load ${load.toFixed(1)} at the start\n`);
+  console.log(
+    `\n${work}; medians of ${repetitions}, ${values.together ? 'both at once, ' : ''}load ${load.toFixed(1)} at the start\n`,
+  );
   console.log('| | ours | bare | ratio |\n| --- | --- | --- | --- |');
   console.log(line('wall', 'wall seconds'));
   console.log(line('cpu', 'CPU seconds'));
