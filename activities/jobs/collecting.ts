@@ -6,6 +6,8 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlurmJob } from 'slurm-rest-client';
+import type { EngineRules } from '../../domain/engines/engine.ts';
+import { engines } from '../../domain/engines/registry.ts';
 import { classifyOutcome, type JobFacts } from '../../domain/jobs/job-outcome.ts';
 import type { CollectedAttempt, PreparedAttempt } from '../../domain/jobs/job-life.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
@@ -122,13 +124,14 @@ async function leftBehind(order: JobOrder, directory: string, name: string, pati
       return steps === 0 || (newest !== undefined && (!asked || stepOf(newest) >= steps));
     },
   );
-  const checkpoint = checkpoints.filter((path) => hasMoreToDo(order, path)).at(-1) ?? null;
+  const checkpoint = checkpoints.filter((path) => canGoOn(order, path)).at(-1) ?? null;
   return { outcome, result: ours(result, name), outputPresent, outputFault, progress, checkpoint };
 }
 
-/** Are steps left to do after this checkpoint? After that of the last step no trainer makes a model any more, or it does a step too many. */
-function hasMoreToDo({ planned }: JobOrder, checkpoint: string): boolean {
-  return planned.steps === null || stepOf(checkpoint) < planned.steps;
+/** Is a step left to do after this checkpoint, or can the engine make the model from it alone? */
+function canGoOn({ planned, engine }: JobOrder, checkpoint: string): boolean {
+  const rules: EngineRules<never> = engines[engine.name];
+  return rules.canFinish === true || planned.steps === null || stepOf(checkpoint) < planned.steps;
 }
 
 function stepOf(checkpoint: string): number {

@@ -48,6 +48,8 @@ export interface EngineRules<Settings> {
   unitsEach(params: Readonly<Params>): number;
   /** Trainers that srun starts on each node. Undefined: one alone, without srun. */
   ranksPerNode(params: Readonly<Params>, resources: { nodes: number }): number | undefined;
+  /** Makes the model from the last step's checkpoint alone. Others, resumed from it, make none, or do a step too many. */
+  canFinish?: true;
   /** `params` with the micro-batch halved `times`, or as often as possible. The whole batch of a step does not change. */
   halved(params: Params, times: number): Params;
   /** What the types of the recipe do not show. */

@@ -44,6 +44,7 @@ export function rayRules(name: 'easyr1' | 'verl'): EngineRules<RaySettings> {
     planned: ({ steps }) => ({ steps, rows: null }),
     unitsEach: (params) => (numberIn(params, 'prompts_per_step') ?? 1) * (numberIn(params, 'generations') ?? 1),
     ranksPerNode: () => 1,
+    canFinish: true,
     /** Gradients of all micro-batches of an update are summed, so its size is the same. */
     halved(params, times) {
       const batch = numberIn(params, 'micro_batch_size');

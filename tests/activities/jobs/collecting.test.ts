@@ -5,7 +5,19 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { rejection } from '../fixtures.ts';
 import { job } from './fake-slurm.ts';
-import { type Cluster, cluster, exists, leave, type Leaves, name, outcome, result, row, worker } from './job-worker.ts';
+import {
+  type Cluster,
+  cluster,
+  exists,
+  leave,
+  type Leaves,
+  name,
+  order,
+  outcome,
+  result,
+  row,
+  worker,
+} from './job-worker.ts';
 import { effectsOf, killedAt, lived, useVirtualTime } from './moments.ts';
 
 /** statfs types: a disk of this machine, a mount of a file server. */
@@ -179,10 +191,17 @@ describe('an attempt that was killed after its last step, before its model was w
     for (const step of steps) await mkdir(join(at.folder, `checkpoints/checkpoint-${step}`), { recursive: true });
   };
 
-  it('goes on from the checkpoint before: from that of step 10 of 10 no trainer makes a model', async () => {
+  it('goes on from the checkpoint before: from that of step 10 of 10 LLaMA-Factory makes no model', async () => {
     await saved(8, 10);
     const checkpoint = join(at.folder, 'checkpoints/checkpoint-8');
     expect(await collect()).toMatchObject({ jobClass: 'node-failed', checkpoint, progress: 8 });
+  });
+
+  it('goes on from that of step 10 where its engine makes a model from it alone', async () => {
+    await saved(8, 10);
+    const onRay = { ...order, engine: { name: 'verl' as const, versions: {} } };
+    const checkpoint = join(at.folder, 'checkpoints/checkpoint-10');
+    expect(await lived(() => worker(at).collect('7', onRay))).toMatchObject({ checkpoint, progress: 10 });
   });
 
   it('has none of its own if it wrote no other: what it was resumed from stands', async () => {

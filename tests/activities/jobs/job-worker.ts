@@ -63,7 +63,8 @@ export function worker({ slurm, store, folder }: Cluster, environment = activity
       const asked = { attempt: prepared, jobId, stage, totalSteps: 10, watch, known: knows };
       return doing(() => activities.watchJob(asked)).finally(() => poller.close());
     },
-    collect: async (jobId: string) => doing(() => activities.collectAttempt({ order, prepared, jobId })),
+    collect: async (jobId: string, changed = order) =>
+      doing(() => activities.collectAttempt({ order: changed, prepared, jobId })),
     publish: async () =>
       doing(() => activities.publishJob({ order, attempt: 1, attempts: [name], gpuHours: 1, seconds: 60 })),
     cancel: async (of = name) => doing(() => activities.cancelJob({ name: of })),
