@@ -1,6 +1,7 @@
 """Watching a driver, which is a script: metrics from its log, checkpoints when they are whole, ends of each kind."""
 
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -17,7 +18,7 @@ from critic_trainer.engines.ray import driver
 from critic_trainer.engines.ray.driver import Driving, Lines
 from critic_trainer.engines.ray.pace import seconds_each_step, steps_between_checkpoints
 from critic_trainer.engines.verl.engine import Verl
-from critic_trainer.failures import CheckpointedError, TrainerError
+from critic_trainer.failures import CheckpointedError, TrainerError, TryAgainError
 
 VERL = {
     "prompts_per_step": 2,
@@ -162,6 +163,17 @@ def test_any_other_exit_code_is_a_bug(make_attempt: MakeAttempt) -> None:
     _, run, process = driving(make_attempt, last=1, then="1")
     with pytest.raises(RuntimeError, match="ended with 1"):
         run.run(process)
+
+
+def test_a_driver_whose_ray_has_ended_is_ended_and_the_job_is_tried_again(
+    make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, run, process = driving(make_attempt, last=3, then="hang")
+    # In the keeper's place: the script does not look at its input.
+    monkeypatch.setattr(driver, "end_kept", lambda one: one.kill())
+    with pytest.raises(TryAgainError, match="Ray has ended on the first node"):
+        run.run(process, lambda: published(engine) == ["checkpoint-2"])
+    assert process.wait(10) == -signal.SIGKILL
 
 
 def asked_at(engine: Verl, step: int, monkeypatch: pytest.MonkeyPatch) -> None:

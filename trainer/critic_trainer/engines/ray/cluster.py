@@ -104,9 +104,14 @@ class Cluster:
         """Has the first rank found Ray on every node?"""
         return any(entry.name == _READY for entry in self._folder.iterdir())
 
+    @property
+    def ended(self) -> bool:
+        """Has this node's Ray ended?"""
+        return self._node is None or self._node.poll() is not None
+
     def start_again(self) -> None:
         """Starts this node's Ray anew where it has ended: its own patience with a loaded node is 30 s."""
-        if self._node is None or self._node.poll() is not None:
+        if self.ended:
             log.warning("Ray has ended on this node before it was ready: it is started again")
             self._start_node(*self._options)
 

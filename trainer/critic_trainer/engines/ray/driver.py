@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from critic_trainer.attempt.result import WorkDone
@@ -17,6 +18,7 @@ from critic_trainer.failures import (
     TRY_AGAIN,
     CheckpointedError,
     TrainerError,
+    TryAgainError,
 )
 
 log = logging.getLogger(__name__)
@@ -41,11 +43,12 @@ class Driving:
         self._published = self._begin
         self._fault: str | None = None
 
-    def run(self, keeper: subprocess.Popen[bytes]) -> WorkDone:
+    def run(self, keeper: subprocess.Popen[bytes], ray_ended: Callable[[], bool] = lambda: False) -> WorkDone:
         """Returns when the driver has ended well or the numbers are not finite, and has ended it then.
 
-        Raises CheckpointedError after a request to stop, TrainerError where the driver's exit code says why it failed,
-        else RuntimeError.
+        ray_ended: has Ray on this node? The driver itself would look for it for minutes. Raises CheckpointedError after
+        a request to stop, TrainerError where Ray has ended or the driver's exit code says why it failed, else
+        RuntimeError.
         """
         while True:
             code = keeper.poll()  # before the log is read, so that nothing of it is missed
@@ -56,6 +59,9 @@ class Driving:
                 return self._work_done()
             if code is not None:
                 return self._ended(code)
+            if ray_ended():
+                end_kept(keeper)
+                raise TryAgainError("Ray has ended on the first node while the driver ran: the job's log says why")
             if self._progress.stop_requested and self._last < self._total:
                 self._stop(keeper)
             time.sleep(_LOOK_SECONDS)

@@ -118,7 +118,7 @@ class RayEngine(Engine):
                 return self._serve(cluster)
             cluster.await_nodes(self.processes)
             command = [sys.executable, "-P", "-m", _LAUNCHER, self.driver, *self.arguments()]
-            work = Driving(self, progress).run(cluster.keep(command, self.attempt.work))
+            work = Driving(self, progress).run(cluster.keep(command, self.attempt.work), lambda: cluster.ended)
         finally:
             cluster.stop()
         if work.finite:
