@@ -6,6 +6,8 @@ export interface Contest {
   name: string;
   /** In words. */
   work: string;
+  /** Are all its processes waited for? Of those that are not, as some of Ray's, no CPU seconds are known. */
+  isWaitedFor: boolean;
   ours: (folder: string) => Side;
   bare: (folder: string) => Side;
 }

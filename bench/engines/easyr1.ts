@@ -41,6 +41,7 @@ export function easyR1({ python, inputs }: { python: string; inputs: Inputs }): 
   return {
     name: 'EasyR1',
     work: `GRPO of the tiny critic, ${steps} steps of 8 prompts × 4 answers, two checkpoints, the merge, on Ray`,
+    isWaitedFor: false,
     ours(folder) {
       makeAttempt(folder, 'grpo', 'easyr1', given);
       const own = { CRITIC_ATTEMPT_DIR: folder, CRITIC_PYTHON: python, CRITIC_TRAINER: trainer, HOME: folder };

@@ -26,6 +26,7 @@ export function llamaFactory({ python, inputs, epochs }: { python: string; input
   return {
     name: 'LLaMA-Factory',
     work: `SFT of the tiny critic, ${steps} steps of ${batch} records, a checkpoint every 50, one thread`,
+    isWaitedFor: true,
     ours(folder) {
       makeAttempt(folder, 'sft', 'llamafactory', { inputs, steps, params });
       const own = { CRITIC_ATTEMPT_DIR: folder, CRITIC_PYTHON: python, CRITIC_TRAINER: trainer, HOME: folder };

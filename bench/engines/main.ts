@@ -69,7 +69,7 @@ async function hold(contest: Contest): Promise<void> {
 }
 
 /** Rows of bench/README.md. */
-function report({ name, work }: Contest, found: { ours: Timed[]; bare: Timed[] }, load: number): void {
+function report({ name, work, isWaitedFor }: Contest, found: { ours: Timed[]; bare: Timed[] }, load: number): void {
   const of = (side: 'ours' | 'bare', what: keyof Timed) => median(found[side].map((one) => one[what]));
   const line = (what: keyof Timed, label: string) => {
     const [ours, bare] = [of('ours', what), of('bare', what)];
@@ -80,7 +80,9 @@ function report({ name, work }: Contest, found: { ours: Timed[]; bare: Timed[] }
   );
   console.log('| | ours | bare | ratio |\n| --- | --- | --- | --- |');
   console.log(line('wall', 'wall seconds'));
-  console.log(line('cpu', 'CPU seconds'));
   console.log(line('firstStep', 'wall seconds to the first step'));
-  console.log(`${line('firstStepCpu', 'CPU seconds to the first step')}\n`);
+  if (isWaitedFor) {
+    console.log(line('cpu', 'CPU seconds'));
+    console.log(line('firstStepCpu', 'CPU seconds to the first step'));
+  }
 }
