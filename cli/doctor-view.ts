@@ -10,7 +10,9 @@ export function doctorLines(all: readonly Examined[]): string[] {
     ...nodes.flatMap(nodeLines),
     ...(collective === null || collective.gib_s === null
       ? []
-      : [`  all-reduce  ${collective.backend}, ${collective.ranks} processes: right, ${collective.gib_s} GiB/s`]),
+      : [
+          `  all-reduce  ${collective.backend}, ${collective.ranks} ${collective.ranks === 1 ? 'process' : 'processes'}: right, ${collective.gib_s} GiB/s`,
+        ]),
     ...problems.map((problem) => `  PROBLEM  ${problem}`),
     ...(problems.length === 0 ? ['  no problem found'] : []),
   ]);

@@ -23,17 +23,20 @@ function linesOf(stage: Stage, cost: KillCost): string[] {
   return [said, `WARNING: recipe.${stage}.save_steps: expected at most ${allowed}, ${limit}, got ${saveSteps}`];
 }
 
-/** One line for all trainings, and a warning where they do not fit together. */
+/** A line for each training and one for what is free, and a warning where they do not fit together. */
 export function diskLines(disk: DiskEstimate | undefined): string[] {
   if (disk === undefined || disk.jobs.length === 0) return [];
   const needs = disk.jobs.map(({ stage, size }) => {
     const checkpoints = `${size.checkpoints} checkpoints of ${amountOfBytes(size.checkpoint)}`;
-    return `${stage} up to ${amountOfBytes(bytesNeeded(size))} (${checkpoints}, a model of ${amountOfBytes(size.model)})`;
+    return `Disk: ${stage} up to ${amountOfBytes(bytesNeeded(size))} (${checkpoints}, model ${amountOfBytes(size.model)}).`;
   });
   const whole = disk.jobs.reduce((sum, { size }) => sum + bytesNeeded(size), 0);
-  const line = `Disk: ${needs.join(', ')}; ${amountOfBytes(disk.free)} are free in the store.`;
-  if (whole <= disk.free) return [line];
-  return [line, `WARNING: all together need up to ${amountOfBytes(whole)}: checkpoints stay when their job has ended.`];
+  const lines = [...needs, `Disk: ${amountOfBytes(disk.free)} are free in the store.`];
+  if (whole <= disk.free) return lines;
+  return [
+    ...lines,
+    `WARNING: all together need up to ${amountOfBytes(whole)}: checkpoints stay when their job has ended.`,
+  ];
 }
 
 function minutes(value: number): string {

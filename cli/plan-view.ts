@@ -12,14 +12,18 @@ import { textTable } from '../domain/text-table.ts';
 import { configsOf } from './plan-configs.ts';
 import { diskLines, killLines } from './plan-risks.ts';
 
-/** What jobs would be given, a table of stages, then sentences on money and on what is not known. */
-export function renderPlan({ recipe, dataset, stages, previews, disk }: RunEstimate): string[] {
+/**
+ * What jobs would be given, a table of stages, then sentences on money and on what is not known. With `configs`, the folder in which the former
+ * was written, only that is said of it.
+ */
+export function renderPlan({ recipe, dataset, stages, previews, disk }: RunEstimate, configs?: string): string[] {
   const splits = (['train', 'dev', 'test'] as const).map((split) => `${dataset[split] ?? 0} ${split}`).join(', ');
   const header = ['', 'action', 'steps', 'rows', 'USD', 'time', 'GPU-hours', 'at most'];
   const asking = stages.find(({ synthesis }) => synthesis !== undefined)?.synthesis;
   return [
-    ...previewLines(previews),
-    `Recipe ${recipe}, dataset of ${splits}. Nothing was asked or submitted.`,
+    ...(configs === undefined ? previewLines(previews) : writtenLines(previews, configs)),
+    `Recipe ${recipe}, dataset of ${splits}.`,
+    'Nothing was asked or submitted.',
     '',
     ...textTable([header, ...stages.map(stageRow)]),
     '',
@@ -49,6 +53,15 @@ function previewLines(previews: Previews | undefined): string[] {
   return [...shown, ...previews.notes];
 }
 
+function writtenLines(previews: Previews | undefined, configs: string): string[] {
+  const stages = (previews?.jobs ?? []).map(({ stage }) => stage);
+  const written =
+    stages.length === 0
+      ? `No job is to be made: nothing was written into ${configs}.`
+      : `Job requests, attempts and engine settings are in ${configs}, for`;
+  return [written, ...(stages.length === 0 ? [] : [`  ${stages.join(', ')}.`]), ...(previews?.notes ?? [])];
+}
+
 function stageRow({ stage, action, job, synthesis }: StageEstimate): string[] {
   if (synthesis !== undefined) {
     const { rows, answered, usd } = synthesis;
@@ -57,8 +70,11 @@ function stageRow({ stage, action, job, synthesis }: StageEstimate): string[] {
   if (job === undefined) return [stage, action];
   const { steps, rows, seconds, gpuHours } = job;
   const time = seconds === null ? 'unknown' : duration(seconds);
+  const amounts = [stage, action, String(steps ?? ''), String(rows ?? ''), '', time];
+  // A job without GPUs.
+  if (gpuHours.atMost === 0) return amounts;
   const hours = gpuHours.expected === null ? 'unknown' : gpuHours.expected.toFixed(2);
-  return [stage, action, String(steps ?? ''), String(rows ?? ''), '', time, hours, `${gpuHours.atMost.toFixed(2)} h`];
+  return [...amounts, hours, `${gpuHours.atMost.toFixed(2)} h`];
 }
 
 function askingLines(asking: SynthesisEstimate): string[] {
@@ -66,9 +82,10 @@ function askingLines(asking: SynthesisEstimate): string[] {
   const millions = (count: number) => `${(count / 1e6).toFixed(2)} M`;
   const paid = usd.spent > 0 ? ` ${money(usd.spent)} is spent already.` : '';
   const lines = [
-    `Synthesis: ${millions(tokens.input)} tokens in (${millions(tokens.images)} of them images), ${millions(tokens.output)} out. ` +
-      `${money(usd.expected)} with one answer of usual length a row, ${money(usd.atMost)} if every try were used and filled ` +
-      `max_tokens; the cap is ${money(usd.cap)}.${paid}`,
+    `Synthesis: ${millions(tokens.input)} tokens in (${millions(tokens.images)} of them images), ${millions(tokens.output)} out.`,
+    `  ${money(usd.expected)} with one answer of usual length a row,`,
+    `  ${money(usd.atMost)} if every try were used and filled max_tokens;`,
+    `  the cap is ${money(usd.cap)}.${paid}`,
   ];
   if (isOverBudget(asking)) {
     lines.push(

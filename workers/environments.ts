@@ -2,7 +2,7 @@
 import { parse } from 'yaml';
 import * as z from 'zod';
 import type { EngineEnvironment } from '../activities/store/environments.ts';
-import { describeIssue } from '../domain/errors.ts';
+import { cut, describeIssue } from '../domain/errors.ts';
 import { type EngineName, engineNames } from '../domain/engines/registry.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import type { WorkerConfig } from './config.ts';
@@ -37,9 +37,7 @@ export async function readEnvironments({
   if (file === undefined) return {};
   const parsed = schema.safeParse(await readYaml(file), { reportInput: true });
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(
-      (issue) => `  ${issue.path.join('.')}: ${describeIssue({ message: issue.message, input: issue.input })}`,
-    );
+    const faults = parsed.error.issues.flatMap(faultsOf).map((fault) => `  ${cut(fault)}`);
     throw new Error(`CRITIC_ENVIRONMENTS_FILE ("${file}") is not usable:\n${faults.join('\n')}`);
   }
   const entries = Object.entries(parsed.data.environments).map(([name, { python, image, binds, engine_file }]) => [
@@ -52,6 +50,24 @@ export async function readEnvironments({
     },
   ]);
   return Object.fromEntries(entries);
+}
+
+/** A fault for each key or value, by its place. */
+function faultsOf(issue: z.core.$ZodIssue): string[] {
+  const place = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysOf(issue.path.length);
+    return issue.keys.map((key) => `${[place, key].filter(Boolean).join('.')}: unknown key, expected ${known}`);
+  }
+  const mapping = issue.code === 'invalid_type' && ['object', 'record'].includes(issue.expected);
+  const message = mapping ? `expected a mapping of ${keysOf(issue.path.length)}` : issue.message;
+  return [`${place || 'the file'}: ${describeIssue({ message, input: issue.input })}`];
+}
+
+/** What may stand in a mapping of this depth. */
+function keysOf(depth: number): string {
+  if (depth === 0) return '"environments"';
+  return depth === 1 ? `engines (${engineNames.join(', ')})` : 'python, image, binds, engine_file';
 }
 
 async function readYaml(file: string): Promise<unknown> {

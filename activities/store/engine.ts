@@ -78,7 +78,8 @@ export async function describeEngines(job: EngineSource, trainer: string): Promi
 }
 
 function lacks(environment: EngineEnvironment, name: EngineName, { missing }: Answer): ApplicationFailure {
-  const expected = `an environment in which ${name} is installed (docs/OPERATIONS.md, "Environments")`;
+  const remedy = environment.field === 'CRITIC_PYTHON' ? 'name another one in CRITIC_ENVIRONMENTS_FILE; ' : '';
+  const expected = `an environment in which ${name} is installed (${remedy}docs/OPERATIONS.md, "Environments")`;
   return invalid(environment.field, environment.python, expected, missing[name] ?? `no ${name}`);
 }
 

@@ -10,7 +10,7 @@ import { shown } from '../../domain/errors.ts';
 import type { examineCluster } from '../../workflows/examine-cluster.ts';
 import { InvalidArgumentError } from 'commander';
 import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
-import { exitCodes } from '../cli-error.ts';
+import { CliError, exitCodes } from '../cli-error.ts';
 import { doctorLines } from '../doctor-view.ts';
 import { resultOf } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
@@ -60,7 +60,7 @@ interface DoctorOptions extends ViewOptions {
   nodes: number;
   gpus: number;
   gpuType?: string;
-  cpus: number;
+  cpus?: number;
   model?: string;
   account?: string;
   qos?: string;
@@ -76,6 +76,15 @@ function aSlurmName(text: string): string {
 
 const severalNames = (text: string): string[] => text.split(',').map(aSlurmName);
 
+/** On each node: each GPU has a process of the all-reduce, and srun starts none without a CPU. */
+function cpusOf({ cpus, gpus }: DoctorOptions): number {
+  const least = Math.max(1, gpus);
+  if (cpus !== undefined && cpus < least) {
+    throw new CliError(`--cpus: expected at least ${least}, one for each GPU, got ${cpus}`);
+  }
+  return cpus ?? least;
+}
+
 function ordersOf(options: DoctorOptions, now: Date): ExaminationOrder[] {
   const [date, time = ''] = now.toISOString().split('T');
   // Two may begin at once.
@@ -88,7 +97,7 @@ function ordersOf(options: DoctorOptions, now: Date): ExaminationOrder[] {
     nodes: options.nodes,
     gpusPerNode: options.gpus,
     gpuType: options.gpuType,
-    cpus: options.cpus,
+    cpus: cpusOf(options),
     model: options.model === undefined ? undefined : resolve(options.model),
     waitSeconds: options.wait,
   }));
@@ -101,7 +110,7 @@ export const registerDoctor: Register = (program, shell) => {
     .option('--nodes <n>', 'nodes of each job', wholeNumberFrom(1), 1)
     .option('--gpus <n>', 'GPUs on each node', wholeNumber, 0)
     .option('--gpu-type <type>', 'type of the GPUs, as Slurm calls it', aSlurmName)
-    .option('--cpus <n>', 'CPUs on each node', wholeNumberFrom(1), 1)
+    .option('--cpus <n>', 'CPUs on each node, at least one for each GPU (default: that)', wholeNumberFrom(1))
     .option('--model <folder>', 'a model that jobs must be able to read', aPath)
     .option('--account <name>', 'account that pays', aSlurmName)
     .option('--qos <name>', 'quality of service', aSlurmName)

@@ -92,13 +92,18 @@ export const registerPlan: Register = (program, shell) => {
     .argument('<recipe>', 'the recipe, a YAML file', aPath)
     .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
     .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
-    .option('--configs <folder>', 'write job requests, attempts and engine settings there, by stage', aPath)
+    .option(
+      '--configs <folder>',
+      'write job requests, attempts and engine settings there, by stage, instead of printing them',
+      aPath,
+    )
     .option('--json', 'print the estimate as JSON')
     .description('say what a run would reuse, ask, cost and take; nothing is spent')
     .action(async (path: string, options: PlanOptions) => {
       const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
       const value = await withClient(shell, (client) => plan(client, recipe));
       if (options.configs !== undefined) await writeConfigs(value.previews?.jobs ?? [], options.configs);
-      shell.stdout.write(`${textOf(planView, value, options)}\n`);
+      const view = { ...planView, lines: (shown: RunEstimate) => renderPlan(shown, options.configs) };
+      shell.stdout.write(`${textOf(view, value, options)}\n`);
     });
 };

@@ -57,8 +57,9 @@ describe('the disk', () => {
 
   it('is said for each training, with what is free', () => {
     expect(diskLines({ free: 2e12, jobs })).toEqual([
-      'Disk: sft up to 364.6 GB (3 checkpoints of 116.0 GB, a model of 16.6 GB), ' +
-        'grpo up to 480.6 GB (4 checkpoints of 116.0 GB, a model of 16.6 GB); 2.0 TB are free in the store.',
+      'Disk: sft up to 364.6 GB (3 checkpoints of 116.0 GB, model 16.6 GB).',
+      'Disk: grpo up to 480.6 GB (4 checkpoints of 116.0 GB, model 16.6 GB).',
+      'Disk: 2.0 TB are free in the store.',
     ]);
     expect(diskLines(undefined)).toEqual([]);
     expect(diskLines({ free: 1, jobs: [] })).toEqual([]);

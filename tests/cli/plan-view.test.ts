@@ -61,7 +61,7 @@ describe('renderPlan', () => {
   });
 
   it('says in words what the money and the times rest on', () => {
-    expect(text).toContain('800 train, 0 dev, 200 test. Nothing was asked or submitted.');
+    expect(text).toContain('800 train, 0 dev, 200 test.\nNothing was asked or submitted.');
     expect(text).toContain('0.63 M tokens in (0.50 M of them images), 0.28 M out');
     expect(text).toContain('the cap is $20.00. $0.0500 is spent already.');
     expect(text).toContain('Times follow from those of night-1');
@@ -94,6 +94,31 @@ describe('renderPlan', () => {
     expect(shown).toContain('sft/llamafactory.yaml\n  cutoff_len: 512\n  learning_rate: 0.001\n');
     expect(shown).toMatch(/^not shown$/m);
     expect(shown).not.toContain('attempt.json');
+  });
+
+  it('says where that is, and which of it could not be shown, once it has been written', () => {
+    const previews = { jobs: [preview, { ...preview, stage: 'grpo' as const }], notes: ['not shown'] };
+    const shown = renderPlan({ ...estimate, previews }, '/plan');
+    expect(shown.slice(0, 3)).toEqual([
+      'Job requests, attempts and engine settings are in /plan, for',
+      '  sft, grpo.',
+      'not shown',
+    ]);
+    expect(shown.join('\n')).not.toContain('job-request');
+    const none = renderPlan({ ...estimate, previews: { jobs: [], notes: [] } }, '/plan');
+    expect(none[0]).toBe('No job is to be made: nothing was written into /plan.');
+  });
+
+  it('counts no GPU-hours of a job without GPUs', () => {
+    const job = { steps: null, rows: 9, seconds: null, gpuHours: { expected: null, atMost: 0 }, measuredIn: null };
+    const lines = renderPlan({ ...estimate, stages: [{ stage: 'tokenize', action: 'make', key: 'k', job }] });
+    expect(lines.find((line) => line.startsWith('tokenize'))).toMatch(/ 9 +unknown$/);
+  });
+
+  it('fits a terminal of 80 columns', () => {
+    const size = { checkpoint: 116e9, model: 16.6e9, checkpoints: 3 };
+    const disk = { free: 2e12, jobs: [{ stage: 'grpo' as const, parameters: 8.3e9, size }] };
+    expect(renderPlan({ ...estimate, disk }).filter((line) => line.length > 80)).toEqual([]);
   });
 });
 

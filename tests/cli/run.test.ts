@@ -115,7 +115,7 @@ describe('plan', () => {
     expect([...asked.started.keys()]).toEqual([expect.stringMatching(/^plan-smoke-/)]);
     expect(out).toMatch(/^dataset +reuse$/m);
     expect(out).toMatch(/^sft: what a kill loses is not known yet: up to the 2 steps/m);
-    expect(out).toMatch(/^Disk: sft up to 280 B .*; 9\.0 GB are free in the store\.$/m);
+    expect(out).toMatch(/^Disk: sft up to 280 B .*\.\nDisk: 9\.0 GB are free in the store\.$/m);
   });
 
   it('prints the whole estimate as JSON with --json', async () => {

@@ -38,13 +38,27 @@ describe('the environments file', () => {
   });
 
   it.each([
-    ['an engine that there is not', 'environments: { verrl: { python: /p } }', /environments\.verrl|verrl/],
+    [
+      'an engine that there is not',
+      'environments: { verrl: { python: /p } }',
+      /^ {2}environments\.verrl: unknown key, expected engines \(llamafactory, .*vllm.*\)$/m,
+    ],
+    [
+      'an interpreter in place of a mapping',
+      'environments: { verl: /p }',
+      /^ {2}environments\.verl: expected a mapping of python, image, binds, engine_file, got "\/p"$/m,
+    ],
+    ['nothing', '', /^ {2}the file: expected a mapping of "environments", got null$/m],
     [
       'a path that is not absolute',
       'environments: { verl: { python: bin/python } }',
       /verl\.python: expected an absolute path, got "bin\/python"/,
     ],
-    ['a key that there is not', 'environments: { verl: { python: /p, imag: /i } }', /imag/],
+    [
+      'a key that there is not',
+      'environments: { verl: { python: /p, imag: /i } }',
+      /environments\.verl\.imag: unknown key/,
+    ],
     [
       'binds without an image',
       'environments: { verl: { python: /p, binds: [/m] } }',
@@ -56,7 +70,7 @@ describe('the environments file', () => {
       /without "," and ":"/,
     ],
     ['something else than YAML', 'environments: [', /expected a YAML file, got/],
-    ['no environments', 'verl: {}', /environments: /],
+    ['no environments', 'verl: {}', /^ {2}verl: unknown key, expected "environments"$/m],
   ])('with %s is refused by name', async (_what, text, message) => {
     expect(String(await rejection(read(text)))).toMatch(message);
   });
