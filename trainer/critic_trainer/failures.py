@@ -33,6 +33,15 @@ class BadConfigurationError(TrainerError):
     exit_code = BAD_CONFIGURATION
 
 
+class SettingRefusedError(BadConfigurationError):
+    """One of the engine's own keys, `params.settings`, that may not be given. `key` is its dotted name."""
+
+    def __init__(self, key: str, expected: str = "no such key: this key is set by the trainer") -> None:
+        super().__init__(f"attempt.json: params.settings.{key}: expected {expected}")
+        self.key = key
+        self.expected = expected
+
+
 class TryAgainError(TrainerError):
     """The surroundings failed and not the work: a full disk, a stale network file system."""
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import PARAMS, MakeAttempt
 
 from critic_trainer.attempt.manifest import Attempt, attempt_of
+from critic_trainer.engines.easyr1.checking import easyr1_faults
 from critic_trainer.engines.easyr1.generations import AUTHORS, CURRENT, Generation
 from critic_trainer.engines.easyr1.settings import easyr1_settings, episodes_left
 from critic_trainer.failures import BadConfigurationError
@@ -98,8 +99,10 @@ def test_own_keys_are_added_and_ours_are_refused(generation: Generation, make_at
     assert (found["actor"]["max_grad_norm"], found["rollout"]["enforce_eager"]) == (0.5, True)
     for key in ("trainer.max_steps", "worker.rollout.n", f"{generation.keys['reward_arguments']}.shape", "data"):
         other = replace(made, params=made.params | {"settings": {key: 1}})
-        with pytest.raises(BadConfigurationError, match=re.escape(f"params.settings.{key}: this key is set by")):
+        with pytest.raises(BadConfigurationError, match=re.escape(f"params.settings.{key}: expected no such key")):
             settings(other, generation)
+        (fault,) = easyr1_faults(other, generation)
+        assert (fault["field"], fault["value"]) == (f"grpo.easyr1.{key}", 1)
 
 
 def test_each_setting_of_a_generation_has_one_key() -> None:

@@ -62,8 +62,14 @@ def test_only_a_node_without_a_gpu_has_settings_for_a_cpu(make_attempt: MakeAtte
 @pytest.mark.parametrize("key", ["trainer.save_freq", "data.seed", "hydra.run.dir"])
 def test_a_key_of_ours_is_refused(key: str, make_attempt: MakeAttempt) -> None:
     attempt = attempt_with(make_attempt, settings={key: 1})
-    with pytest.raises(BadConfigurationError, match=f"{key}: this key is set by the trainer"):
+    with pytest.raises(BadConfigurationError, match=f"{key}: expected no such key: this key is set by the trainer"):
         verl_settings(attempt, attempt.work, gpu=True)
+
+
+def test_a_plan_names_the_key_that_is_ours_and_its_value(make_attempt: MakeAttempt) -> None:
+    attempt = attempt_with(make_attempt, settings={"actor_rollout_ref.actor.grad_clip": 1.0, "trainer.save_freq": 7})
+    expected = "no such key: this key is set by the trainer"
+    assert Verl(attempt).faults() == [{"field": "grpo.verl.trainer.save_freq", "value": 7, "expected": expected}]
 
 
 @pytest.mark.parametrize("key", ["~trainer.save_freq", "++trainer.save_freq", "trainer", "a b.c", "trainer.x=1"])

@@ -16,7 +16,7 @@ from critic_trainer.engines.easyr1.generations import AUTHORS, Generation
 from critic_trainer.engines.easyr1.settings import easyr1_settings, nested
 from critic_trainer.engines.protocol import Fault
 from critic_trainer.engines.refusals import REFUSALS, words_of
-from critic_trainer.failures import BadConfigurationError
+from critic_trainer.failures import BadConfigurationError, SettingRefusedError
 
 # What its packages import beside the configuration, with the names they take from it.
 _PLACEHOLDERS = {
@@ -55,6 +55,8 @@ def easyr1_faults(attempt: Attempt, generation: Generation) -> list[Fault]:
     extra = attempt.params.get("settings", {})
     try:
         settings = easyr1_settings(attempt, generation, attempt.work, gpu=False)
+    except SettingRefusedError as error:
+        return [_fault(error.key, extra[error.key], error.expected)]
     except BadConfigurationError as error:
         return [{"field": "grpo", "value": extra, "expected": str(error)}]
     refusal = refusal_of(settings)

@@ -7,7 +7,7 @@ from typing import Any
 from critic_trainer.attempt.checkpoints import checkpoint_step
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.engines.easyr1.generations import AUTHORS, Generation
-from critic_trainer.failures import BadConfigurationError
+from critic_trainer.failures import BadConfigurationError, SettingRefusedError
 from critic_trainer.inputs.rows import IMAGES_PER_PROMPT
 from critic_trainer.model_folder import read_pixel_limits
 
@@ -28,7 +28,7 @@ def easyr1_settings(
     extra = attempt.params.get("settings", {})
     for key in sorted(extra):
         if any(key == own or key.startswith(f"{own}.") or own.startswith(f"{key}.") for own in owned):
-            raise BadConfigurationError(f"attempt.json: params.settings.{key}: this key is set by the trainer")
+            raise SettingRefusedError(key)
     return nested(_defaults(attempt, gpu) | extra | owned)
 
 

@@ -8,7 +8,7 @@ from critic_trainer.engines.protocol import COMMON_PACKAGES, Fault
 from critic_trainer.engines.ray.engine import RayEngine
 from critic_trainer.engines.verl.data import answers_numbers, shards_fault, write_prompts
 from critic_trainer.engines.verl.settings import EAGER, PROMPTS, VALIDATION, overrides, verl_settings
-from critic_trainer.failures import BadConfigurationError, BadDataError
+from critic_trainer.failures import BadConfigurationError, BadDataError, SettingRefusedError
 from critic_trainer.files import write_json
 from critic_trainer.inputs.rows import PromptRow, read_prompts
 from critic_trainer.model_folder import publish_model, untied_fault
@@ -66,8 +66,8 @@ class Verl(RayEngine):
         extra = self.attempt.params.get("settings", {})
         try:
             return verl_faults(extra, self.settings(gpu=True))
-        except BadConfigurationError as error:
-            return [{"field": "grpo.verl", "value": extra, "expected": f"keys that are the recipe's ({error})"}]
+        except SettingRefusedError as error:
+            return [{"field": f"grpo.verl.{error.key}", "value": extra[error.key], "expected": error.expected}]
 
     @property
     def log(self) -> Path:

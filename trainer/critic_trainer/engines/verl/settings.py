@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from critic_trainer.attempt.manifest import Attempt
-from critic_trainer.failures import BadConfigurationError
+from critic_trainer.failures import SettingRefusedError
 
 PROMPTS, VALIDATION = "train.parquet", "dev.parquet"
 _OURS = "pkg://critic_trainer.engines.verl."
@@ -32,16 +32,16 @@ def verl_settings(attempt: Attempt, work: Path, gpu: bool, save_steps: int | Non
     """verl's keys and values: defaults, then `params.settings`, then the keys we own.
 
     work: where the driver reads its data and writes. save_steps: in place of the attempt's.
-    Raises BadConfigurationError for a key of ours in `params.settings`.
+    Raises SettingRefusedError for a key of ours in `params.settings`.
     """
     extra = attempt.params.get("settings", {})
     owned = _owned(attempt, work, gpu) | {"trainer.save_freq": save_steps or attempt.params["save_steps"]}
     for key in extra:
         if key in owned or key.startswith("hydra."):
-            raise BadConfigurationError(f"attempt.json: params.settings.{key}: this key is set by the trainer")
+            raise SettingRefusedError(key)
         if _KEY.fullmatch(key) is None:
             # Hydra takes `~key` and `++key` for orders to remove and to add.
-            raise BadConfigurationError(f"attempt.json: params.settings.{key}: expected a dotted name")
+            raise SettingRefusedError(key, "a dotted name")
     return _defaults(gpu) | extra | owned
 
 
