@@ -113,6 +113,16 @@ def test_a_validation_on_the_dev_split_is_in_the_row_of_its_step(make_attempt: M
     assert told == {"validation_reward": 1.25, "validation_reward_l1": 0.5, "validation_reward_format": 0.75}
 
 
+def test_answers_that_failed_are_an_error_though_verl_goes_on_without_them(make_attempt: MakeAttempt) -> None:
+    """What a reward function or a picture raises, verl 0.9.1 logs. It trains on padding in the answers' place."""
+    engine, run, process = driving(make_attempt)
+    run.run(process)
+    rows = [{"uid": f"{uid}_0_0", "score": 0, "output": "", "gts": 3} for uid in ("a", "b", "pad0f", "pad0f")]
+    (engine.attempt.work / "rollouts" / "5.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(RuntimeError, match="step 5: 2 of 4 answers could not be made or rewarded"):
+        engine.numbers({"step": 5, "data": {"critic/score/mean": 1.5}})
+
+
 def test_a_resumed_driver_must_begin_with_the_next_step(make_attempt: MakeAttempt) -> None:
     _, run, process = driving(make_attempt, first=3, resumed=2)
     work = run.run(process)

@@ -13,6 +13,8 @@ from critic_trainer.reward import accuracy_reward, format_reward
 
 _MARKS = ("<image>", "<video>", "<audio>")
 _DUMP_SECONDS = 30
+_PADDING = "pad"
+"""How verl names what it trains on in the place of an answer (trainer/ppo/padding_utils.py). Others are UUIDs."""
 
 
 def write_prompts(rows: list[PromptRow], file: Path) -> None:
@@ -42,6 +44,7 @@ def answers_numbers(file: Path, answers: int, generations: int, reward: dict[str
     """Means that verl's log does not have, from the dump of a step's answers: accuracy, format, spread of each group.
 
     The dump is written beside the training, so it is waited for. {} if it does not come. It is removed.
+    Raises RuntimeError where answers failed: verl only logs what was raised, and goes on with padding in their place.
     """
     until = time.monotonic() + _DUMP_SECONDS
     while (rows := _rows(file)) is None or len(rows) < answers:
@@ -49,6 +52,12 @@ def answers_numbers(file: Path, answers: int, generations: int, reward: dict[str
             return {}
         time.sleep(0.1)
     file.unlink()
+    failed = sum(str(row["uid"]).startswith(_PADDING) for row in rows)
+    if failed:
+        raise RuntimeError(
+            f"step {file.stem}: {failed} of {answers} answers could not be made or rewarded, and verl would train on "
+            "without them: the job's log says why"
+        )
     groups: dict[str, list[float]] = {}
     for row in rows:
         # prompt_answer_turn
