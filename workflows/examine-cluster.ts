@@ -2,9 +2,9 @@
  * examineCluster: what `critic doctor` asks.
  *
  *   1. one job on each partition, all at once (activity `examinePartition`)
- *   2. if it is cancelled: cancel these jobs by their names
+ *   2. if it is cancelled, or fails: cancel these jobs by their names, since nobody else would (the reaper knows attempts alone)
  */
-import { ActivityCancellationType, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { examinationMinutes, examinationName, type Examined, type ExaminationOrder } from '../domain/examination.ts';
 import { taskQueues } from '../domain/names.ts';
@@ -32,7 +32,7 @@ export async function examineCluster(orders: ExaminationOrder[]): Promise<Examin
       ),
     );
   } catch (error) {
-    if (isCancellation(error)) await CancellationScope.nonCancellable(async () => cancelAll(orders));
+    await CancellationScope.nonCancellable(async () => cancelAll(orders));
     throw error;
   }
 }

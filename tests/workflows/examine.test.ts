@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
-import { CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { Examined, ExaminationOrder } from '../../domain/examination.ts';
 import { taskQueues } from '../../domain/names.ts';
@@ -63,5 +63,20 @@ describe('examineCluster', () => {
       expect(error).toMatchObject({ cause: expect.any(CancelledFailure) });
     });
     expect(calls.at(-1)).toBe('cancelJob critic-doctor-a100-20261128-190000');
+  });
+
+  it('cancels them too when it fails: a job that waits in the queue would stay there', async () => {
+    const { activities, calls } = stubs({
+      examinePartition: async () => Promise.reject(ApplicationFailure.nonRetryable('no such model')),
+    });
+    await withWorkers(activities, 'examine-fail', async (client) => {
+      const handle = await client.workflow.start<typeof examineCluster>('examineCluster', {
+        workflowId: 'examine-fail',
+        taskQueue: taskQueues.workflows,
+        args: [[order('cpu')]],
+      });
+      expect(await handle.result().catch((failure: unknown) => failure)).toBeInstanceOf(WorkflowFailedError);
+    });
+    expect(calls.at(-1)).toBe('cancelJob critic-doctor-cpu-20261128-190000');
   });
 });
