@@ -22,13 +22,14 @@ import {
   problemsOf,
   renderExamination,
 } from '../../domain/examination.ts';
+import { cut } from '../../domain/errors.ts';
 import { attemptFiles } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { byEnvironment, environmentOf } from '../store/environments.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
 import { importTrainer, type ImportDeps } from '../store/imports.ts';
-import { findJson } from './attempt-files.ts';
+import { findJson, tailText } from './attempt-files.ts';
 import type { JobDeps } from './deps.ts';
 import { submitOnce } from './submission.ts';
 
@@ -82,10 +83,20 @@ export function createExaminingActivities(deps: JobDeps & ImportDeps) {
       }
       const { nodes, collective, unread } = await readFindings(folder, order, deps.job.fileIntervalMs);
       const problems = [...unread, ...problemsOf(order, nodes, collective)];
-      if (end.kind === 'failed') problems.unshift(`job ${job.jobId} ended as ${end.state}; its log: ${folder}/job.log`);
+      if (end.kind === 'failed') {
+        const last = await lastWords(folder);
+        problems.unshift(`job ${job.jobId} ended as ${end.state}${last}; its log: ${folder}/${attemptFiles.log}`);
+      }
       return { partition, jobId: job.jobId, nodes, collective, problems };
     },
   };
+}
+
+/** What the log says last of the reason: job.sh's own lines only say how it ended. */
+async function lastWords(folder: string): Promise<string> {
+  const lines = (await tailText(join(folder, attemptFiles.log), 4_000)).split('\n').map((line) => line.trim());
+  const last = lines.findLast((line) => line !== '' && !line.startsWith('job.sh: '));
+  return last === undefined ? '' : `: ${cut(last)}`;
 }
 
 async function submit(order: ExaminationOrder, folder: string, deps: JobDeps & ImportDeps) {

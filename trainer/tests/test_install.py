@@ -222,3 +222,10 @@ def test_two_do_not_add_deepspeed_at_once(place: Path) -> None:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     assert install(place, "deepspeed", base).returncode == 0
+
+
+def test_help_says_of_each_environment_what_it_is_for() -> None:
+    text = subprocess.run([sys.executable, INSTALL, "--help"], check=True, capture_output=True, text=True).stdout
+    names = ["base", *sorted(path.stem for path in INSTALL.parent.glob("*.txt"))]
+    described = [line.split("  ")[0] for line in text.splitlines() if line.split(" ")[0] in names and "  " in line]
+    assert described == names

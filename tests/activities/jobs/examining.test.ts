@@ -115,10 +115,14 @@ describe('a partition', () => {
     await mkdir(other.folder, { recursive: true });
     const failing = (async () => {
       while (other.slurm.jobs.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      const log = 'srun: error: Unable to create step: More processors requested\njob.sh: the trainer ended with 1\n';
+      await writeFile(join(other.folder, 'job.log'), log);
       await other.leave('outcome.json', {});
       other.slurm.end('7', 'FAILED');
     })();
     const [failed] = await Promise.all([other.examine(), failing]);
-    expect(failed.problems[0]).toMatch(/^job 7 ended as FAILED; its log: .*job\.log$/);
+    expect(failed.problems[0]).toMatch(
+      /^job 7 ended as FAILED: srun: error: .* More processors requested; its log: .*job\.log$/,
+    );
   });
 });
