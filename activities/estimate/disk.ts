@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { amountOfBytes, bytesNeeded, checkpointSize } from '../../domain/checkpoint-size.ts';
 import { describeFault } from '../../domain/errors.ts';
 import type { DiskEstimate } from '../../domain/estimate.ts';
+import { keyedParams } from '../../domain/jobs/job-spec.ts';
 import { canonicalJson } from '../../domain/manifest.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { isJob, type JobNode, stageGraph } from '../../domain/stage-graph.ts';
@@ -56,10 +57,11 @@ export async function trainingsToCome(store: ArtifactStore, recipe: Recipe): Pro
   return coming;
 }
 
-async function hasLike(store: ArtifactStore, { name, params, seed }: JobNode): Promise<boolean> {
+async function hasLike(store: ArtifactStore, { name, engine, params, seed }: JobNode): Promise<boolean> {
+  const asked = canonicalJson(keyedParams(engine, params));
   for (const key of await store.keys(name)) {
     const ingredients = (await store.peek(name, key))?.ingredients;
-    if (ingredients?.['seed'] === seed && canonicalJson(ingredients['params']) === canonicalJson(params)) return true;
+    if (ingredients?.['seed'] === seed && canonicalJson(ingredients['params']) === asked) return true;
   }
   return false;
 }

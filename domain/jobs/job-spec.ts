@@ -160,7 +160,12 @@ export function jobIngredients(
   inputs: Record<string, string>,
 ): Record<string, unknown> {
   const { seed, trainer, engine } = order;
-  const { incidental } = engines[engine.name];
-  const params = Object.fromEntries(Object.entries(order.params).filter(([name]) => !incidental.includes(name)));
+  const params = keyedParams(engine.name, order.params);
   return { params, seed, model, inputs, trainer: trainer.split('/').at(-1), engine };
+}
+
+/** Those of a job's parameters that its artifact's key holds. */
+export function keyedParams(engine: EngineName, params: Params): Params {
+  const { incidental } = engines[engine];
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !incidental.includes(name)));
 }

@@ -5,6 +5,7 @@ import { beforeEach, expect, it, vi } from 'vitest';
 import { checkDisk, estimateDisk, trainingsToCome } from '../../../activities/estimate/disk.ts';
 import { artifactKey, ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createImportActivities } from '../../../activities/store/imports.ts';
+import { jobIngredients } from '../../../domain/jobs/job-spec.ts';
 import { isJob, type JobNode, stageGraph } from '../../../domain/stage-graph.ts';
 import { activityEnvironment, inActivity, makePlan, rejection, temporaryFolder } from '../fixtures.ts';
 import { trainerSource, writeModel } from '../store/model-fixtures.ts';
@@ -106,8 +107,10 @@ it('is not asked for a training whose like stands in the store', async () => {
   const all = jobs.map(({ name }) => name);
   expect(await names()).toEqual(all);
   const [sft] = jobs;
+  if (sft === undefined) throw new Error('no training');
   for (const seed of [9, 1]) {
-    const ingredients = { params: sft?.params, seed };
+    const order = { params: sft.params, seed, trainer: '/t', engine: { name: sft.engine, versions: {} } };
+    const ingredients = jobIngredients(order, 'm', {});
     const key = artifactKey('sft', ingredients);
     const from = await temporaryFolder();
     await store.publish({ stage: 'sft', key, ingredients, from, counts: {}, cost: {}, run: 'r', attempts: [] });
