@@ -16,6 +16,8 @@ const argv = z
   })
   .pipe(z.array(z.string()).min(1));
 const absolute = z.string('expected an absolute path').startsWith('/', 'expected an absolute path');
+/** `host:port` alone would be a URL too, of a protocol called `host`. */
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected a URL with http:// or https://' });
 /** `/a:/b`, as PATH. */
 const folders = z
   .string()
@@ -26,7 +28,7 @@ const folders = z
 const schema = z.object({
   CRITIC_TEMPORAL_ADDRESS: z.string('expected host:port').min(1, 'expected host:port'),
   CRITIC_TEMPORAL_NAMESPACE: z.string().default('default'),
-  CRITIC_SLURM_URL: z.url('expected a URL'),
+  CRITIC_SLURM_URL: httpUrl,
   CRITIC_SLURM_USER: z.string('expected a user’s name').min(1, 'expected a user’s name'),
   CRITIC_SLURM_TOKEN_COMMAND: argv.optional(),
   CRITIC_SLURM_TOKEN_FILE: absolute.optional(),
@@ -39,7 +41,7 @@ const schema = z.object({
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),
-  CRITIC_LLM_BASE_URL: z.url('expected a URL').optional(),
+  CRITIC_LLM_BASE_URL: httpUrl.optional(),
   CRITIC_LLM_API_KEY_FILE: absolute,
   CRITIC_POLL_INTERVAL_MS: z.coerce.number().int().min(200).default(45_000),
   CRITIC_FILE_INTERVAL_MS: z.coerce.number().int().min(100).default(500),

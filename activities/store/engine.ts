@@ -111,6 +111,12 @@ export async function askEngines(environment: EngineEnvironment, trainer: string
 }
 
 /** An interpreter that was killed or took too long is asked again. One that is not there, or says no, is not asked again. */
+/** Why a program could not be started, by the system's code. */
+const notRun: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'no such file'],
+  ['EACCES', 'a file that may not be run'],
+]);
+
 function unanswered({ field, python }: EngineEnvironment, error: unknown): ApplicationFailure {
   const { code, last } = exitOf(error);
   if (code === null) {
@@ -119,7 +125,8 @@ function unanswered({ field, python }: EngineEnvironment, error: unknown): Appli
   }
   const file = field === 'CRITIC_PYTHON' ? 'a CRITIC_ENGINE_FILE' : 'an engine_file';
   const expected = `an interpreter of ours (trainer/environments/) that this worker can run, or ${file}`;
-  return invalid(field, python, expected, `exit ${code}${last === '' ? '' : `: ${last}`}`);
+  const how = typeof code === 'number' ? `exit ${code}` : (notRun.get(code) ?? code);
+  return invalid(field, python, expected, `${how}${last === '' ? '' : `: ${last}`}`);
 }
 
 function invalid(field: string, path: string, expected: string, got: string): ApplicationFailure {

@@ -21,11 +21,11 @@ describe('the worker’s environment', () => {
   it('is refused with every missing or wrong variable, and where they are described', () => {
     const { CRITIC_STORE: _, CRITIC_SLURM_USER: __, ...rest } = whole;
     const refused = () =>
-      workerConfig({ ...rest, CRITIC_SLURM_URL: 'slurm', CRITIC_PYTHON: 'python', CRITIC_MODEL_ROOTS: 'm' });
+      workerConfig({ ...rest, CRITIC_SLURM_URL: 'slurm:6820', CRITIC_PYTHON: 'python', CRITIC_MODEL_ROOTS: 'm' });
     expect(refused).toThrow(
       [
         'the worker\'s environment is not usable (docs/OPERATIONS.md, "Your own cluster", lists the variables):',
-        '  CRITIC_SLURM_URL: expected a URL, got "slurm"',
+        '  CRITIC_SLURM_URL: expected a URL with http:// or https://, got "slurm:6820"',
         '  CRITIC_SLURM_USER: expected a user’s name, got nothing',
         '  CRITIC_STORE: expected an absolute path, got nothing',
         '  CRITIC_PYTHON: expected an absolute path, got "python"',
