@@ -146,7 +146,7 @@ export function findSharedSources(pairs: readonly PairLine[], names: FieldNames)
       shared.set(
         source,
         `${at(line.where, names.split)}expected "${first.pair.split}", got "${split}": source ${shown(source)} is in ` +
-          `"${first.pair.split}" at ${first.where}, and a source belongs to one split`,
+          `"${first.pair.split}" at ${first.where}, and a source belongs to one split (unless recipe.dataset.shared_sources is report)`,
       );
     }
   }

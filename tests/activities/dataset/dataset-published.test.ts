@@ -133,7 +133,7 @@ describe('the text form', () => {
     const rows = { train: train.map((name) => line(name, 3)).join(''), val: line(shared, 2) };
     const folder = await writeText(rows, [...train, shared]);
     expect(await faults(folder)).toEqual([
-      'val.txt line 1, basename: expected "train", got "test": source "00001" is in "train" at train.txt line 1, and a source belongs to one split',
+      'val.txt line 1, basename: expected "train", got "test": source "00001" is in "train" at train.txt line 1, and a source belongs to one split (unless recipe.dataset.shared_sources is report)',
     ]);
     const artifact = await check(folder, { shared_sources: 'report' });
     expect(artifact.counts).toMatchObject({ pairs: 4, shared_sources: 1 });

@@ -180,7 +180,7 @@ describe('a bad dataset is refused and nothing is written', () => {
     const message = await refusal(await writeDataset(pairs));
     expect(message).toContain('1 fault');
     expect(message).toContain(
-      'line 4, split: expected "train", got "dev": source "shared" is in "train" at pairs.jsonl line 1, and a source belongs to one split',
+      'line 4, split: expected "train", got "dev": source "shared" is in "train" at pairs.jsonl line 1, and a source belongs to one split (unless recipe.dataset.shared_sources is report)',
     );
   });
 
