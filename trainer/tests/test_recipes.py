@@ -74,6 +74,12 @@ def test_grpo_on_ray_fits_the_model(recipe: str, large: Path) -> None:
             "expected": "at most 123904: the model's 128000 positions less max_completion_length",
         }
     ]
+    longest = {
+        "field": "grpo.max_completion_length",
+        "value": 128_000,
+        "expected": "less than 128000, the model's positions",
+    }
+    assert fitting_faults(on_ray(recipe, large, max_completion_length=128_000)) == [longest]
 
 
 def on_ray(recipe: str, model: Path, **params: int) -> Attempt:

@@ -40,7 +40,9 @@ def _on_vllm(params: dict[str, Any], model: dict[str, Any]) -> list[Fault]:
         expected = f"a divisor or a multiple of {shared}, the key-value heads of the model"
         faults.append(_fault("grpo.tensor_parallel", parallel, expected))
     most, answer = model.get("max_position_embeddings"), params["max_completion_length"]
-    if most is not None and params["max_prompt_length"] + answer > most:
+    if most is not None and answer >= most:
+        faults.append(_fault("grpo.max_completion_length", answer, f"less than {most}, the model's positions"))
+    elif most is not None and params["max_prompt_length"] + answer > most:
         expected = f"at most {most - answer}: the model's {most} positions less max_completion_length"
         faults.append(_fault("grpo.max_prompt_length", params["max_prompt_length"], expected))
     return faults
