@@ -5,7 +5,8 @@
 import { numberIn, type Params, type Planned } from './engines/engine.ts';
 import type { EngineName } from './engines/registry.ts';
 
-const deaf: readonly EngineName[] = ['easyr1', 'verl'];
+/** Engines that do not save when they are asked to. */
+export const deaf: readonly EngineName[] = ['easyr1', 'verl'];
 
 export interface KillCost {
   /** Optimiser steps between two checkpoints. */

@@ -74,7 +74,7 @@ function aSlurmName(text: string): string {
   return text;
 }
 
-const severalNames = (text: string): string[] => text.split(',').map(aSlurmName);
+const severalNames = (text: string): string[] => [...new Set(text.split(',').map(aSlurmName))];
 
 /** On each node: each GPU has a process of the all-reduce, and srun starts none without a CPU. */
 function cpusOf({ cpus, gpus }: DoctorOptions): number {

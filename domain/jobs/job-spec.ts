@@ -5,6 +5,7 @@
  */
 import type { Params } from '../engines/engine.ts';
 import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
+import { deaf } from '../kill-cost.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
 
@@ -115,7 +116,7 @@ export function renderJobRequest(
       CRITIC_PYTHON: around.environment.python,
       ...imageOf(around.environment),
       CRITIC_TRAINER: order.trainer,
-      CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, order.watch.checkpoint_seconds)),
+      CRITIC_CHECKPOINT_AFTER: String(checkpointAfterSeconds(timeLimitMinutes, marginOf(order))),
       ...ranksPerNode(order),
     },
     currentWorkingDirectory: around.directory,
@@ -143,6 +144,11 @@ function ranksPerNode({ engine, params, resources }: JobOrder): Record<string, s
 /** Has job.sh start the interpreter inside an Apptainer image. */
 export function imageOf({ image }: Environment): Record<string, string> {
   return image === undefined ? {} : { CRITIC_IMAGE: image.path, CRITIC_IMAGE_BINDS: image.binds.join(',') };
+}
+
+/** Seconds before the time limit at which a job is asked to stop. An engine that does not save when it is asked only needs time to end. */
+function marginOf({ engine, watch }: JobOrder): number {
+  return deaf.includes(engine.name) ? Math.min(60, watch.checkpoint_seconds) : watch.checkpoint_seconds;
 }
 
 /** Seconds from a job's start to the request for a checkpoint: `margin` before the limit, never before its half. */

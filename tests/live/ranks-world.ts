@@ -38,6 +38,7 @@ export async function writeRecipe(
   epochs: ${epochs}
   cutoff_len: 512
   save_steps: 4
+  llamafactory: { bf16: true }
   ${tokenize ? `tokenize: { resources: ${small} }` : ''}
   resources: { partition: a100, nodes: 2, gpus_per_node: 0, cpus: 1, memory_mib: 4000, time_limit_minutes: ${minutes} }
 grpo:`;

@@ -21,10 +21,13 @@ from critic_trainer.ranks import await_first
 PARAMS = {"batch_size": 2, "gradient_accumulation": 2, "learning_rate": 1e-3, "save_steps": 2}
 RANKED: dict[str, Any] = PARAMS | {"gradient_accumulation": 1, "deepspeed": "zero3", "processes": 2}
 HALF: dict[str, Any] = RANKED | {"deepspeed": "zero2", "llamafactory": {"bf16": True}}
+HALF3: dict[str, Any] = HALF | {"deepspeed": "zero3"}
 ROUNDING = 1e-4
 """fp32 sums taken in another order: measured 0 in losses and up to 1e-5 in gradient norms of this size."""
 BF16 = 0.01
 """Eight bits of a mantissa: each number is off by up to 1/256, sums of many by less."""
+FIRST_STEP = (1, 7.0131, 10.0753)
+"""Step, loss and gradient norm of one process in fp32, whose weights and rows are drawn by seed."""
 SHARDS = "global_step2/zero_pp_rank_1_mp_rank_00_{}_states.pt"
 HERE = Path(__file__).parent
 FILES = (SHARDS.format("model"), SHARDS.format("optim"), "rng_state_1.pth", "latest", "trainer_state.json")
@@ -51,6 +54,7 @@ def test_two_ranks_train_as_one_process_and_go_on_after_a_kill_and_a_signal_as_i
         make_attempt("sft", name, params=PARAMS if name == "one" else RANKED) for name in names
     )
     half = make_attempt("sft", "half", params=HALF)
+    half3 = make_attempt("sft", "half3", params=HALF3)
     half_resumed = make_attempt("sft", "a9", params=HALF, resume_from=half / "checkpoints" / "checkpoint-4")
     resumed = {}
     for name, origin, step in (("a7", killed, 4), ("a8", stopped, 3)):
@@ -66,6 +70,7 @@ def test_two_ranks_train_as_one_process_and_go_on_after_a_kill_and_a_signal_as_i
         (misfit, 1, None, 0),
         (half, 2, None, 0),
         (half_resumed, 2, None, 0),
+        (half3, 2, None, 0),
     )
     assert codes == [
         [failures.OK, failures.OK],
@@ -74,6 +79,7 @@ def test_two_ranks_train_as_one_process_and_go_on_after_a_kill_and_a_signal_as_i
         [failures.OK, failures.OK],
         [failures.OK, failures.OK],
         [failures.BAD_CONFIGURATION],
+        [failures.OK, failures.OK],
         [failures.OK, failures.OK],
         [failures.OK, failures.OK],
     ]
@@ -90,6 +96,9 @@ def test_two_ranks_train_as_one_process_and_go_on_after_a_kill_and_a_signal_as_i
     assert (resumed["a7"] / "output" / "model.safetensors").read_bytes() == weights
     assert numbers(half_resumed) == numbers(half)[4:], "ZeRO-2 in bf16, whose files have other names"
     assert numbers(half)[0] == pytest.approx(numbers(one)[0], rel=BF16), "not from a corrupted start"
+    for ours, theirs in zip(numbers(half3), numbers(one), strict=True):
+        assert ours[:2] == pytest.approx(theirs[:2], rel=BF16)
+    assert numbers(one)[0] == pytest.approx(FIRST_STEP, rel=0.001), "as on the day when this was written"
     assert "processes: 2 expected, srun started 1" in (misfit / "rank-0.log").read_text()
     _finds_each_cut_file(make_attempt, stopped / "checkpoints" / "checkpoint-2", killed.parent)
 

@@ -14,11 +14,11 @@ from conftest import MakeAttempt, lines
 from critic_trainer.attempt.manifest import read_attempt
 from critic_trainer.attempt.stop_request import StopRequest
 from critic_trainer.engines.protocol import Progress
-from critic_trainer.engines.ray import driver
+from critic_trainer.engines.ray import driver, launcher
 from critic_trainer.engines.ray.driver import Driving, Lines
 from critic_trainer.engines.ray.pace import seconds_each_step, steps_between_checkpoints
 from critic_trainer.engines.verl.engine import Verl
-from critic_trainer.failures import CheckpointedError, TrainerError, TryAgainError
+from critic_trainer.failures import BUG, TRY_AGAIN, CheckpointedError, TrainerError, TryAgainError
 
 VERL = {
     "prompts_per_step": 2,
@@ -135,14 +135,36 @@ def test_a_resume_that_did_not_happen_is_an_error(make_attempt: MakeAttempt) -> 
         run.run(process)
 
 
-def test_a_cut_shard_is_not_published_and_the_end_is_no_success(make_attempt: MakeAttempt) -> None:
+def test_a_cut_shard_is_not_published_and_the_end_is_no_success(
+    make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_LATE_SECONDS", 0)
     engine, run, process = driving(make_attempt, then="cut")
     with pytest.raises(RuntimeError, match=r"optim_world_size_2_rank_1\.pt is missing or cut short"):
         run.run(process)
     assert published(engine) == ["checkpoint-2"]
 
 
-def test_steps_that_are_missing_at_the_end_are_no_success(make_attempt: MakeAttempt) -> None:
+def test_a_last_checkpoint_that_is_seen_whole_only_after_the_driver_has_ended_counts(
+    make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, run, process = driving(make_attempt)
+    original, late = Verl.shards_fault, iter(["a shard is missing"] * 3)
+
+    def shards_fault(self: Verl, path: Path) -> str | None:
+        ended = path.name == "global_step_4" and process.poll() is not None
+        return next(late, None) if ended else original(self, path)
+
+    monkeypatch.setattr(Verl, "shards_fault", shards_fault)
+    process.wait()
+    assert run.run(process).finite
+    assert published(engine)[-1] == "checkpoint-4"
+
+
+def test_steps_that_are_missing_at_the_end_are_no_success(
+    make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "_LATE_SECONDS", 0)
     _, run, process = driving(make_attempt, last=3)
     with pytest.raises(RuntimeError, match="ended at step 3 of 4 with a checkpoint of step 2"):
         run.run(process)
@@ -298,3 +320,20 @@ def test_checkpoints_are_as_near_as_the_measured_pace_demands(make_attempt: Make
     seldom = VERL | {"save_steps": 2, "max_lost_minutes": 10}
     often = read_attempt(make_attempt("grpo", "a4", params=seldom, engine=engine, resume_from=str(earlier)))
     assert steps_between_checkpoints(often) == 2
+
+
+def test_a_death_on_ray_is_tried_again_and_an_error_of_the_code_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+class TaskError(Exception): pass
+class ActorDiedError(Exception): pass
+error = TaskError("on Ray")
+error.cause = {cause}("gone")
+raise error
+"""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for cause, code in (("ActorDiedError", TRY_AGAIN), ("ValueError", BUG)):
+        (tmp_path / f"raises_{cause}.py").write_text(text.replace("{cause}", cause))
+        assert launcher.main([f"raises_{cause}"]) == code

@@ -54,7 +54,11 @@ describe('the job request', () => {
       params: { nodes: 2, processes_per_node: 8 },
     };
     const around = { environment: { python: '/p' }, directory: '/d' };
-    expect(renderJobRequest(onRay, 1, firstAttempt, around).environment['CRITIC_RANKS_PER_NODE']).toBe('1');
+    expect(renderJobRequest(onRay, 1, firstAttempt, around).environment).toMatchObject({
+      CRITIC_RANKS_PER_NODE: '1',
+      // It does not save when it is asked, so it trains until a minute before the limit.
+      CRITIC_CHECKPOINT_AFTER: '3540',
+    });
   });
 
   it('asks for what the recipe says and passes paths alone: no parameter, no secret', () => {

@@ -23,6 +23,8 @@ from critic_trainer.failures import (
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
+_LATE_SECONDS = 90
+"""How long a network file system may show the last numbers and shards late."""
 _PATIENCE_SECONDS = 60
 """How long a request to stop waits for the numbers of a step whose checkpoint is written already."""
 
@@ -123,6 +125,10 @@ class Driving:
     def _ended(self, code: int) -> WorkDone:
         if code != 0:
             raise _failure(self._engine.name, code)
+        until = time.monotonic() + _LATE_SECONDS
+        while (self._last != self._total or self._published != self._total) and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            self._look()
         if self._last != self._total or self._published != self._total:
             raise RuntimeError(
                 f"the driver ended at step {self._last} of {self._total} with a checkpoint of step {self._published} "

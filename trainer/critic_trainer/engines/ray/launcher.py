@@ -10,7 +10,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from critic_trainer.failures import exit_code_of
+from critic_trainer.failures import TRY_AGAIN, exit_code_of
+
+_DEATHS = {"ActorDiedError", "ActorUnavailableError", "NodeDiedError", "WorkerCrashedError", "RaySystemError"}
+"""Of ray.exceptions, by name: this process need not have loaded Ray."""
 
 
 def main(arguments: list[str]) -> int:
@@ -22,7 +25,9 @@ def main(arguments: list[str]) -> int:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except Exception as error:  # noqa: BLE001 - the process's edge
         traceback.print_exc()
-        return exit_code_of(_reason(error), Path.cwd())
+        reason = _reason(error)
+        # A process or a node of Ray's died: the driver only noticed.
+        return TRY_AGAIN if type(reason).__name__ in _DEATHS else exit_code_of(reason, Path.cwd())
     return 0
 
 
