@@ -182,6 +182,8 @@ describe('a run that continues as new', () => {
             .getHandle(run)
             .executeUpdate('answer', { args: [{ stage: 'sft', action, question: 'sft-2' }] });
         await until(look, ({ questions }) => questions[0]?.id === 'sft-1');
+        // Else the cut may come before the job beside it is watched for the first time.
+        await until(async () => calls.includes('watchJob predict-base'), Boolean);
         await client.workflow
           .getHandle(run)
           .executeUpdate('answer', { args: [{ stage: 'sft', action: 'retry', timeLimitMinutes: 9 }] });
