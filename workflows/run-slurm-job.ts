@@ -57,17 +57,21 @@ export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boole
   }
 }
 
+/** Trainers average each micro-batch by itself. */
+const halvingNote = 'the next attempt has half the micro-batch, so its losses differ a little from those before';
+
 /** Attempt after attempt, until one completes or a person must decide. */
 async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Promise<NonNullable<JobState['ended']>> {
   const policy = policyWith(desk.retries.policy);
   for (;;) {
     const collected = await runAttempt(order, state, desk);
     if (collected.jobClass === 'completed') return { collected, why: '' };
-    const note = `attempt ${state.attempt}: ${collected.jobClass}, ${collected.evidence}`;
-    desk.board.stage(order.stage, { note });
     state.tally = withAttempt(state.tally, collected, policy);
     const decision = decide(state.tally, collected, { maxAttempts: desk.retries.max_attempts, policy });
     const why = decision.action === 'operator' ? decision.why : futile(order, state.changes, decision);
+    const halves = why === undefined && decision.changes?.halveMicroBatch === true;
+    const note = `attempt ${state.attempt}: ${collected.jobClass}, ${collected.evidence}`;
+    desk.board.stage(order.stage, { note: halves ? `${note}; ${halvingNote}` : note });
     if (why !== undefined) return { collected, why };
     beginNext(state, collected, decidedChanges(state.changes, decision, collected));
   }

@@ -127,10 +127,24 @@ describe('trainCritic', () => {
     });
   });
 
-  it('halves the micro-batch after the GPU ran out of memory', async () => {
+  it('halves the micro-batch after the GPU ran out of memory, and says what that changes', async () => {
     const { overrides, changes } = recordChanges([{ jobClass: 'gpu-out-of-memory' }]);
-    await withWorkers(stubs(overrides).activities, 'wf-oom', async (client) => {
-      await (await start(client, 'wf-oom')).result();
+    const seen = Promise.withResolvers<void>();
+    const watchJob: Activities['watchJob'] = async ({ stage, attempt }) => {
+      if (stage === 'sft' && attempt.attempt === 2) await seen.promise;
+      return { state: 'COMPLETED', reason: '', node: 'n1', over: true };
+    };
+    await withWorkers(stubs({ ...overrides, watchJob }).activities, 'wf-oom', async (client) => {
+      const handle = await start(client, 'wf-oom');
+      const { stages } = await until(
+        () => handle.query<RunView>('view'),
+        (view) => view.stages.some(({ stage, attempt }) => stage === 'sft' && attempt === 2),
+      );
+      expect(stages.find(({ stage }) => stage === 'sft')?.note).toContain(
+        'has half the micro-batch, so its losses differ',
+      );
+      seen.resolve();
+      await handle.result();
     });
     expect(changes.map((change) => change.microBatchHalvings)).toEqual([0, 1]);
   });
