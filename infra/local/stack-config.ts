@@ -20,7 +20,7 @@ export interface StackConfig extends SlurmRoot {
   host: string;
   /** For tests: the worker sees the store as over a network file system that remembers for so long. */
   staleSeconds?: number;
-  /** For tests: where engines are that have an environment of their own (`CRITIC_ENVIRONMENTS_FILE` of the worker). */
+  /** Where engines are that have an environment of their own (`CRITIC_ENVIRONMENTS_FILE` of the worker). */
   environmentsFile?: string;
 }
 
@@ -44,7 +44,7 @@ export function port(config: StackConfig, name: keyof typeof offsets): number {
   return config.portBase + offsets[name];
 }
 
-/** From CRITIC_STATE, CRITIC_CACHE and CRITIC_PORT_BASE; defaults for root and for others. */
+/** From CRITIC_STATE, CRITIC_CACHE, CRITIC_PORT_BASE and CRITIC_ENVIRONMENTS_FILE; defaults for root and for others. */
 export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   const root = process.getuid?.() === 0;
   const base = Number(env.CRITIC_PORT_BASE ?? 17_000);
@@ -56,6 +56,7 @@ export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   const stale = Number(env.CRITIC_STALE_SECONDS ?? 0);
   return {
     ...(stale > 0 ? { staleSeconds: stale } : {}),
+    ...(env.CRITIC_ENVIRONMENTS_FILE === undefined ? {} : { environmentsFile: env.CRITIC_ENVIRONMENTS_FILE }),
     checkout,
     cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
     state: env.CRITIC_STATE ?? (root ? '/var/lib/critic' : join(homedir(), '.local/state/critic')),

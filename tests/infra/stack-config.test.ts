@@ -35,6 +35,13 @@ describe('the ports of a stack', () => {
     expect(Math.min(...all)).toBeGreaterThan(17_000);
   });
 
+  it('hands the worker the environments file that the caller names', () => {
+    const file = '/shared/environments.yaml';
+    const named = localEnvironment(stackConfig({ CRITIC_ENVIRONMENTS_FILE: file }));
+    expect(named).toMatchObject({ CRITIC_ENVIRONMENTS_FILE: file });
+    expect(localEnvironment(stackConfig({}))).not.toHaveProperty('CRITIC_ENVIRONMENTS_FILE');
+  });
+
   it.each(['80', '70000', 'x', '1e9', '17000.5'])('refuses CRITIC_PORT_BASE=%s with a sentence', (base) => {
     expect(() => stackConfig({ CRITIC_PORT_BASE: base })).toThrow(
       `CRITIC_PORT_BASE: expected a whole number from 1024 to 64000, got "${base}"`,
