@@ -105,22 +105,34 @@ export function problemsOf(
   nodes: readonly NodeFindings[],
   collective: CollectiveFindings | null,
 ): string[] {
-  const problems = nodes.flatMap((node) => nodeProblems(order.gpusPerNode, node));
+  const hosts = new Map<string, string[]>();
+  for (const node of nodes) {
+    for (const problem of nodeProblems(order.gpusPerNode, node)) {
+      hosts.set(problem, [...(hosts.get(problem) ?? []), node.host]);
+    }
+  }
+  const problems = [...hosts].map(([problem, where]) => `${someOf(where)}: ${problem}`);
   if (nodes.length < order.nodes) problems.push(`${nodes.length} of ${order.nodes} nodes answered`);
   if (collective === null) problems.push('the processes did not come together for an all-reduce');
   else if (collective.error !== null) problems.push(`all-reduce by ${collective.backend}: ${collective.error}`);
   return problems;
 }
 
-function nodeProblems(gpus: number, { host, gpus: seen, environments, store, model }: NodeFindings): string[] {
+/** At most three names. */
+function someOf(hosts: readonly string[]): string {
+  const more = hosts.length - 3;
+  return more > 0 ? `${hosts.slice(0, 3).join(', ')} and ${more} more` : hosts.join(', ');
+}
+
+function nodeProblems(gpus: number, { gpus: seen, environments, store, model }: NodeFindings): string[] {
   const problems: string[] = [];
-  if (gpus > 0 && seen.error !== null) problems.push(`${host}: GPUs: ${seen.error}`);
-  else if (seen.found.length < gpus) problems.push(`${host}: ${seen.found.length} of ${gpus} GPUs are there`);
+  if (gpus > 0 && seen.error !== null) problems.push(`GPUs: ${seen.error}`);
+  else if (seen.found.length < gpus) problems.push(`${seen.found.length} of ${gpus} GPUs are there`);
   for (const { engines, python, error } of environments) {
-    if (error !== null) problems.push(`${host}: ${python} cannot import ${engines.join(', ')}: ${error}`);
+    if (error !== null) problems.push(`${python} cannot import ${engines.join(', ')}: ${error}`);
   }
-  if (store.error !== null) problems.push(`${host}: store: ${store.error}`);
-  if (model !== null && model.error !== null) problems.push(`${host}: model ${model.path}: ${model.error}`);
+  if (store.error !== null) problems.push(`store: ${store.error}`);
+  if (model !== null && model.error !== null) problems.push(`model ${model.path}: ${model.error}`);
   return problems;
 }
 

@@ -73,6 +73,15 @@ describe('an examination', () => {
     expect(problems).toEqual([expect.stringMatching(message)]);
   });
 
+  it('says once what is wrong on many nodes', () => {
+    const many = Array.from({ length: 5 }, (_, index) => ({
+      ...node,
+      host: `n${index}`,
+      store: { ...node.store, error: 'EROFS' },
+    }));
+    expect(problemsOf({ ...order, nodes: 5 }, many, collective)).toEqual(['n0, n1, n2 and 2 more: store: EROFS']);
+  });
+
   it('misses nodes and an all-reduce', () => {
     expect(problemsOf(order, [node], null)).toEqual([
       '1 of 2 nodes answered',

@@ -25,7 +25,7 @@ it('the doctor finds two nodes well, and a model that is not there and a partiti
   expect(found).toMatchObject({ nodes: [{}, {}], collective: { backend: 'gloo', ranks: 2 }, problems: [] });
   expect(found?.nodes[0]?.environments[0]?.engines).toEqual(['llamafactory', 'trl', 'transformers']);
 
-  const missing = /PROBLEM {2}a100-\d: model \/nowhere\/model: FileNotFoundError/;
+  const missing = /PROBLEM {2}a100-\d, a100-\d: model \/nowhere\/model: FileNotFoundError/;
   expect(ill).toEqual({ code: 1, output: expect.stringMatching(missing) });
   const refused = /h100: no job\n {2}PROBLEM {2}Slurm refused the job: .*partition/i;
   expect(nowhere).toEqual({ code: 1, output: expect.stringMatching(refused) });
