@@ -26,7 +26,10 @@ def edit(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
     ("change", "told"),
     [
         (lambda a: a.pop("seed"), "attempt.json: top level: 'seed' is a required property"),
-        (lambda a: a.update(kind="dpo"), 'attempt.json: kind: expected one of ["sft", "grpo", "predict"], got "dpo"'),
+        (
+            lambda a: a.update(kind="dpo"),
+            'attempt.json: kind: expected one of ["tokenize", "sft", "grpo", "predict"], got "dpo"',
+        ),
         (lambda a: a["params"].update(epochs=0), "attempt.json: params.epochs: expected > 0, got 0"),
         (lambda a: a["params"].update(epochs="5"), 'attempt.json: params.epochs: expected of type "number", got "5"'),
         (lambda a: a["params"].update(lr=1), "attempt.json: params: Additional properties are not allowed"),
