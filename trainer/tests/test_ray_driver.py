@@ -14,11 +14,11 @@ from conftest import MakeAttempt, lines
 from critic_trainer.attempt.manifest import read_attempt
 from critic_trainer.attempt.stop_request import StopRequest
 from critic_trainer.engines.protocol import Progress
-from critic_trainer.engines.ray import driver, launcher
+from critic_trainer.engines.ray import driver
 from critic_trainer.engines.ray.driver import Driving, Lines
 from critic_trainer.engines.ray.pace import seconds_each_step, steps_between_checkpoints
 from critic_trainer.engines.verl.engine import Verl
-from critic_trainer.failures import BUG, TRY_AGAIN, CheckpointedError, TrainerError, TryAgainError
+from critic_trainer.failures import CheckpointedError, TrainerError, TryAgainError
 
 VERL = {
     "prompts_per_step": 2,
@@ -320,20 +320,3 @@ def test_checkpoints_are_as_near_as_the_measured_pace_demands(make_attempt: Make
     seldom = VERL | {"save_steps": 2, "max_lost_minutes": 10}
     often = read_attempt(make_attempt("grpo", "a4", params=seldom, engine=engine, resume_from=str(earlier)))
     assert steps_between_checkpoints(often) == 2
-
-
-def test_a_death_on_ray_is_tried_again_and_an_error_of_the_code_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = """
-class TaskError(Exception): pass
-class ActorDiedError(Exception): pass
-error = TaskError("on Ray")
-error.cause = {cause}("gone")
-raise error
-"""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for cause, code in (("ActorDiedError", TRY_AGAIN), ("ValueError", BUG)):
-        (tmp_path / f"raises_{cause}.py").write_text(text.replace("{cause}", cause))
-        assert launcher.main([f"raises_{cause}"]) == code

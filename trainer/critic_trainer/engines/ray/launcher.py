@@ -10,10 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from critic_trainer.failures import TRY_AGAIN, exit_code_of
-
-_DEATHS = {"ActorDiedError", "ActorUnavailableError", "NodeDiedError", "WorkerCrashedError", "RaySystemError"}
-"""Of ray.exceptions, by name: this process need not have loaded Ray."""
+from critic_trainer.failures import exit_code_of
 
 
 def main(arguments: list[str]) -> int:
@@ -25,9 +22,7 @@ def main(arguments: list[str]) -> int:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except Exception as error:  # noqa: BLE001 - the process's edge
         traceback.print_exc()
-        reason = _reason(error)
-        # A process or a node of Ray's died: the driver only noticed.
-        return TRY_AGAIN if type(reason).__name__ in _DEATHS else exit_code_of(reason, Path.cwd())
+        return exit_code_of(_reason(error), Path.cwd())
     return 0
 
 
