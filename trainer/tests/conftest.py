@@ -144,9 +144,9 @@ def make_attempt(tmp_path: Path, world: Path, request: pytest.FixtureRequest) ->
 @pytest.fixture
 def uneven_rewards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A random model's answers are all worth 0, which is no gradient: here their letters decide."""
-    from critic_trainer.engines import trl_training
+    from critic_trainer.engines.trl import training
 
-    monkeypatch.setattr(trl_training, "accuracy_reward", lambda text, *_: sum(map(ord, text)) % 97 / 97)
+    monkeypatch.setattr(training, "accuracy_reward", lambda text, *_: sum(map(ord, text)) % 97 / 97)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

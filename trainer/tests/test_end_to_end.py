@@ -12,7 +12,7 @@ from conftest import PAIRS, MakeAttempt, lines
 from critic_trainer import failures
 from critic_trainer.__main__ import run_attempt
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
-from critic_trainer.engines.trl import Trl
+from critic_trainer.engines.trl.engine import Trl
 from critic_trainer.engines.versions import versions_of
 
 TRAINER = Path(__file__).parent.parent

@@ -165,12 +165,12 @@ def test_a_bad_mix_ends_with_65(
 def test_a_bug_in_the_reward_ends_with_70_and_is_never_a_reward_of_zero(
     make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from critic_trainer.engines import trl_training
+    from critic_trainer.engines.trl import training
 
     def broken(*_: Any) -> float:
         raise ZeroDivisionError("in the reward")
 
-    monkeypatch.setattr(trl_training, "accuracy_reward", broken)
+    monkeypatch.setattr(training, "accuracy_reward", broken)
     directory = make_attempt("grpo")
     assert run_attempt(directory) == failures.BUG
     assert "ZeroDivisionError: in the reward" in capfd.readouterr().err

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from critic_trainer.engines.trl import reward_weights
+from critic_trainer.engines.trl.engine import reward_weights
 from critic_trainer.reward import accuracy_reward, format_reward
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "reward.json"

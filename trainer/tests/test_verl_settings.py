@@ -107,12 +107,12 @@ def test_validation_is_never_on_the_test_split(make_attempt: MakeAttempt, tmp_pa
     assert settings["data.val_files"] == [str(attempt.work / "dev.parquet")]
     attempt.work.mkdir()
     with pytest.raises(BadConfigurationError, match="has no dev split to validate on"):
-        Verl(attempt)._prompts("dev")
+        Verl(attempt).prompts("dev")
     # The pipeline writes a file for each split, an empty one for a split that the data set has not.
     (tmp_path / "dev.jsonl").touch()
     attempt.inputs["prompts"] = tmp_path
     with pytest.raises(BadConfigurationError, match="has no dev split to validate on"):
-        Verl(attempt)._prompts("dev")
+        Verl(attempt).prompts("dev")
 
 
 def test_a_prompt_that_verl_would_cut_up_is_refused(tmp_path: Path) -> None:

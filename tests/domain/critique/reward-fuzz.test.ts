@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const program = `
 import json, sys
-from critic_trainer.engines.trl import reward_weights
+from critic_trainer.engines.trl.engine import reward_weights
 from critic_trainer.reward import accuracy_reward, format_reward, read_score
 for text, mos, params in json.load(sys.stdin):
     accuracy = accuracy_reward(text, mos, params["shape"], params["floor"])

@@ -53,40 +53,32 @@ _LLAMAFACTORY = _object(
     },
 )
 
+_GRPO = {
+    "steps": _POSITIVE_INT,
+    "prompts_per_step": _POSITIVE_INT,
+    "generations": {"type": "integer", "minimum": 2},
+    "learning_rate": _POSITIVE,
+    "temperature": _POSITIVE,
+    "beta": {"type": "number", "minimum": 0},
+    "epsilon": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    "epsilon_high": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    "max_completion_length": _POSITIVE_INT,
+    "save_steps": _POSITIVE_INT,
+    "reward": _REWARD,
+}
+
 _TRL = _object(
-    {
-        "steps": _POSITIVE_INT,
-        "prompts_per_step": _POSITIVE_INT,
-        "generations": {"type": "integer", "minimum": 2},
-        "learning_rate": _POSITIVE,
-        "temperature": _POSITIVE,
-        "beta": {"type": "number", "minimum": 0},
-        "epsilon": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        "epsilon_high": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        "max_completion_length": _POSITIVE_INT,
-        "save_steps": _POSITIVE_INT,
-        "reward": _REWARD,
-    },
+    _GRPO,
     {"gradient_accumulation": _POSITIVE_INT},
 )
 
 # verl and EasyR1. A process is a GPU, or, on a node without any, one of those that share its CPUs.
 _RAY = _object(
     {
-        "steps": _POSITIVE_INT,
-        "prompts_per_step": _POSITIVE_INT,
-        "generations": {"type": "integer", "minimum": 2},
-        "learning_rate": _POSITIVE,
-        "temperature": _POSITIVE,
-        "beta": {"type": "number", "minimum": 0},
-        "epsilon": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        "epsilon_high": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        **_GRPO,
         "max_prompt_length": _POSITIVE_INT,
-        "max_completion_length": _POSITIVE_INT,
-        "save_steps": _POSITIVE_INT,
         "save_limit": {"type": "integer", "minimum": 3},
         "validate_steps": {"type": "integer", "minimum": 0},
-        "reward": _REWARD,
         "micro_batch_size": _POSITIVE_INT,
         "tensor_parallel": _POSITIVE_INT,
         "gpu_memory_utilization": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},

@@ -9,9 +9,9 @@ from critic_trainer.engines.llamafactory import LlamaFactory
 from critic_trainer.engines.llamafactory_tokenize import LlamaFactoryTokenize
 from critic_trainer.engines.protocol import Engine
 from critic_trainer.engines.transformers import Transformers
-from critic_trainer.engines.trl import Trl
+from critic_trainer.engines.trl.engine import Trl
 from critic_trainer.engines.verl.engine import Verl
-from critic_trainer.engines.vllm import Vllm
+from critic_trainer.engines.vllm.engine import Vllm
 
 ENGINES: dict[str, type[Engine]] = {
     engine.name: engine for engine in (LlamaFactory, Trl, EasyR1, Verl, Transformers, Vllm)

@@ -24,8 +24,7 @@ from critic_trainer.engines.easyr1.workers import HOOK
 from critic_trainer.engines.protocol import COMMON_PACKAGES, Fault
 from critic_trainer.engines.ray.engine import RayEngine
 from critic_trainer.failures import BadConfigurationError, BadDataError
-from critic_trainer.inputs.rows import PromptRow, read_prompts
-from critic_trainer.model_folder import publish_model
+from critic_trainer.inputs.rows import PromptRow
 
 _SETTINGS = "easyr1.yaml"
 _MERGER = "critic_trainer.engines.easyr1.merger"
@@ -59,7 +58,7 @@ class EasyR1(RayEngine):
             )
         if not self.ranks.first:
             return
-        rows = self._prompts("train")
+        rows = self.prompts("train")
         each = len(rows) // self.attempt.params["prompts_per_step"]
         if each == 0:
             needed = self.attempt.params["prompts_per_step"]
@@ -71,7 +70,7 @@ class EasyR1(RayEngine):
             begun = 0 if resumed is None else checkpoint_step(resumed) or 0
             settings["trainer"]["total_episodes"] = episodes_left(self.attempt.params["steps"], each, begun)
         # It validates at its end whatever is asked: on a pair of training, where dev is not wanted, and never on test.
-        shown = self._prompts("dev") if self.attempt.params["validate_steps"] > 0 else rows[:1]
+        shown = self.prompts("dev") if self.attempt.params["validate_steps"] > 0 else rows[:1]
         for prompts in (rows, shown):
             check_lengths(self.attempt.model, prompts, self.attempt.params["max_prompt_length"])
         self._write(rows, shown, settings)
@@ -133,15 +132,3 @@ class EasyR1(RayEngine):
             shutil.copyfile(file, copy / "huggingface" / file.name)
         run_merger([_MERGER, str(merger_script()), "--local_dir", str(copy)], self.attempt.work)
         assemble(copy / "huggingface", self.attempt.model, self.attempt.work / "trainer")
-
-    def publish(self) -> None:
-        publish_model(self.attempt.work / "trainer", self.attempt.work / "model", self.attempt.output)
-
-    def _prompts(self, split: str) -> list[PromptRow]:
-        file = self.attempt.inputs["prompts"] / f"{split}.jsonl"
-        if split == "dev" and (not file.is_file() or file.stat().st_size == 0):
-            raise BadConfigurationError(
-                "attempt.json: params.validate_steps: the data set has no dev split to validate on "
-                "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
-            )
-        return read_prompts(file, self.attempt.inputs["dataset"])

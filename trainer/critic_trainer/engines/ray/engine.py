@@ -19,7 +19,10 @@ from critic_trainer.device import has_gpu
 from critic_trainer.engines.protocol import Engine, Progress
 from critic_trainer.engines.ray.cluster import READY_SECONDS, Cluster
 from critic_trainer.engines.ray.pace import steps_between_checkpoints
+from critic_trainer.failures import BadConfigurationError
 from critic_trainer.files import write_json
+from critic_trainer.inputs.rows import PromptRow, read_prompts
+from critic_trainer.model_folder import publish_model
 from critic_trainer.ranks import ended_first
 
 log = logging.getLogger(__name__)
@@ -141,3 +144,16 @@ class RayEngine(Engine):
                 cluster.start_again()
             time.sleep(0.5)
         return WorkDone(None, None, None, finite=True, rows=None, has_model=False)
+
+    def publish(self) -> None:
+        publish_model(self.attempt.work / "trainer", self.attempt.work / "model", self.attempt.output)
+
+    def prompts(self, split: str) -> list[PromptRow]:
+        """Rows of a split. BadConfigurationError where `dev` is asked for and the data set has none."""
+        file = self.attempt.inputs["prompts"] / f"{split}.jsonl"
+        if split == "dev" and (not file.is_file() or file.stat().st_size == 0):
+            raise BadConfigurationError(
+                "attempt.json: params.validate_steps: the data set has no dev split to validate on "
+                "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
+            )
+        return read_prompts(file, self.attempt.inputs["dataset"])

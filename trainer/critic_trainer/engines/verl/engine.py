@@ -10,8 +10,7 @@ from critic_trainer.engines.verl.data import answers_numbers, shards_fault, writ
 from critic_trainer.engines.verl.settings import EAGER, PROMPTS, VALIDATION, overrides, verl_settings
 from critic_trainer.failures import BadConfigurationError, BadDataError, SettingRefusedError
 from critic_trainer.files import write_json
-from critic_trainer.inputs.rows import PromptRow, read_prompts
-from critic_trainer.model_folder import publish_model, untied_fault
+from critic_trainer.model_folder import untied_fault
 
 _NAMES = {
     "actor/loss": "loss",
@@ -48,13 +47,13 @@ class Verl(RayEngine):
         fault = untied_fault(attempt.model)
         if fault is not None:
             raise BadConfigurationError(f'attempt.json: model: "{attempt.model}": {fault}')
-        rows = self._prompts("train")
+        rows = self.prompts("train")
         needed = attempt.params["prompts_per_step"]
         if len(rows) < needed:
             raise BadDataError(f"prompts/train.jsonl: {len(rows)} rows, but a step of verl takes {needed} of one epoch")
         write_prompts(rows, attempt.work / PROMPTS)
         if attempt.params["validate_steps"] > 0:
-            write_prompts(self._prompts("dev"), attempt.work / VALIDATION)
+            write_prompts(self.prompts("dev"), attempt.work / VALIDATION)
         write_json(attempt.work / self.settings_file, self._settings)
 
     def settings(self, gpu: bool) -> dict[str, Any]:
@@ -116,15 +115,3 @@ class Verl(RayEngine):
         places = ["--local_dir", str(actor), "--target_dir", str(merged)]
         run_merger(["verl.model_merger", "merge", "--backend", "fsdp", *places], self.attempt.work)
         assemble(merged, self.attempt.model, self.attempt.work / "trainer")
-
-    def publish(self) -> None:
-        publish_model(self.attempt.work / "trainer", self.attempt.work / "model", self.attempt.output)
-
-    def _prompts(self, split: str) -> list[PromptRow]:
-        file = self.attempt.inputs["prompts"] / f"{split}.jsonl"
-        if split == "dev" and (not file.is_file() or file.stat().st_size == 0):
-            raise BadConfigurationError(
-                "attempt.json: params.validate_steps: the data set has no dev split to validate on "
-                "(dataset.dev_fraction carves one); the test split is for the evaluation alone"
-            )
-        return read_prompts(file, self.attempt.inputs["dataset"])

@@ -14,7 +14,7 @@ from critic_trainer.device import has_gpu, own_gpu, prepare_torch, quick_imports
 from critic_trainer.engines.predictions.engine import Prediction
 from critic_trainer.engines.predictions.shared_rows import Answerer
 from critic_trainer.engines.protocol import COMMON_PACKAGES, Fault
-from critic_trainer.engines.vllm_checking import vllm_faults
+from critic_trainer.engines.vllm.checking import vllm_faults
 from critic_trainer.inputs.rows import IMAGES_PER_PROMPT
 
 DEFAULT_MEMORY = 0.9

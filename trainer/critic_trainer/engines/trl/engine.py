@@ -1,4 +1,4 @@
-"""GRPO by TRL: the settings of GRPOTrainer. trl_training.py, which needs torch, runs it."""
+"""GRPO by TRL: the settings of GRPOTrainer. training.py, which needs torch, runs it."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from critic_trainer.attempt.result import WorkDone
 from critic_trainer.device import has_gpu, prepare_torch, quick_imports
 from critic_trainer.engines.protocol import COMMON_PACKAGES, Engine, Fault, Progress
 from critic_trainer.engines.trainer_checkpoints import trainer_checkpoint_fault
-from critic_trainer.engines.trl_checking import trl_faults
+from critic_trainer.engines.trl.checking import trl_faults
 from critic_trainer.failures import BadConfigurationError
 from critic_trainer.inputs.rows import read_prompts
 from critic_trainer.model_folder import publish_model
@@ -41,7 +41,7 @@ class Trl(Engine):
         prepare_torch(self.attempt.threads)
         with quick_imports():
             from critic_trainer.engines.trainer_callback import StepObserver
-            from critic_trainer.engines.trl_training import train_grpo
+            from critic_trainer.engines.trl.training import train_grpo
 
         return train_grpo(self.attempt, self._rows, self._settings, StepObserver(self.attempt, progress))
 

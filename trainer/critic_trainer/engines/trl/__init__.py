@@ -1,0 +1,1 @@
+"""GRPO by TRL, in one process."""
