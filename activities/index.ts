@@ -8,6 +8,7 @@ import { createEstimateActivities } from './estimate/estimating.ts';
 import { createExaminingActivities } from './jobs/examining.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
+import { createInquiryActivities } from './inquiries/inquiries.ts';
 import { createImportActivities, type ImportDeps } from './store/imports.ts';
 import { createLookUpActivities } from './store/look-up.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
@@ -42,6 +43,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createEvaluationActivities(deps),
     ...createGateActivities(deps),
     ...createReportActivities(deps),
+    ...createInquiryActivities(deps),
   });
 }
 

@@ -82,8 +82,13 @@ export const taskQueues = {
   llm: 'critic-llm',
 } as const;
 
-/** The schedule that looks for jobs whose run is over, and its workflows. */
-export const reaper = { scheduleId: 'critic-reaper', workflowId: 'critic-reaper' } as const;
+/** The one workflow that looks after the store and the cluster, and answers inquiries (workflows/caretaker.ts). */
+export const caretaker = { workflowId: 'critic-caretaker' } as const;
+
+/** The Temporal schedule of a night, and the prefix of the ids of the workflows that it starts. */
+export function nightScheduleId(night: string): string {
+  return `critic-night-${night}`;
+}
 
 /** Search attributes and their Temporal types. The local stack registers them at every start. They hold no secret. */
 export const searchAttributes = {
@@ -92,10 +97,16 @@ export const searchAttributes = {
   CriticStatus: 'KEYWORD',
   CriticJobId: 'KEYWORD',
   CriticScore: 'DOUBLE',
+  CriticNight: 'KEYWORD',
+  CriticOwner: 'KEYWORD',
+  CriticWaitingSince: 'DATETIME',
 } as const;
 
-/** Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. */
-export const runStatuses = ['running', 'waiting', 'passed', 'not-passed', 'cancelled', 'aborted'] as const;
+/**
+ * Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. `paused` = an operator has
+ * stopped it for a while.
+ */
+export const runStatuses = ['running', 'waiting', 'paused', 'passed', 'not-passed', 'cancelled', 'aborted'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -165,6 +176,12 @@ export const paths = {
     `${store}/runs/${run}/jobs/${stage}/a${attempt}`,
   trainerCode: (store: string, hash: string) => `${store}/code/${hash}`,
   champions: (store: string, name: string) => `${store}/champions/${name}`,
+  /** What people are told: one file a notice, and what became of it at each channel. */
+  notices: (store: string) => `${store}/notices`,
+  night: (store: string, name: string) => `${store}/nights/${name}`,
+  /** Which run makes an artifact now. */
+  makers: (store: string) => `${store}/makers`,
+  pins: (store: string) => `${store}/pins`,
 } as const;
 
 /** Files inside an attempt's directory; see docs/ARCHITECTURE.md, "The attempt directory". */

@@ -4,13 +4,22 @@
 import type { Counts, EngineRules, Params, Planned } from './engines/engine.ts';
 import { llamaFactoryTokenize } from './engines/llamafactory-tokenize.ts';
 import { type EngineName, engineOf, engines } from './engines/registry.ts';
-import { jobKind, type JobKind, type JobStage } from './names.ts';
+import { jobKind, type JobKind, type JobStage, type Stage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
 export interface RunPlan {
   schema: 1;
+  /** Id of the run, which is its workflow's. */
   run: string;
   recipe: Recipe;
+  /** Id of a run that has ended: this one goes on from the checkpoints that it left. */
+  resumes?: string;
+  /** This stage and all that follow are made anew, though artifacts are there. `by` is the run that began this, and makes the keys new. */
+  anew?: { from: Stage; by: string };
+  /** The night that began the run, and when it was to begin (ISO, UTC). */
+  night?: { name: string; at: string };
+  /** Who started it, for people; not checked. */
+  owner?: string;
 }
 
 /** Asks the engine that the recipe chooses for this kind, with the recipe's section of the same kind. */

@@ -24,10 +24,13 @@ import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readEnvironments } from './environments.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
-import { ensureReaper } from './reaper-schedule.ts';
+import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
 
 /** Slurm takes a script of at most 4 MiB (`max_script_size`). */
 const maxScriptBytes = 4 * 1024 * 1024;
+
+/** Pause between two looks whether the caretaker runs, ms. */
+const roundMs = 60_000;
 
 async function main(): Promise<void> {
   const config = workerConfig(process.env);
@@ -39,16 +42,24 @@ async function main(): Promise<void> {
   });
   const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
   const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
-  await ensureReaper(client, config.CRITIC_REAPER_INTERVAL_MS);
+  const settings = { reaperIntervalMs: config.CRITIC_REAPER_INTERVAL_MS };
+  await removeEarlierReaper(client);
+  await ensureCaretaker(client, settings);
   const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
   void noticeEngines(deps);
   const workers = await createWorkers(config, connection, deps);
   const running = workers.map((worker) => worker.run());
+  const rounds = setInterval(() => {
+    void keepCaretaker(client, settings).catch((error: unknown) => {
+      Runtime.instance().logger.warn(`the caretaker was not looked after: ${String(error)}`);
+    });
+  }, roundMs);
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
   try {
     await Promise.all(running);
   } finally {
+    clearInterval(rounds);
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.allSettled(running);
     deps.poller.close();

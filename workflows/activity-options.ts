@@ -84,3 +84,12 @@ export const llmActivities = proxyActivities<Activities>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: retryOf(paces.llm),
 });
+
+/** Inquiries of people who wait for the reply. On the watchers' queue, whose slots are many: verifying an artifact may take minutes. */
+export const inquiryActivities = proxyActivities<Activities>({
+  taskQueue: taskQueues.watch,
+  startToCloseTimeout: '2 hours',
+  heartbeatTimeout: '1 minute',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumAttempts: 3 },
+});

@@ -1,6 +1,7 @@
 /** Workflows that a worker registers. Names are wire contracts. */
 export { examineCluster } from './examine-cluster.ts';
 export { planRun } from './plan-run.ts';
+export { caretaker } from './caretaker.ts';
 export { reapOrphans } from './reap-orphans.ts';
 export { runJobs } from './run-jobs.ts';
 export { trainCritic } from './train-critic.ts';

@@ -1,9 +1,14 @@
 /**
  * Messages: queries and updates of a run. Their names and shapes are wire contracts; the CLI and the Temporal UI use them.
  */
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { CaretakerSettings, Inquiry } from '../domain/inquiries.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
 
 export const viewQuery = defineQuery<RunView>('view');
 export const answerUpdate = defineUpdate<string, [OperatorAnswer]>('answer');
+
+/** Of the caretaker: an inquiry, answered by its reply; and how it works from now on. */
+export const inquireUpdate = defineUpdate<unknown, [Inquiry]>('inquire');
+export const settleSignal = defineSignal<[CaretakerSettings]>('settle');

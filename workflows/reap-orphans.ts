@@ -1,5 +1,5 @@
 /**
- * reapOrphans: started by a schedule every few minutes (workers/reaper-schedule.ts).
+ * reapOrphans: one look, which the caretaker takes every few minutes.
  *
  *   1. find our jobs whose run is closed: it was terminated, or reset to where it had none
  *   2. cancel them by their names, side by side: TERM, then KILL, confirmed; each within its time

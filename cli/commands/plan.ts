@@ -9,7 +9,7 @@ import type { planRun } from '../../workflows/plan-run.ts';
 import { aPath, wholeNumber } from '../arguments.ts';
 import { renderPlan } from '../plan-view.ts';
 import { writeConfigs } from '../plan-configs.ts';
-import { readRecipe } from '../recipe-file.ts';
+import { readRecipe } from '../../input/recipe-file.ts';
 import { resultOf, withFreeId } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 

@@ -5,7 +5,7 @@ import { taskQueues } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { aPath, wholeNumber } from '../arguments.ts';
-import { readRecipe } from '../recipe-file.ts';
+import { readRecipe } from '../../input/recipe-file.ts';
 import { runType, withFreeId } from '../run-handle.ts';
 import { type Register, type Shell, withClient } from '../shell.ts';
 import { follow, type FollowOptions } from './watch.ts';

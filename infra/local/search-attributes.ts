@@ -3,7 +3,7 @@ import { Connection } from '@temporalio/client';
 import { searchAttributes } from '../../domain/names.ts';
 
 /** temporal.api.enums.v1.IndexedValueType; the CommonJS enum cannot be imported by name. */
-const kinds = { KEYWORD: 2, DOUBLE: 4 } as const;
+const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 } as const;
 
 /** Adds what is missing; safe to repeat. Throws until the server answers. */
 export async function registerSearchAttributes(address: string, namespace = 'default'): Promise<void> {

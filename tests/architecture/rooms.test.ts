@@ -46,7 +46,7 @@ describe('the rooms', () => {
 
   it.each(sources('activities'))('%s imports its own room, domain, files and what does the I/O', (file) => {
     const allowed =
-      /^\.\.?\/(?!.*(?:workflows|workers|cli|infra)\/)|^node:|^@temporalio\/(activity|common)$|^(slurm-rest-client|openai|undici|sharp|zod|p-limit|hyparquet|hyparquet-compressors)(\/|$)/;
+      /^\.\.?\/(?!.*(?:workflows|workers|cli|infra)\/)|^node:|^@temporalio\/(activity|common)$|^(slurm-rest-client|openai|undici|sharp|zod|p-limit|hyparquet|hyparquet-compressors|nodemailer|standardwebhooks)(\/|$)/;
     expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
   });
 
@@ -54,15 +54,27 @@ describe('the rooms', () => {
     expect(imports(file).filter((name) => !/^node:|^\.\//.test(name))).toEqual([]);
   });
 
-  it.each(sources('cli'))('%s imports domain, files, messages of workflows; demo and local the stack too', (file) => {
-    const stack = /^cli\/commands\/(demo|local)\.ts$/.test(file) ? '|infra/local' : '';
-    const rooms = new RegExp(`^(?:\\.\\./)+(?:domain|files|workflows/messages\\.ts${stack})`);
-    const packages = /^node:|^@temporalio\/(client|common)$|^(commander|yaml|zod)$/;
+  it.each(sources('input'))('%s imports domain, files, yaml and zod', (file) => {
     const outside = imports(file).filter((name) =>
-      name.startsWith('.') ? !rooms.test(name) && !staysIn('cli', file, name) : !packages.test(name),
+      name.startsWith('.')
+        ? !/^(?:\.\.\/)+(?:domain|files)\//.test(name) && !staysIn('input', file, name)
+        : !/^node:|^(yaml|zod)$/.test(name),
     );
     expect(outside).toEqual([]);
   });
+
+  it.each(sources('cli'))(
+    '%s imports domain, files, input, messages of workflows; demo and local the stack too',
+    (file) => {
+      const stack = /^cli\/commands\/(demo|local)\.ts$/.test(file) ? '|infra/local' : '';
+      const rooms = new RegExp(`^(?:\\.\\./)+(?:domain|files|input|workflows/messages\\.ts${stack})`);
+      const packages = /^node:|^@temporalio\/(client|common)$|^(commander|yaml|zod|@bomb\.sh\/tab)(\/|$)/;
+      const outside = imports(file).filter((name) =>
+        name.startsWith('.') ? !rooms.test(name) && !staysIn('cli', file, name) : !packages.test(name),
+      );
+      expect(outside).toEqual([]);
+    },
+  );
 
   it.each(sources('packages/slurm-rest-client/src'))('%s knows nothing of this repository', (file) => {
     expect(imports(file).filter((name) => /domain|activities|workflows|temporal/.test(name))).toEqual([]);
@@ -74,6 +86,7 @@ describe('the rooms', () => {
       ...sources('activities'),
       ...sources('workflows'),
       ...sources('workers'),
+      ...sources('input'),
     ].filter((file) => readFileSync(root + file, 'utf8').includes('process.env'));
     expect(readers).toEqual(['workers/main.ts']);
   });

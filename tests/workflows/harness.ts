@@ -93,6 +93,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     collectAttempt: async () => completed,
     cancelJob: async () => ({ jobId: '101' }),
     findOrphans: async () => [],
+    answerInquiry: async () => ({}),
     examinePartition: async () => ({ partition: null, jobId: '1', nodes: [], collective: null, problems: [] }),
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),

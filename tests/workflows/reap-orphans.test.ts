@@ -2,8 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { CancelledJob } from '../../activities/jobs/cancelling.ts';
-import { reaper, taskQueues } from '../../domain/names.ts';
-import { ensureReaper } from '../../workers/reaper-schedule.ts';
+import { taskQueues } from '../../domain/names.ts';
 import type { ReapLimits, reapOrphans } from '../../workflows/reap-orphans.ts';
 import { stubs, withWorkers } from './harness.ts';
 
@@ -78,24 +77,5 @@ describe('the reaper', () => {
     expect(reaped.cancelled).toEqual([]);
     expect(reaped.left).toHaveLength(2);
     expect(reaped.left).toContainEqual({ name: 'a', why });
-  });
-
-  it('is bounded by its schedule, also where one from before was not', async () => {
-    const { activities } = stubs({});
-    await withWorkers(activities, 'wf-reap-schedule', async (client) => {
-      await client.workflow.execute('reapOrphans', { workflowId: 'wf-reap-schedule', taskQueue: taskQueues.workflows });
-      const handle = client.schedule.getHandle(reaper.scheduleId);
-      try {
-        await client.schedule.create({
-          scheduleId: reaper.scheduleId,
-          spec: { intervals: [{ every: '1 hour' }] },
-          action: { type: 'startWorkflow', workflowType: 'reapOrphans', taskQueue: taskQueues.workflows },
-        });
-        await ensureReaper(client, 3_600_000);
-        expect((await handle.describe()).action).toMatchObject({ workflowRunTimeout: 15 * 60_000 });
-      } finally {
-        await handle.delete();
-      }
-    });
   });
 });

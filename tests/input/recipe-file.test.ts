@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readRecipe } from '../../cli/recipe-file.ts';
+import { readRecipe } from '../../input/recipe-file.ts';
 import { checkRecipe } from '../../domain/recipe.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'critic-cli-'));

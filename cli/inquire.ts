@@ -1,0 +1,36 @@
+/** An inquiry from the command line: what is asked of the store goes to the caretaker's workflow, so it works from any machine that reaches Temporal. */
+import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import type * as z from 'zod';
+import { describeIssue } from '../domain/errors.ts';
+import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
+import { caretaker } from '../domain/names.ts';
+import { CliError } from './cli-error.ts';
+
+/** The reply to an inquiry, checked by its schema. Throws a CliError if it was refused, or nobody can answer. */
+export async function inquire<Name extends InquiryName>(
+  client: Client,
+  name: Name,
+  input: Inquiries[Name]['input'],
+  schema: z.ZodType<Inquiries[Name]['reply']>,
+): Promise<Inquiries[Name]['reply']> {
+  const { data, error } = schema.safeParse(await replyTo(client, { name, input }), { reportInput: true });
+  if (data !== undefined) return data;
+  const [issue] = error?.issues ?? [];
+  const fault = issue === undefined ? '' : `: ${['reply', ...issue.path].join('.')}: ${describeIssue(issue)}`;
+  throw new CliError(`the worker gave a reply to "${name}" that this release cannot read${fault}`);
+}
+
+async function replyTo(client: Client, inquiry: { name: InquiryName; input: unknown }): Promise<unknown> {
+  try {
+    return await client.workflow.getHandle(caretaker.workflowId).executeUpdate('inquire', { args: [inquiry] });
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) {
+      throw new CliError('nobody answers: no worker of this release has run on this Temporal server; start one');
+    }
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    let cause: Error = error.cause ?? error;
+    while (cause.cause instanceof Error) cause = cause.cause;
+    throw new CliError(cause.message);
+  }
+}

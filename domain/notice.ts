@@ -1,0 +1,38 @@
+/**
+ * Notices: what people are told. Whoever notices something makes a `Notice`; the outbox (`activities/notify/`) keeps it on disk and brings it to
+ * the channels. Its id says what happened and to what, so the same thing told twice is one notice.
+ */
+
+export const noticeKinds = [
+  'waiting',
+  'failed',
+  'passed',
+  'not-passed',
+  'cancelled',
+  'stuck',
+  'budget',
+  'health',
+  'night-skipped',
+  'night-ended',
+  'night-failed',
+  'deadline',
+] as const;
+export type NoticeKind = (typeof noticeKinds)[number];
+
+export interface Notice {
+  /** The same for the same happening, whoever tells it: `[A-Za-z0-9._-]`, at most 200 characters. */
+  id: string;
+  kind: NoticeKind;
+  /** When it happened, ISO, UTC. */
+  at: string;
+  run?: string;
+  night?: string;
+  /** One line, at most 200 characters. */
+  title: string;
+  /** Plain text, at most 8,000 characters. Empty if the title says all. */
+  text: string;
+  /** What to type about it. */
+  commands: string[];
+  /** Names of channels. Undefined: the default ones. */
+  to?: string[];
+}

@@ -1,0 +1,43 @@
+/** Recipe files: YAML → a checked recipe with absolute paths. All faults are told at once, each with field, value and expectation. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { cut, describeFaults } from '../domain/errors.ts';
+import { checkRecipe, type Recipe } from '../domain/recipe.ts';
+import { InputFault } from './input-fault.ts';
+import { readYamlFile } from './yaml-file.ts';
+
+export interface RecipeOverrides {
+  dataset?: string | undefined;
+  seed?: number | undefined;
+}
+
+/** Throws an InputFault that names the file, or each field with its value, and what was expected. */
+export async function readRecipe(path: string, overrides: RecipeOverrides = {}): Promise<Recipe> {
+  const value = await readYamlFile(path, { what: 'recipe', holds: 'name, seed, dataset, …' });
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const given = isMapping ? overridden(value, overrides) : value;
+  const checked = checkRecipe(given);
+  if ('faults' in checked) throw new InputFault(describeFaults(`recipe "${cut(path)}"`, checked.faults));
+  const base = dirname(resolve(path));
+  const { dataset, base_model: baseModel } = checked.recipe;
+  return {
+    ...checked.recipe,
+    dataset: { ...dataset, path: folder('dataset', resolve(base, dataset.path)) },
+    base_model: folder('base_model', resolve(base, baseModel)),
+  };
+}
+
+function folder(field: string, path: string): string {
+  if (existsSync(path) && statSync(path).isDirectory()) return path;
+  throw new InputFault(`recipe.${field}: expected an existing folder, got "${cut(path)}"`);
+}
+/** The recipe's value with another dataset folder or seed. How the dataset is read stays as the recipe says. */
+function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...value };
+  const own = given['dataset'];
+  if (dataset !== undefined) {
+    given['dataset'] = { ...(typeof own === 'object' && own !== null ? own : {}), path: resolve(dataset) };
+  }
+  if (seed !== undefined) given['seed'] = seed;
+  return given;
+}

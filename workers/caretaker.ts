@@ -1,0 +1,52 @@
+/**
+ * The caretaker's workflow, kept running: every worker begins it if it does not run, when the worker starts and once a minute. A caretaker whose
+ * code cannot go on (it was begun by another release) is ended and begun anew: it has nothing that could be lost.
+ */
+import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
+import type { CaretakerSettings } from '../domain/inquiries.ts';
+import { caretaker, taskQueues } from '../domain/names.ts';
+
+/** Tries of one workflow task after which its code counts as unable to go on. A new worker's first tries may fail while it starts. */
+const hopelessTries = 5;
+/** The schedule by which earlier releases began each look. */
+const earlierSchedule = 'critic-reaper';
+
+/** Idempotent: begins the caretaker, or tells the one that runs how to work. */
+export async function ensureCaretaker(client: Client, settings: CaretakerSettings): Promise<void> {
+  await endIfHopeless(client);
+  await client.workflow.signalWithStart('caretaker', {
+    workflowId: caretaker.workflowId,
+    taskQueue: taskQueues.workflows,
+    args: [settings],
+    signal: 'settle',
+    signalArgs: [settings],
+    staticSummary: 'looks for jobs whose run is over; answers inquiries',
+  });
+}
+
+/** Begins it again if somebody has terminated it, or its code cannot go on. */
+export async function keepCaretaker(client: Client, settings: CaretakerSettings): Promise<void> {
+  await endIfHopeless(client);
+  const { status } = await client.workflow.getHandle(caretaker.workflowId).describe();
+  if (status.name !== 'RUNNING') await ensureCaretaker(client, settings);
+}
+
+async function endIfHopeless(client: Client): Promise<void> {
+  const handle = client.workflow.getHandle(caretaker.workflowId);
+  try {
+    const { status, raw } = await handle.describe();
+    if (status.name !== 'RUNNING' || (raw.pendingWorkflowTask?.attempt ?? 0) < hopelessTries) return;
+    await handle.terminate('its code cannot go on: another release began it');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+/** Removes the reaper's schedule of earlier releases, which filled the list of workflows. */
+export async function removeEarlierReaper(client: Client): Promise<void> {
+  try {
+    await client.schedule.getHandle(earlierSchedule).delete();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+  }
+}
