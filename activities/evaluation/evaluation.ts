@@ -27,7 +27,7 @@ import { translated } from '../failure.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
 /** Raised when the measuring changes: it is part of the artifact's key. */
-const version = 4;
+const version = 5;
 const predicted = ['base', 'sft', 'grpo'] as const;
 
 export interface EvaluationInput {

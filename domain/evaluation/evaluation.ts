@@ -6,8 +6,8 @@
  * there are too few of them. All intervals of one evaluation use the same seed and so the same resamples: differences are
  * paired.
  */
-import { fitLogistic } from './logistic-fit.ts';
-import { bootstrap, type Interval, kendall, mean, pearson, type Scored, spearman } from './metrics.ts';
+import { bootstrap, type Interval } from './metrics.ts';
+import { ScoredPairs, type Weights } from './scored-pairs.ts';
 import { accuracyReward, reward, type RewardParams } from '../critique/reward.ts';
 import { parseAnswer } from '../critique/score.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -118,20 +118,21 @@ export function resamplingOf(pairs: readonly TestPair[], seed: number, resamples
   return { unit, units: unit === 'source' ? sources : pairs.length, resamples, seed };
 }
 
-/** Indices of one resample's pairs. */
-export type Draw = readonly number[];
-
-/** All resamples of these pairs. They are the same for every model, so values of one resample belong together. */
-export function drawsOf(pairs: readonly TestPair[], how: Resampling): Draw[] {
+/** All resamples of these pairs: how often each pair was drawn. They are the same for every model, so values of one resample belong together. */
+export function drawsOf(pairs: readonly TestPair[], how: Resampling): Weights[] {
   const groups = Map.groupBy(pairs.keys(), (index) => {
     const pair = pairs[index];
     return how.unit === 'source' ? pair?.source : pair?.id;
   });
   const units = [...groups.values()];
   const random = seededRandom(how.seed);
-  return Array.from({ length: how.resamples }, () =>
-    units.flatMap(() => units[Math.floor(random() * units.length)] ?? []),
-  );
+  return Array.from({ length: how.resamples }, () => {
+    const drawn = new Float64Array(pairs.length);
+    for (let k = 0; k < units.length; k += 1) {
+      for (const index of units[Math.floor(random() * units.length)] ?? []) drawn[index] = (drawn[index] ?? 0) + 1;
+    }
+    return drawn;
+  });
 }
 
 /** A metric of all pairs, and of each resample. */
@@ -141,19 +142,25 @@ export interface Measured {
 }
 export type MeasuredMetrics = Partial<Record<MetricName, Measured>>;
 
-/** Measures everything. Yields the name of what comes next: curve fits take seconds, and others need the CPU too. */
-export function* measure(items: readonly JudgedItem[], draws: readonly Draw[]): Generator<MetricName, MeasuredMetrics> {
+/** Measures everything. Yields the name of what comes next: curve fits take their time, and others need the CPU too. */
+export function* measure(
+  items: readonly JudgedItem[],
+  draws: readonly Weights[],
+): Generator<MetricName, MeasuredMetrics> {
+  const statistics = statisticsOf(items);
   const found: MeasuredMetrics = {};
   for (const name of metricNames) {
     yield name;
-    found[name] = name === 'main_score' ? mainScore(found.srcc, found.plcc_fit) : measureOne(name, items, draws);
+    found[name] =
+      name === 'main_score' ? mainScore(found.srcc, found.plcc_fit) : measureOne(statistics[name], items, draws);
   }
   return found;
 }
 
 /** Only MainScore, for the gate. */
-export function measureMainScore(items: readonly JudgedItem[], draws: readonly Draw[]): Measured {
-  return mainScore(measureOne('srcc', items, draws), measureOne('plcc_fit', items, draws));
+export function measureMainScore(items: readonly JudgedItem[], draws: readonly Weights[]): Measured {
+  const { srcc, plcc_fit: fit } = statisticsOf(items);
+  return mainScore(measureOne(srcc, items, draws), measureOne(fit, items, draws));
 }
 
 /** `after` − `before`, resample by resample. */
@@ -182,34 +189,42 @@ export function topShare(values: readonly string[]): number {
   return values.length === 0 ? 0 : most / values.length;
 }
 
-type Statistic = (items: readonly JudgedItem[]) => number | null;
+/** A metric of what was drawn. */
+type Statistic = (weights: Weights) => number | null;
 
-/** MainScore is made of two others. Resamples get a short fit, which is right to about three digits. */
-const statistics: Record<Exclude<MetricName, 'main_score'>, Statistic> = {
-  srcc: (items) => spearman(scored(items)),
-  plcc_fit: (items) => plccFit(scored(items), 15),
-  plcc: (items) => onScores(items, pearson),
-  krcc: (items) => onScores(items, kendall),
-  rmse: (items) => {
-    const squares = scored(items).map((item) => (item.predicted - item.mos) ** 2);
-    return squares.length === 0 ? null : Math.sqrt(mean(squares));
-  },
-  readable: (items) => (items.length === 0 ? null : scored(items).length / items.length),
-  reward_sampled: (items) => meanOf(items, (item) => item.sampled.overall),
-  accuracy_sampled: (items) => meanOf(items, (item) => item.sampled.accuracy),
-  reward_greedy: (items) => meanOf(items, (item) => item.greedy.overall),
-  accuracy_greedy: (items) => meanOf(items, (item) => item.greedy.accuracy),
-  tokens_sampled: (items) => meanOf(items, (item) => item.sampled.tokens),
-  tokens_greedy: (items) => meanOf(items, (item) => item.greedy.tokens),
-};
+/** MainScore is made of two others. */
+function statisticsOf(items: readonly JudgedItem[]): Record<Exclude<MetricName, 'main_score'>, Statistic> {
+  const readable = items.flatMap(({ greedy, mos }, index) =>
+    greedy.score === null ? [] : [{ index, mos, predicted: greedy.score }],
+  );
+  const indices = Uint32Array.from(readable, ({ index }) => index);
+  const pairs = new ScoredPairs(
+    readable.map((one) => one.predicted),
+    readable.map((one) => one.mos),
+  );
+  const drawn = (weights: Weights) => {
+    const some = new Float64Array(indices.length);
+    for (let i = 0; i < indices.length; i += 1) some[i] = weights[indices[i] ?? 0] ?? 0;
+    return some;
+  };
+  return {
+    srcc: (weights) => pairs.spearman(drawn(weights)),
+    plcc_fit: (weights) => pairs.plccFit(drawn(weights)),
+    plcc: (weights) => pairs.pearson(drawn(weights)),
+    krcc: (weights) => pairs.kendall(drawn(weights)),
+    rmse: (weights) => pairs.rmse(drawn(weights)),
+    readable: meanOf(items, ({ greedy }) => (greedy.score === null ? 0 : 1)),
+    reward_sampled: meanOf(items, ({ sampled }) => sampled.overall),
+    accuracy_sampled: meanOf(items, ({ sampled }) => sampled.accuracy),
+    reward_greedy: meanOf(items, ({ greedy }) => greedy.overall),
+    accuracy_greedy: meanOf(items, ({ greedy }) => greedy.accuracy),
+    tokens_sampled: meanOf(items, ({ sampled }) => sampled.tokens),
+    tokens_greedy: meanOf(items, ({ greedy }) => greedy.tokens),
+  };
+}
 
-function measureOne(
-  name: Exclude<MetricName, 'main_score'>,
-  items: readonly JudgedItem[],
-  draws: readonly Draw[],
-): Measured {
-  const value = name === 'plcc_fit' ? plccFit(scored(items)) : statistics[name](items);
-  return { value, values: draws.map((draw) => statistics[name](draw.flatMap((index) => items[index] ?? []))) };
+function measureOne(statistic: Statistic, items: readonly JudgedItem[], draws: readonly Weights[]): Measured {
+  return { value: statistic(new Float64Array(items.length).fill(1)), values: draws.map(statistic) };
 }
 
 function mainScore(srcc: Measured | undefined, fit: Measured | undefined): Measured {
@@ -223,30 +238,18 @@ function combine(a: Measured, b: Measured, how: (a: number, b: number) => number
   return { value: both(a.value, b.value), values: a.values.map((value, index) => both(value, b.values[index])) };
 }
 
-function scored(items: readonly JudgedItem[]): Scored[] {
-  return items.flatMap(({ greedy, mos }) => (greedy.score === null ? [] : [{ predicted: greedy.score, mos }]));
-}
-
-function onScores(
-  items: readonly JudgedItem[],
-  statistic: (x: readonly number[], y: readonly number[]) => number | null,
-): number | null {
-  const readable = scored(items);
-  return statistic(
-    readable.map((item) => item.predicted),
-    readable.map((item) => item.mos),
-  );
-}
-
-/** PLCC after the logistic fit, as `agreement` has it, with fewer iterations for resamples. */
-function plccFit(items: readonly Scored[], iterations?: number): number | null {
-  const y = items.map((item) => item.mos);
-  const x = items.map((item) => item.predicted);
-  const fitted = fitLogistic(x, y, iterations);
-  return fitted === null ? null : pearson(fitted, y);
-}
-
-function meanOf(items: readonly JudgedItem[], pick: (item: JudgedItem) => number | null): number | null {
-  const values = items.flatMap((item) => pick(item) ?? []);
-  return values.length < items.length || values.length === 0 ? null : mean(values);
+/** Mean over what was drawn; null without any, or if one that was drawn has no value. */
+function meanOf(items: readonly JudgedItem[], pick: (item: JudgedItem) => number | null): Statistic {
+  const values = items.map(pick);
+  return (weights) => {
+    let [sum, count] = [0, 0];
+    for (let i = 0; i < weights.length; i += 1) {
+      const [weight, value] = [weights[i] ?? 0, values[i] ?? null];
+      if (weight === 0) continue;
+      if (value === null) return null;
+      sum += weight * value;
+      count += weight;
+    }
+    return count === 0 ? null : sum / count;
+  };
 }

@@ -8,30 +8,43 @@
  */
 
 /** [b1, b2, b3, b4]: upper end, lower end, middle (in units of x), width (in units of x; its sign has no meaning). */
-type Parameters = readonly [number, number, number, number];
+export type Parameters = readonly [number, number, number, number];
+
+/** What is fitted: distinct predictions, each with the mean of its opinions and how many there are. */
+export interface FitPoints {
+  /** Distinct predictions. */
+  x: Float64Array;
+  /** Mean opinion at each. */
+  y: Float64Array;
+  /** Opinions at each, above 0. */
+  weights: Float64Array;
+  /** Sum of squares of opinions around the mean at their prediction: no curve can take that away. */
+  within: number;
+  lowest: number;
+  highest: number;
+}
 
 export type LogisticFit =
-  | { kind: 'fitted'; fitted: number[]; parameters: Parameters; squares: number; iterations: number }
-  | { kind: 'undefined'; reason: 'too-few-points' | 'constant-predictions' | 'constant-targets' | 'not-finite' };
+  | { kind: 'fitted'; parameters: Parameters; squares: number; iterations: number }
+  | { kind: 'undefined'; reason: 'too-few-points' | 'constant-predictions' | 'constant-targets' };
 
 /**
- * Fits `y` (opinions) on `x` (predictions, same length, same order). `fitted` holds ŷ for each x, `squares` the residual sum
- * of squares. The curve is undefined with fewer than 5 points, with one single value on a side, and with NaN or infinity in the
- * input. The fit ends after at most `maxIterations`, with the best curve so far: at a flat optimum (a perfect predictor) the
+ * Fits opinions on predictions. `squares` is the residual sum of squares over all opinions. The curve is undefined with fewer than 5 opinions and with
+ * one single value on a side. The fit ends after at most `maxIterations`, with the best curve so far: at a flat optimum (a perfect predictor) the
  * parameters drift without end, although the curve is right long before.
  */
-export function logisticFit(x: readonly number[], y: readonly number[], maxIterations = 300): LogisticFit {
-  if (!x.every(Number.isFinite) || !y.every(Number.isFinite)) return { kind: 'undefined', reason: 'not-finite' };
-  if (x.length < 5 || x.length !== y.length) return { kind: 'undefined', reason: 'too-few-points' };
-  if (isConstant(x)) return { kind: 'undefined', reason: 'constant-predictions' };
-  if (isConstant(y)) return { kind: 'undefined', reason: 'constant-targets' };
-  let point = linearise(startOf(x, y), x, y);
+export function fitLogistic(points: FitPoints, maxIterations = 300): LogisticFit {
+  const count = points.weights.reduce((sum, weight) => sum + weight, 0);
+  if (count < 5) return { kind: 'undefined', reason: 'too-few-points' };
+  if (points.x.length === 1) return { kind: 'undefined', reason: 'constant-predictions' };
+  if (points.lowest === points.highest) return { kind: 'undefined', reason: 'constant-targets' };
+  let point = linearise(startOf(points, count), points);
   let damping = 1e-3;
   let iterations = 0;
   while (iterations < maxIterations && damping < 1e16) {
     iterations += 1;
     const step = solve(damped(point.normal, damping), point.gradient);
-    const next = step === undefined ? undefined : linearise(moved(point.parameters, step), x, y);
+    const next = step === undefined ? undefined : linearise(moved(point.parameters, step), points);
     if (next === undefined || !(next.squares < point.squares)) {
       damping *= 4;
       continue;
@@ -41,34 +54,17 @@ export function logisticFit(x: readonly number[], y: readonly number[], maxItera
     damping = Math.max(damping / 5, 1e-12);
     if (gained <= 1e-11 * point.squares) break;
   }
-  const { parameters, squares } = point;
-  return { kind: 'fitted', fitted: x.map((value) => curve(parameters, value)), parameters, squares, iterations };
+  return { kind: 'fitted', parameters: point.parameters, squares: point.squares, iterations };
 }
 
-/** Fitted values for each x, or null where the fit is undefined; see `logisticFit`. */
-export function fitLogistic(x: readonly number[], y: readonly number[], maxIterations?: number): number[] | null {
-  const fit = logisticFit(x, y, maxIterations);
-  return fit.kind === 'fitted' ? fit.fitted : null;
+function startOf({ x, weights, lowest, highest }: FitPoints, count: number): Parameters {
+  const sum = x.reduce((before, value, i) => before + value * (weights[i] ?? 0), 0);
+  return [highest, lowest, sum / count, 0.5];
 }
 
-function startOf(x: readonly number[], y: readonly number[]): Parameters {
-  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
-  let [highest, lowest] = [-Infinity, Infinity];
-  for (const value of y) {
-    highest = Math.max(highest, value);
-    lowest = Math.min(lowest, value);
-  }
-  return [highest, lowest, mean, 0.5];
-}
-
-/** Share of the way from the lower to the upper end at `x`, in [0, 1]. */
-function share([, , middle, width]: Parameters, x: number): number {
-  return 1 / (1 + Math.exp(-(x - middle) / Math.max(Math.abs(width), 1e-9)));
-}
-
-function curve(parameters: Parameters, x: number): number {
-  const [upper, lower] = parameters;
-  return lower + (upper - lower) * share(parameters, x);
+/** The curve at `x`: ŷ. */
+export function logisticCurve([upper, lower, middle, width]: Parameters, x: number): number {
+  return lower + (upper - lower) / (1 + Math.exp(-(x - middle) / Math.max(Math.abs(width), 1e-9)));
 }
 
 interface Point {
@@ -79,34 +75,48 @@ interface Point {
   gradient: number[];
 }
 
-/** The hot loop of a bootstrap, so it has plain indices and fills only the lower half of JᵀJ until the end. */
-function linearise(parameters: Parameters, x: readonly number[], y: readonly number[]): Point {
+/** The hot loop of a bootstrap, so its sums are plain variables: d1 to d4 are the derivatives by b1 to b4. */
+function linearise(parameters: Parameters, { x, y, weights, within }: FitPoints): Point {
   const [upper, lower, middle, signedWidth] = parameters;
   const width = Math.max(Math.abs(signedWidth), 1e-9);
   const sign = signedWidth < 0 ? -1 : 1;
-  const half = new Float64Array(16);
-  const gradient = new Float64Array(4);
-  const row = new Float64Array(4);
-  let squares = 0;
+  const height = upper - lower;
+  let squares = within;
+  let [g1, g2, g3, g4] = [0, 0, 0, 0];
+  let [n11, n21, n22, n31, n32, n33, n41, n42, n43, n44] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   for (let i = 0; i < x.length; i += 1) {
+    const weight = weights[i] ?? 0;
     const offset = ((x[i] ?? 0) - middle) / width;
-    const part = 1 / (1 + Math.exp(-offset));
-    const residual = (y[i] ?? 0) - (lower + (upper - lower) * part);
-    const slope = ((upper - lower) * part * (1 - part)) / width;
-    row[0] = part;
-    row[1] = 1 - part;
-    row[2] = -slope;
-    row[3] = -slope * offset * sign;
-    squares += residual * residual;
-    for (let a = 0; a < 4; a += 1) {
-      const left = row[a] ?? 0;
-      gradient[a] = (gradient[a] ?? 0) + left * residual;
-      for (let b = 0; b <= a; b += 1) half[a * 4 + b] = (half[a * 4 + b] ?? 0) + left * (row[b] ?? 0);
-    }
+    const d1 = 1 / (1 + Math.exp(-offset));
+    const d2 = 1 - d1;
+    const d3 = (-height * d1 * d2) / width;
+    const d4 = d3 * offset * sign;
+    const residual = (y[i] ?? 0) - (lower + height * d1);
+    squares += weight * residual * residual;
+    const pull = weight * residual;
+    g1 += d1 * pull;
+    g2 += d2 * pull;
+    g3 += d3 * pull;
+    g4 += d4 * pull;
+    const [w1, w2, w3] = [weight * d1, weight * d2, weight * d3];
+    n11 += w1 * d1;
+    n21 += w1 * d2;
+    n22 += w2 * d2;
+    n31 += w1 * d3;
+    n32 += w2 * d3;
+    n33 += w3 * d3;
+    n41 += w1 * d4;
+    n42 += w2 * d4;
+    n43 += w3 * d4;
+    n44 += weight * d4 * d4;
   }
-  const at = (a: number, b: number) => half[Math.max(a, b) * 4 + Math.min(a, b)] ?? 0;
-  const normal = [0, 1, 2, 3].map((a) => [at(a, 0), at(a, 1), at(a, 2), at(a, 3)]);
-  return { parameters, squares, normal, gradient: [...gradient] };
+  const normal = [
+    [n11, n21, n31, n41],
+    [n21, n22, n32, n42],
+    [n31, n32, n33, n43],
+    [n41, n42, n43, n44],
+  ];
+  return { parameters, squares, normal, gradient: [g1, g2, g3, g4] };
 }
 
 /** Marquardt's scaling: the diagonal is raised by its own size. A parameter without influence still gets a little. */
@@ -147,8 +157,4 @@ function solve(matrix: readonly number[][], right: readonly number[]): number[] 
     solution[a] = sum / at(lower, a, a);
   }
   return solution;
-}
-
-function isConstant(values: readonly number[]): boolean {
-  return values.every((value) => value === values[0]);
 }
