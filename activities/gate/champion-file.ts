@@ -45,6 +45,8 @@ const championSchema = promotedSchema.extend({
   /** What the gate said when it was promoted. A retried activity gives the same answer. */
   decision: z.object({
     passed: z.boolean(),
+    // Absent in records of earlier releases, which held promotions alone.
+    outcome: z.enum(['promote', 'keep', 'needs-person']).default('promote'),
     reasons: z.array(z.string()),
     mainScore: z.number().nullable(),
     champion: z.string().nullable(),

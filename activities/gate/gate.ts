@@ -9,7 +9,7 @@
 import { Context } from '@temporalio/activity';
 import type { Comparison } from '../../domain/evaluation/comparison.ts';
 import type { JudgedItem } from '../../domain/evaluation/evaluation.ts';
-import { judge, type Rival } from '../../domain/evaluation/gate.ts';
+import { judge, type Outcome, type Rival } from '../../domain/evaluation/gate.ts';
 import { healthVerdict, judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
@@ -34,6 +34,7 @@ const rounds = 5;
 
 export interface GateDecision {
   passed: boolean;
+  outcome: Outcome;
   reasons: string[];
   mainScore: number | null;
   /** Run of the champion that it was compared with. Null if there was none. */
@@ -111,6 +112,7 @@ async function judgeAgainst(folder: string, champions: readonly Champion[], requ
   const warnings = training.filter((finding) => finding.level === 'warning').map((finding) => finding.sentence);
   const decision: GateDecision = {
     passed: verdict.passed,
+    outcome: verdict.outcome,
     reasons: [...verdict.reasons, ...warnings, ...rivals.notes],
     mainScore,
     champion: champion?.run ?? null,
@@ -201,6 +203,8 @@ async function compareAll(
 function rivalOf(rival: Reference | Champion, candidate: ArtifactRef, found?: Comparison): Rival {
   return {
     run: rival.run,
+    estimate: found?.estimate ?? null,
+    standardError: found?.standardError ?? null,
     difference: found?.difference ?? null,
     paired: found?.paired ?? false,
     sameArtifact: rival.model.key === candidate.key,

@@ -11,11 +11,19 @@ import {
   subtract,
   toEstimate,
 } from './evaluation.ts';
-import type { Interval } from './metrics.ts';
+import { type Interval, mean } from './metrics.ts';
 
-export interface Comparison {
-  /** 95 % interval of ours − theirs; null if it is undefined. */
+/** Ours − theirs, in MainScore. */
+export interface Difference {
+  /** Of all pairs; null if one side is undefined. */
+  estimate: number | null;
+  /** Standard deviation over resamples; null if the interval is. */
+  standardError: number | null;
+  /** 95 % interval; null if it is undefined. */
   difference: Interval;
+}
+
+export interface Comparison extends Difference {
   /** Both were measured on the same pairs with the same MOS, so their resamples are the same. */
   paired: boolean;
   /** Pairs that both have, with the same MOS. */
@@ -46,10 +54,19 @@ export function* compare(
     const other: Measured = paired
       ? measureMainScore(aligned, draws)
       : measureMainScore(theirs, drawsOf(theirs, resamplingOf(theirs, seed + 1)));
-    const difference = toEstimate(subtract(measured, other)).interval;
-    found.push({ difference, paired, common: aligned.length, theirs: theirs.length });
+    found.push({ ...difference(measured, other), paired, common: aligned.length, theirs: theirs.length });
   }
   return found;
+}
+
+/** How much higher `ours` is than `theirs`. Both were resampled alike, or each by itself. */
+export function difference(ours: Measured, theirs: Measured): Difference {
+  const differences = subtract(ours, theirs);
+  const { value, interval } = toEstimate(differences);
+  const known = differences.values.filter((one) => one !== null);
+  const centre = mean(known);
+  const variance = mean(known.map((one) => (one - centre) ** 2));
+  return { estimate: value, standardError: interval === null ? null : Math.sqrt(variance), difference: interval };
 }
 
 /** Their items of our pairs, in our order. A pair with another MOS is another pair. */

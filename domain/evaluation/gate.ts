@@ -15,7 +15,10 @@ export interface Criterion {
 /** A critic that the candidate is compared with. */
 export interface Rival {
   run: string;
-  /** 95 % interval of candidate − rival in MainScore; null if it is unknown. It means nothing for the same artifact. */
+  /** Candidate − rival in MainScore; null if it is unknown. This and the next two mean nothing for the same artifact. */
+  estimate: number | null;
+  standardError: number | null;
+  /** Its 95 % interval. */
   difference: Interval;
   /** Measured on the same pairs with the same resamples. Only then may a gain move the reference. */
   paired: boolean;
@@ -42,7 +45,15 @@ export interface GateInput {
 /** What the candidate is if it passes. */
 export type Standing = 'first champion' | 'already champion' | 'challenger';
 
+/**
+ * What becomes of the candidate. `needs-person`: all that keeps it from being promoted is a comparison that the test set cannot decide, and by the
+ * estimate it is at least as good.
+ */
+export type Outcome = 'promote' | 'keep' | 'needs-person';
+
 export interface Verdict {
+  outcome: Outcome;
+  /** The outcome is `promote`. */
   passed: boolean;
   standing: Standing;
   /** It is shown to be better than the reference, on the same pairs, and may be the next reference. */
@@ -66,17 +77,51 @@ export function judge(input: GateInput): Verdict {
   ];
   if (input.health !== undefined) criteria.push(healthCriterion(input.health));
   const standing = standingOf(champion);
-  if (champion !== undefined && standing === 'challenger') {
-    criteria.push(notInferior('champion', champion, input.margin));
-    if (reference?.sameArtifact === false) criteria.push(notInferior('reference', reference, input.margin));
-  }
+  const rivals = standing === 'challenger' ? challenged(champion, reference) : [];
+  const isGoodEnough = criteria.every((one) => one.passed);
+  for (const [role, rival] of rivals) criteria.push(notInferior(role, rival, input.margin));
+  const passed = criteria.every((one) => one.passed);
+  const isOpen = isGoodEnough && !passed && rivals.every(([, rival]) => mayBeAsGood(rival));
+  const outcome = passed ? 'promote' : isOpen ? 'needs-person' : 'keep';
   return {
-    passed: criteria.every((one) => one.passed),
+    outcome,
+    passed,
     standing,
     raisesReference: standing === 'challenger' && isShownBetter(reference ?? champion),
     criteria,
-    reasons: [...criteria.map((one) => one.sentence), ...notes[standing]],
+    reasons: [
+      ...criteria.map((one) => one.sentence),
+      ...notes[standing],
+      ...rivals.slice(0, 1).flatMap(([, rival]) => power(rival, input.margin)),
+      ...(outcome === 'needs-person' ? [personSentence] : []),
+    ],
   };
+}
+
+const personSentence =
+  'a person may decide: it looks at least as good, and this test set cannot show it ("critic champion promote" makes it champion)';
+
+type Role = 'champion' | 'reference';
+
+function challenged(champion: Rival | undefined, reference: Rival | undefined): [Role, Rival][] {
+  const second: [Role, Rival][] = reference?.sameArtifact === false ? [['reference', reference]] : [];
+  return champion === undefined ? [] : [['champion', champion], ...second];
+}
+
+/** Is it as good by the estimate, or unknown? */
+function mayBeAsGood({ estimate }: Rival): boolean {
+  return estimate === null || estimate >= 0;
+}
+
+/** The difference that a test of 2.5 % on one side finds in 4 of 5 cases, in standard errors: z of 0.975 and of 0.8 (Cohen 1988, chapter 2). */
+const detectableErrors = 1.96 + 0.8416;
+
+/** What the test set can show, so that a refusal is read rightly. An equally good critic passes in 4 of 5 cases if the margin is as wide. */
+function power({ standardError }: Rival, margin: number): string[] {
+  if (standardError === null) return [];
+  const least = detectableErrors * standardError;
+  const often = least > margin ? `, more than gate.margin ${margin}: many critics that are as good fail` : '';
+  return [`this test set can show a difference of ${least.toFixed(3)} (power 80 %)${often}`];
 }
 
 function isShownBetter(rival: Rival | undefined): boolean {
@@ -103,20 +148,23 @@ function healthCriterion(health: HealthVerdict): Criterion {
 
 function criterion(name: string, value: number | null, threshold: number): Criterion {
   const passed = value !== null && value >= threshold;
-  const shown = value === null ? 'undefined' : value.toFixed(3);
-  return { name, value, threshold, passed, sentence: `${name} ${shown} ${passed ? '≥' : 'is below'} ${threshold}` };
+  const sentence =
+    value === null
+      ? `${name} is undefined, expected ≥ ${threshold}`
+      : `${name} ${value.toFixed(3)} ${passed ? '≥' : 'is below'} ${threshold}`;
+  return { name, value, threshold, passed, sentence };
 }
 
-function notInferior(role: 'champion' | 'reference', rival: Rival, margin: number): Criterion {
+function notInferior(role: Role, rival: Rival, margin: number): Criterion {
   const { difference } = rival;
   const value = difference === null ? null : difference[0];
   const threshold = -margin;
   const passed = value !== null && value >= threshold;
-  const sentence = `difference to ${role} ${rival.run}: ${outcome(difference, margin)}`;
+  const sentence = `difference to ${role} ${rival.run}: ${shownBy(difference, margin)}`;
   return { name: `difference to the ${role}`, value, threshold, passed, sentence };
 }
 
-function outcome(difference: Interval, margin: number): string {
+function shownBy(difference: Interval, margin: number): string {
   if (difference === null) return 'unknown, so nothing is shown';
   const [low, high] = difference;
   const range = `${low.toFixed(3)} to ${high.toFixed(3)} (95 %)`;

@@ -97,7 +97,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     examinePartition: async () => ({ partition: null, jobId: '1', nodes: [], collective: null, problems: [] }),
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),
-    judgeGate: async () => ({ passed: true, reasons: ['good'], mainScore: 0.5, champion: null }),
+    judgeGate: async () => ({ passed: true, outcome: 'promote', reasons: ['good'], mainScore: 0.5, champion: null }),
     writeReport: async () => ({ path: '/store/report.html', summary: 'SRCC 0.7\n' }),
     ...overrides,
   };

@@ -59,7 +59,13 @@ describe('trainCritic', () => {
 
   it('does not pass the gate', async () => {
     const path = 'train-critic-not-passed';
-    const judgeGate = async () => ({ passed: false, reasons: ['worse'], mainScore: 0.1, champion: null });
+    const judgeGate = async () => ({
+      passed: false,
+      outcome: 'keep' as const,
+      reasons: ['worse'],
+      mainScore: 0.1,
+      champion: null,
+    });
     await walk(path, { judgeGate }, async (client) => {
       expect(await (await start(client, path)).result()).toMatchObject({ passed: false });
       expect((await view(client, path)).status).toBe('not-passed');

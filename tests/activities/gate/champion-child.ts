@@ -25,7 +25,13 @@ function record(run: string, score: number, base: Champion | undefined): Champio
   const version = (base?.version ?? 0) + 1;
   const place = { key: run, path: `/${run}` };
   const own = { run, model: place, evaluation: place, main_score: score };
-  const decision = { passed: true, reasons: [], mainScore: score, champion: base?.run ?? null };
+  const decision = {
+    passed: true,
+    outcome: 'promote' as const,
+    reasons: [],
+    mainScore: score,
+    champion: base?.run ?? null,
+  };
   const reference = base?.reference ?? { version, ...own };
   const decided_at = new Date().toISOString();
   return {

@@ -84,7 +84,7 @@ async function wholeRun(uncertain: unknown[] = []): Promise<Partial<ReportInput>
   return {
     plan,
     artifacts,
-    gate: { passed: true, reasons: ['MainScore 0.700 ≥ 0.2'], mainScore: 0.7, champion: null },
+    gate: { passed: true, outcome: 'promote', reasons: ['MainScore 0.700 ≥ 0.2'], mainScore: 0.7, champion: null },
     jobs: [{ stage: 'grpo', attempt: 2, jobId: '4711', state: 'COMPLETED', seconds: 3725, gpuHours: 1.0347 }],
   };
 }

@@ -1,6 +1,6 @@
 /** The gate: who passes, and why not. */
 import { describe, expect, it } from 'vitest';
-import { type GateInput, judge, type Rival, type Standing } from '../../../domain/evaluation/gate.ts';
+import { type GateInput, judge, type Outcome, type Rival, type Standing } from '../../../domain/evaluation/gate.ts';
 import type { Interval } from '../../../domain/evaluation/metrics.ts';
 import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
@@ -14,7 +14,9 @@ const good: GateInput = {
 };
 
 function rival(difference: Interval, more: Partial<Rival> = {}): Rival {
-  return { run: 'demo-1', difference, paired: true, sameArtifact: false, ...more };
+  const estimate = difference === null ? null : (difference[0] + difference[1]) / 2;
+  const standardError = difference === null ? null : (difference[1] - difference[0]) / 3.92;
+  return { run: 'demo-1', estimate, standardError, difference, paired: true, sameArtifact: false, ...more };
 }
 const champion = rival([-0.04, 0.07]);
 
@@ -81,9 +83,10 @@ describe('judge', () => {
   it('each criterion says its value and threshold', () => {
     expect(judge({ ...good, mainScore: null, champion, health: 'sick' }).reasons).toEqual([
       'readable answers 1.000 ≥ 0.95',
-      'MainScore undefined is below 0.5',
+      'MainScore is undefined, expected ≥ 0.5',
       'training is sick',
       'difference to champion demo-1: -0.040 to 0.070 (95 %), not worse by more than 0.05',
+      'this test set can show a difference of 0.079 (power 80 %), more than gate.margin 0.05: many critics that are as good fail',
     ]);
     expect(judge(good).reasons.at(-1)).toBe('no champion before');
   });
@@ -99,11 +102,35 @@ describe('judge', () => {
     [[-0.2, -0.06], '-0.200 to -0.060 (95 %), worse by more than 0.05'],
     [null, 'unknown, so nothing is shown'],
   ])('a difference of %j has its sentence', (difference, sentence) => {
-    expect(judge({ ...good, champion: rival(difference) }).reasons.at(-1)).toBe(
+    expect(judge({ ...good, champion: rival(difference) }).reasons).toContain(
       `difference to champion demo-1: ${sentence}`,
     );
     const { reasons } = judge({ ...good, champion, reference: rival(difference, { run: 'demo-0' }) });
-    expect(reasons.at(-1)).toBe(`difference to reference demo-0: ${sentence}`);
+    expect(reasons).toContain(`difference to reference demo-0: ${sentence}`);
+  });
+
+  it.each<[string, Partial<GateInput>, Outcome]>([
+    ['all holds', { champion: rival([0.01, 0.1]) }, 'promote'],
+    ['it looks as good, and the test set cannot show it', { champion: rival([-0.06, 0.1]) }, 'needs-person'],
+    ['nothing is known of the difference', { champion: rival(null) }, 'needs-person'],
+    ['it looks worse', { champion: rival([-0.1, 0.06]) }, 'keep'],
+    [
+      'it looks as good as the champion and worse than the reference',
+      { champion, reference: rival([-0.2, 0.1]) },
+      'keep',
+    ],
+    ['it looks as good, and cannot be read', { champion: rival([-0.06, 0.1]), readableShare: 0.5 }, 'keep'],
+    ['it looks as good, from a sick training', { champion: rival([-0.06, 0.1]), health: 'sick' }, 'keep'],
+    ['the first one is too bad', { mainScore: 0.1 }, 'keep'],
+  ])('what becomes of it: %s', (_name, input, outcome) => {
+    const verdict = judge({ ...good, ...input });
+    expect(verdict).toMatchObject({ outcome, passed: outcome === 'promote' });
+    expect(verdict.reasons.some((reason) => reason.startsWith('a person may decide'))).toBe(outcome === 'needs-person');
+  });
+
+  it('a test set that can show the margin says so without a warning', () => {
+    const { reasons } = judge({ ...good, champion: rival([-0.01, 0.01]) });
+    expect(reasons.at(-1)).toBe('this test set can show a difference of 0.014 (power 80 %)');
   });
 
   it.each<[string, Partial<GateInput>, boolean]>([
