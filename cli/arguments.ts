@@ -24,6 +24,12 @@ export function aPath(text: string): string {
   return text;
 }
 
+/** A person or a thing by its name, 1 to 100 characters without control characters. */
+export function aName(text: string): string {
+  if (/^[^\p{C}]{1,100}$/u.test(text) && text.trim() !== '') return text;
+  throw new InvalidArgumentError(`expected a name of 1 to 100 characters, got ${shown(text)}`);
+}
+
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value <= 0)

@@ -12,6 +12,7 @@ import { viewQuery } from './messages.ts';
 const stageKey = defineSearchAttributeKey('CriticStage', SearchAttributeType.KEYWORD);
 const statusKey = defineSearchAttributeKey('CriticStatus', SearchAttributeType.KEYWORD);
 const jobIdKey = defineSearchAttributeKey('CriticJobId', SearchAttributeType.KEYWORD);
+const waitingSinceKey = defineSearchAttributeKey('CriticWaitingSince', SearchAttributeType.DATETIME);
 const scoreKey = defineSearchAttributeKey('CriticScore', SearchAttributeType.DOUBLE);
 
 const marks: Record<StageView['status'], string> = {
@@ -115,9 +116,22 @@ export class RunBoard {
     if (view.status === 'running' || view.status === 'waiting') {
       view.status = view.stages.some(({ status }) => status === 'waiting') ? 'waiting' : 'running';
     }
-    if (view.status !== this.#shownStatus) upsertSearchAttributes([{ key: statusKey, value: view.status }]);
-    this.#shownStatus = view.status;
+    if (view.status === 'waiting') view.waitingSince ??= now();
+    else delete view.waitingSince;
+    if (view.status !== this.#shownStatus) this.#tellStatus();
     this.#draw();
+  }
+
+  /** In one upsert, so that no search finds a run that waits since never. */
+  #tellStatus(): void {
+    const { status, waitingSince } = this.#view;
+    const since = waitingSince === undefined ? null : new Date(waitingSince);
+    const waits = since !== null || this.#shownStatus === 'waiting';
+    upsertSearchAttributes([
+      { key: statusKey, value: status },
+      ...(waits ? [{ key: waitingSinceKey, value: since }] : []),
+    ]);
+    this.#shownStatus = status;
   }
 
   #draw(): void {

@@ -8,12 +8,13 @@
  * The dataset comes first and alone: a bad one fails the run before anything is spent. Each stage is looked up, and an artifact that
  * exists and verifies is reused. If a stage fails, the operator is asked.
  */
-import { continueAsNew } from '@temporalio/workflow';
+import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunPlan } from '../domain/plan.ts';
 import { stageGraph, type StageNode, upstream } from '../domain/stage-graph.ts';
 import { llmActivities, paces, storeActivities } from './activity-options.ts';
 import { beginRun } from './begin-run.ts';
 import { judge, report, resultOf, type RunResult } from './conclude-run.ts';
+import { refuse } from './failure.ts';
 import { openDesk, walkAt } from './job-desk.ts';
 import { defaultLimits, type RunLimits } from './persisting.ts';
 import { newState, type Run, runJobStage, type RunState, runStep } from './run-stages.ts';
@@ -31,11 +32,19 @@ export async function trainCritic(
   return walkAt(
     run.desk,
     async () => {
+      requireOwnId(plan);
       await run.desk.cut.sideBySide(branches);
       return resultOf(run);
     },
     () => continueAsNew<typeof trainCritic>(run.plan, limits, state),
   );
+}
+
+/** Jobs are named after the run, and answers and the reaper go by those names to the workflow: with another id they would reach another one. */
+function requireOwnId({ run }: RunPlan): void {
+  const { workflowId } = workflowInfo();
+  if (run === workflowId) return;
+  throw refuse('ConfigInvalid', `plan.run: expected the workflow's id, "${workflowId}", got "${run}"`);
 }
 
 /** One stage of the graph, by its kind. Nothing happens if it was done before the run continued as new. */

@@ -2,40 +2,48 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { taskQueues } from '../../domain/names.ts';
-import type { Recipe } from '../../domain/recipe.ts';
+import type { RunPlan } from '../../domain/plan.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
-import { aPath, wholeNumber } from '../arguments.ts';
+import { aName, aPath, wholeNumber } from '../arguments.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
 import { runType, withFreeId } from '../run-handle.ts';
 import { type Register, type Shell, withClient } from '../shell.ts';
 import { follow, type FollowOptions } from './watch.ts';
 
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
-export async function startRun(client: Client, recipe: Recipe, now = new Date()): Promise<string> {
+export async function startRun(client: Client, wanted: Omit<RunPlan, 'schema' | 'run'>, now = new Date()) {
+  const { recipe, owner } = wanted;
   const handle = await withFreeId(recipe, now, async (plan) =>
     client.workflow.start<typeof trainCritic>(runType, {
       workflowId: plan.run,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue: taskQueues.workflows,
-      args: [plan],
+      args: [{ ...wanted, ...plan }],
       staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
       typedSearchAttributes: undefined,
-      searchAttributes: { CriticRecipe: [recipe.name] },
+      searchAttributes: { CriticRecipe: [recipe.name], ...(owner === undefined ? {} : { CriticOwner: [owner] }) },
     }),
   );
   return handle.workflowId;
 }
 
+/** Whose run it is: as said, else whoever types. Empty where nobody is known. */
+export function ownerOf({ env }: Shell, said: string | undefined): { owner?: string } {
+  const owner = said ?? env['USER'] ?? env['LOGNAME'] ?? '';
+  return owner === '' ? {} : { owner: owner.slice(0, 100) };
+}
+
 export interface RunOptions extends FollowOptions {
   dataset?: string;
   seed?: number;
+  owner?: string;
 }
 
 /** The recipe at `path`, started and followed to its end. */
 export async function runRecipe(shell: Shell, path: string, options: RunOptions): Promise<void> {
   const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
   await withClient(shell, async (client, { ui }) => {
-    await follow(shell, client, await startRun(client, recipe), options, ui);
+    await follow(shell, client, await startRun(client, { recipe, ...ownerOf(shell, options.owner) }), options, ui);
   });
 }
 
@@ -51,6 +59,7 @@ export const registerRun: Register = (program, shell) => {
     .argument('<recipe>', 'the recipe, a YAML file', aPath)
     .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
     .option('--seed <n>', 'seed of the training, instead of the recipe’s', wholeNumber)
+    .option('--owner <name>', 'whose run it is (default: you)', aName)
     .description('start a run and watch it')
     .action((path: string, options: RunOptions) => runRecipe(shell, path, options));
 };

@@ -61,6 +61,8 @@ export interface RunView {
   run: string;
   recipe: string;
   status: RunStatus;
+  /** Since when the status is `waiting`, without a break (ISO, UTC). */
+  waitingSince?: string;
   stages: StageView[];
   /** All open questions, oldest first. Each is answered by itself, in any order. */
   questions: OperatorQuestion[];

@@ -17,7 +17,7 @@ function critic(...argv: string[]): Promise<Ended> {
 
 /** Starts a run as `critic run` does and returns once it asks about its SFT job. */
 async function startWaiting(client: Client, now: Date): Promise<void> {
-  const handle = client.workflow.getHandle(await startRun(client, recipe, now));
+  const handle = client.workflow.getHandle(await startRun(client, { recipe }, now));
   await until(
     () => handle.query<RunView>('view'),
     ({ questions }) => questions.length > 0,
