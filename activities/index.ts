@@ -5,6 +5,7 @@ import { createGateActivities } from './gate/gate.ts';
 import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
 import { createEstimateActivities } from './estimate/estimating.ts';
+import { createEndingActivities } from './jobs/ending.ts';
 import { createExaminingActivities } from './jobs/examining.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
@@ -14,6 +15,7 @@ import { createLookUpActivities } from './store/look-up.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
 import { createRecordActivities } from './records/records.ts';
 import { createReportActivities } from './report/report.ts';
+import { createEarlierRunActivities } from './resuming/earlier-runs.ts';
 import { createStackActivities } from './jobs/stacks.ts';
 import { createSubmissionActivities } from './jobs/submission.ts';
 import { createSynthesisActivities } from './synthesis/synthesis.ts';
@@ -38,6 +40,8 @@ export function createActivities(deps: ActivityDeps) {
     ...createStackActivities(deps),
     ...createCollectActivities(deps),
     ...createCancelActivities(deps),
+    ...createEndingActivities(deps),
+    ...createEarlierRunActivities(deps),
     ...createOrphanActivities(deps),
     ...createExaminingActivities(deps),
     ...createEvaluationActivities(deps),

@@ -10,6 +10,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerLocal } from './commands/local.ts';
 import { registerPlan } from './commands/plan.ts';
+import { registerResume } from './commands/resume.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
@@ -27,6 +28,7 @@ const verbs: readonly Register[] = [
   registerWatch,
   registerAnswer,
   registerCancel,
+  registerResume,
   registerDoctor,
   registerLocal,
 ];

@@ -40,7 +40,10 @@ export interface SeenRun {
   progress: ProgressByActivity;
 }
 
-/** Looks a run up. Throws a CliError for an id that the server does not know, and for a workflow that is no run. */
+/** This Temporal has no run of the id: it never had, or has forgotten it. */
+export class UnknownRun extends CliError {}
+
+/** Looks a run up. Throws UnknownRun for an id that the server does not know, and a CliError for a workflow that is no run. */
 export async function findRun(client: Client, run: string): Promise<SeenRun> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
   try {
@@ -51,7 +54,7 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;
-    throw new CliError(
+    throw new UnknownRun(
       `run "${cut(run)}": expected the id of a run, as "critic run" prints it; ${where} has no such run`,
     );
   }

@@ -17,6 +17,10 @@ export const failures = {
   ConfigInvalid: { retried: false, remedy: 'Correct the recipe, or the file or variable that the message names.' },
   DataChanged: { retried: true, remedy: 'Leave the folder alone while a run reads it; it is read again.' },
   DataInvalid: { retried: false, remedy: 'Correct the data that the message names.' },
+  EarlierRunOpen: {
+    retried: true,
+    remedy: 'Cancel the run that the message names, or wait for its end; this one goes on then.',
+  },
   NoRoom: {
     retried: true,
     remedy: 'Make room on the disk, or raise the quota or the limit of open files; the run goes on.',

@@ -187,6 +187,8 @@ export const paths = {
 /** Files inside an attempt's directory; see docs/ARCHITECTURE.md, "The attempt directory". */
 export const attemptFiles = {
   manifest: 'attempt.json',
+  /** Ours: which artifact it is to make. */
+  key: 'key.json',
   claim: 'claim',
   outcome: 'outcome.json',
   result: 'result.json',

@@ -3,6 +3,7 @@ import { ActivityFailure, isCancellation, log } from '@temporalio/workflow';
 import { activityId, type Stage } from '../domain/names.ts';
 import type { StepOf } from '../domain/stage-graph.ts';
 import { paces, storeActivities } from './activity-options.ts';
+import { endEarlierJobs, isResumed } from './earlier-runs.ts';
 import { persist } from './persisting.ts';
 import { artifactOf, finish, importedOf, type Run } from './run-stages.ts';
 
@@ -32,6 +33,8 @@ export async function beginRun(run: Run, { name }: StepOf<'dataset'>): Promise<v
       [{ plan: run.plan }],
     ),
   );
+  if (isResumed(run.plan) && state.earlierEnded !== true) await endEarlierJobs(run.plan, desk, name);
+  state.earlierEnded = true;
   finish(run, name, dataset);
   await keepEstimate(run, name);
 }

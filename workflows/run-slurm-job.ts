@@ -222,7 +222,8 @@ function cancelling(order: JobOrder, prepared: PreparedAttempt) {
 async function publish(order: JobOrder, state: JobState, last: CollectedAttempt, desk: JobDesk): Promise<ArtifactRef> {
   const { run, stage } = order;
   const { attempt } = state;
-  const attempts = Array.from({ length: attempt }, (_, index) => attemptName(run, stage, index + 1));
+  const own = Array.from({ length: attempt }, (_, index) => attemptName(run, stage, index + 1));
+  const attempts = [...(state.earlier ?? []), ...own];
   const gpuHours = state.gpuHours + last.gpuHours;
   return persist(desk, stage, paces.store, (retry) =>
     storeActivities.publishJob.executeWithOptions(

@@ -13,6 +13,7 @@ import type { RunPlan } from '../domain/plan.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
+import { isResumed, takeOver } from './earlier-runs.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
 import { runSlurmJob } from './run-slurm-job.ts';
@@ -23,6 +24,8 @@ export interface RunState {
   startedAt: string;
   imported?: PreparedRun;
   isEstimated: boolean;
+  /** Jobs of the runs that this one resumes are gone. */
+  earlierEnded?: boolean;
   artifacts: Partial<Record<Stage, ArtifactRef>>;
   /** Keys of the artifacts that jobs under way will make. */
   keys: Partial<Record<JobStage, string>>;
@@ -63,7 +66,9 @@ export async function runJobStage(run: Run, node: JobNode): Promise<void> {
   if (artifacts[name] !== undefined || skipped.includes(name)) return;
   const ingredients = ingredientsOfJob(node, importedOf(run), (stage) => artifactOf(run, stage).key);
   const { key, artifact: found } = await lookUp(run, name, ingredients);
-  const artifact = found ?? (await runSlurmJob(orderOf(run, node, key, ingredients), run.desk, node.canSkip));
+  const order = orderOf(run, node, key, ingredients);
+  if (found === undefined && isResumed(run.plan)) await takeOver(run.plan, run.desk, order);
+  const artifact = found ?? (await runSlurmJob(order, run.desk, node.canSkip));
   if (artifact !== undefined) return finish(run, name, artifact);
   skipped.push(name);
   run.desk.board.stage(name, { status: 'skipped', note: 'skipped by the operator' });

@@ -15,6 +15,7 @@ import { attemptFiles, attemptName, jobKind, parseAttemptName, paths } from '../
 
 import { attemptDirectory } from './attempt-closing.ts';
 import { readResult, readResultText } from './attempt-files.ts';
+import { writeAttemptKey } from './attempt-key.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
@@ -44,6 +45,7 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
       }
       const directory = paths.attempt(store.root, order.run, order.stage, attempt);
       await mkdir(directory, { recursive: true, mode: 0o750 });
+      await writeAttemptKey(directory, { schema: 1, key: order.key, changes });
       const manifest = attemptManifest(order, attempt, changes);
       await writeFileAtomic(join(directory, attemptFiles.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
       if (job.owner !== undefined) {

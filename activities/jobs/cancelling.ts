@@ -22,8 +22,8 @@ import { mayYetAppear } from './submission.ts';
  * How long each step may take, ms. TERM gets 45 s (the script checkpoints and exits), above Slurm's KillWait default of 30 s;
  * then KILL. A name is denied for a minute before it counts, and a store gets a minute to take the claim.
  */
-const usual = { termMs: 45_000, killMs: 120_000, deniedMs: denialMs, closeMs: 60_000 };
-export type CancelPatience = typeof usual;
+export const usualPatience = { termMs: 45_000, killMs: 120_000, deniedMs: denialMs, closeMs: 60_000 };
+export type CancelPatience = typeof usualPatience;
 const lookMs = 1_000;
 
 export interface CancelledJob {
@@ -33,19 +33,16 @@ export interface CancelledJob {
   notClosed?: string;
 }
 
-type Deps = Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
+export type CancelDeps = Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
 
-export function createCancelActivities(deps: Deps, defaults: CancelPatience = usual) {
+export function createCancelActivities(deps: CancelDeps, defaults: CancelPatience = usualPatience) {
   return {
     /** Returns when no job of this name is left. Fails, and is tried again, while one is left or Slurm does not answer. */
     async cancelJob(input: { name: string; patience?: Partial<CancelPatience> }): Promise<CancelledJob> {
       const { name } = input;
       const patience = { ...defaults, ...input.patience };
       try {
-        const jobId = await findByNameOrAwaited(deps, name, patience);
-        if (jobId !== undefined) await cancelForCertain(deps, jobId, name, patience);
-        const notClosed = await closeBehind(deps, name, patience);
-        return { jobId: jobId ?? null, ...(notClosed === undefined ? {} : { notClosed }) };
+        return await cancelByName(deps, name, patience);
       } catch (error) {
         throw toFailure(error, `cancel job "${name}"`);
       }
@@ -53,11 +50,23 @@ export function createCancelActivities(deps: Deps, defaults: CancelPatience = us
   };
 }
 
+/** Cancels whatever runs under the name and closes the attempt. Throws SlurmError while Slurm does not answer. */
+export async function cancelByName(deps: CancelDeps, name: string, patience: CancelPatience): Promise<CancelledJob> {
+  const jobId = await findByNameOrAwaited(deps, name, patience);
+  if (jobId !== undefined) await cancelForCertain(deps, jobId, name, patience);
+  const notClosed = await closeBehind(deps, name, patience);
+  return { jobId: jobId ?? null, ...(notClosed === undefined ? {} : { notClosed }) };
+}
+
 /**
  * Slurm is asked first: the store is read only for a job that Slurm does not know. While such a job may yet appear, its attempt is
  * closed before the name is looked for again: a job that comes late ends at once. A store that fails here is asked again afterwards.
  */
-async function findByNameOrAwaited(deps: Deps, name: string, patience: CancelPatience): Promise<string | undefined> {
+async function findByNameOrAwaited(
+  deps: CancelDeps,
+  name: string,
+  patience: CancelPatience,
+): Promise<string | undefined> {
   const jobId = await findByName(deps, name);
   if (jobId !== undefined) return jobId;
   const directory = attemptDirectory(deps.store.root, name);
@@ -70,7 +79,7 @@ async function findByNameOrAwaited(deps: Deps, name: string, patience: CancelPat
  * Closes the attempt. What began before its claim stood (a late second job waits for the first one to go) is cancelled.
  * Returns undefined, or why the store did not take the claim.
  */
-async function closeBehind(deps: Deps, name: string, patience: CancelPatience): Promise<string | undefined> {
+async function closeBehind(deps: CancelDeps, name: string, patience: CancelPatience): Promise<string | undefined> {
   const directory = attemptDirectory(deps.store.root, name);
   if (directory === undefined) return undefined;
   const until = Date.now() + patience.closeMs;
@@ -107,7 +116,12 @@ async function tryToClose(
     : { state, why: '' };
 }
 
-async function cancelForCertain(deps: Deps, jobId: string, name: string, patience: CancelPatience): Promise<void> {
+async function cancelForCertain(
+  deps: CancelDeps,
+  jobId: string,
+  name: string,
+  patience: CancelPatience,
+): Promise<void> {
   const { termMs, killMs } = patience;
   if ((await stillThere(deps, jobId, name)) === undefined) return;
   const { outcome, message } = await deps.slurm.cancel(jobId);

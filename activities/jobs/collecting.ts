@@ -47,7 +47,7 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
   const begun = (await closing(directory, name)) === 'begun';
   const first = ours(await findOutcome(directory), name);
   // After exit 0 only the postcondition counts, so Slurm is not asked.
-  const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUp(deps, jobId, name);
+  const { job, unheard } = saysDone(first, name) ? nobodyAsked : await lookUpJob(deps, jobId, name);
   // If no job has begun it, nothing that it left can be late.
   const left = await leftBehind(order, directory, name, begun ? await viewAgeMs(directory) : 0);
   const facts: JobFacts = {
@@ -77,7 +77,7 @@ async function collect(deps: Deps, { order, prepared, jobId }: CollectInput): Pr
 }
 
 /** What the job has left. Slurm says within seconds that it is over; what it wrote may be seen here a minute later. */
-interface LeftBehind {
+export interface LeftBehind {
   outcome: Found<Outcome>;
   result: Found<TrainerResult>;
   outputPresent: boolean;
@@ -91,7 +91,12 @@ interface LeftBehind {
  * Reads what is due, and waits up to `patienceMs` for it: nothing counts as missing that this machine may not see yet. A job that was
  * killed leaves no outcome; then the whole time is waited once.
  */
-async function leftBehind(order: JobOrder, directory: string, name: string, patienceMs: number): Promise<LeftBehind> {
+export async function leftBehind(
+  order: JobOrder,
+  directory: string,
+  name: string,
+  patienceMs: number,
+): Promise<LeftBehind> {
   const until = performance.now() + patienceMs;
   const due = <T>(look: () => Promise<T>, isThere: (seen: T) => boolean) =>
     lookUntil(look, isThere, Math.max(0, until - performance.now()));
@@ -155,7 +160,7 @@ interface SlurmWord {
 }
 const nobodyAsked: SlurmWord = { job: undefined };
 
-async function lookUp(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
+export async function lookUpJob(deps: Deps, jobId: string, name: string): Promise<SlurmWord> {
   return findJob(deps, jobId, name).catch((error: unknown) => {
     throw toFailure(error, `look up job ${jobId} ("${name}")`);
   });
@@ -215,7 +220,7 @@ async function findOutputFault(order: JobOrder, directory: string): Promise<stri
  * What the next attempt need not do again: rows of predictions, or steps of training up to the newest checkpoint (all if it is done).
  * Steps that no checkpoint holds are no progress: each attempt would do them again.
  */
-function keptProgress(order: JobOrder, { outcome, progress, checkpoint }: LeftBehind): number | null {
+export function keptProgress(order: JobOrder, { outcome, progress, checkpoint }: LeftBehind): number | null {
   if (jobKind(order.stage) === 'predict' || (outcome.kind === 'read' && outcome.value.exit_code === 0)) return progress;
   return checkpoint === null ? null : stepOf(checkpoint);
 }
@@ -227,7 +232,7 @@ async function progressOf(order: JobOrder, directory: string): Promise<number | 
 }
 
 /** Run time in seconds: Slurm's times, else the job script's own. */
-function runSeconds(job: SlurmJob | undefined, outcome: JobFacts['outcome']): number {
+export function runSeconds(job: SlurmJob | undefined, outcome: JobFacts['outcome']): number {
   if (job?.startTime !== undefined && job.endTime !== undefined) {
     return Math.max(0, (job.endTime.getTime() - job.startTime.getTime()) / 1000);
   }

@@ -4,11 +4,11 @@
  * cluster, or to a run older than the namespace's retention.
  */
 import { Context, log } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/common';
 import { isTerminal } from 'slurm-rest-client';
 import { parseAttemptName } from '../../domain/names.ts';
 import type { JobDeps } from './deps.ts';
 import { toFailure } from '../failure.ts';
+import { runStatus } from '../run-status.ts';
 
 export function createOrphanActivities(deps: Pick<JobDeps, 'slurm' | 'job'>) {
   return {
@@ -35,12 +35,7 @@ export function createOrphanActivities(deps: Pick<JobDeps, 'slurm' | 'job'>) {
 }
 
 async function isClosed(run: string): Promise<boolean> {
-  try {
-    const { status } = await Context.current().client.workflow.getHandle(run).describe();
-    return !['RUNNING', 'PAUSED', 'UNSPECIFIED', 'UNKNOWN'].includes(status.name);
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    log.warn('a job of a run that this Temporal does not know: it is left alone', { run });
-    return false;
-  }
+  const status = await runStatus(run);
+  if (status === 'unknown') log.warn('a job of a run that this Temporal does not know: it is left alone', { run });
+  return status === 'closed';
 }

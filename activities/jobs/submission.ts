@@ -131,6 +131,12 @@ function isFinal({ kind, delivery }: SlurmError): boolean {
   return kind === 'refused' || (kind === 'protocol' && delivery === 'refused');
 }
 
+/** Id of the job that was submitted from this folder. Undefined if none is known. Throws for a record that cannot be read. */
+export async function submittedJobId(directory: string): Promise<string | undefined> {
+  const known = await readSubmission(join(directory, fileName));
+  return known?.state === 'submitted' ? known.job_id : undefined;
+}
+
 async function settle(record: string, jobId: string, adopted: boolean): Promise<SubmittedJob> {
   await writeSubmission(record, { state: 'submitted', job_id: jobId, since: new Date().toISOString() });
   return { jobId, adopted };

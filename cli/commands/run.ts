@@ -21,6 +21,7 @@ export async function startRun(client: Client, wanted: Omit<RunPlan, 'schema' | 
       args: [{ ...wanted, ...plan }],
       staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
       typedSearchAttributes: undefined,
+      ...(wanted.resumes === undefined ? {} : { memo: { resumes: wanted.resumes } }),
       searchAttributes: { CriticRecipe: [recipe.name], ...(owner === undefined ? {} : { CriticOwner: [owner] }) },
     }),
   );

@@ -82,6 +82,22 @@ export interface CollectedAttempt {
   slurmState: string;
 }
 
+/** What earlier runs have left of an artifact that is not done: their attempts at the same key. */
+export interface EarlierAttempts {
+  /** Names of attempts, oldest first. */
+  attempts: string[];
+  /** Newest complete checkpoint. Null: none, so the job begins at its start. */
+  checkpoint: string | null;
+  /** Steps of the checkpoint, or rows of predictions in it. */
+  progress: number;
+  gpuHours: number;
+  /** What the newest attempt had learnt to need. Null: there was none. */
+  changes: LearntChanges | null;
+}
+
+/** Changes of an attempt that hold in another run too. Nodes that failed then may be well now. */
+export type LearntChanges = Pick<AttemptChanges, 'memoryFactor' | 'timeLimitMinutes' | 'microBatchHalvings'>;
+
 /** How one attempt's job ended, as the run keeps it for its report. */
 export interface EndedJob {
   stage: JobStage;

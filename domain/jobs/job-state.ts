@@ -6,6 +6,7 @@ import { type Decision, emptyTally, type Tally } from './failure-policy.ts';
 import type {
   CapturedStacks,
   CollectedAttempt,
+  EarlierAttempts,
   JobObservation,
   KnownJob,
   PreparedAttempt,
@@ -21,8 +22,10 @@ export interface JobState {
   attempt: number;
   changes: AttemptChanges;
   tally: Tally;
-  /** GPU-hours of the attempts before this one. */
+  /** GPU-hours of the attempts before this one, in earlier runs too. */
   gpuHours: number;
+  /** Names of attempts of earlier runs that this job goes on from, oldest first. */
+  earlier?: string[];
   prepared?: PreparedAttempt;
   job?: SubmittedJob;
   known?: KnownJob;
@@ -33,6 +36,17 @@ export interface JobState {
 }
 
 export const newJob: JobState = { attempt: 1, changes: firstAttempt, tally: emptyTally, gpuHours: 0 };
+
+/** A job that goes on from what earlier runs have left. */
+export function resumedJob({ attempts, checkpoint, progress, gpuHours, changes }: EarlierAttempts): JobState {
+  return {
+    ...newJob,
+    changes: { ...firstAttempt, ...changes, resumeFrom: checkpoint },
+    tally: { ...emptyTally, furthest: progress },
+    gpuHours,
+    earlier: attempts,
+  };
+}
 
 /** Why another memory factor cannot change this order's attempts. Undefined if it can. */
 export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'resources'>): string | undefined {

@@ -18,7 +18,9 @@ export interface FakeRun {
   status?: string | (() => string);
   view?: RunView;
   result?: () => unknown;
-  update?: (answer: unknown) => string;
+  /** What it replies to an update. */
+  update?: (answer: unknown) => unknown;
+  memo?: Readonly<Record<string, unknown>>;
   /** Heartbeat details by activity id. */
   heartbeats?: Readonly<Record<string, unknown>>;
   /** Why the last try failed, by the id of an activity that waits for its next try. */
@@ -70,8 +72,14 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
     runs[workflowId] ??= runs[type] ?? {};
     return getHandle(workflowId);
   };
+  // Whatever is asked for: all that run.
+  async function* list() {
+    for (const [workflowId, { status = 'RUNNING', memo }] of Object.entries(runs)) {
+      if (status === 'RUNNING') yield { workflowId, memo };
+    }
+  }
   const client = {
-    workflow: { getHandle, start },
+    workflow: { getHandle, start, list },
     options: { namespace: 'default' },
     withDeadline: (_deadline: number, work: () => unknown) => work(),
     connection: { close: async () => void calls.push('close') },

@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 
 const manifest = async () => readFile(join(at.folder, 'attempt.json'), 'utf8');
-const hidden = (file: string) => file.startsWith('attempt.json.');
+const hidden = (file: string) => /^(?:attempt|key)\.json\./.test(file);
 
 describe('an attempt that is prepared', () => {
   it('twice is the same folder with the same content', async () => {
@@ -30,7 +30,7 @@ describe('an attempt that is prepared', () => {
     expect(await lived(() => worker(at).prepare())).toEqual(first);
     expect(first).toEqual({ name, directory: at.folder, attempt: 1 });
     expect(await manifest()).toBe(text);
-    expect(await readdir(at.folder)).toEqual(['attempt.json']);
+    expect(await readdir(at.folder)).toEqual(['attempt.json', 'key.json']);
   });
 
   it('by a worker that is killed has its manifest whole or not at all, and the next worker writes it', async () => {
@@ -43,7 +43,7 @@ describe('an attempt that is prepared', () => {
       expect([effects[moment], left]).toEqual([effects[moment], text]);
       await lived(() => worker(at).prepare());
       expect([effects[moment], await manifest()]).toEqual([effects[moment], text]);
-      expect((await readdir(at.folder)).filter((file) => !hidden(file))).toEqual(['attempt.json']);
+      expect((await readdir(at.folder)).filter((file) => !hidden(file))).toEqual(['attempt.json', 'key.json']);
     }
     expect(effects).toContainEqual(expect.stringMatching(/^rename .* attempt.json$/));
   });
@@ -76,7 +76,7 @@ describe('an attempt that is prepared', () => {
     await mkdir(join(at.folder, 'claim'));
     const next = await lived(() => worker(at).prepare({ ...input, attempt: 2 }));
     expect(next).toEqual({ name: attemptName(run, 'sft', 2), directory: at.folder.replace(/a1$/, 'a2'), attempt: 2 });
-    expect(await readdir(next.directory)).toEqual(['attempt.json']);
+    expect(await readdir(next.directory)).toEqual(['attempt.json', 'key.json']);
   });
 
   it('is closed to the world: others than its owner and the store’s group see nothing of it', async () => {

@@ -76,6 +76,8 @@ export class FakeSlurm {
   readonly worked: string[] = [];
   /** What TERM and KILL do to a job that is there; by default it ends. */
   onSignal: (id: string, signal: 'TERM' | 'KILL') => CancelResult['outcome'] | void = (id) => this.end(id, 'CANCELLED');
+  /** What a job does that is asked for a checkpoint (USR2); by default nothing. */
+  onAsk: (id: string) => void = () => undefined;
   readonly #isOld: boolean;
   #nextId = 7;
 
@@ -132,7 +134,13 @@ export class FakeSlurm {
     return this.#signal(id, 'TERM', `cancel ${id}`);
   }
 
-  signal(id: string, signal: string): Promise<CancelResult> {
+  async signal(id: string, signal: string): Promise<CancelResult> {
+    if (signal === 'USR2') {
+      await effect(`USR2 ${id}`);
+      this.#count(`USR2 ${id}`);
+      this.onAsk(id);
+      return { outcome: 'accepted', number: undefined, message: '', warnings: [] };
+    }
     return this.#signal(id, signal === 'KILL' ? 'KILL' : 'TERM', `${signal} ${id}`);
   }
 

@@ -1,0 +1,60 @@
+/** Plans of runs: as `prepareRun` has written them beside the run, else as Temporal has them. It only reads. */
+import { Context } from '@temporalio/activity';
+import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
+import * as z from 'zod';
+import { stageSchema } from '../../domain/manifest.ts';
+import { paths } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { recipeSchema } from '../../domain/recipe.ts';
+import { whenListed } from '../../files/fresh-look.ts';
+import { parseJson } from '../../files/json.ts';
+import { readRegularText } from '../../files/regular-file.ts';
+import { refuse } from '../failure.ts';
+import { runName } from '../inquiries/answerer.ts';
+
+/** A plan is a recipe, of at most 64 KiB, and some names. */
+const maxPlanBytes = 256 * 1024;
+
+const planSchema: z.ZodType<RunPlan> = z.strictObject({
+  schema: z.literal(1),
+  run: runName,
+  recipe: recipeSchema,
+  resumes: runName.exactOptional(),
+  anew: z.strictObject({ from: stageSchema, by: runName }).exactOptional(),
+  night: z.strictObject({ name: z.string(), at: z.string() }).exactOptional(),
+  owner: z.string().exactOptional(),
+});
+
+/** The run's plan. Null: neither store nor Temporal knows the run. Refuses (`DataInvalid`) a plan that this release cannot read. */
+export async function readPlan(root: string, run: string): Promise<RunPlan | null> {
+  const name = `${paths.run(root, run).slice(root.length + 1)}/plan.json`;
+  const text = await whenListed(root, name, (path) => readRegularText(path, maxPlanBytes), 0);
+  // A run that ended before it was prepared has left nothing in the store.
+  const found = text === undefined ? await planInTemporal(run) : parseJson(text);
+  if (found === undefined) return null;
+  const parsed = planSchema.safeParse(found);
+  if (!parsed.success) throw refuse('DataInvalid', `the plan of run "${run}" is of another release`);
+  return parsed.data;
+}
+
+/** What the workflow was started with: the input in the first event of its history. */
+async function planInTemporal(run: string): Promise<unknown> {
+  const { client } = Context.current();
+  try {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId: run },
+      maximumPageSize: 1,
+    });
+    const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    return payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** gRPC's NOT_FOUND. */
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 5;
+}
