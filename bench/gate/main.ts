@@ -13,7 +13,7 @@ import { difference } from '../../domain/evaluation/comparison.ts';
 import { drawsOf, type Measured, measureMainScore, resamplingOf } from '../../domain/evaluation/evaluation.ts';
 import { judge, type Rival } from '../../domain/evaluation/gate.ts';
 import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
-import { answers, drawCases, trueScore } from './critics.ts';
+import { answers, drawCases, trueAgreement } from '../critics.ts';
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ interface Year {
 const truths = new Map<number, number>();
 function truth(blur: number): number {
   const rounded = Math.round(blur * 100) / 100;
-  const known = truths.get(rounded) ?? trueScore(rounded, seededRandom(7));
+  const known = truths.get(rounded) ?? trueAgreement(rounded, seededRandom(7)).mainScore ?? 0;
   truths.set(rounded, known);
   return known;
 }

@@ -2,9 +2,9 @@
  * Critics that are drawn, not trained: what each says of a pair is the opinion, bent and blurred. Errors have three parts: of the pair (all critics
  * share it, since all see the same picture), of its source (all critics, too), and of the critic. So paired differences are as sharp as they are for critics of one recipe.
  */
-import type { JudgedItem } from '../../domain/evaluation/evaluation.ts';
-import { agreement } from '../../domain/evaluation/metrics.ts';
-import type { Random } from '../../domain/evaluation/seeded-random.ts';
+import type { JudgedItem } from '../domain/evaluation/evaluation.ts';
+import { type Agreement, agreement } from '../domain/evaluation/metrics.ts';
+import type { Random } from '../domain/evaluation/seeded-random.ts';
 
 /** Standard normal, by Box and Muller (1958). */
 export function normal(random: Random): number {
@@ -38,8 +38,8 @@ export function answers(cases: readonly Case[], blur: number, random: Random): J
   });
 }
 
-/** MainScore on so many other pairs that chance hardly counts (± 0.002). */
-export function trueScore(blur: number, random: Random): number {
+/** Agreement on so many other pairs that chance hardly counts (± 0.002 in MainScore). */
+export function trueAgreement(blur: number, random: Random): Agreement {
   const items = answers(drawCases(20_000, 5_000, random), blur, random);
-  return agreement(items.map(({ greedy, mos }) => ({ predicted: greedy.score ?? 0, mos }))).mainScore ?? 0;
+  return agreement(items.map(({ greedy, mos }) => ({ predicted: greedy.score ?? 0, mos })));
 }
