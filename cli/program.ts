@@ -9,6 +9,7 @@ import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerLocal } from './commands/local.ts';
+import { registerNotices } from './commands/notices.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRuns } from './commands/runs.ts';
@@ -29,6 +30,7 @@ const verbs: readonly Register[] = [
   registerAnswer,
   registerCancel,
   registerResume,
+  registerNotices,
   registerDoctor,
   registerLocal,
 ];

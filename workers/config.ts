@@ -38,6 +38,8 @@ const schema = z.object({
   CRITIC_ENGINE_FILE: absolute.optional(),
   /** YAML with `environments`: where engines are that have an environment of their own (workers/environments.ts). */
   CRITIC_ENVIRONMENTS_FILE: absolute.optional(),
+  /** YAML with `channels`: where people are told (input/channels-file.ts). Without it notices are only kept. */
+  CRITIC_CHANNELS_FILE: absolute.optional(),
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),

@@ -22,7 +22,10 @@ import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
+import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
+import { keepTelling } from './notices.ts';
+import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
 
@@ -34,6 +37,8 @@ const roundMs = 60_000;
 
 async function main(): Promise<void> {
   const config = workerConfig(process.env);
+  const { CRITIC_CHANNELS_FILE: file } = config;
+  const channels = file === undefined ? { channels: {}, default: [] } : await readChannels(file);
   // Files that the worker writes are for its own user and its group (the job user's) only.
   process.umask(0o027);
   Runtime.install({
@@ -55,11 +60,20 @@ async function main(): Promise<void> {
       Runtime.instance().logger.warn(`the caretaker was not looked after: ${String(error)}`);
     });
   }, roundMs);
+  const stop = new AbortController();
+  const { logger: log } = Runtime.instance();
+  const telling = keepTelling(
+    { store: config.CRITIC_STORE, channels, log },
+    (outbox) => [new RunObserver(client, outbox)],
+    stop.signal,
+  );
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
   try {
     await Promise.all(running);
   } finally {
     clearInterval(rounds);
+    stop.abort();
+    await telling;
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.allSettled(running);
     deps.poller.close();

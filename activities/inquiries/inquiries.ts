@@ -8,15 +8,20 @@ import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
+import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
-
-type Answerers = { [Name in InquiryName]: Answerer<Name> };
 
 /** Temporal takes 2 MB; a history of many replies must stay small. */
 const maxReplyBytes = 100 * 1024;
 
 export function createInquiryActivities(deps: StoreDeps) {
-  const answerers: Answerers = { plan: answerPlan(deps) };
+  const answerers = {
+    plan: checked(answerPlan(deps)),
+    notices: checked(answerNotices(deps)),
+    notice: checked(answerNotice(deps)),
+    'notice-retry': checked(answerNoticeRetry(deps)),
+    'notice-test': checked(answerNoticeTest(deps)),
+  } satisfies Record<InquiryName, Checked>;
   return {
     /** The reply to an inquiry. Refuses one that is unknown or malformed, and a reply of more than 100 KiB (a bug of its answerer). */
     async answerInquiry(inquiry: Inquiry): Promise<unknown> {
@@ -27,18 +32,24 @@ export function createInquiryActivities(deps: StoreDeps) {
           `inquiry: expected one of ${Object.keys(answerers).join(', ')}, got ${shown(name)}`,
         );
       }
-      const { input: schema, answer }: Answerer<InquiryName> = answerers[name];
-      const checked = schema.safeParse(input, { reportInput: true });
-      if (!checked.success) {
-        const [issue] = checked.error.issues;
-        const field = ['input', ...(issue?.path ?? [])].join('.');
-        throw refuse('ConfigInvalid', `${cut(field)}: ${issue === undefined ? 'not usable' : describeIssue(issue)}`);
-      }
-      const reply = await heartbeating(name, () => answer(checked.data));
+      const reply = await heartbeating(name, () => answerers[name](input));
       const bytes = Buffer.byteLength(JSON.stringify(reply));
       if (bytes > maxReplyBytes)
         throw new Error(`the reply to "${name}" has ${bytes} bytes, more than ${maxReplyBytes}`);
       return reply;
     },
+  };
+}
+
+type Checked = (input: unknown) => Promise<unknown>;
+
+/** Checks the input first. Refuses one that does not fit, by field, value and expectation. */
+function checked<Name extends InquiryName>({ input: schema, answer }: Answerer<Name>): Checked {
+  return async (input) => {
+    const read = schema.safeParse(input, { reportInput: true });
+    if (read.success) return answer(read.data);
+    const [issue] = read.error.issues;
+    const field = ['input', ...(issue?.path ?? [])].join('.');
+    throw refuse('ConfigInvalid', `${cut(field)}: ${issue === undefined ? 'not usable' : describeIssue(issue)}`);
   };
 }

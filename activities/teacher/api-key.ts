@@ -11,29 +11,34 @@ import { refuse } from '../failure.ts';
 /** Twenty times OpenAI's longest. */
 const maxKeyBytes = 4096;
 
-/** Reads the key. Throws a non-retryable `ConfigInvalid` that says what to do if the file is absent, open to others or empty. */
+/** Reads the key. Throws as `readSecret`. */
 export async function readApiKey(path: string): Promise<string> {
+  return readSecret(path, 'API key file');
+}
+
+/** A secret's file, e.g. with a webhook's URL. Throws a non-retryable `ConfigInvalid` that says what to do if the file is absent, open to others or empty. */
+export async function readSecret(path: string, what: string): Promise<string> {
   try {
     return await withRegularFile(path, async (file, { mode, size }) => {
       if ((mode & 0o077) !== 0) {
         throw configInvalid(
-          `API key file "${path}": expected mode 0600, got 0${(mode & 0o777).toString(8)}; run: chmod 600 ${path}`,
+          `${what} "${path}": expected mode 0600, got 0${(mode & 0o777).toString(8)}; run: chmod 600 ${path}`,
         );
       }
       if (size > maxKeyBytes) {
-        throw configInvalid(`API key file "${path}": expected at most ${maxKeyBytes} bytes, got ${size}`);
+        throw configInvalid(`${what} "${path}": expected at most ${maxKeyBytes} bytes, got ${size}`);
       }
       const { buffer, bytesRead } = await file.read(Buffer.alloc(maxKeyBytes), 0, maxKeyBytes, 0);
       const key = buffer.toString('utf8', 0, bytesRead).trim();
       if (!/^[\x21-\x7e]+$/.test(key)) {
-        throw configInvalid(`API key file "${path}": expected one line of printable characters without spaces`);
+        throw configInvalid(`${what} "${path}": expected one line of printable characters without spaces`);
       }
       return key;
     });
   } catch (error) {
-    if (error instanceof FileFault) throw configInvalid(`API key file ${error.message}`);
+    if (error instanceof FileFault) throw configInvalid(`${what} ${error.message}`);
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EACCES')) throw error;
-    throw configInvalid(`API key file "${path}": expected a readable file of mode 0600 with the key, found none`);
+    throw configInvalid(`${what} "${path}": expected a readable file of mode 0600, found none`);
   }
 }
 

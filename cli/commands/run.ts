@@ -21,11 +21,16 @@ export async function startRun(client: Client, wanted: Omit<RunPlan, 'schema' | 
       args: [{ ...wanted, ...plan }],
       staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
       typedSearchAttributes: undefined,
-      ...(wanted.resumes === undefined ? {} : { memo: { resumes: wanted.resumes } }),
+      memo: memoOf(wanted),
       searchAttributes: { CriticRecipe: [recipe.name], ...(owner === undefined ? {} : { CriticOwner: [owner] }) },
     }),
   );
   return handle.workflowId;
+}
+
+/** What others may know of a run without asking it: `workers/run-observer.ts` and `resume` read this. */
+export function memoOf({ recipe, resumes }: Omit<RunPlan, 'schema' | 'run'>): Record<string, unknown> {
+  return { budgetUsd: recipe.synthesis.budget_usd, ...(resumes === undefined ? {} : { resumes }) };
 }
 
 /** Whose run it is: as said, else whoever types. Empty where nobody is known. */

@@ -22,6 +22,8 @@ export interface StackConfig extends SlurmRoot {
   staleSeconds?: number;
   /** Where engines are that have an environment of their own (`CRITIC_ENVIRONMENTS_FILE` of the worker). */
   environmentsFile?: string;
+  /** Where people are told (`CRITIC_CHANNELS_FILE` of the worker). */
+  channelsFile?: string;
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
@@ -44,7 +46,7 @@ export function port(config: StackConfig, name: keyof typeof offsets): number {
   return config.portBase + offsets[name];
 }
 
-/** From CRITIC_STATE, CRITIC_CACHE, CRITIC_PORT_BASE and CRITIC_ENVIRONMENTS_FILE; defaults for root and for others. */
+/** From CRITIC_STATE, CRITIC_CACHE, CRITIC_PORT_BASE and the worker's files; defaults for root and for others. */
 export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   const root = process.getuid?.() === 0;
   const base = Number(env.CRITIC_PORT_BASE ?? 17_000);
@@ -57,6 +59,7 @@ export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   return {
     ...(stale > 0 ? { staleSeconds: stale } : {}),
     ...(env.CRITIC_ENVIRONMENTS_FILE === undefined ? {} : { environmentsFile: env.CRITIC_ENVIRONMENTS_FILE }),
+    ...(env.CRITIC_CHANNELS_FILE === undefined ? {} : { channelsFile: env.CRITIC_CHANNELS_FILE }),
     checkout,
     cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
     state: env.CRITIC_STATE ?? (root ? '/var/lib/critic' : join(homedir(), '.local/state/critic')),
@@ -115,5 +118,6 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     CRITIC_LLM_API_KEY_FILE: where.teacherKey,
     SLURM_CONF: slurmConf,
     ...(config.environmentsFile === undefined ? {} : { CRITIC_ENVIRONMENTS_FILE: config.environmentsFile }),
+    ...(config.channelsFile === undefined ? {} : { CRITIC_CHANNELS_FILE: config.channelsFile }),
   };
 }

@@ -128,7 +128,7 @@ describe('the command line', () => {
     const verbs = [...out.matchAll(/^ {2}([a-z]+) .*/gm)]
       .map(([, verb = '']) => verb)
       .filter((verb) => verb !== 'help');
-    expect(verbs).toHaveLength(11);
+    expect(verbs).toHaveLength(12);
     for (const verb of verbs) expect(text).toMatch(new RegExp(`^\\| \`${verb}\\b`, 'm'));
   });
 });

@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
+import type { Inquiry } from '../../domain/inquiries.ts';
 import { caretaker } from '../../domain/names.ts';
 import { ensureCaretaker, keepCaretaker } from '../../workers/caretaker.ts';
 import { stubs, until, withWorkers } from './harness.ts';
@@ -31,8 +32,9 @@ async function withCaretaker(overrides: Parameters<typeof stubs>[0], work: (clie
 
 describe('the caretaker', () => {
   it('gives an inquiry to an activity and its reply back; what was refused is told', async () => {
-    const answerInquiry = async ({ input }: { name: string; input: { run: string } }) => {
-      if (input.run !== 'r') throw ApplicationFailure.nonRetryable('no such thing', 'ConfigInvalid');
+    const answerInquiry = async ({ input }: Inquiry) => {
+      if (!('run' in input) || input.run !== 'r')
+        throw ApplicationFailure.nonRetryable('no such thing', 'ConfigInvalid');
       return { plan: null };
     };
     await withCaretaker({ answerInquiry }, async (client) => {

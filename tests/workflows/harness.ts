@@ -96,6 +96,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     endEarlierJobs: async () => ({ ended: [] }),
     findEarlierAttempts: async () => ({ attempts: [], checkpoint: null, progress: 0, gpuHours: 0, changes: null }),
     findOrphans: async () => [],
+    tellPeople: async () => 'put',
     answerInquiry: async () => ({}),
     examinePartition: async () => ({ partition: null, jobId: '1', nodes: [], collective: null, problems: [] }),
     publishJob: async ({ order }) => artifact(order.stage),

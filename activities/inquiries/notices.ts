@@ -1,0 +1,83 @@
+/** Notices as the outbox has them, and what an operator may do about them. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import type { KeptNotice } from '../../domain/inquiries.ts';
+import { isSafeName } from '../../domain/names.ts';
+import { Outbox } from '../notify/outbox.ts';
+import type { StoreDeps } from '../store/deps.ts';
+import type { Answerer } from './answerer.ts';
+
+const noticeId = z.string().refine((id) => isSafeName(id, 200), 'expected the id of a notice');
+/** A pump looks every five seconds, and a try takes at most thirty. */
+const testMs = 40_000;
+
+export function answerNotices({ store }: StoreDeps): Answerer<'notices'> {
+  const outbox = new Outbox(store.root);
+  return {
+    input: z.strictObject({ open: z.boolean(), limit: z.int().min(1).max(100) }),
+    answer: async ({ open, limit }) => {
+      const kept: KeptNotice[] = [];
+      for (const id of await outbox.ids()) {
+        const notice = await outbox.read(id);
+        if (notice === undefined) continue;
+        const deliveries = await outbox.deliveries(id);
+        if (open && Object.values(deliveries).every(({ state }) => state === 'sent')) continue;
+        kept.push({ id, kind: notice.kind, at: notice.at, title: notice.title, deliveries });
+      }
+      return { notices: kept.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit) };
+    },
+  };
+}
+
+export function answerNotice({ store }: StoreDeps): Answerer<'notice'> {
+  const outbox = new Outbox(store.root);
+  return {
+    input: z.strictObject({ id: noticeId }),
+    answer: async ({ id }) => ({ notice: (await outbox.read(id)) ?? null, deliveries: await outbox.deliveries(id) }),
+  };
+}
+
+/** Safe to repeat. A pump that tries at this moment overwrites it, and then it was tried. */
+export function answerNoticeRetry({ store }: StoreDeps): Answerer<'notice-retry'> {
+  const outbox = new Outbox(store.root);
+  return {
+    input: z.strictObject({ id: noticeId }),
+    answer: async ({ id }) => {
+      const channels: string[] = [];
+      for (const [channel, { state }] of Object.entries(await outbox.deliveries(id))) {
+        if (state !== 'given-up') continue;
+        await outbox.mark(id, channel, { state: 'pending', tries: 0, since: new Date().toISOString() });
+        channels.push(channel);
+      }
+      return { channels };
+    },
+  };
+}
+
+export function answerNoticeTest({ store }: StoreDeps): Answerer<'notice-test'> {
+  const outbox = new Outbox(store.root);
+  return {
+    input: z.strictObject({ channel: z.string().regex(/^[a-z0-9-]{1,32}$/, 'expected the name of a channel') }),
+    answer: async ({ channel }) => {
+      const id = `test-${channel}-${randomUUID().slice(0, 8)}`;
+      const at = new Date().toISOString();
+      const title = `a test of channel ${channel}`;
+      await outbox.put({
+        id,
+        kind: 'test',
+        at,
+        title,
+        text: 'If you read this, it works.',
+        commands: [],
+        to: [channel],
+      });
+      for (const until = Date.now() + testMs; Date.now() < until;) {
+        const delivery = await outbox.delivery(id, channel);
+        if (delivery !== undefined && delivery.state !== 'sending') return { id, delivery };
+        await sleep(500);
+      }
+      return { id, delivery: null };
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Channels: how one notice is brought to one receiver. A channel that returns has delivered it; else it throws a sentence without any secret. The secret is read
+ * anew for each delivery, so a file that was replaced holds at once. What a receiver answers is not read beyond its status: it may be garbage.
+ *
+ * Each delivery carries the notice's id (`webhook-id`, `Idempotency-Key`, `Message-ID`), so a receiver can drop what it has.
+ */
+import { appendFile, open } from 'node:fs/promises';
+import { createTransport } from 'nodemailer';
+import { Webhook } from 'standardwebhooks';
+import { fetch } from 'undici';
+import type { Notice } from '../../domain/notice.ts';
+import { plainText, slackText } from '../../domain/notice-text.ts';
+import type { ChannelSettings } from '../../input/channels-file.ts';
+import { readSecret, withoutKey } from '../teacher/api-key.ts';
+
+export type Send = (notice: Notice, signal: AbortSignal) => Promise<void>;
+
+/** How notices go by a channel. Nothing is opened before the first one. */
+export function senderOf({ slack, webhook, smtp, file }: ChannelSettings): Send {
+  if (slack !== undefined) return (notice, signal) => toSlack(slack.url_file, notice, signal);
+  if (webhook !== undefined) return (notice, signal) => toWebhook(webhook, notice, signal);
+  if (smtp !== undefined) return (notice, signal) => toMail(smtp, notice, signal);
+  if (file !== undefined) return (notice) => toFile(file.path, notice);
+  throw new Error('a channel without a way was read');
+}
+
+async function toSlack(urlFile: string, notice: Notice, signal: AbortSignal): Promise<void> {
+  const url = await readSecret(urlFile, 'URL file');
+  const body = JSON.stringify({ text: slackText(notice) });
+  await guarded(url, () => post(url, body, { 'Idempotency-Key': notice.id }, signal));
+}
+
+async function toWebhook(
+  { url, secret_file: secretFile }: NonNullable<ChannelSettings['webhook']>,
+  notice: Notice,
+  signal: AbortSignal,
+): Promise<void> {
+  const secret = await readSecret(secretFile, 'secret file');
+  const { to: _, ...told } = notice;
+  const body = JSON.stringify({
+    type: `critic.${notice.kind}`,
+    timestamp: notice.at,
+    data: { ...told, plain: plainText(notice) },
+  });
+  const now = new Date();
+  await guarded(secret, async () => {
+    const signature = new Webhook(secret).sign(notice.id, now, body);
+    const headers = {
+      'webhook-id': notice.id,
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': signature,
+      'Idempotency-Key': notice.id,
+    };
+    return post(url, body, headers, signal);
+  });
+}
+
+async function post(url: string, body: string, headers: Record<string, string>, signal: AbortSignal): Promise<void> {
+  // A redirect would carry the notice to whom nobody has named.
+  const response = await fetch(url, {
+    method: 'POST',
+    body,
+    headers: { 'Content-Type': 'application/json', ...headers },
+    redirect: 'manual',
+    signal,
+  });
+  const { status } = response;
+  await response.body?.cancel().catch(() => undefined); // whatever it says, nobody reads it
+  if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`);
+}
+
+async function toMail(smtp: NonNullable<ChannelSettings['smtp']>, notice: Notice, signal: AbortSignal): Promise<void> {
+  const { host, port, tls, from, to, user, password_file: passwordFile } = smtp;
+  const password = passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password file');
+  const auth = user === undefined || password === undefined ? {} : { auth: { user, pass: password } };
+  const timeouts = { connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 20_000 };
+  const transport = createTransport({ host, port, secure: tls, ...auth, ...timeouts });
+  const stop = () => transport.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await guarded(password ?? '', () =>
+      transport.sendMail({
+        from,
+        to,
+        subject: notice.title,
+        text: plainText(notice),
+        date: new Date(notice.at),
+        messageId: `<${notice.id}@critic>`,
+      }),
+    );
+  } finally {
+    signal.removeEventListener('abort', stop);
+    transport.close();
+  }
+}
+
+async function toFile(path: string, notice: Notice): Promise<void> {
+  await appendFile(path, `${JSON.stringify(notice)}\n`, { mode: 0o640 });
+  const file = await open(path, 'r');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Runs `work`. What it throws is said in one line, in which the secret is not. */
+async function guarded(secret: string, work: () => Promise<unknown>): Promise<void> {
+  const fault = await work().then(
+    () => undefined,
+    (error: unknown) => {
+      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+      return `${error instanceof Error ? error.message : String(error)}${cause}`.replace(/\s+/g, ' ').slice(0, 300);
+    },
+  );
+  // Not the error itself: it may hold the address or the password.
+  if (fault !== undefined) throw new Error(secret === '' ? fault : withoutKey(fault, secret));
+}

@@ -1,0 +1,143 @@
+/**
+ * The outbox: what people are told, on disk until it is told. `<store>/notices/<id>.json` is a notice and never changes; `<id>@<channel>.json` says how far
+ * its delivery by one channel is.
+ *
+ * A notice is made by link(2) under its id, so whoever tells the same thing second, in any process on any host, finds it told. kill -9 before the link leaves
+ * a `.tmp` that nobody reads; whoever noticed notices again. Deliveries are written by one pump alone (`pump.ts`).
+ */
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { type Notice, noticeKinds } from '../../domain/notice.ts';
+import { isSafeName, paths } from '../../domain/names.ts';
+import { namesIn } from '../../files/fresh-look.ts';
+import { parseJson } from '../../files/json.ts';
+import { readRegularText } from '../../files/regular-file.ts';
+import { refuse } from '../failure.ts';
+import { hasCode, syncFolder, writeFileAtomic } from '../store/durable-file.ts';
+
+const maxBytes = 256 * 1024;
+const idChars = 200;
+
+const noticeSchema: z.ZodType<Notice> = z.object({
+  id: z.string(),
+  kind: z.enum(noticeKinds),
+  at: z.string(),
+  run: z.string().exactOptional(),
+  night: z.string().exactOptional(),
+  title: z.string(),
+  text: z.string(),
+  commands: z.array(z.string()),
+  to: z.array(z.string()).exactOptional(),
+});
+
+const deliverySchema = z.object({
+  /** `sending`: a try began. If nothing came after it, nobody knows whether the receiver has it. */
+  state: z.enum(['pending', 'sending', 'sent', 'given-up']),
+  tries: z.int().min(0),
+  /** When it was first due, ISO. */
+  since: z.string(),
+  /** When it is tried next, ISO. */
+  next: z.string().optional(),
+  sent: z.string().optional(),
+  /** Why the last try failed. No secret is in it. */
+  error: z.string().optional(),
+});
+export type Delivery = z.output<typeof deliverySchema>;
+
+export class Outbox {
+  readonly folder: string;
+
+  constructor(storeRoot: string) {
+    this.folder = paths.notices(storeRoot);
+  }
+
+  /** Keeps a notice. `known`: one of this id is there, and nothing was written. Refuses an id that is no file's name. */
+  async put(notice: Notice): Promise<'put' | 'known'> {
+    if (!isSafeName(notice.id, idChars)) {
+      throw refuse(
+        'ConfigInvalid',
+        `notice.id: expected 1 to ${idChars} of letters, digits, ".", "_" and "-", got ${JSON.stringify(notice.id.slice(0, 200))}`,
+      );
+    }
+    await mkdir(this.folder, { recursive: true, mode: 0o750 });
+    const temporary = join(this.folder, `.${randomUUID()}.tmp`);
+    try {
+      const file = await open(temporary, 'wx', 0o440);
+      try {
+        await file.writeFile(`${JSON.stringify(noticeSchema.parse(bounded(notice)), null, 2)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await link(temporary, this.#path(notice.id));
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return 'known';
+      throw error;
+    } finally {
+      await unlink(temporary).catch((error: unknown) => {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      });
+    }
+    await syncFolder(this.folder);
+    return 'put';
+  }
+
+  /** Ids of all notices. */
+  async ids(): Promise<string[]> {
+    return [...(await namesIn(this.folder))].flatMap((name) => /^([A-Za-z0-9][^@]*)\.json$/.exec(name)?.[1] ?? []);
+  }
+
+  /** Undefined if there is none, or this host does not see it yet. Throws for a file that is no notice. */
+  async read(id: string): Promise<Notice | undefined> {
+    return readIfThere(this.#path(id), noticeSchema);
+  }
+
+  async delivery(id: string, channel: string): Promise<Delivery | undefined> {
+    return readIfThere(this.#path(`${id}@${channel}`), deliverySchema);
+  }
+
+  /** Deliveries of a notice, by the names of channels. */
+  async deliveries(id: string): Promise<Record<string, Delivery>> {
+    const found: [string, Delivery][] = [];
+    for (const name of await namesIn(this.folder)) {
+      const channel = name.startsWith(`${id}@`)
+        ? /^([a-z0-9-]+)\.json$/.exec(name.slice(id.length + 1))?.[1]
+        : undefined;
+      const delivery = channel === undefined ? undefined : await this.delivery(id, channel);
+      if (channel !== undefined && delivery !== undefined) found.push([channel, delivery]);
+    }
+    return Object.fromEntries(found);
+  }
+
+  async mark(id: string, channel: string, delivery: Delivery): Promise<void> {
+    await writeFileAtomic(this.#path(`${id}@${channel}`), `${JSON.stringify(deliverySchema.parse(delivery))}\n`);
+  }
+
+  #path(name: string): string {
+    return join(this.folder, `${name}.json`);
+  }
+}
+
+/** A notice of the size that channels take: whoever tells may quote a log. */
+function bounded(notice: Notice): Notice {
+  const clip = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  return {
+    ...notice,
+    title: clip(notice.title.replace(/\s+/g, ' '), 200),
+    text: clip(notice.text, 8_000),
+    commands: notice.commands.slice(0, 20).map((command) => clip(command, 500)),
+  };
+}
+
+async function readIfThere<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  try {
+    const read = schema.safeParse(parseJson(await readRegularText(path, maxBytes)));
+    if (read.success) return read.data;
+    throw refuse('DataInvalid', `"${path}": expected a notice or its delivery, ${z.prettifyError(read.error)}`);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,126 @@
+/** `critic notices`: what people were told, what waits in the outbox, and whether a channel works. */
+import * as z from 'zod';
+import type { Inquiries, KeptNotice } from '../../domain/inquiries.ts';
+import { noticeKinds } from '../../domain/notice.ts';
+import { plainText } from '../../domain/notice-text.ts';
+import { wholeNumberFrom } from '../arguments.ts';
+import { CliError } from '../cli-error.ts';
+import { inquire } from '../inquire.ts';
+import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+
+const delivery = z.object({
+  state: z.enum(['pending', 'sending', 'sent', 'given-up']),
+  tries: z.number(),
+  next: z.string().optional(),
+  sent: z.string().optional(),
+  error: z.string().optional(),
+});
+const deliveries = z.record(z.string(), delivery);
+const kept = z.object({ id: z.string(), kind: z.enum(noticeKinds), at: z.string(), title: z.string(), deliveries });
+const list = z.object({ notices: z.array(kept) });
+const one = z.object({
+  notice: z
+    .object({
+      id: z.string(),
+      kind: z.enum(noticeKinds),
+      at: z.string(),
+      run: z.string().exactOptional(),
+      night: z.string().exactOptional(),
+      title: z.string(),
+      text: z.string(),
+      commands: z.array(z.string()),
+      to: z.array(z.string()).exactOptional(),
+    })
+    .nullable(),
+  deliveries,
+});
+const retried = z.object({ channels: z.array(z.string()) });
+const tested = z.object({ id: z.string(), delivery: delivery.nullable() });
+
+export const noticesView: View<Inquiries['notices']['reply']> = { schema: list, lines: tableOf };
+export const noticeView: View<Inquiries['notice']['reply']> = { schema: one, lines: linesOf };
+export const retriedView: View<Inquiries['notice-retry']['reply']> = {
+  schema: retried,
+  lines: ({ channels }) => [channels.length === 0 ? 'nothing was given up' : `tried again: ${channels.join(', ')}`],
+};
+export const testedView: View<Inquiries['notice-test']['reply']> = {
+  schema: tested,
+  lines: ({ id, delivery: how }) => [
+    `${id}: ${how?.state ?? 'not taken up'}${how?.error === undefined ? '' : ` (${how.error})`}`,
+  ],
+};
+
+/** One line a notice, at most 80 columns: when, how far, what. */
+function tableOf({ notices: all }: Inquiries['notices']['reply']): string[] {
+  if (all.length === 0) return ['no notices'];
+  return all.flatMap((notice) => [
+    `${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`.slice(0, 80),
+    `            ${notice.id}`,
+  ]);
+}
+
+/** The worst state of all channels. `kept`: it goes nowhere, or has not begun to. */
+function stateOf({ deliveries: all }: Pick<KeptNotice, 'deliveries'>): string {
+  const states = Object.values(all).map(({ state }) => state);
+  return (['given-up', 'sending', 'pending', 'sent'] as const).find((state) => states.includes(state)) ?? 'kept';
+}
+
+function linesOf({ notice, deliveries: all }: Inquiries['notice']['reply']): string[] {
+  if (notice === null) return ['no such notice'];
+  const ways = Object.entries(all).map(([channel, { state, tries, next, error }]) => {
+    const more = [
+      ...(state === 'pending' && next !== undefined ? [`next try ${next}`] : []),
+      ...(error === undefined ? [] : [error]),
+    ];
+    return `  ${channel}: ${state}, tries ${tries}${more.length === 0 ? '' : `; ${more.join('; ')}`}`;
+  });
+  return [...plainText(notice).split('\n'), '', ...(ways.length === 0 ? ['  no channel has taken it up'] : ways)];
+}
+
+export const registerNotices: Register = (program, shell) => {
+  const command = program
+    .command('notices')
+    .description('what people were told, and what waits to be delivered')
+    .addHelpText('after', '\nExample: critic notices ls --open');
+  command
+    .command('ls')
+    .option('--open', 'only those that are not delivered everywhere')
+    .option('--limit <n>', 'at most so many, up to 100', wholeNumberFrom(1), 20)
+    .option('--json', 'print them as JSON')
+    .description('list notices, newest first')
+    .action(async (options: ViewOptions & { open?: true; limit: number }) => {
+      const input = { open: options.open === true, limit: options.limit };
+      const value = await withClient(shell, (client) => inquire(client, 'notices', input, list));
+      shell.stdout.write(`${textOf(noticesView, value, options)}\n`);
+    });
+  command
+    .command('show')
+    .argument('<id>', 'id of the notice')
+    .option('--json', 'print it as JSON')
+    .description('one notice, and how far its delivery is')
+    .action(async (id: string, options: ViewOptions) => {
+      const value = await withClient(shell, (client) => inquire(client, 'notice', { id }, one));
+      if (value.notice === null)
+        throw new CliError(`notice "${id.slice(0, 200)}": expected an id as "critic notices ls" prints it`);
+      shell.stdout.write(`${textOf(noticeView, value, options)}\n`);
+    });
+  command
+    .command('retry')
+    .argument('<id>', 'id of the notice')
+    .option('--json', 'print the channels as JSON')
+    .description('deliver again what was given up')
+    .action(async (id: string, options: ViewOptions) => {
+      const value = await withClient(shell, (client) => inquire(client, 'notice-retry', { id }, retried));
+      shell.stdout.write(`${textOf(retriedView, value, options)}\n`);
+    });
+  command
+    .command('test')
+    .argument('<channel>', 'name of a channel, as the channels file has it')
+    .option('--json', 'print the delivery as JSON')
+    .description('send a test by a channel and say what became of it')
+    .action(async (channel: string, options: ViewOptions) => {
+      const value = await withClient(shell, (client) => inquire(client, 'notice-test', { channel }, tested));
+      shell.stdout.write(`${textOf(testedView, value, options)}\n`);
+      if (value.delivery?.state !== 'sent') throw new CliError(`channel ${channel}: the test was not delivered`);
+    });
+};
