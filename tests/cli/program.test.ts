@@ -128,8 +128,10 @@ describe('the command line', () => {
     const verbs = [...out.matchAll(/^ {2}([a-z]+) .*/gm)]
       .map(([, verb = '']) => verb)
       .filter((verb) => verb !== 'help');
-    expect(verbs).toHaveLength(12);
-    for (const verb of verbs) expect(text).toMatch(new RegExp(`^\\| \`${verb}\\b`, 'm'));
+    const [, table = ''] = /^\| verb \|.*\n\|[ -|]*\n((?:\|.*\n)*)/m.exec(text) ?? [];
+    const rows = [...table.matchAll(/^\| `([a-z]+)\b/gm)].map(([, verb = '']) => verb);
+    expect([...new Set(rows)].toSorted()).toEqual(verbs.toSorted());
+    expect(verbs.length).toBeGreaterThanOrEqual(11);
   });
 });
 
