@@ -32,6 +32,8 @@ const memoSchema = z.object({ tell: z.array(z.string()).optional(), budgetUsd: z
 
 export interface NoticeKeeper {
   put: (notice: Notice) => Promise<unknown>;
+  /** Ends before this are not told. */
+  begun: (now: Date) => Promise<Date>;
 }
 
 export class RunObserver {
@@ -47,7 +49,8 @@ export class RunObserver {
 
   /** One look at all runs. A run that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
-    const since = new Date(now.getTime() - backMs).toISOString();
+    const begun = await this.#outbox.begun(now);
+    const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
     const query = `WorkflowType = 'trainCritic' AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
     const limit = pLimit(atOnce);
     const looks: Promise<void>[] = [];

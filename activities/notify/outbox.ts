@@ -6,7 +6,7 @@
  * a `.tmp` that nobody reads; whoever noticed notices again. Deliveries are written by one pump alone (`pump.ts`).
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Notice, noticeKinds } from '../../domain/notice.ts';
@@ -82,6 +82,20 @@ export class Outbox {
     }
     await syncFolder(this.folder);
     return 'put';
+  }
+
+  /** When this store first had an outbox. What happened before is not told: it is no news. */
+  async begun(now: Date): Promise<Date> {
+    await mkdir(this.folder, { recursive: true, mode: 0o750 });
+    const path = join(this.folder, 'begun');
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return '';
+      throw error;
+    });
+    const begun = new Date(text.trim());
+    if (!Number.isNaN(begun.getTime())) return begun;
+    await writeFileAtomic(path, `${now.toISOString()}\n`);
+    return now;
   }
 
   /** Ids of all notices. */

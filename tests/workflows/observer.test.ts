@@ -10,7 +10,9 @@ import { plan, start, stubs, until, withWorkers } from './harness.ts';
 /** Looks until a notice of this run fulfils `holds`, as the worker's timer does; gives all notices of the run. */
 async function observed(client: Client, run: string, holds: (notice: Notice) => boolean): Promise<Notice[]> {
   const kept = new Map<string, Notice>();
+  const begun = async () => new Date(Date.now() - 3_600_000);
   const observer = new RunObserver(client, {
+    begun,
     put: async (notice) => kept.set(notice.id, kept.get(notice.id) ?? notice),
   });
   const mine = () => [...kept.values()].filter((notice) => notice.run === run);

@@ -86,6 +86,12 @@ describe('a notice', () => {
     expect(readdirSync(outbox.folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
+  it('is of what happens from the first look on, also after a restart', async () => {
+    const first = new Date('2026-11-28T01:00:00.000Z');
+    expect(await new Outbox(root).begun(first)).toEqual(first);
+    expect(await new Outbox(root).begun(new Date('2026-11-29T01:00:00.000Z'))).toEqual(first);
+  });
+
   it('whose id is a path is refused', async () => {
     await expect(new Outbox(root).put({ ...notice, id: '../x' })).rejects.toThrow('notice.id: expected 1 to 200');
   });
