@@ -10,8 +10,10 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerLocal } from './commands/local.ts';
 import { registerNotices } from './commands/notices.ts';
+import { registerPause } from './commands/pause.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerResume } from './commands/resume.ts';
+import { registerRetry } from './commands/retry.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
@@ -28,6 +30,8 @@ const verbs: readonly Register[] = [
   registerDemo,
   registerWatch,
   registerAnswer,
+  registerRetry,
+  registerPause,
   registerCancel,
   registerResume,
   registerNotices,

@@ -20,6 +20,7 @@ const looks: Record<StageStatus, { mark: string; color: number }> = {
   done: { mark: '✓', color: 32 },
   reused: { mark: '↺', color: 32 },
   waiting: { mark: '?', color: 33 },
+  paused: { mark: '‖', color: 33 },
   failed: { mark: '✗', color: 31 },
   cancelled: { mark: '✗', color: 33 },
   skipped: { mark: '–', color: 90 },

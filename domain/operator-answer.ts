@@ -10,10 +10,16 @@ export interface OperatorAnswer {
   /** Id of the question; without it the stage's open question is meant. */
   question?: string;
   action: 'retry' | 'skip' | 'abort';
-  /** Only with `retry` of a job. Names of nodes not to use; minutes; times the recipe's memory. */
+  /** Only with `retry` of a job. Names of nodes not to use, and to use again; minutes; times the recipe's memory. */
   excludeNodes?: string[];
+  allowNodes?: string[];
   timeLimitMinutes?: number;
   memoryFactor?: number;
+  /** How often the recipe's micro-batch is halved; 0 = not at all. The global batch stays. */
+  microBatchHalvings?: number;
+  /** In place of the recipe's. */
+  partition?: string;
+  qos?: string;
   /** Only with `retry` of synthesis: the new cap, USD. */
   budgetUsd?: number;
   /** Who answered, for the history. */
@@ -27,23 +33,25 @@ export interface Answerable {
   canSkip: boolean;
   /** Why another memory factor cannot change the next attempt. Undefined if it can. */
   noMemoryFactor?: string;
+  /** Times that the micro-batch can be halved. Undefined: not asked about a job. */
+  mostHalvings?: number;
 }
 
 /** Upper bounds that no sane answer reaches: a year, a thousand nodes, a terabyte from sixteen gigabytes. */
-const most = { minutes: 525_600, nodes: 1000, memoryFactor: 64, usd: 1_000_000, text: 200 } as const;
+const most = { minutes: 525_600, nodes: 1000, memoryFactor: 64, halvings: 16, usd: 1_000_000, text: 200 } as const;
 
-const fields = new Set([
-  'stage',
-  'question',
-  'action',
+const onlyForJobs = [
   'excludeNodes',
+  'allowNodes',
   'timeLimitMinutes',
   'memoryFactor',
-  'budgetUsd',
-  'by',
-]);
-const onlyWithRetry = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor', 'budgetUsd'] as const;
-const onlyForJobs = ['excludeNodes', 'timeLimitMinutes', 'memoryFactor'] as const;
+  'microBatchHalvings',
+  'partition',
+  'qos',
+] as const;
+const onlyWithRetry = [...onlyForJobs, 'budgetUsd'] as const;
+const fields = new Set(['stage', 'question', 'action', ...onlyWithRetry, 'by']);
+const slurmName = /^[A-Za-z0-9][A-Za-z0-9._,-]{0,254}$/;
 const nodeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
 /**
@@ -82,9 +90,24 @@ function remedyFault(
   given: ReadonlyMap<string, unknown>,
   expected: (field: string, what: string) => string,
 ): string | undefined {
-  const nodes = given.get('excludeNodes');
-  if (nodes !== undefined && !areNodeNames(nodes)) {
-    return expected('excludeNodes', `at most ${most.nodes} names of nodes, each of letters, digits, ".", "_" and "-"`);
+  for (const field of ['excludeNodes', 'allowNodes']) {
+    const nodes = given.get(field);
+    if (nodes !== undefined && !areNodeNames(nodes)) {
+      return expected(field, `at most ${most.nodes} names of nodes, each of letters, digits, ".", "_" and "-"`);
+    }
+  }
+  for (const field of ['partition', 'qos']) {
+    const name = given.get(field);
+    if (name !== undefined && !(typeof name === 'string' && slurmName.test(name))) {
+      return expected(field, 'a name in Slurm, of letters, digits, ".", "_" and "-"');
+    }
+  }
+  const halvings = given.get('microBatchHalvings');
+  if (
+    halvings !== undefined &&
+    !(halvings === 0 || (Number.isInteger(halvings) && isAmount(halvings, most.halvings)))
+  ) {
+    return expected('microBatchHalvings', `a whole number from 0 to ${most.halvings}`);
   }
   const minutes = given.get('timeLimitMinutes');
   if (minutes !== undefined && !(Number.isInteger(minutes) && isAmount(minutes, most.minutes))) {
@@ -115,10 +138,18 @@ export function matchAnswer<Question extends Answerable>(
   if (action === 'skip' && !question.canSkip) {
     return { fault: `stage "${stage}" cannot be skipped: what follows needs its artifact` };
   }
-  if (answer.memoryFactor !== undefined && question.noMemoryFactor !== undefined) {
-    return { fault: `answer.memoryFactor: ${question.noMemoryFactor}` };
-  }
-  return { question };
+  const futile = futileChange(answer, question);
+  return futile === undefined ? { question } : { fault: futile };
+}
+
+/** Why a change could not change the job's next attempt, in one sentence. Undefined if all can. */
+export function futileChange(
+  { memoryFactor, microBatchHalvings = 0 }: Pick<OperatorAnswer, 'memoryFactor' | 'microBatchHalvings'>,
+  { noMemoryFactor, mostHalvings }: Pick<Answerable, 'noMemoryFactor' | 'mostHalvings'>,
+): string | undefined {
+  if (memoryFactor !== undefined && noMemoryFactor !== undefined) return `answer.memoryFactor: ${noMemoryFactor}`;
+  if (mostHalvings === undefined || microBatchHalvings <= mostHalvings) return undefined;
+  return `answer.microBatchHalvings: the micro-batch can be halved ${mostHalvings} times, got ${microBatchHalvings}`;
 }
 
 function noQuestion({ stage, question: id }: OperatorAnswer, open: readonly Answerable[]): string {

@@ -21,9 +21,14 @@ export interface Branch {
   work: () => Promise<void>;
 }
 
+/** Thrown by work that was broken off by `Cut.breakOff`: whoever began it looks anew what to do. */
+export class BrokenOff extends Error {}
+
 export class Cut {
   readonly #historyEvents: number;
   readonly #scopes = new Set<CancellationScope>();
+  readonly #named = new Map<string, CancellationScope>();
+  readonly #broken = new Set<CancellationScope>();
   #branches = 1;
   #standing = 0;
   #held = 0;
@@ -61,10 +66,23 @@ export class Cut {
     return this.#begun && this.#held === this.#branches && allHandlersFinished();
   }
 
-  /** Runs `work`. It may be broken off, and the continued run does it again, so it must have no effect. */
-  async interruptible<T>(work: () => Promise<T>): Promise<T> {
+  /** Breaks off the work of this name, or all work that has a name. Nothing happens where none is under way. */
+  breakOff(name?: string): void {
+    for (const [one, scope] of this.#named) {
+      if (name !== undefined && one !== name) continue;
+      this.#broken.add(scope);
+      scope.cancel();
+    }
+  }
+
+  /**
+   * Runs `work`. It may be broken off by a cut, and the continued run does it again, so it must have no effect. With a `name` it may be broken off
+   * otherwise too (`breakOff`), and then throws BrokenOff.
+   */
+  async interruptible<T>(work: () => Promise<T>, name?: string): Promise<T> {
     const scope = new CancellationScope();
     this.#scopes.add(scope);
+    if (name !== undefined) this.#named.set(name, scope);
     this.#standing += 1;
     try {
       const result = await scope.run(work);
@@ -74,10 +92,14 @@ export class Cut {
       // Broken off by the cut, or ended badly in the same moment: either way the continued run does it again.
       if (this.#begun && !(isCancellation(error) && CancellationScope.current().consideredCancelled))
         await this.#hold();
+      // However its activity ended: while its worker is away it may time out in place of being cancelled.
+      if (this.#broken.has(scope) && !CancellationScope.current().consideredCancelled) throw new BrokenOff();
       throw error;
     } finally {
       this.#standing -= 1;
       this.#scopes.delete(scope);
+      this.#broken.delete(scope);
+      if (name !== undefined) this.#named.delete(name);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
 import type { EndedJob } from '../domain/jobs/job-life.ts';
+import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { JobState } from '../domain/jobs/job-state.ts';
 import type { JobStage, Stage } from '../domain/names.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
@@ -11,6 +12,8 @@ import type { Recipe } from '../domain/recipe.ts';
 import { Cut } from './cut.ts';
 import { OperatorQuestions, type Questions } from './operator.ts';
 import type { Desk, RunLimits } from './persisting.ts';
+import { Pause } from './pause.ts';
+import { takeRetries } from './retrying.ts';
 import { newView, RunBoard } from './run-board.ts';
 
 /** What a desk holds: plain data, which is changed in place and taken along when the run continues as new. */
@@ -26,6 +29,9 @@ export interface DeskState {
 export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
   /** What the recipe says about failures. */
   retries: Recipe['retries'];
+  pause: Pause;
+  /** Orders of the jobs under way, for what an operator wants of them. Known anew after a cut. */
+  orders: Partial<Record<JobStage, JobOrder>>;
 }
 
 /** `stages`: those that the run shows, in this order. */
@@ -37,15 +43,11 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   const { view, questions, ledger, jobs } = state;
   const board = new RunBoard(view);
   const cut = new Cut(limits.historyEvents);
-  return {
-    board,
-    operator: new OperatorQuestions(view.run, board, cut, questions),
-    cut,
-    limits,
-    retries,
-    ledger,
-    jobs,
-  };
+  const operator = new OperatorQuestions(view.run, board, cut, questions);
+  const pause = new Pause(board, cut);
+  const desk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {} };
+  takeRetries(desk);
+  return desk;
 }
 
 /** Runs the whole `walk` at a desk. At a cut of its history `goOn` continues as new. The board shows an end without a result. */

@@ -4,10 +4,14 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CaretakerSettings, Inquiry } from '../domain/inquiries.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import type { RunView } from '../domain/jobs/progress.ts';
+import type { PauseRequest, RunView } from '../domain/jobs/progress.ts';
 
 export const viewQuery = defineQuery<RunView>('view');
 export const answerUpdate = defineUpdate<string, [OperatorAnswer]>('answer');
+/** Changes for a job, whether its stage asks or is under way. */
+export const retryUpdate = defineUpdate<string, [OperatorAnswer]>('retry');
+export const pauseUpdate = defineUpdate<string, [PauseRequest?]>('pause');
+export const unpauseUpdate = defineUpdate<string, [PauseRequest?]>('unpause');
 
 /** Of the caretaker: an inquiry, answered by its reply; and how it works from now on. */
 export const inquireUpdate = defineUpdate<unknown, [Inquiry]>('inquire');

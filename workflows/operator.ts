@@ -19,6 +19,7 @@ export interface Question {
   logTail: string;
   canSkip: boolean;
   noMemoryFactor?: string;
+  mostHalvings?: number;
 }
 
 /** A question that was asked. When it is answered, it keeps the answer until its stage has taken it. */
@@ -43,12 +44,12 @@ export class OperatorQuestions {
     this.#board = board;
     this.#cut = cut;
     this.#questions = questions;
-    setHandler(answerUpdate, (answer) => this.#take(answer), {
+    setHandler(answerUpdate, (answer) => this.take(answer), {
       description:
         'Answer a waiting run: {"stage", "action": "retry" | "skip" | "abort", "question"?, "excludeNodes"?, …}',
       validator: (answer) => {
-        const match = matchAnswer(answer, this.#open());
-        if ('fault' in match) throw new Error(match.fault);
+        const fault = this.faultOf(answer);
+        if (fault !== undefined) throw new Error(fault);
       },
     });
     this.#show();
@@ -76,6 +77,17 @@ export class OperatorQuestions {
   /** Has this stage a question from before the run continued as new, whose answer it has not taken? `ask` goes on with it. */
   isAsking(stage: Stage): boolean {
     return this.#asking(stage) !== undefined;
+  }
+
+  /** Has this stage a question that nobody has answered? */
+  asks(stage: Stage): boolean {
+    return this.#open().some((question) => question.stage === stage);
+  }
+
+  /** Why an answer answers nothing, in one sentence. Undefined if it may be taken. */
+  faultOf(answer: OperatorAnswer): string | undefined {
+    const match = matchAnswer(answer, this.#open());
+    return 'fault' in match ? match.fault : undefined;
   }
 
   #asking(stage: Stage): AskedQuestion | undefined {
@@ -113,7 +125,7 @@ export class OperatorQuestions {
   }
 
   /** The validator has accepted the answer. Nothing else happens to the run between the two. */
-  #take(answer: OperatorAnswer): string {
+  take(answer: OperatorAnswer): string {
     const match = matchAnswer(answer, this.#open());
     if ('fault' in match) throw refuse('Refused', match.fault);
     match.question.answer = answer;

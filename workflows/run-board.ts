@@ -6,7 +6,7 @@
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { RunStatus, Stage } from '../domain/names.ts';
-import type { OperatorQuestion, RunView, StageView } from '../domain/jobs/progress.ts';
+import type { OperatorQuestion, PauseRequest, RunView, StageView } from '../domain/jobs/progress.ts';
 import { viewQuery } from './messages.ts';
 
 const stageKey = defineSearchAttributeKey('CriticStage', SearchAttributeType.KEYWORD);
@@ -21,6 +21,7 @@ const marks: Record<StageView['status'], string> = {
   done: '✓',
   reused: '↺',
   waiting: '?',
+  paused: '‖',
   failed: '✗',
   cancelled: '✗',
   skipped: '–',
@@ -50,7 +51,7 @@ export class RunBoard {
     const line = this.#line(stage);
     const before = { ...line };
     const startedAt = change.status === 'running' ? (before.startedAt ?? now()) : before.startedAt;
-    const ended = change.status !== undefined && !['pending', 'running', 'waiting'].includes(change.status);
+    const ended = change.status !== undefined && !['pending', 'running', 'waiting', 'paused'].includes(change.status);
     const finishedAt = change.status === undefined ? before.finishedAt : undefined;
     Object.assign(line, change, { startedAt, finishedAt: ended ? now() : finishedAt });
     if (change.status === 'running' && before.status === 'pending') {
@@ -75,9 +76,32 @@ export class RunBoard {
     this.stage(stage, { status: 'waiting', note });
   }
 
-  /** The stage goes on. Nothing happens if it did not wait. */
+  /** The stage goes on. Nothing happens if it neither waited nor was paused. */
   goOn(stage: Stage): void {
-    if (this.isWaiting(stage)) this.stage(stage, { status: 'running' });
+    if (['waiting', 'paused'].includes(this.#line(stage).status)) this.stage(stage, { status: 'running' });
+  }
+
+  get paused(): RunView['paused'] {
+    return this.#view.paused;
+  }
+
+  pause(request: PauseRequest): void {
+    this.#view.paused = { since: now(), ...request };
+    this.#showStatus();
+  }
+
+  unpause(): void {
+    delete this.#view.paused;
+    this.#showStatus();
+  }
+
+  /** The stage has nothing under way while the run is paused. One that has not begun is not shown otherwise. */
+  rest(stage: Stage): void {
+    if (!this.isPending(stage)) this.stage(stage, { status: 'paused' });
+  }
+
+  isPending(stage: Stage): boolean {
+    return this.#line(stage).status === 'pending';
   }
 
   isWaiting(stage: Stage): boolean {
@@ -90,11 +114,11 @@ export class RunBoard {
   }
 
   /** The run's end. A stage that has not ended by then has failed, or was cancelled with the run or because another stage failed. */
-  end(status: Exclude<RunStatus, 'running' | 'waiting'>): void {
+  end(status: Exclude<RunStatus, 'running' | 'waiting' | 'paused'>): void {
     const { stages } = this.#view;
     this.#view.status = status;
     const hasFailed = status === 'aborted' && !stages.some((line) => line.status === 'failed');
-    for (const line of stages.filter((one) => one.status === 'running' || one.status === 'waiting')) {
+    for (const line of stages.filter((one) => ['running', 'waiting', 'paused'].includes(one.status))) {
       Object.assign(line, { status: hasFailed ? 'failed' : 'cancelled', finishedAt: now() });
       delete line.jobState; // what was last heard of a job that is gone
     }
@@ -113,13 +137,20 @@ export class RunBoard {
 
   #showStatus(): void {
     const view = this.#view;
-    if (view.status === 'running' || view.status === 'waiting') {
-      view.status = view.stages.some(({ status }) => status === 'waiting') ? 'waiting' : 'running';
-    }
+    if (['running', 'waiting', 'paused'].includes(view.status)) view.status = this.#openStatus();
     if (view.status === 'waiting') view.waitingSince ??= now();
     else delete view.waitingSince;
     if (view.status !== this.#shownStatus) this.#tellStatus();
     this.#draw();
+  }
+
+  /** Status of a run that goes on. It is paused when nothing works any more: a stage that asks does not work. */
+  #openStatus(): RunStatus {
+    const { stages, questions, paused } = this.#view;
+    const asks = (stage: Stage) => questions.some((question) => question.stage === stage);
+    const works = stages.some(({ stage, status }) => status === 'running' || (status === 'waiting' && !asks(stage)));
+    if (paused !== undefined && !works) return 'paused';
+    return stages.some(({ status }) => status === 'waiting') ? 'waiting' : 'running';
   }
 
   /** In one upsert, so that no search finds a run that waits since never. */
@@ -135,7 +166,7 @@ export class RunBoard {
   }
 
   #draw(): void {
-    const { questions, status, stages: lines } = this.#view;
+    const { questions, status, stages: lines, paused } = this.#view;
     const table = lines.map(
       (line) =>
         `| ${marks[line.status]} | ${line.stage} | ${line.status} | ${line.jobId ?? ''} ${line.jobState ?? ''} | ${line.note ?? ''} |`,
@@ -150,6 +181,7 @@ export class RunBoard {
     setCurrentDetails(
       [
         `**${status}**`,
+        ...(paused === undefined ? [] : pausedLines(paused, this.#view.run)),
         ...asked,
         '',
         '| | stage | status | job | note |',
@@ -158,6 +190,16 @@ export class RunBoard {
       ].join('\n'),
     );
   }
+}
+
+function pausedLines({ since, by, note }: NonNullable<RunView['paused']>, run: string): string[] {
+  const who = by === undefined ? '' : ` by ${by}`;
+  return [
+    '',
+    `Paused since ${since}${who}${note === undefined ? '' : `: ${note}`}. Go on with:`,
+    '',
+    `    npm run critic -- unpause ${run}`,
+  ];
 }
 
 /** Workflow time, which is deterministic. */

@@ -13,24 +13,33 @@
  */
 import { ActivityFailure, isCancellation, log } from '@temporalio/workflow';
 import { decide, policyWith, renewedTally, withAttempt } from '../domain/jobs/failure-policy.ts';
-import type { CapturedStacks, CollectedAttempt, PreparedAttempt, SubmittedJob } from '../domain/jobs/job-life.ts';
+import type {
+  CapturedStacks,
+  CollectedAttempt,
+  JobObservation,
+  PreparedAttempt,
+  SubmittedJob,
+} from '../domain/jobs/job-life.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import {
   answeredChanges,
+  beginAsked,
   beginNext,
+  changeable,
   decidedChanges,
   futile,
   knownFrom,
   type JobState,
   newJob,
-  noMemoryFactor,
   refusedAttempt,
   stalledAttempt,
+  takeRedo,
 } from '../domain/jobs/job-state.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, attemptName } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { clusterActivities, paces, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
+import { BrokenOff } from './cut.ts';
 import type { JobDesk } from './job-desk.ts';
 import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
 import { isFailure } from './failure.ts';
@@ -39,6 +48,7 @@ import { isFailure } from './failure.ts';
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
   const { stage } = order;
   const state = (desk.jobs[stage] ??= { ...newJob });
+  desk.orders[stage] = order;
   for (;;) {
     state.ended ??= await untilEnded(order, state, desk);
     const { collected } = state.ended;
@@ -66,6 +76,12 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
   for (;;) {
     const collected = await runAttempt(order, state, desk);
     if (collected.jobClass === 'completed') return { collected, why: '' };
+    if (state.over?.asked === true || state.redo !== undefined) {
+      const why = state.redo === undefined ? 'the run was paused' : 'an operator wanted a new attempt';
+      desk.board.stage(order.stage, { note: `attempt ${state.attempt} ended: ${why}` });
+      beginAsked(state, collected);
+      continue;
+    }
     state.tally = withAttempt(state.tally, collected, policy);
     const decision = decide(state.tally, collected, { maxAttempts: desk.retries.max_attempts, policy });
     const why = decision.action === 'operator' ? decision.why : futile(order, state.changes, decision);
@@ -79,6 +95,8 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
 
 async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Promise<CollectedAttempt> {
   const { stage } = order;
+  if (desk.pause.isOn && state.prepared === undefined) await desk.pause.isOver(stage);
+  if (state.prepared === undefined) takeRedo(state);
   const { attempt, changes } = state;
   const prepared = (state.prepared ??= await persist(desk, stage, paces.store, (retry) =>
     storeActivities.prepareAttempt.executeWithOptions(
@@ -149,6 +167,7 @@ async function watch(
   const id = activityId(stage, prepared.attempt, 'watch');
   desk.board.stage(stage, { activityId: id });
   for (;;) {
+    if (desk.pause.isOn || state.redo !== undefined) return endAsked(order, prepared, desk);
     const known = state.known ?? { state: 'PENDING', told: [] };
     const input = {
       attempt: prepared,
@@ -159,11 +178,18 @@ async function watch(
       known,
     };
     const summary = `job ${jobId} (${stage} attempt ${prepared.attempt})`;
-    const seen = await persist(desk, stage, paces.watch, (retry) =>
-      desk.cut.interruptible(() =>
-        watchActivities.watchJob.executeWithOptions({ activityId: id, summary, ...retry }, [input]),
-      ),
-    );
+    let seen: JobObservation;
+    try {
+      seen = await persist(desk, stage, paces.watch, (retry) =>
+        desk.cut.interruptible(
+          () => watchActivities.watchJob.executeWithOptions({ activityId: id, summary, ...retry }, [input]),
+          stage,
+        ),
+      );
+    } catch (error) {
+      if (error instanceof BrokenOff) continue;
+      throw error;
+    }
     state.known = knownFrom(seen, known);
     desk.board.stage(stage, { jobState: seen.state, note: seen.node === '' ? seen.reason : `on ${seen.node}` });
     if (seen.stuck !== undefined) desk.board.wait(stage, seen.stuck);
@@ -173,6 +199,25 @@ async function watch(
       return { stalled: seen.stalled, ...(stacks === undefined ? {} : { stacks }) };
     }
   }
+}
+
+/** Has the job save a checkpoint and end, since a person wants that. */
+async function endAsked(
+  order: JobOrder,
+  prepared: PreparedAttempt,
+  desk: JobDesk,
+): Promise<NonNullable<JobState['over']>> {
+  const { stage } = order;
+  const id = activityId(stage, prepared.attempt, 'end');
+  desk.board.stage(stage, { activityId: id, jobState: 'CHECKPOINTING' });
+  const ended = await persist(desk, stage, paces.cluster, (retry) =>
+    clusterActivities.endJob.executeWithOptions(
+      { activityId: id, summary: `${prepared.name}: save a checkpoint and end`, ...retry },
+      [{ name: prepared.name, seconds: order.watch.checkpoint_seconds }],
+    ),
+  );
+  tellNotClosed(desk, stage, ended);
+  return { asked: true };
 }
 
 /** Keeps what a stuck job was doing, if it tells, then ends it: its GPUs are worth more elsewhere. */
@@ -241,8 +286,5 @@ async function askOperator(
 ): Promise<OperatorAnswer> {
   const { stage } = order;
   const { evidence, logTail } = collected;
-  const refused = noMemoryFactor(order);
-  const sentence = `${evidence}. ${why}`;
-  const takes = { canSkip, ...(refused === undefined ? {} : { noMemoryFactor: refused }) };
-  return desk.operator.ask({ stage, sentence, logTail, ...takes });
+  return desk.operator.ask({ stage, sentence: `${evidence}. ${why}`, logTail, canSkip, ...changeable(order) });
 }

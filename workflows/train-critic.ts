@@ -49,6 +49,8 @@ function requireOwnId({ run }: RunPlan): void {
 
 /** One stage of the graph, by its kind. Nothing happens if it was done before the run continued as new. */
 async function makeStage(run: Run, node: StageNode): Promise<void> {
+  const { pause, board } = run.desk;
+  if (pause.isOn && board.isPending(node.name)) await pause.isOver(node.name);
   switch (node.kind) {
     case 'dataset':
       return beginRun(run, node);

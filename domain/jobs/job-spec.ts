@@ -46,6 +46,11 @@ export interface AttemptChanges {
   timeLimitMinutes: number | null;
   /** Times the micro-batch was halved and accumulation doubled: the global batch stays what the recipe says. */
   microBatchHalvings: number;
+  /** Nodes that the recipe excludes and the operator allows again. */
+  allowNodes?: string[];
+  /** In place of the recipe's. */
+  partition?: string;
+  qos?: string;
 }
 
 export const firstAttempt: AttemptChanges = {
@@ -121,18 +126,23 @@ export function renderJobRequest(
     },
     currentWorkingDirectory: around.directory,
     standardOutput: `${around.directory}/${attemptFiles.log}`,
-    partition: resources.partition,
+    partition: changes.partition ?? resources.partition,
     account: resources.account,
-    qos: resources.qos,
+    qos: changes.qos ?? resources.qos,
     nodes: resources.nodes,
     cpusPerTask: resources.cpus,
     memoryPerNodeMiB: memory === undefined ? undefined : Math.ceil(memory * changes.memoryFactor),
     gpus:
       resources.gpus_per_node === 0 ? undefined : { type: resources.gpu_type, countPerNode: resources.gpus_per_node },
     timeLimitMinutes,
-    excludedNodes: [...new Set([...resources.exclude_nodes, ...changes.excludeNodes])],
+    excludedNodes: excludedNodes(resources, changes),
     comment: `critic run ${order.run} stage ${order.stage} attempt ${attempt}`,
   };
+}
+
+function excludedNodes(resources: Resources, { excludeNodes, allowNodes = [] }: AttemptChanges): string[] {
+  const byRecipe = resources.exclude_nodes.filter((node) => !allowNodes.includes(node));
+  return [...new Set([...byRecipe, ...excludeNodes])];
 }
 
 /** Has job.sh start that many ranks on each node. Absent: one process alone, without srun. */

@@ -2,7 +2,7 @@
  * Job state: how far a job's life has come, and how it goes on from one attempt to the next. Pure. The state is plain data, and a
  * run that continues as new takes it along.
  */
-import { type Decision, emptyTally, type Tally } from './failure-policy.ts';
+import { type Decision, emptyTally, renewedTally, type Tally } from './failure-policy.ts';
 import type {
   CapturedStacks,
   CollectedAttempt,
@@ -14,7 +14,7 @@ import type {
 } from './job-life.ts';
 import { type AttemptChanges, attemptParams, firstAttempt, type JobOrder } from './job-spec.ts';
 import { jobKind } from '../names.ts';
-import type { OperatorAnswer } from '../operator-answer.ts';
+import type { Answerable, OperatorAnswer } from '../operator-answer.ts';
 
 /** All that is needed to go on with a job. Its fields say how far the attempt has come: prepared, submitted, over, collected. */
 export interface JobState {
@@ -29,8 +29,10 @@ export interface JobState {
   prepared?: PreparedAttempt;
   job?: SubmittedJob;
   known?: KnownJob;
-  /** Set when the job is over. `stalled`: it was ended because it got no further. */
-  over?: { stalled?: string; stacks?: CapturedStacks };
+  /** Set when the job is over. `stalled`: it was ended because it got no further. `asked`: a person wanted its end. */
+  over?: { stalled?: string; stacks?: CapturedStacks; asked?: true };
+  /** What a person wants the next attempt to have. The one under way ends for it, with a checkpoint. */
+  redo?: OperatorAnswer;
   /** Set when the attempt is collected. If it failed, the operator is asked, and `why` says why it is not retried by itself. */
   ended?: { collected: CollectedAttempt; why: string };
 }
@@ -53,6 +55,17 @@ export function noMemoryFactor({ stage, resources }: Pick<JobOrder, 'stage' | 'r
   if (resources.memory_mib !== undefined) return undefined;
   return `the recipe gives ${stage} no resources.memory_mib, so there is nothing to multiply: set it and start a new run`;
 }
+
+/** What changes of an operator can change this order's attempts. */
+export function changeable(order: Pick<JobOrder, 'stage' | 'resources' | 'engine' | 'params'>): JobChangeable {
+  const refused = noMemoryFactor(order);
+  const halvings = Array.from({ length: 17 }, (_, count) =>
+    JSON.stringify(attemptParams(order, { ...firstAttempt, microBatchHalvings: count })),
+  );
+  const mostHalvings = halvings.findLastIndex((params, count) => count === 0 || params !== halvings[count - 1]);
+  return { mostHalvings, ...(refused === undefined ? {} : { noMemoryFactor: refused }) };
+}
+export type JobChangeable = Pick<Answerable, 'noMemoryFactor' | 'mostHalvings'>;
 
 /** Why halving the micro-batch once more cannot change this order's attempts. Undefined if it can. */
 function noHalving(order: Pick<JobOrder, 'stage' | 'engine' | 'params'>, changes: AttemptChanges): string | undefined {
@@ -85,19 +98,53 @@ export function beginNext(state: JobState, collected: CollectedAttempt, changes:
   for (const part of ['prepared', 'job', 'known', 'over', 'ended'] as const) delete state[part];
 }
 
+/** After an answer to a question. Nodes that the policy had set aside get a new chance: somebody has looked, and there may be no other nodes. */
 export function answeredChanges(
   changes: AttemptChanges,
   answer: OperatorAnswer,
   collected: CollectedAttempt,
 ): AttemptChanges {
+  return changedBy({ ...changes, excludeNodes: [] }, answer, collected);
+}
+
+/** After an attempt that a person has ended: it goes on where that was, with what they want of the next one. */
+export function changedBy(
+  changes: AttemptChanges,
+  wanted: Omit<OperatorAnswer, 'stage' | 'action'>,
+  { checkpoint }: Pick<CollectedAttempt, 'checkpoint'>,
+): AttemptChanges {
+  const { excludeNodes = [], allowNodes = [], partition, qos } = wanted;
+  const allowed = [...(changes.allowNodes ?? []), ...allowNodes].filter((node) => !excludeNodes.includes(node));
   return {
     ...changes,
-    resumeFrom: collected.checkpoint ?? changes.resumeFrom,
-    // Nodes that the policy had set aside get a new chance: somebody has looked, and there may be no other nodes.
-    excludeNodes: answer.excludeNodes ?? [],
-    timeLimitMinutes: answer.timeLimitMinutes ?? changes.timeLimitMinutes,
-    memoryFactor: answer.memoryFactor ?? changes.memoryFactor,
+    resumeFrom: checkpoint ?? changes.resumeFrom,
+    excludeNodes: [...new Set([...changes.excludeNodes.filter((node) => !allowNodes.includes(node)), ...excludeNodes])],
+    timeLimitMinutes: wanted.timeLimitMinutes ?? changes.timeLimitMinutes,
+    memoryFactor: wanted.memoryFactor ?? changes.memoryFactor,
+    microBatchHalvings: wanted.microBatchHalvings ?? changes.microBatchHalvings,
+    ...(allowed.length === 0 ? {} : { allowNodes: [...new Set(allowed)] }),
+    ...(partition === undefined ? {} : { partition }),
+    ...(qos === undefined ? {} : { qos }),
   };
+}
+
+/** What a person wanted while no attempt was under way, for the one that begins now. */
+export function takeRedo(state: JobState): void {
+  if (state.redo === undefined) return;
+  state.changes = changedBy(state.changes, state.redo, { checkpoint: null });
+  state.tally = renewedTally(state.tally);
+  delete state.redo;
+}
+
+/** The next attempt after one that a person has ended. It counts against no limit; what it has kept is no progress of the next one. */
+export function beginAsked(state: JobState, collected: CollectedAttempt): void {
+  const { redo = {}, tally, changes } = state;
+  state.tally = {
+    ...(state.redo === undefined ? tally : renewedTally(tally)),
+    furthest: Math.max(tally.furthest, collected.progress ?? 0),
+  };
+  delete state.redo;
+  beginNext(state, collected, changedBy(changes, redo, collected));
 }
 
 export function decidedChanges(

@@ -29,7 +29,17 @@ export interface StageProgress {
 }
 
 /** `cancelled`: the run has ended, by a cancel or because another stage failed, before this stage had. */
-export type StageStatus = 'pending' | 'running' | 'done' | 'reused' | 'waiting' | 'failed' | 'cancelled' | 'skipped';
+export type StageStatus =
+  | 'pending'
+  | 'running'
+  | 'done'
+  | 'reused'
+  | 'waiting'
+  /** Its job has saved and ended: it goes on when the run is unpaused. */
+  | 'paused'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped';
 
 export interface StageView {
   stage: Stage;
@@ -57,12 +67,20 @@ export interface OperatorQuestion {
   commands: string[];
 }
 
+/** Who pauses or unpauses a run, and why, for people. */
+export interface PauseRequest {
+  by?: string;
+  note?: string;
+}
+
 export interface RunView {
   run: string;
   recipe: string;
   status: RunStatus;
   /** Since when the status is `waiting`, without a break (ISO, UTC). */
   waitingSince?: string;
+  /** Set while an operator wants the run to pause: since when (ISO, UTC), who and why. The status is `paused` once nothing works any more. */
+  paused?: PauseRequest & { since: string };
   stages: StageView[];
   /** All open questions, oldest first. Each is answered by itself, in any order. */
   questions: OperatorQuestion[];

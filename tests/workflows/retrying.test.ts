@@ -1,0 +1,97 @@
+/** Jobs that an operator has begin anew, with changes. */
+import { WorkflowFailedError } from '@temporalio/client';
+import { describe, expect, it } from 'vitest';
+import { completed, start, until, withWorkers } from './harness.ts';
+import { bothWatched, look, refusal, tell, working } from './working-jobs.ts';
+
+describe('a job that is under way and is to be retried', () => {
+  it(
+    'saves and ends, and the next attempt goes on from there with all that was said, at once and after one another',
+    { timeout: 120_000 },
+    async () => {
+      const run = 'wf-retried';
+      const { activities, calls, given } = working(['sft'], {}, 2);
+      await withWorkers(activities, run, async (client) => {
+        const handle = await start(client, run);
+        await until(async () => calls.includes('watchJob sft'), Boolean);
+        // Two operators at once: both are heard.
+        const said = await Promise.all([
+          tell(client, run, 'retry', { stage: 'sft', action: 'retry', timeLimitMinutes: 60, excludeNodes: ['n1'] }),
+          tell(client, run, 'retry', { stage: 'sft', action: 'retry', qos: 'high', partition: 'h200' }),
+        ]);
+        for (const one of said) expect(one).toMatch(/^sft: attempt 1 saves a checkpoint and ends/);
+        await until(async () => calls.includes('submitJob sft a2'), Boolean);
+        await until(async () => calls.filter((call) => call === 'watchJob sft').length > 1, Boolean);
+        await tell(client, run, 'retry', { stage: 'sft', action: 'retry', allowNodes: ['n1'], microBatchHalvings: 1 });
+        expect(await handle.result()).toMatchObject({ passed: true });
+        expect(await refusal(tell(client, run, 'retry', { stage: 'sft', action: 'retry' })).catch(() => 'over')).toBe(
+          'over',
+        );
+      });
+      const first = {
+        timeLimitMinutes: 60,
+        qos: 'high',
+        partition: 'h200',
+        resumeFrom: '/c/sft-1',
+        excludeNodes: ['n1'],
+      };
+      expect(given['sft a2']).toMatchObject(first);
+      expect(given['sft a3']).toMatchObject({
+        ...first,
+        resumeFrom: '/c/sft-2',
+        excludeNodes: [],
+        allowNodes: ['n1'],
+        microBatchHalvings: 1,
+      });
+      expect(calls.filter((call) => call.startsWith('submitJob sft'))).toHaveLength(3);
+    },
+  );
+
+  it('answers the question where its stage asks', async () => {
+    const run = 'wf-retry-asked';
+    const { activities, given } = working([], {
+      collectAttempt: async ({ order, prepared }) =>
+        order.stage === 'sft' && prepared.attempt === 1
+          ? { ...completed, jobClass: 'bad-config', evidence: 'exit 78' }
+          : completed,
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      await until(
+        () => look(client, run),
+        ({ questions }) => questions.length === 1,
+      );
+      expect(await tell(client, run, 'retry', { stage: 'sft', action: 'retry', qos: 'high' })).toBe('sft-1: retry');
+      expect(await handle.result()).toMatchObject({ passed: true });
+    });
+    expect(given['sft a2']).toMatchObject({ qos: 'high' });
+  });
+
+  it('is left as it is where nothing can be changed, and that is said', async () => {
+    const run = 'wf-retry-refused';
+    const { activities, calls } = working(['sft', 'predict-base']);
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      await bothWatched(calls);
+      const cases: [object, string][] = [
+        [{ stage: 'grpo', action: 'retry' }, 'stage "grpo" neither asks nor has a job under way'],
+        [{ stage: 'mix', action: 'retry' }, 'stage "mix" neither asks nor has a job under way'],
+        [{ stage: 'sft', action: 'skip' }, 'answer.action: expected retry, got skip'],
+        [{ stage: 'sft', action: 'retry', memoryFactor: 2 }, 'answer.memoryFactor: the recipe gives sft no'],
+        [{ stage: 'sft', action: 'retry', microBatchHalvings: 9 }, 'the micro-batch can be halved'],
+        [
+          { stage: 'sft', action: 'retry', microBatchHalvings: 17 },
+          'answer.microBatchHalvings: expected a whole number',
+        ],
+        [{ stage: 'sft', action: 'retry', partition: 'a b' }, 'answer.partition: expected a name in Slurm'],
+        [{ stage: 'sft', action: 'retry', question: 'sft-1' }, 'question "sft-1" of stage "sft" is not open'],
+      ];
+      for (const [wanted, sentence] of cases) {
+        expect(await refusal(tell(client, run, 'retry', wanted))).toContain(sentence);
+      }
+      expect(calls.filter((call) => call.startsWith('endJob'))).toEqual([]);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+  });
+});
