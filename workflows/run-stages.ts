@@ -12,7 +12,7 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
-import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
+import { paces, type RetryPace, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
 import { isResumed, takeOver } from './earlier-runs.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
@@ -29,6 +29,8 @@ export interface RunState {
   artifacts: Partial<Record<Stage, ArtifactRef>>;
   /** Keys of the artifacts that jobs under way will make. */
   keys: Partial<Record<JobStage, string>>;
+  /** Stages whose artifact other runs wait for, if they need it. */
+  claimed?: Partial<Record<JobStage, true>>;
   skipped: JobStage[];
   gate?: Awaited<ReturnType<Activities['judgeGate']>>;
   report?: Awaited<ReturnType<Activities['writeReport']>>;
@@ -71,6 +73,8 @@ export async function runJobStage(run: Run, node: JobNode): Promise<void> {
   const artifact = found ?? (await runSlurmJob(order, run.desk, node.canSkip));
   if (artifact !== undefined) return finish(run, name, artifact);
   skipped.push(name);
+  // A run that has not claimed must not wait here: the order of its commands would change.
+  if (run.state.claimed?.[name] === true) await letGo(run, name, key);
   run.desk.board.stage(name, { status: 'skipped', note: 'skipped by the operator' });
 }
 
@@ -79,18 +83,50 @@ function orderOf(run: Run, node: JobNode, key: string, ingredients: JobOrder['in
   return orderJob(node, run.plan, importedOf(run), (stage) => artifactOf(run, stage), { key, ingredients });
 }
 
-/** Is the stage's artifact there already? It is not asked for a job that began before the run continued as new. */
+/**
+ * Is the stage's artifact there already? If another run makes it, it is waited for. It is not asked for a job that began before the run continued as
+ * new.
+ */
 async function lookUp(
-  { desk, state }: Run,
+  { plan, desk, state }: Run,
   stage: JobStage,
   ingredients: Record<string, unknown>,
 ): Promise<{ key: string; artifact?: ArtifactRef }> {
-  const key = state.keys[stage];
-  if (key !== undefined) return { key };
-  return persist(desk, stage, paces.store, (retry) =>
-    storeActivities.lookUpArtifact.executeWithOptions(
-      { activityId: activityId(stage, 0, 'look-up'), summary: `is ${stage} done already?`, ...retry },
-      [{ stage, ingredients }],
+  const known = state.keys[stage];
+  if (known !== undefined) return { key: known };
+  for (;;) {
+    const found = await persist(desk, stage, paces.store, (retry) =>
+      storeActivities.lookUpArtifact.executeWithOptions(
+        { activityId: activityId(stage, 0, 'look-up'), summary: `is ${stage} done already?`, ...retry },
+        [{ stage, ingredients, run: plan.run }],
+      ),
+    );
+    if (found.claimed === true) state.claimed = { ...state.claimed, [stage]: true };
+    if (found.heldBy === undefined) return found;
+    await awaitMaker(desk, stage, found.key, found.heldBy);
+  }
+}
+
+/** Waits for an artifact that another run makes. No person is needed, so the stage is shown as running. */
+async function awaitMaker(desk: JobDesk, stage: JobStage, key: string, heldBy: string): Promise<void> {
+  const id = activityId(stage, 0, 'await');
+  desk.board.start(stage, { activityId: id, note: `run ${heldBy} makes it` });
+  await persist(desk, stage, paces.watch, (retry) =>
+    desk.cut.interruptible(() =>
+      watchActivities.awaitArtifact.executeWithOptions(
+        { activityId: id, summary: `run ${heldBy} makes ${stage}`, ...retry },
+        [{ stage, key, heldBy }],
+      ),
+    ),
+  );
+}
+
+/** A stage that is skipped is free for other runs. */
+async function letGo({ plan, desk }: Run, stage: JobStage, key: string): Promise<void> {
+  await persist(desk, stage, paces.store, (retry) =>
+    storeActivities.freeArtifact.executeWithOptions(
+      { activityId: activityId(stage, 0, 'free'), summary: `${stage} is skipped: another run may make it`, ...retry },
+      [{ stage, key, run: plan.run }],
     ),
   );
 }

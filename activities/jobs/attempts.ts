@@ -19,6 +19,7 @@ import { writeAttemptKey } from './attempt-key.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
+import { freeArtifact } from '../store/makers.ts';
 import type { JobDeps } from './deps.ts';
 import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
@@ -58,7 +59,12 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
 
     /** Moves a completed attempt's output into the store: `model/` or `predictions.jsonl`, metrics, result. */
     async publishJob(input: PublishJobInput): Promise<ArtifactRef> {
-      return heartbeating('publishing', () => publish(store, input));
+      return heartbeating('publishing', async () => {
+        const { stage, key, run } = input.order;
+        const artifact = await publish(store, input);
+        await freeArtifact(store.root, { stage, key }, run);
+        return artifact;
+      });
     },
   };
 }

@@ -79,6 +79,8 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     }),
     estimateRun: async () => ({ schema: 1, recipe: 'test', dataset: {}, stages: [] }),
     lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),
+    awaitArtifact: async () => undefined,
+    freeArtifact: async () => undefined,
     synthesizeCritiques: async () => artifact('synthesis'),
     writePrompts: async () => artifact('prompts', { test: 7 }),
     mixRecords: async () => artifact('mix', { records: 100 }),
