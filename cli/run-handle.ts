@@ -21,6 +21,7 @@ import type * as z from 'zod';
 import { cut, describeIssue } from '../domain/errors.ts';
 import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
 import { runId } from '../domain/names.ts';
+import { hopelessTries } from '../domain/run-notices.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import type { trainCritic } from '../workflows/train-critic.ts';
@@ -37,6 +38,8 @@ export interface SeenRun {
   status: string;
   /** Does it go on? True for a paused run too. */
   isOpen: boolean;
+  /** Its workflow code fails again and again. What it says of itself is old then, and it says `running`. */
+  isStuck: boolean;
   progress: ProgressByActivity;
 }
 
@@ -50,7 +53,8 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
     const { type, status, raw } = await handle.describe();
     if (type !== runType) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
-    return { handle, status: status.name, isOpen, progress: pendingProgress(raw.pendingActivities ?? []) };
+    const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
+    return { handle, status: status.name, isOpen, isStuck, progress: pendingProgress(raw.pendingActivities ?? []) };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;

@@ -3,6 +3,12 @@ import { isSafeName } from './names.ts';
 import type { Notice } from './notice.ts';
 import type { RunView } from './jobs/progress.ts';
 
+/**
+ * Tries of one workflow task after which a workflow's code counts as unable to go on: it is stuck. Temporal counts a task that fails or times out, and waits ten
+ * seconds and more between later tries, so a worker that restarts does not come so far.
+ */
+export const hopelessTries = 4;
+
 /** Whom a notice is about. `part` tells two executions of one id apart, e.g. after a reset. */
 export interface About {
   run: string;

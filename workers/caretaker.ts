@@ -5,9 +5,8 @@
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import type { CaretakerSettings } from '../domain/inquiries.ts';
 import { caretaker, taskQueues } from '../domain/names.ts';
+import { hopelessTries } from '../domain/run-notices.ts';
 
-/** Tries of one workflow task after which its code counts as unable to go on. A new worker's first tries may fail while it starts. */
-const hopelessTries = 5;
 /** The schedule by which earlier releases began each look. */
 const earlierSchedule = 'critic-reaper';
 

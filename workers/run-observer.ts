@@ -9,12 +9,17 @@ import pLimit from 'p-limit';
 import * as z from 'zod';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Notice } from '../domain/notice.ts';
-import { endedNotice, type RunEnd, stuckNotice, waitingNotices, budgetNotice } from '../domain/run-notices.ts';
+import {
+  endedNotice,
+  hopelessTries,
+  type RunEnd,
+  stuckNotice,
+  waitingNotices,
+  budgetNotice,
+} from '../domain/run-notices.ts';
 
 /** How far back ends are looked for. After a longer absence of all workers older ends are not told. */
 const backMs = 7 * 86_400_000;
-/** Tries of one workflow task after which a run's code counts as unable to go on. */
-const hopelessTries = 4;
 /** Share of the cap at which a budget is told. */
 const nearCap = 0.8;
 const atOnce = 8;

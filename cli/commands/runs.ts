@@ -3,14 +3,14 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../domain/errors.ts';
-import { runStatuses, type RunStatus } from '../../domain/names.ts';
+import { runStatuses } from '../../domain/names.ts';
 import { name } from '../../domain/recipe/fields.ts';
 import { wholeNumberFrom } from '../arguments.ts';
-import { runType } from '../run-handle.ts';
+import { findRun, runType } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
-/** `failed`, `terminated` and `timed-out` come from Temporal: the run's own code could not say them. */
-const statuses = [...runStatuses, 'failed', 'terminated', 'timed-out'] as const;
+/** `stuck`, `failed`, `terminated` and `timed-out` come from Temporal: the run's own code could not say them. */
+const statuses = [...runStatuses, 'stuck', 'failed', 'terminated', 'timed-out'] as const;
 type Status = (typeof statuses)[number];
 
 const row = z.object({
@@ -48,10 +48,22 @@ export async function runs(client: Client, { status, recipe, since, limit }: Run
     // A run that continued as new is listed by its newest part alone.
     if (info.status.name === 'CONTINUED_AS_NEW') continue;
     const one = rowOf(info);
-    if (status === undefined || one.status === status) found.push(one);
-    if (found.length >= limit) break;
+    // A run that is stuck says that it runs.
+    if (status === undefined || one.status === status || (status === 'stuck' && one.endedAt === null)) found.push(one);
+    if (found.length >= limit && status !== 'stuck') break;
   }
-  return found;
+  const marked = await markStuck(client, found);
+  return marked.filter((one) => status === undefined || one.status === status).slice(0, limit);
+}
+
+/** How many open runs are looked at one by one, newest first: the list does not say whether a run's code can go on. */
+const mostLooks = 50;
+
+async function markStuck(client: Client, rows: readonly RunRow[]): Promise<RunRow[]> {
+  const open = rows.filter(({ endedAt }) => endedAt === null).slice(0, mostLooks);
+  const seen = await Promise.all(open.map(async ({ run }) => [run, (await findRun(client, run)).isStuck] as const));
+  const stuck = new Map(seen);
+  return rows.map((one) => (stuck.get(one.run) === true ? { ...one, status: 'stuck' } : one));
 }
 
 function rowOf({ workflowId, status, searchAttributes, startTime, closeTime }: WorkflowExecutionInfo): RunRow {
@@ -87,7 +99,7 @@ function statusOf(temporal: string, own: string | null): Status {
 /** One line a run, at most 80 columns. */
 function tableOf(rows: readonly RunRow[]): string[] {
   if (rows.length === 0) return ['no such runs'];
-  const open: readonly Status[] = ['running', 'waiting'] satisfies RunStatus[];
+  const open: readonly Status[] = ['running', 'waiting', 'paused', 'stuck'];
   const cells = rows.map(({ run, status, stage, score, startedAt }) => [
     run,
     stage !== null && open.includes(status) ? `${status}: ${stage}` : status,

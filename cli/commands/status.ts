@@ -42,6 +42,8 @@ const look = z.object({
   /** Temporal's word: RUNNING, COMPLETED, FAILED, CANCELLED, TERMINATED, … */
   workflow: z.string(),
   seenAt: z.string(),
+  /** Its workflow code cannot go on, so the view is what it said last, or null. */
+  stuck: z.boolean(),
   /** The run's own words. null: no worker answers. */
   view: view.nullable(),
   /** Live numbers by activity, as `watch` shows them. */
@@ -51,6 +53,7 @@ export interface Look {
   run: string;
   workflow: string;
   seenAt: string;
+  stuck: boolean;
   view: RunView | null;
   progress: ProgressByActivity;
 }
@@ -59,16 +62,23 @@ export const statusView: View<Look> = { schema: look, lines: linesOf };
 
 /** Looks once. Throws a CliError for a run that is not known. */
 export async function status(client: Client, run: string, now = new Date()): Promise<Look> {
-  const { handle, status: workflow, progress } = await findRun(client, run);
-  return { run, workflow, seenAt: now.toISOString(), view: (await queryView(client, handle)) ?? null, progress };
+  const { handle, status: workflow, isStuck: stuck, progress } = await findRun(client, run);
+  const seen = stuck ? undefined : await queryView(client, handle);
+  return { run, workflow, seenAt: now.toISOString(), stuck, view: seen ?? null, progress };
 }
 
-function linesOf({ run, workflow, seenAt, view: seen, progress }: Look): string[] {
+function linesOf({ run, workflow, seenAt, stuck, view: seen, progress }: Look): string[] {
+  if (stuck) return [`run ${run}  stuck: its workflow code cannot go on`, ...stuckLines];
   if (seen === null) return [`run ${run}  ${workflow}: no worker answers, so its stages are not known now`];
   // The run's own code cannot say that it was terminated or has failed.
   const shown = ['RUNNING', 'PAUSED', 'COMPLETED'].includes(workflow) ? [] : [`Temporal says: ${workflow}`];
   return [...renderRunView(seen, progress, new Date(seenAt), { columns: 80, color: false }), ...shown];
 }
+
+const stuckLines = [
+  '  Its jobs run on, and nothing is lost. Deploy the release that began it,',
+  '  or terminate it in the Temporal UI and "critic resume" it.',
+];
 
 export const registerStatus: Register = (program, shell) => {
   program

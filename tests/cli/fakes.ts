@@ -21,6 +21,8 @@ export interface FakeRun {
   /** What it replies to an update. */
   update?: (answer: unknown) => unknown;
   memo?: Readonly<Record<string, unknown>>;
+  /** Tries of its current workflow task. */
+  taskTries?: number;
   /** Heartbeat details by activity id. */
   heartbeats?: Readonly<Record<string, unknown>>;
   /** Why the last try failed, by the id of an activity that waits for its next try. */
@@ -47,14 +49,18 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
     return {
       workflowId: run,
       describe: async () => {
-        const { type = 'trainCritic', status = 'RUNNING', heartbeats = {}, failures = {} } = known();
+        const { type = 'trainCritic', status = 'RUNNING', heartbeats = {}, failures = {}, taskTries = 1 } = known();
         const pendingActivities = Object.entries(heartbeats).map(([activityId, details]) => ({
           activityId,
           heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
           ...(failures[activityId] === undefined ? { state: 2 } : { state: 1 }),
           lastFailure: { message: failures[activityId] ?? 'of a try that is over' },
         }));
-        return { type, status: { name: typeof status === 'string' ? status : status() }, raw: { pendingActivities } };
+        return {
+          type,
+          status: { name: typeof status === 'string' ? status : status() },
+          raw: { pendingActivities, pendingWorkflowTask: { attempt: taskTries } },
+        };
       },
       query: async () => known().view,
       result: async () => known().result?.(),

@@ -26,12 +26,24 @@ describe('a look at a run', () => {
     expect(well).not.toContain('tried again');
   });
 
+  it('says that its code cannot go on, and asks nothing of it', async () => {
+    const server = fakeServer({ r: { ...retrying, taskTries: 4 } });
+    const { code, out } = await critic(['status', 'r'], server);
+    expect({ code, first: out.split('\n')[0] }).toEqual({
+      code: 0,
+      first: 'run r  stuck: its workflow code cannot go on',
+    });
+    const { out: json } = await critic(['status', 'r', '--json'], server);
+    expect(JSON.parse(json)).toMatchObject({ stuck: true, view: null });
+  });
+
   it('is JSON with --json, whose view is null while no worker answers', async () => {
     const server = fakeServer({ r: retrying, silent: { heartbeats: {} } });
     const { out } = await critic(['status', 'r', '--json'], server);
     expect(JSON.parse(out)).toEqual({
       run: 'r',
       workflow: 'RUNNING',
+      stuck: false,
       seenAt: expect.stringMatching(/^\d{4}-/),
       view,
       progress: { 'sft-a1-submit': { state: 'looking', trouble: 'slurmrestd does not answer' } },

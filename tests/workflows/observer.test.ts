@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
+import { runs } from '../../cli/commands/runs.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { taskQueues } from '../../domain/names.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
@@ -86,6 +87,8 @@ describe('people are told', () => {
       const [told] = await observed(client, run, ({ kind }) => kind === 'stuck');
       expect(told?.title).toBe(`run ${run} is stuck: its workflow code cannot go on`);
       expect(told?.text).toMatch(/undefined/);
+      expect(await runs(client, { status: 'stuck', limit: 5 })).toMatchObject([{ run, status: 'stuck' }]);
+      expect(await runs(client, { status: 'running', limit: 50 })).not.toContainEqual(expect.objectContaining({ run }));
       await handle.terminate('the test is over');
     });
   }, 120_000);
