@@ -3,16 +3,8 @@
  * activities get 20 s and then their cancellation. The next worker takes them up. Watchers have no side effect that could be lost.
  */
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import {
-  DefaultLogger,
-  makeTelemetryFilterString,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkerOptions,
-} from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
 import { describeEngines } from '../activities/store/engine.ts';
@@ -20,7 +12,6 @@ import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
-import { taskQueues } from '../domain/names.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
@@ -28,6 +19,7 @@ import { keepTelling } from './notices.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
+import { createWorkers } from './queues.ts';
 
 /** Slurm takes a script of at most 4 MiB (`max_script_size`). */
 const maxScriptBytes = 4 * 1024 * 1024;
@@ -46,14 +38,15 @@ async function main(): Promise<void> {
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
   });
   const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
-  const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
+  const namespace = config.CRITIC_TEMPORAL_NAMESPACE;
+  const client = new Client({ connection, namespace });
   const settings = { reaperIntervalMs: config.CRITIC_REAPER_INTERVAL_MS };
   await removeEarlierReaper(client);
   await ensureCaretaker(client, settings);
   const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
   void noticeEngines(deps);
-  const workers = await createWorkers(config, connection, deps);
+  const workers = await createWorkers({ connection, namespace }, createActivities(deps));
   const running = workers.map((worker) => worker.run());
   const rounds = setInterval(() => {
     void keepCaretaker(client, settings).catch((error: unknown) => {
@@ -120,30 +113,6 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
       fileIntervalMs: config.CRITIC_FILE_INTERVAL_MS,
     },
   };
-}
-
-async function createWorkers(
-  config: WorkerConfig,
-  connection: NativeConnection,
-  deps: ActivityDeps,
-): Promise<Worker[]> {
-  const activities = createActivities(deps);
-  const common: Omit<WorkerOptions, 'taskQueue'> = {
-    connection,
-    namespace: config.CRITIC_TEMPORAL_NAMESPACE,
-    shutdownGraceTime: '20 seconds',
-    shutdownForceTime: '35 seconds',
-    // Heartbeats are what a person sees of a job, and how cancellation arrives.
-    maxHeartbeatThrottleInterval: '2 seconds',
-    defaultHeartbeatThrottleInterval: '2 seconds',
-  };
-  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
-  return Promise.all([
-    Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowsPath, maxCachedWorkflows: 100 }),
-    Worker.create({ ...common, taskQueue: taskQueues.cluster, activities, maxConcurrentActivityTaskExecutions: 20 }),
-    Worker.create({ ...common, taskQueue: taskQueues.watch, activities, maxConcurrentActivityTaskExecutions: 1000 }),
-    Worker.create({ ...common, taskQueue: taskQueues.llm, activities, maxConcurrentActivityTaskExecutions: 4 }),
-  ]);
 }
 
 main().catch((error: unknown) => {

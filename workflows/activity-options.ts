@@ -64,11 +64,11 @@ export const clusterActivities = proxyActivities<Activities>({
   retry: retryOf(paces.cluster),
 });
 
-/** Watchers: one long, heartbeating activity for each job. */
+/** Watchers: one long, heartbeating activity for each job. After a kill -9 of its worker a job is watched again within half a minute. */
 export const watchActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.watch,
   startToCloseTimeout: '30 days',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: '20 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: retryOf(paces.watch),
 });

@@ -28,12 +28,26 @@ const settleMs = 15_000;
 const absent = { kind: 'absent' } as const;
 
 /**
+ * All watchers of a worker together heartbeat so often a second at most, and each one at least once in so many ms, which is well below its heartbeat
+ * timeout. A few watchers are slowed by nothing but the worker's own throttle; a thousand would keep Temporal busy with nothing else.
+ */
+const heartbeats = { perSecond: 250, atLeastMs: 8_000 };
+
+/**
  * The first sentences on what keeps a job from starting are told at once. Later, and for a sentence that was told before, the reason must
  * have lasted this long: a reason that comes and goes would fill the run's history. Heartbeats show it meanwhile.
  */
 const steady = { ms: 5 * 60_000, sentences: 10 };
 
-export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
+/** A watcher asks the poller only for what it watches. */
+export interface WatchDeps {
+  poller: Pick<JobDeps['poller'], 'watch'>;
+  job: Pick<JobDeps['job'], 'fileIntervalMs'>;
+}
+
+export function createWatchActivities(deps: WatchDeps) {
+  let watchers = 0;
+  const heartbeatMs = () => Math.min(heartbeats.atLeastMs, (watchers * 1000) / heartbeats.perSecond);
   return {
     async watchJob(input: WatchInput): Promise<JobObservation> {
       const watch = deps.poller.watch(input.jobId, input.attempt.name);
@@ -45,7 +59,9 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
       const bell = new OutcomeBell(input.attempt.directory);
       let outcomeSince: number | undefined;
       let begun = false;
+      let beatAt = 0;
       let shownAt = Date.now();
+      watchers += 1;
       try {
         for (;;) {
           const polled = watch.state();
@@ -54,7 +70,10 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
           // A first row means that it runs. Slurm is asked now, since a waiting job is looked at rarely.
           if (!begun && tail.pace.rows > 0) watch.hurry();
           begun ||= tail.pace.rows > 0;
-          Context.current().heartbeat(progress(input, polled, tail));
+          if (Date.now() - beatAt >= heartbeatMs()) {
+            Context.current().heartbeat(progress(input, polled, tail));
+            beatAt = Date.now();
+          }
           const outcome = names.has(attemptFiles.outcome) ? await findOutcome(input.attempt.directory, 0) : absent;
           const done = saysDone(outcome, input.attempt.name);
           if (outcome.kind !== 'absent' && !done) {
@@ -73,6 +92,7 @@ export function createWatchActivities(deps: Pick<JobDeps, 'poller' | 'job'>) {
           signal.throwIfAborted();
         }
       } finally {
+        watchers -= 1;
         bell.close();
         watch.close();
       }

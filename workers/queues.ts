@@ -1,0 +1,44 @@
+/** One Temporal worker for each task queue. `workers/main.ts` runs them with the real activities, `bench/runs` with stand-ins. */
+import { fileURLToPath } from 'node:url';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { taskQueues } from '../domain/names.ts';
+
+/** How much one worker takes on. A test or a bench may ask for other sizes. */
+export interface WorkerSizes {
+  /** Workflows whose state stays in memory. Another one is replayed from its history when something happens to it. */
+  cachedWorkflows: number;
+  /** Jobs watched at the same time. */
+  watchers: number;
+}
+
+/** A cached workflow takes some 1.4 MiB. A run has up to two jobs at the same time, and inquiries use the watchers' slots too (bench/runs). */
+export const workerSizes: WorkerSizes = { cachedWorkflows: 1000, watchers: 3000 };
+
+/** Workers for all task queues on one connection. They do not run yet. */
+export async function createWorkers(
+  { connection, namespace }: { connection: NativeConnection; namespace: string },
+  activities: object,
+  { cachedWorkflows, watchers }: WorkerSizes = workerSizes,
+): Promise<Worker[]> {
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace,
+    shutdownGraceTime: '20 seconds',
+    shutdownForceTime: '35 seconds',
+    // Heartbeats are what a person sees of a job, and how cancellation arrives.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
+  };
+  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+  return Promise.all([
+    Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowsPath, maxCachedWorkflows: cachedWorkflows }),
+    Worker.create({ ...common, taskQueue: taskQueues.cluster, activities, maxConcurrentActivityTaskExecutions: 20 }),
+    Worker.create({
+      ...common,
+      taskQueue: taskQueues.watch,
+      activities,
+      maxConcurrentActivityTaskExecutions: watchers,
+    }),
+    Worker.create({ ...common, taskQueue: taskQueues.llm, activities, maxConcurrentActivityTaskExecutions: 4 }),
+  ]);
+}
