@@ -1,7 +1,7 @@
 /** Arguments: texts from the command line → checked values. Commander prints the sentence and ends with exit code 1. */
 import { InvalidArgumentError } from 'commander';
 import { shown } from '../domain/errors.ts';
-import { isStage, type Stage, stageExpected } from '../domain/names.ts';
+import { isJobStage, isStage, type JobStage, type Stage, stageExpected } from '../domain/names.ts';
 
 /** A whole number, 0 or above. */
 export function wholeNumber(text: string): number {
@@ -48,6 +48,11 @@ export function aRun(text: string): string {
 export function aStage(text: string): Stage {
   if (!isStage(text)) throw new InvalidArgumentError(`expected ${stageExpected}, got ${shown(text)}`);
   return text;
+}
+
+export function aJobStage(text: string): JobStage {
+  if (isJobStage(text)) return text;
+  throw new InvalidArgumentError(`expected a stage with a job, such as sft, grpo or predict-grpo, got ${shown(text)}`);
 }
 
 export const actions = ['retry', 'skip', 'abort'] as const;

@@ -18,6 +18,9 @@ import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
+import { registerCheckpoints } from './commands/reading/checkpoints.ts';
+import { registerLogs } from './commands/reading/logs.ts';
+import { registerMetrics } from './commands/reading/metrics.ts';
 import { sentenceOf } from './connection.ts';
 import type { Register, Shell } from './shell.ts';
 
@@ -29,6 +32,9 @@ const verbs: readonly Register[] = [
   registerStatus,
   registerDemo,
   registerWatch,
+  registerLogs,
+  registerMetrics,
+  registerCheckpoints,
   registerAnswer,
   registerRetry,
   registerPause,

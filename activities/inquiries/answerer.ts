@@ -1,7 +1,7 @@
 /** Answerer: how one inquiry is answered. Its input is checked by the schema first. */
 import * as z from 'zod';
 import type { Inquiries, InquiryName } from '../../domain/inquiries.ts';
-import { isSafeName } from '../../domain/names.ts';
+import { isJobStage, isSafeName, type JobStage } from '../../domain/names.ts';
 
 export interface Answerer<Name extends InquiryName> {
   input: z.ZodType<Inquiries[Name]['input']>;
@@ -10,3 +10,15 @@ export interface Answerer<Name extends InquiryName> {
 
 /** The id of a run. It becomes a part of paths, so it must be a safe name. */
 export const runName = z.string().refine((name) => isSafeName(name), 'expected the id of a run');
+
+/** The name of a stage whose work is a job. */
+export const jobStage = z.custom<JobStage>(
+  (value) => typeof value === 'string' && isJobStage(value),
+  'expected the name of a stage with a job, such as sft, grpo or predict-grpo',
+);
+
+/** How long an answer may wait for something new. */
+export const waitSeconds = z.number().min(0).max(20);
+
+/** The key of an artifact. */
+export const artifactKeySchema = z.string().regex(/^[0-9a-f]{32}$/, 'expected the key of an artifact, 32 hex digits');

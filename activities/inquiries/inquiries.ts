@@ -8,6 +8,9 @@ import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
+import { answerAttempts, answerCheckpoints } from './run-attempts.ts';
+import { answerLog } from './run-log.ts';
+import { answerMetrics } from './run-metrics.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
 
@@ -17,6 +20,10 @@ const maxReplyBytes = 100 * 1024;
 export function createInquiryActivities(deps: StoreDeps) {
   const answerers = {
     plan: checked(answerPlan(deps)),
+    attempts: checked(answerAttempts(deps)),
+    checkpoints: checked(answerCheckpoints(deps)),
+    log: checked(answerLog(deps)),
+    metrics: checked(answerMetrics(deps)),
     notices: checked(answerNotices(deps)),
     notice: checked(answerNotice(deps)),
     'notice-retry': checked(answerNoticeRetry(deps)),

@@ -19,6 +19,7 @@ import type { JobDeps } from '../jobs/deps.ts';
 import { endJob } from '../jobs/ending.ts';
 import { submittedJobId } from '../jobs/submission.ts';
 import { runStatus } from '../run-status.ts';
+import type { StoreDeps } from '../store/deps.ts';
 import { readPlan } from './run-plans.ts';
 
 type Deps = Pick<JobDeps, 'store' | 'slurm' | 'accounting' | 'job'>;
@@ -55,7 +56,7 @@ async function endAll(
 }
 
 /** The run and those that it resumed, newest first. */
-async function chainOf({ store }: Deps, resumes: string): Promise<string[]> {
+export async function chainOf({ store }: StoreDeps, resumes: string): Promise<string[]> {
   const chain = new Set<string>();
   for (let run: string | undefined = resumes; run !== undefined && !chain.has(run);) {
     chain.add(run);
@@ -88,7 +89,11 @@ async function unclaimed({ store }: Deps, runs: readonly string[]): Promise<stri
 }
 
 /** Folders of a run's attempts at a stage, oldest first. */
-async function attemptsOf(root: string, run: string, stage: JobStage): Promise<{ name: string; directory: string }[]> {
+export async function attemptsOf(
+  root: string,
+  run: string,
+  stage: JobStage,
+): Promise<{ name: string; directory: string }[]> {
   const names = await namesIn(`${paths.run(root, run)}/jobs/${stage}`);
   const numbers = [...names].flatMap((name) => (/^a[1-9]\d*$/.test(name) ? [Number(name.slice(1))] : []));
   return numbers
