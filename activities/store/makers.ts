@@ -51,12 +51,13 @@ export async function makerOf(root: string, wanted: Wanted): Promise<string | un
 
 /** Frees the artifact, unless another run has claimed it. */
 export async function freeArtifact(root: string, wanted: Wanted, run: string): Promise<void> {
+  if ((await makerOf(root, wanted)) !== run) return;
   const folder = folderOf(root, wanted);
   try {
     await unlink(join(folder, run));
     await rmdir(folder);
   } catch (error) {
-    // Nobody has it, or another run has claimed it already.
+    // Another try has freed it meanwhile, or another run has claimed it already.
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].some((code) => hasCode(error, code))) throw error;
   }
 }
