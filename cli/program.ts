@@ -12,6 +12,7 @@ import { registerLocal } from './commands/local.ts';
 import { registerNotices } from './commands/notices.ts';
 import { registerPause } from './commands/pause.ts';
 import { registerPlan } from './commands/plan.ts';
+import { registerRerun } from './commands/rerun.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRetry } from './commands/retry.ts';
 import { registerRuns } from './commands/runs.ts';
@@ -40,6 +41,7 @@ const verbs: readonly Register[] = [
   registerPause,
   registerCancel,
   registerResume,
+  registerRerun,
   registerNotices,
   registerDoctor,
   registerLocal,

@@ -4,6 +4,7 @@
  */
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
+import { ingredientsUnder } from '../domain/anew.ts';
 import { orderJob } from '../domain/job-order.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
@@ -66,7 +67,8 @@ export async function runJobStage(run: Run, node: JobNode): Promise<void> {
   const { artifacts, skipped } = run.state;
   const { name } = node;
   if (artifacts[name] !== undefined || skipped.includes(name)) return;
-  const ingredients = ingredientsOfJob(node, importedOf(run), (stage) => artifactOf(run, stage).key);
+  const usual = ingredientsOfJob(node, importedOf(run), (stage) => artifactOf(run, stage).key);
+  const ingredients = ingredientsUnder(run.plan, name, usual);
   const { key, artifact: found } = await lookUp(run, name, ingredients);
   const order = orderOf(run, node, key, ingredients);
   if (found === undefined && isResumed(run.plan)) await takeOver(run.plan, run.desk, order);

@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import * as z from 'zod';
+import { ingredientsUnder } from '../../domain/anew.ts';
 import { mixOrder } from '../../domain/critique/mix.ts';
 import {
   estimateJob,
@@ -69,7 +70,8 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
           settings: recipe.synthesis,
         };
         const pixels = await readPixelLimits(recipe);
-        const { stages, ...upstream } = await estimateStages({ store, recipe, dataset, teacher, pixels, found });
+        const sources = { store, recipe, dataset, teacher, pixels, found, anew: plan.anew };
+        const { stages, ...upstream } = await estimateStages(sources);
         const estimate: RunEstimate = {
           schema: 1,
           recipe: recipe.name,
@@ -79,12 +81,12 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
         if (imported === null) {
           await refuseLongPrompts(recipe, dataset, await readDatasetPairs(dataset));
           await checkPlacement(plan, deps.slurm);
-          const sources = { plan, imported: found, root: store.root, job: deps.job };
-          await heartbeating('checking the settings', () => checkSettings(plan, found, sources));
+          const around = { plan, imported: found, root: store.root, job: deps.job };
+          await heartbeating('checking the settings', () => checkSettings(plan, found, around));
           const jobs = jobsToMake(stages, recipe);
           const disk = await estimateDisk(jobs, recipe, { root: store.root, models: deps.models });
           checkDisk(disk, store.root);
-          return { ...estimate, disk, previews: await previewJobs(jobs, upstream, sources) };
+          return { ...estimate, disk, previews: await previewJobs(jobs, upstream, around) };
         }
         await writeEstimate(store.root, plan.run, estimate);
         return estimate;
@@ -179,9 +181,10 @@ async function lastMeasured(
 }
 
 /** Rows that still need an answer, what each request takes, and what was paid already. */
-async function estimateAsking({ store, dataset, teacher }: Known): Promise<SynthesisEstimate> {
+async function estimateAsking({ store, dataset, teacher, anew }: Known): Promise<SynthesisEstimate> {
   const { settings } = teacher;
-  const folder = store.partialPath('synthesis', artifactKey('synthesis', answersIngredients(teacher)));
+  const key = artifactKey('synthesis', ingredientsUnder({ anew }, 'synthesis', answersIngredients(teacher)));
+  const folder = store.partialPath('synthesis', key);
   const log = await SynthesisLog.read(join(folder, 'answers.jsonl'));
   const pairs = (await readDatasetPairs(dataset)).filter(({ split }) => split === 'train');
   const verdicts = judgeAlone(pairs, (id) => log.answers(id), settings.filter);

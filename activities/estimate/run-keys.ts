@@ -2,8 +2,10 @@
  * Keys of a run: the keys of all artifacts that a run of a recipe will make, in advance. The graph (`domain/stage-graph.ts`) says which stages
  * there are and what each is made from. What determines a stage that is no job is said where it is made.
  */
+import { ingredientsUnder } from '../../domain/anew.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { StageNode } from '../../domain/stage-graph.ts';
 import { foretellKeys, ingredientsOfJob, type Surroundings } from '../../domain/stage-keys.ts';
@@ -19,6 +21,8 @@ export interface KeySources {
   teacher: TeacherIdentity;
   pixels: PixelLimits;
   found: Surroundings;
+  /** Of a run that makes stages anew. */
+  anew?: RunPlan['anew'] | undefined;
 }
 
 /** Keys in the order of the graph. A stage has none if its artifact depends on what an operator will say. */
@@ -26,7 +30,7 @@ export function runKeys(graph: readonly StageNode[], sources: KeySources): Map<S
   return foretellKeys(graph, (node, keyOf) => {
     if (node.kind === 'dataset') return sources.dataset.key;
     const ingredients = ingredientsOf(node, sources, keyOf);
-    return ingredients && artifactKey(node.name, ingredients);
+    return ingredients && artifactKey(node.name, ingredientsUnder(sources, node.name, ingredients));
   });
 }
 

@@ -13,6 +13,7 @@ import {
   type ModelName,
   type TestPair,
 } from '../../domain/evaluation/evaluation.ts';
+import { ingredientsUnder } from '../../domain/anew.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { mean } from '../../domain/evaluation/metrics.ts';
 import type { Stage } from '../../domain/names.ts';
@@ -43,7 +44,7 @@ export function createEvaluationActivities(deps: StoreDeps) {
       const signal = Context.current().cancellationSignal;
       return translated(`evaluate predictions of run "${plan.run}"`, signal, async () => {
         const started = Date.now();
-        const ingredients = evaluationIngredients(plan, artifacts);
+        const ingredients = ingredientsUnder(plan, 'evaluation', evaluationIngredients(plan, artifacts));
         const found = await deps.store.find('evaluation', ingredients);
         if (found.artifact !== undefined) return found.artifact;
         const { judged, texts } = await judge(plan, artifacts);

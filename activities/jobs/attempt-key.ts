@@ -22,8 +22,10 @@ const attemptKey = z.object({
 });
 export type AttemptKey = z.output<typeof attemptKey>;
 
-export async function writeAttemptKey(directory: string, value: AttemptKey): Promise<void> {
-  await writeFileAtomic(join(directory, attemptFiles.key), `${JSON.stringify(attemptKey.parse(value))}\n`);
+export async function writeAttemptKey(directory: string, key: string, changes: AttemptKey['changes']): Promise<void> {
+  const { memoryFactor, timeLimitMinutes, microBatchHalvings } = changes;
+  const value: AttemptKey = { schema: 1, key, changes: { memoryFactor, timeLimitMinutes, microBatchHalvings } };
+  await writeFileAtomic(join(directory, attemptFiles.key), `${JSON.stringify(value)}\n`);
 }
 
 /** Absent for an attempt of a release that wrote none. */

@@ -46,7 +46,7 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
       }
       const directory = paths.attempt(store.root, order.run, order.stage, attempt);
       await mkdir(directory, { recursive: true, mode: 0o750 });
-      await writeAttemptKey(directory, { schema: 1, key: order.key, changes });
+      await writeAttemptKey(directory, order.key, changes);
       const manifest = attemptManifest(order, attempt, changes);
       await writeFileAtomic(join(directory, attemptFiles.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
       if (job.owner !== undefined) {

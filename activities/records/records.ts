@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import { ingredientsUnder } from '../../domain/anew.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { type MixItem, mixOrder } from '../../domain/critique/mix.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -71,7 +72,7 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
         const { prompt } = plan.recipe;
         const pairs = await readDatasetPairs(dataset);
         await refuseLongPrompts(plan.recipe, dataset, pairs);
-        const ingredients = promptsIngredients(plan.recipe, dataset.key);
+        const ingredients = ingredientsUnder(plan, 'prompts', promptsIngredients(plan.recipe, dataset.key));
         const { key, artifact } = await store.find('prompts', ingredients);
         if (artifact !== undefined) return artifact;
         const from = await tryFolder(store, 'prompts', key);
@@ -99,7 +100,8 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
       const { plan, dataset, synthesis } = input;
       return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
         const limits = await readPixelLimits(plan.recipe);
-        const ingredients = mixIngredients(plan.recipe, dataset.key, synthesis.key, limits);
+        const usual = mixIngredients(plan.recipe, dataset.key, synthesis.key, limits);
+        const ingredients = ingredientsUnder(plan, 'mix', usual);
         const { key, artifact } = await store.find('mix', ingredients);
         if (artifact !== undefined) {
           refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');

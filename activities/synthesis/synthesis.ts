@@ -13,6 +13,7 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { type ApplicationFailure, Context } from '@temporalio/activity';
+import { ingredientsUnder } from '../../domain/anew.ts';
 import { batchPrices } from '../../domain/budget.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -262,11 +263,11 @@ class Synthesis {
   }
 
   #answersKey(): string {
-    return artifactKey('synthesis', answersIngredients(this.#teacher()));
+    return artifactKey('synthesis', ingredientsUnder(this.#plan, 'synthesis', answersIngredients(this.#teacher())));
   }
 
   #ingredients(): Record<string, unknown> {
-    return synthesisIngredients(this.#teacher());
+    return ingredientsUnder(this.#plan, 'synthesis', synthesisIngredients(this.#teacher()));
   }
 
   #teacher(): TeacherIdentity {

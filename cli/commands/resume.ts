@@ -32,12 +32,7 @@ export async function resume(client: Client, { run, owner, isLost = false }: Res
   await requireEnded(client, run, isLost);
   const sibling = await openSuccessor(client, run);
   if (sibling !== undefined) throw new CliError(`run ${run}: run ${sibling} resumes it already; watch that one`);
-  const { plan } = await inquire(client, 'plan', { run }, planReply);
-  if (plan === null)
-    throw new CliError(
-      `run ${run}: expected a run whose plan is in the store, got none; start a new run of its recipe`,
-    );
-  const { recipe, anew, night } = plan;
+  const { recipe, anew, night } = await planOf(client, run);
   return startRun(client, {
     recipe,
     resumes: run,
@@ -45,6 +40,13 @@ export async function resume(client: Client, { run, owner, isLost = false }: Res
     ...(night === undefined ? {} : { night }),
     ...(owner === undefined ? {} : { owner }),
   });
+}
+
+/** The plan of a run that has ended, from the store. Throws a CliError if there is none. */
+export async function planOf(client: Client, run: string): Promise<RunPlan> {
+  const { plan } = await inquire(client, 'plan', { run }, planReply);
+  if (plan !== null) return plan;
+  throw new CliError(`run ${run}: expected a run whose plan is in the store, got none; start a new run of its recipe`);
 }
 
 async function requireEnded(client: Client, run: string, isLost: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /** `critic run`: starts a run of a recipe and watches it. */
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { taskQueues } from '../../domain/names.ts';
+import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { aName, aPath, wholeNumber } from '../arguments.ts';
@@ -10,19 +10,26 @@ import { runType, withFreeId } from '../run-handle.ts';
 import { type Register, type Shell, withClient } from '../shell.ts';
 import { follow, type FollowOptions } from './watch.ts';
 
+/** What a run is started with. `anewFrom`: this stage and all that is made from it are made anew, by this run. */
+export type WantedRun = Omit<RunPlan, 'schema' | 'run'> & { anewFrom?: Stage };
+
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
-export async function startRun(client: Client, wanted: Omit<RunPlan, 'schema' | 'run'>, now = new Date()) {
-  const { recipe, owner } = wanted;
+export async function startRun(client: Client, { anewFrom, ...wanted }: WantedRun, now = new Date()) {
+  const { recipe, owner, night } = wanted;
   const handle = await withFreeId(recipe, now, async (plan) =>
     client.workflow.start<typeof trainCritic>(runType, {
       workflowId: plan.run,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue: taskQueues.workflows,
-      args: [{ ...wanted, ...plan }],
+      args: [{ ...wanted, ...(anewFrom === undefined ? {} : { anew: { from: anewFrom, by: plan.run } }), ...plan }],
       staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
       typedSearchAttributes: undefined,
       memo: memoOf(wanted),
-      searchAttributes: { CriticRecipe: [recipe.name], ...(owner === undefined ? {} : { CriticOwner: [owner] }) },
+      searchAttributes: {
+        CriticRecipe: [recipe.name],
+        ...(owner === undefined ? {} : { CriticOwner: [owner] }),
+        ...(night === undefined ? {} : { CriticNight: [night.name] }),
+      },
     }),
   );
   return handle.workflowId;
