@@ -12,6 +12,7 @@ import { translatedAll } from './failure.ts';
 import { createInquiryActivities } from './inquiries/inquiries.ts';
 import { createImportActivities, type ImportDeps } from './store/imports.ts';
 import { createLookUpActivities } from './store/look-up.ts';
+import { createNightActivities } from './nights/nights.ts';
 import { createNotifyActivities } from './notify/notify.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
 import { createRecordActivities } from './records/records.ts';
@@ -50,6 +51,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createReportActivities(deps),
     ...createInquiryActivities(deps),
     ...createNotifyActivities(deps),
+    ...createNightActivities(deps),
   });
 }
 

@@ -1,7 +1,7 @@
 /** Arguments: texts from the command line → checked values. Commander prints the sentence and ends with exit code 1. */
 import { InvalidArgumentError } from 'commander';
 import { shown } from '../domain/errors.ts';
-import { isJobStage, isStage, type JobStage, type Stage, stageExpected } from '../domain/names.ts';
+import { isJobStage, isSafeName, isStage, type JobStage, type Stage, stageExpected } from '../domain/names.ts';
 
 /** A whole number, 0 or above. */
 export function wholeNumber(text: string): number {
@@ -70,4 +70,10 @@ export function nodeNames(text: string): string[] {
     throw new InvalidArgumentError(`expected names of nodes with commas between, such as n1,n2, got ${shown(text)}`);
   }
   return names;
+}
+
+/** The name of a night. */
+export function aNight(text: string): string {
+  if (!isSafeName(text, 40)) throw new InvalidArgumentError(`expected the name of a night, got ${shown(text)}`);
+  return text;
 }

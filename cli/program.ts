@@ -17,6 +17,7 @@ import { registerResume } from './commands/resume.ts';
 import { registerRetry } from './commands/retry.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
+import { registerSchedule } from './commands/schedule/schedule.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerCheckpoints } from './commands/reading/checkpoints.ts';
@@ -42,6 +43,7 @@ const verbs: readonly Register[] = [
   registerCancel,
   registerResume,
   registerRerun,
+  registerSchedule,
   registerNotices,
   registerDoctor,
   registerLocal,

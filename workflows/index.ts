@@ -4,4 +4,5 @@ export { planRun } from './plan-run.ts';
 export { caretaker } from './caretaker.ts';
 export { reapOrphans } from './reap-orphans.ts';
 export { runJobs } from './run-jobs.ts';
+export { runNight } from './run-night.ts';
 export { trainCritic } from './train-critic.ts';

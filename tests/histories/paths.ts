@@ -16,5 +16,7 @@ export const paths = [
   'run-jobs',
   'reap-orphans',
   'plan-run',
+  'run-night',
+  'run-night-stopped',
 ] as const;
 export type Path = (typeof paths)[number];

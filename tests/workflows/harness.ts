@@ -12,6 +12,7 @@ import type { Activities } from '../../activities/index.ts';
 import type { CollectedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
+import { digestNotice } from '../../domain/night-digest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { recipeSchema } from '../../domain/recipe.ts';
 import type { RunLimits } from '../../workflows/persisting.ts';
@@ -99,6 +100,15 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     findEarlierAttempts: async () => ({ attempts: [], checkpoint: null, progress: 0, gpuHours: 0, changes: null }),
     findOrphans: async () => [],
     tellPeople: async () => 'put',
+    checkNight: async () => undefined,
+    takeNightTurn: async () => ({ turn: 1 }),
+    awaitNightTurn: async () => undefined,
+    beginNight: async ({ night }) => ({ plan: plan(`${night.name}-run`), commit: null, deadline: null }),
+    foreseeNight: async () => ({ endsAt: null }),
+    stopRun: async () => ({ saved: true }),
+    endNight: async () => undefined,
+    pauseNight: async () => 'paused',
+    digestNight: async ({ night, at, run, outcome }) => digestNotice(night, at, at, { run, outcome }),
     answerInquiry: async () => ({}),
     examinePartition: async () => ({ partition: null, jobId: '1', nodes: [], collective: null, problems: [] }),
     publishJob: async ({ order }) => artifact(order.stage),

@@ -1,0 +1,114 @@
+/** `critic schedule apply`: shows how the files of nights differ from the schedules that stand, and makes these so. */
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { shown } from '../../../domain/errors.ts';
+import type { Night } from '../../../domain/night.ts';
+import { readNight } from '../../../input/night-file.ts';
+import { aPath } from '../../arguments.ts';
+import { CliError } from '../../cli-error.ts';
+import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { scheduleOf, type Standing, standingNights } from './schedules.ts';
+
+const change = z.object({
+  night: z.string(),
+  action: z.enum(['create', 'update', 'keep', 'delete']),
+  /** Fields that differ, as the file has them. null: it has none. */
+  fields: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+  paused: z.boolean(),
+  /** False with `--dry-run`. */
+  done: z.boolean(),
+});
+export type NightChange = z.output<typeof change>;
+export const changesView: View<NightChange[]> = { schema: z.array(change), lines: linesOf };
+
+export interface ApplyInput {
+  nights: readonly Night[];
+  /** Delete the schedules that no file names. */
+  prune: boolean;
+  dryRun: boolean;
+}
+
+/** One change after the other, in the files' order. A schedule's paused state and note are kept. */
+export async function apply(client: Client, { nights, prune, dryRun }: ApplyInput): Promise<NightChange[]> {
+  const twice = nights.find(({ name }, index) => nights.findIndex((one) => one.name === name) < index);
+  if (twice !== undefined)
+    throw new CliError(`night "${twice.name}": expected each name once, got it in several files`);
+  const before = new Map((await standingNights(client)).map((one) => [one.name, one]));
+  const changes: NightChange[] = [];
+  for (const night of nights) {
+    const stands = before.get(night.name);
+    const fields = differences(stands?.night, night);
+    const action = stands === undefined ? 'create' : fields.length === 0 ? 'keep' : 'update';
+    if (!dryRun) await make(client, night, stands, action);
+    changes.push({ night: night.name, action, fields, paused: isPaused(stands), done: !dryRun });
+  }
+  for (const stands of prune ? before.values() : []) {
+    if (nights.some(({ name }) => name === stands.name)) continue;
+    if (!dryRun) await stands.handle.delete();
+    changes.push({ night: stands.name, action: 'delete', fields: [], paused: isPaused(stands), done: !dryRun });
+  }
+  return changes;
+}
+
+const isPaused = (stands: Standing | undefined) => stands?.described.state.paused ?? false;
+
+async function make(client: Client, night: Night, stands: Standing | undefined, action: NightChange['action']) {
+  const wanted = scheduleOf(night);
+  try {
+    if (action === 'create') await client.schedule.create(wanted);
+    if (action === 'update') {
+      const { spec, action: starts, policies } = wanted;
+      await stands?.handle.update(({ state }) => ({ spec, action: starts, policies: policies ?? {}, state }));
+    }
+  } catch (error) {
+    // So the SDK says what Temporal refuses of a schedule's times, e.g. a minute of 99.
+    if (error instanceof TypeError)
+      throw new CliError(`night "${night.name}": Temporal refused its schedule: ${error.message}`);
+    throw error;
+  }
+}
+
+function differences(before: Night | undefined, after: Night): NightChange['fields'] {
+  const old = new Map<string, unknown>(Object.entries(before ?? {}));
+  const wanted = new Map<string, unknown>(Object.entries(after));
+  const names = [...new Set([...wanted.keys(), ...old.keys()])].filter((name) => name !== 'schema' && name !== 'name');
+  return names
+    .filter((field) => JSON.stringify(old.get(field)) !== JSON.stringify(wanted.get(field)))
+    .map((field) => ({ field, before: old.get(field) ?? null, after: wanted.get(field) ?? null }));
+}
+
+const signs = { create: '+', update: '~', keep: '=', delete: '-' } as const;
+
+function linesOf(changes: readonly NightChange[]): string[] {
+  const dry = changes.length > 0 && changes.every(({ done }) => !done);
+  const lines = changes.flatMap(({ night, action, fields, paused }) => [
+    `${signs[action]} ${night}: ${action}${paused ? ' (paused, and stays so)' : ''}`,
+    ...(action === 'delete'
+      ? []
+      : fields.map(({ field, before, after }) => `    ${field}: ${fieldChange(action, before, after)}`)),
+  ]);
+  return [...lines, ...(dry ? ['Nothing was changed: this was a dry run.'] : [])];
+}
+
+function fieldChange(action: NightChange['action'], before: unknown, after: unknown): string {
+  return action === 'create' ? shown(after) : `${shown(before)} -> ${shown(after)}`;
+}
+
+export function registerApply(schedule: Command, shell: Shell): void {
+  schedule
+    .command('apply')
+    .argument('<files...>', 'files of nights (YAML)')
+    .option('--prune', 'delete the schedules of nights that none of the files names')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .option('--json', 'print the changes as JSON')
+    .description('make the schedules as the files say; what is paused stays paused')
+    .addHelpText('after', '\nExample: critic schedule apply nights/*.yaml --dry-run')
+    .action(async (files: string[], options: ViewOptions & { prune?: true; dryRun?: true }) => {
+      const nights: Night[] = [];
+      for (const file of files) nights.push(await readNight(aPath(file)));
+      const input = { nights, prune: options.prune === true, dryRun: options.dryRun === true };
+      const value = await withClient(shell, (client) => apply(client, input));
+      shell.stdout.write(`${textOf(changesView, value, options)}\n`);
+    });
+}

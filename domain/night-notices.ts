@@ -1,0 +1,91 @@
+/** What people are told of a night. Pure. Each happening has one id, so it is told once, whoever notices it. */
+import type { Notice } from './notice.ts';
+import { type Night, nightNoticeId } from './night.ts';
+
+type Told = Pick<Night, 'name' | 'tell'>;
+
+/** Characters of a title at most. */
+const titleChars = 200;
+
+/** A notice of night `night` at `at` (ISO). `what` tells apart what can happen to one night. */
+export function nightNotice(
+  night: Told,
+  at: string,
+  what: 'skipped' | 'failed' | 'ended' | 'late' | 'deadline' | 'not-begun',
+  told: Pick<Notice, 'kind' | 'title' | 'text' | 'commands'> & { at: string; run?: string },
+): Notice {
+  return {
+    id: nightNoticeId(night.name, at, what),
+    night: night.name,
+    ...told,
+    title: told.title.length > titleChars ? `${told.title.slice(0, titleChars - 1)}…` : told.title,
+    text: told.text.slice(0, 8000),
+    ...(night.tell === undefined ? {} : { to: night.tell }),
+  };
+}
+
+/** `night x of 2026-11-28 01:00 UTC` */
+export function nightTitle(name: string, at: string): string {
+  return `night ${name} of ${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** A night that did not take place. */
+export function skippedNotice(night: Told, at: string, now: string, why: string, commands: string[]): Notice {
+  return nightNotice(night, at, 'skipped', {
+    kind: 'night-skipped',
+    at: now,
+    title: `${nightTitle(night.name, at)} did not take place: ${why}`,
+    text: why,
+    commands: [...commands, `critic schedule describe ${night.name}`],
+  });
+}
+
+/** A night without a run: its recipe, or the night itself, is wrong. */
+export function wrongNotice(night: Told, at: string, now: string, why: string): Notice {
+  return nightNotice(night, at, 'failed', {
+    kind: 'night-failed',
+    at: now,
+    title: `${nightTitle(night.name, at)} began no run: ${why.split('\n')[0] ?? ''}`,
+    text: `${why}\n\nCorrect what is named, then begin the night by hand or wait for the next one.`,
+    commands: [`critic schedule trigger ${night.name}`],
+  });
+}
+
+/** The run will not have ended by the night's deadline. `endsAt`: at the earliest, ISO. */
+export function lateNotice(
+  night: Night,
+  at: string,
+  now: string,
+  { run, deadline, endsAt }: { run: string; deadline: string; endsAt: string },
+): Notice {
+  const then =
+    night.at_deadline === 'stop'
+      ? 'At the deadline it saves a checkpoint and stops, and the next night goes on from there.'
+      : 'It goes on after the deadline.';
+  return nightNotice(night, at, 'late', {
+    kind: 'deadline',
+    at: now,
+    run,
+    title: `${nightTitle(night.name, at)} will not end by ${clock(deadline)} UTC: not before ${clock(endsAt)} UTC`,
+    text: `By its estimate and what it has done, run ${run} ends at ${clock(endsAt)} UTC at the earliest. ${then}`,
+    commands: [`critic watch ${run}`],
+  });
+}
+
+/** The deadline has come and the run has not ended. */
+export function deadlineNotice(night: Night, at: string, now: string, run: string): Notice {
+  const then = night.at_deadline === 'stop' ? 'saves a checkpoint and stops' : 'goes on';
+  return nightNotice(night, at, 'deadline', {
+    kind: 'deadline',
+    at: now,
+    run,
+    title: `${nightTitle(night.name, at)} has come to its deadline ${night.deadline ?? ''}: its run ${then}`,
+    text: '',
+    commands: night.at_deadline === 'stop' ? [] : [`critic pause ${run}`, `critic cancel ${run}`],
+  });
+}
+
+/** `2026-11-28 07:00` */
+function clock(iso: string): string {
+  return iso.slice(0, 16).replace('T', ' ');
+}
