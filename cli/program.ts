@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli-error.ts';
 import { registerAnswer } from './commands/answer.ts';
+import { registerArtifactsGc } from './commands/artifacts-gc.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -45,6 +46,7 @@ const verbs: readonly Register[] = [
   registerRerun,
   registerSchedule,
   registerNotices,
+  registerArtifactsGc,
   registerDoctor,
   registerLocal,
 ];

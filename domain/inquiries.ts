@@ -7,6 +7,7 @@ import type { MetricsRow } from './manifest.ts';
 import type { JobStage } from './names.ts';
 import type { Notice } from './notice.ts';
 import type { RunPlan } from './plan.ts';
+import type { GcReport, GcRequest } from './retention.ts';
 
 /** Input and reply of each inquiry, by its name, which is a wire contract. */
 export interface Inquiries {
@@ -47,6 +48,8 @@ export interface Inquiries {
   };
   /** Complete checkpoints of a run's attempts, oldest first; the newest 200. */
   checkpoints: { input: { run: string }; reply: { checkpoints: CheckpointSummary[] } };
+  /** What of the store nobody needs. With `apply` it is removed. */
+  gc: { input: GcRequest; reply: GcReport };
 }
 
 /** One try of a job, as its folder tells it. */

@@ -11,6 +11,7 @@ import type { Answerer } from './answerer.ts';
 import { answerAttempts, answerCheckpoints } from './run-attempts.ts';
 import { answerLog } from './run-log.ts';
 import { answerMetrics } from './run-metrics.ts';
+import { answerGc } from './gc.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
 
@@ -28,6 +29,7 @@ export function createInquiryActivities(deps: StoreDeps) {
     notice: checked(answerNotice(deps)),
     'notice-retry': checked(answerNoticeRetry(deps)),
     'notice-test': checked(answerNoticeTest(deps)),
+    gc: checked(answerGc(deps)),
   } satisfies Record<InquiryName, Checked>;
   return {
     /** The reply to an inquiry. Refuses one that is unknown or malformed, and a reply of more than 100 KiB (a bug of its answerer). */

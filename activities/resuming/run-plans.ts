@@ -55,6 +55,6 @@ async function planInTemporal(run: string): Promise<unknown> {
 }
 
 /** gRPC's NOT_FOUND. */
-function isNotFound(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 5;
 }

@@ -6,7 +6,7 @@
  * publishers of one key: the first rename wins, and the second one's folder is removed.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -58,6 +58,7 @@ export class ArtifactStore {
   ): Promise<{ key: string; path: string; artifact: ArtifactRef | undefined }> {
     const key = artifactKey(stage, ingredients);
     const path = paths.artifact(this.root, stage, key);
+    await this.#markUsed(stage, key);
     const manifest = await this.#verified(stage, key);
     return { key, path, artifact: manifest && { ...reference(manifest, path), reused: true } };
   }
@@ -66,6 +67,11 @@ export class ArtifactStore {
   async peek(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {
     const name = below(this.root, paths.artifactManifest(this.root, stage, key));
     return whenListed(this.root, name, async (path) => parseManifest(await readText(path)));
+  }
+
+  /** What the manifest in this folder says. Undefined if it has none that can be read. */
+  async artifactAt(folder: string): Promise<ArtifactManifest | undefined> {
+    return whenListed(folder, manifestName, async (path) => parseManifest(await readText(path)), 0);
   }
 
   /** Keys of all artifacts of a stage. */
@@ -109,6 +115,16 @@ export class ArtifactStore {
     const artifact = await lookUntil(placed, (done) => done !== undefined, staleViewMs);
     if (artifact === undefined) throw new StaleView(path, staleViewMs);
     return artifact;
+  }
+
+  /**
+   * The manifest's time is that of its last use, for `critic artifacts gc`, which sets aside what was long unused. It is marked before it is looked at:
+   * one that was set aside before the mark is not found then.
+   */
+  async #markUsed(stage: Stage, key: string): Promise<void> {
+    const name = below(this.root, paths.artifactManifest(this.root, stage, key));
+    const now = new Date();
+    await whenListed(this.root, name, (path) => utimes(path, now, now), 0);
   }
 
   async #verified(stage: Stage, key: string): Promise<ArtifactManifest | undefined> {

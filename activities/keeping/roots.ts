@@ -1,0 +1,169 @@
+/**
+ * Roots: which runs still need something of the store, and which artifacts are needed at any age. Temporal says whether a run goes on and how it ended;
+ * the store says which runs there were. It only reads. If something cannot be read, it throws, so that nothing is removed on half the truth.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import { isSafeName, nightScheduleId, paths } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { dayMs, type RootRun } from '../../domain/retention.ts';
+import { namesIn } from '../../files/fresh-look.ts';
+import { forEachConcurrently } from '../bounded-concurrency.ts';
+import { isFailure } from '../failure.ts';
+import { readChampions } from '../gate/champion-file.ts';
+import { isNotFound, readPlan } from '../resuming/run-plans.ts';
+import { hasCode } from '../store/durable-file.ts';
+
+/** A run with a folder in the store. */
+interface StoredRun {
+  run: string;
+  plan: Pick<RunPlan, 'resumes' | 'night'>;
+  /** When its plan was written, ms. */
+  since: number;
+  end: { kind: 'open' } | { kind: 'verdict' } | { kind: 'early'; at: number };
+}
+
+export interface Roots {
+  roots: RootRun[];
+  /** Runs that are roots, and those that they resume. */
+  runs: ReadonlySet<string>;
+  /** Of champions, references and pins. */
+  keys: ReadonlySet<string>;
+}
+
+/** At once. */
+const questions = 8;
+
+export async function findRoots(root: string, resumableDays: number): Promise<Roots> {
+  const runs = await storedRuns(root);
+  const resumed = new Set([...runs.values()].flatMap(({ plan }) => plan.resumes ?? []));
+  const newest = await newestOfNights(runs);
+  const found = new Map<string, string>();
+  for (const { run, end } of runs.values()) {
+    const night = newest.get(run);
+    if (end.kind === 'open') found.set(run, 'goes on');
+    else if (end.kind === 'early' && !resumed.has(run) && Date.now() - end.at < resumableDays * dayMs)
+      found.set(run, 'may be resumed');
+    else if (night !== undefined) found.set(run, `is the newest of night ${night}`);
+  }
+  const all = new Set<string>();
+  const roots = [...found].map(([run, why]) => {
+    const chain = chainOf(runs, run);
+    for (const one of chain) all.add(one.run);
+    return { run, why, since: Math.min(...chain.map(({ since }) => since)) };
+  });
+  return { roots, runs: all, keys: new Set([...(await championKeys(root)), ...(await pinnedKeys(root))]) };
+}
+
+async function storedRuns(root: string): Promise<ReadonlyMap<string, StoredRun>> {
+  const runs = new Map<string, StoredRun>();
+  const names = [...(await namesIn(join(root, 'runs')))].filter((name) => isSafeName(name));
+  await forEachConcurrently(names, questions, async (run) => {
+    const since = await modifiedAt(join(paths.run(root, run), 'plan.json'));
+    // A run that ended before it was prepared has taken nothing.
+    if (since === undefined) return;
+    runs.set(run, { run, plan: await planOf(root, run), since, end: await endOf(root, run, since) });
+  });
+  return runs;
+}
+
+/** Nothing of a plan that this release cannot read: such a run cannot be resumed by it. */
+async function planOf(root: string, run: string): Promise<StoredRun['plan']> {
+  try {
+    return (await readPlan(root, run)) ?? {};
+  } catch (error) {
+    if (isFailure(error) && error.type === 'DataInvalid') return {};
+    throw error;
+  }
+}
+
+/** A run that Temporal does not know has lost its server, or is older than the retention: it ended when it last made a folder. */
+async function endOf(root: string, run: string, since: number): Promise<StoredRun['end']> {
+  try {
+    const { status, closeTime } = await Context.current().client.workflow.getHandle(run).describe();
+    if (status.name === 'COMPLETED') return { kind: 'verdict' };
+    const isOver = ['FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'].includes(status.name);
+    return isOver ? { kind: 'early', at: closeTime?.getTime() ?? Date.now() } : { kind: 'open' };
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const folder = paths.run(root, run);
+    if ((await modifiedAt(join(folder, 'report.html'))) !== undefined) return { kind: 'verdict' };
+    const jobs = [...(await namesIn(join(folder, 'jobs')))].map((stage) => join(folder, 'jobs', stage));
+    const times = await Promise.all([folder, ...jobs].map(modifiedAt));
+    return { kind: 'early', at: Math.max(since, ...times.map((time) => time ?? 0)) };
+  }
+}
+
+function chainOf(runs: ReadonlyMap<string, StoredRun>, run: string): StoredRun[] {
+  const chain = new Set<StoredRun>();
+  for (let one = runs.get(run); one !== undefined && !chain.has(one); one = runs.get(one.plan.resumes ?? ''))
+    chain.add(one);
+  return [...chain];
+}
+
+/** The newest run of each night whose schedule stands: the next night begins from what it made. */
+async function newestOfNights(runs: ReadonlyMap<string, StoredRun>): Promise<ReadonlyMap<string, string>> {
+  const newest = new Map<string, StoredRun>();
+  for (const one of [...runs.values()].toSorted((a, b) => a.since - b.since)) {
+    if (one.plan.night !== undefined && one.end.kind === 'verdict') newest.set(one.plan.night.name, one);
+  }
+  const found = new Map<string, string>();
+  for (const [night, { run }] of newest) if (await isScheduled(night)) found.set(run, night);
+  return found;
+}
+
+async function isScheduled(night: string): Promise<boolean> {
+  const { client } = Context.current();
+  const scheduleId = nightScheduleId(night);
+  try {
+    await client.workflowService.describeSchedule({ namespace: client.options.namespace, scheduleId });
+    return true;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return false;
+  }
+}
+
+/** Of each name the champion, the one before it (for a rollback), and the reference. */
+async function championKeys(root: string): Promise<string[]> {
+  const signal = Context.current().cancellationSignal;
+  const keys: string[] = [];
+  const names = [...(await namesIn(join(root, 'champions')))].filter((one) => isSafeName(one));
+  // Before there were versions, a champion was a file.
+  for (const name of new Set(names.map((one) => one.replace(/(?:\.history)?\.jsonl?$/, '')))) {
+    const champions = await readChampions(paths.champions(root, name), signal);
+    for (const { model, evaluation, predictions, reference } of champions.slice(-2)) {
+      const places = [model, evaluation, predictions, reference.model, reference.evaluation];
+      keys.push(...places.map(({ key }) => key));
+    }
+  }
+  return keys;
+}
+
+/** A pin is a file below `pins/` whose name holds the artifact's key. */
+async function pinnedKeys(root: string): Promise<string[]> {
+  const names = [...(await namesIn(paths.pins(root)))];
+  const below = await Promise.all(names.map(async (name) => [...(await namesInFolder(join(paths.pins(root), name)))]));
+  return [...names, ...below.flat()].flatMap((name) => /(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/.exec(name) ?? []);
+}
+
+async function namesInFolder(path: string): Promise<ReadonlySet<string>> {
+  try {
+    return await namesIn(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR')) return new Set();
+    throw error;
+  }
+}
+
+/** ms. Undefined if nothing is there. */
+export async function modifiedAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
