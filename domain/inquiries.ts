@@ -13,11 +13,11 @@ import type { GcReport, GcRequest } from './retention.ts';
 export interface Inquiries {
   /** The plan of a run as the store keeps it. null: the store has no such run. */
   plan: { input: { run: string }; reply: { plan: RunPlan | null } };
-  /** The newest notices, or those that are not delivered everywhere; at most 100. */
-  notices: { input: { open: boolean; limit: number }; reply: { notices: KeptNotice[] } };
+  /** The newest notices, or those that are not delivered everywhere; at most 100. `unreadable`: ids of those with a damaged file. */
+  notices: { input: { open: boolean; limit: number }; reply: { notices: KeptNotice[]; unreadable: string[] } };
   /** null: there is none of this id. */
   notice: { input: { id: string }; reply: { notice: Notice | null; deliveries: Record<string, NoticeDelivery> } };
-  /** Has deliveries that were given up begin again. `channels`: which. */
+  /** Has deliveries that were given up, or wait for their next try, begin again at once. `channels`: which. */
   'notice-retry': { input: { id: string }; reply: { channels: string[] } };
   /** Tells a channel something, and waits some seconds for it. null: no worker has taken it up. */
   'notice-test': { input: { channel: string }; reply: { id: string; delivery: NoticeDelivery | null } };

@@ -53,8 +53,11 @@ export function endedNotice(about: About, end: RunEnd): Notice {
   };
 }
 
-/** One notice for each open question, and one for each stage that waits without one, such as a job that Slurm holds. */
-export function waitingNotices(about: About, { questions, stages }: RunView): Notice[] {
+/**
+ * One notice for each open question, and one for each stage that waits without one, such as a job that Slurm holds. A stage that waits again on another day
+ * is told again; one that comes and goes is told once a day.
+ */
+export function waitingNotices(about: About, { questions, stages, waitingSince = '' }: RunView): Notice[] {
   const asked = questions.map(({ id, stage, sentence, remedy, commands }): Notice => {
     return {
       ...base(about, `asks-${id}`),
@@ -69,7 +72,7 @@ export function waitingNotices(about: About, { questions, stages }: RunView): No
   );
   const waiting = held.map(({ stage, attempt, note = '' }): Notice => {
     return {
-      ...base(about, `waits-${stage}-${attempt ?? 0}`),
+      ...base(about, `waits-${stage}-${attempt ?? 0}-${waitingSince.slice(0, 10)}`),
       kind: 'waiting',
       title: `run ${about.run} cannot go on with ${stage}`,
       text: `${note}\nIt goes on by itself when that is mended.`,
@@ -79,10 +82,13 @@ export function waitingNotices(about: About, { questions, stages }: RunView): No
   return [...asked, ...waiting];
 }
 
-/** The run's workflow code fails again and again: it was changed in a way that old histories do not follow, or has a bug. */
-export function stuckNotice(about: About, why: string): Notice {
+/**
+ * The run's workflow code fails again and again: it was changed in a way that old histories do not follow, or has a bug. `after`: the last event that it could
+ * deal with, so that a run which was mended and is stuck again is told again.
+ */
+export function stuckNotice(about: About, why: string, after: number): Notice {
   return {
-    ...base(about, 'stuck'),
+    ...base(about, `stuck-${after}`),
     kind: 'stuck',
     title: `run ${about.run} is stuck: its workflow code cannot go on`,
     text: `${why}\nIts jobs run on, and nothing is lost. Deploy a worker whose code can replay it (the release that began it can). If there is none, terminate the run and resume it.`,
@@ -103,10 +109,25 @@ export function budgetNotice(about: About, { spent, cap }: { spent: number; cap:
 function base({ run, part, at, night, to }: About, what: string) {
   const whose = isSafeName(run, 100) ? run : run.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 100);
   return {
-    id: `${`run-${whose}`.replace(/\.\.+/g, '.')}-${part}-${what}`,
+    id: [`run-${whose}`.replace(/\.\.+/g, '.'), part, what].filter((one) => one !== '').join('-'),
     at,
     run,
     ...(night === undefined ? {} : { night }),
     ...(to === undefined ? {} : { to }),
+  };
+}
+
+/** What a run's numbers say while it trains. Each signal is told once for a stage. */
+export function healthNotice(
+  about: About,
+  stage: string,
+  { signal, sentence }: { signal: string; sentence: string },
+): Notice {
+  return {
+    ...base(about, `health-${stage}-${signal}`),
+    kind: 'health',
+    title: `run ${about.run}, ${stage}: ${sentence}`,
+    text: 'The run goes on. One signal may be a false alarm; two of different kinds seldom are.',
+    commands: [`${critic} status ${about.run}`, `${critic} pause ${about.run}`],
   };
 }

@@ -15,6 +15,7 @@ import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
+import { HealthLook } from './health-look.ts';
 import { keepTelling } from './notices.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
@@ -57,7 +58,7 @@ async function main(): Promise<void> {
   const { logger: log } = Runtime.instance();
   const telling = keepTelling(
     { store: config.CRITIC_STORE, channels, log },
-    (outbox) => [new RunObserver(client, outbox)],
+    (outbox) => [new RunObserver(client, outbox), new HealthLook(client, config.CRITIC_STORE, outbox)],
     stop.signal,
   );
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);

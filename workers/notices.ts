@@ -5,12 +5,14 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Outbox } from '../activities/notify/outbox.ts';
-import { Pump, type PumpLog } from '../activities/notify/pump.ts';
+import { Pump, type PumpLog, within } from '../activities/notify/pump.ts';
 import { FolderLease } from '../activities/store/folder-lease.ts';
 import type { ChannelsFile } from '../input/channels-file.ts';
 
 /** Pause between two looks at runs, ms. */
 const lookMs = 30_000;
+/** A look that takes longer, since a server does not answer, is not waited for: neither is the end of the worker held up. */
+const lookMostMs = 120_000;
 /** Others wait for the lease at this pace, ms. */
 const times = { renewMs: 5_000, staleMs: 30_000, pollMs: 2_000 };
 
@@ -72,8 +74,8 @@ async function lookAround(
   while (!signal.aborted) {
     await lease.check();
     for (const looker of lookers) {
-      await looker.look(new Date()).catch((error: unknown) => {
-        log.warn('a look at what people must know has failed', { why: String(error) });
+      await within(lookMostMs, signal, async () => looker.look(new Date())).catch((error: unknown) => {
+        if (!signal.aborted) log.warn('a look at what people must know has failed', { why: String(error) });
       });
     }
     await sleep(lookMs, undefined, { signal }).catch(() => undefined); // aborted: the condition sees it

@@ -3,13 +3,19 @@
  * run's own code cannot say: that it was terminated, has failed, or cannot go on. What it tells has an id made of what happened, so after a restart it
  * tells nothing twice.
  */
-import { type Client, type WorkflowExecutionInfo, WorkflowFailedError } from '@temporalio/client';
+import {
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowExecutionInfo,
+  WorkflowFailedError,
+} from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Notice } from '../domain/notice.ts';
 import {
+  type About,
   endedNotice,
   hopelessTries,
   type RunEnd,
@@ -46,6 +52,8 @@ export class RunObserver {
   readonly #outbox: NoticeKeeper;
   /** Ends that were told, by Temporal's run id. */
   readonly #told = new Set<string>();
+  /** How long the history of a run was when it was asked what it waits for, by Temporal's run id. */
+  readonly #asked = new Map<string, string>();
 
   constructor(client: Client, outbox: NoticeKeeper) {
     this.#client = client;
@@ -68,14 +76,7 @@ export class RunObserver {
   }
 
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {
-    const memo = memoSchema.parse(info.memo ?? {});
-    const about = {
-      run: info.workflowId,
-      part: info.runId.slice(0, 8),
-      at: (info.closeTime ?? now).toISOString(),
-      ...(memo.tell === undefined ? {} : { to: memo.tell }),
-      ...nightOf(info),
-    };
+    const about = aboutOf(info, now);
     if (info.status.name !== 'RUNNING' && info.status.name !== 'PAUSED') {
       await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
@@ -83,17 +84,38 @@ export class RunObserver {
     }
     const { raw } = await this.#client.workflow.getHandle(info.workflowId, info.runId).describe();
     if ((raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries) {
-      await this.#outbox.put(stuckNotice(about, await this.#whyStuck(info)));
+      const { why, after } = await this.#whyStuck(info);
+      await this.#outbox.put(stuckNotice(about, why, after));
       return;
     }
+    // A run that has continued as new asks what it asked before. After a reset it asks anew.
+    const first = raw.workflowExecutionInfo?.firstRunId ?? '';
+    const reset = Number(raw.workflowExtendedInfo?.lastResetTime?.seconds ?? 0);
+    const whole = {
+      ...about,
+      part: `${(first === '' ? info.runId : first).slice(0, 8)}${reset === 0 ? '' : `-${reset}`}`,
+    };
     const usd = (raw.pendingActivities ?? []).map((one) => spent(one.heartbeatDetails?.payloads?.[0]));
     const most = Math.max(0, ...usd);
-    if (memo.budgetUsd !== undefined && most >= nearCap * memo.budgetUsd) {
-      await this.#outbox.put(budgetNotice(about, { spent: most, cap: memo.budgetUsd }));
+    const { budgetUsd } = memoOf(info);
+    if (budgetUsd !== undefined && most >= nearCap * budgetUsd) {
+      await this.#outbox.put(budgetNotice(whole, { spent: most, cap: budgetUsd }));
     }
-    if (info.searchAttributes['CriticStatus']?.[0] !== 'waiting') return;
+    if (info.searchAttributes['CriticStatus']?.[0] === 'waiting') await this.#tellWaiting(info, whole, raw);
+  }
+
+  /** A run that waits is asked what for once, and again when its history has grown: the query may have a worker replay it. */
+  async #tellWaiting(
+    info: WorkflowExecutionInfo,
+    about: About,
+    raw: WorkflowExecutionDescription['raw'],
+  ): Promise<void> {
+    const length = String(raw.workflowExecutionInfo?.historyLength ?? '');
+    if (this.#asked.get(info.runId) === length) return;
     const view = await this.#viewOf(info);
-    for (const notice of view === undefined ? [] : waitingNotices(about, view)) await this.#outbox.put(notice);
+    if (view === undefined) return;
+    for (const notice of waitingNotices(about, view)) await this.#outbox.put(notice);
+    this.#asked.set(info.runId, length);
   }
 
   /** Undefined while no worker answers; the next look asks again. */
@@ -118,16 +140,35 @@ export class RunObserver {
     }
   }
 
-  /** What the newest failed workflow task said. */
-  async #whyStuck({ workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
+  /** What the newest failed workflow task said, and after which event of the history (the last that the code could deal with). */
+  async #whyStuck({ workflowId, runId }: WorkflowExecutionInfo): Promise<{ why: string; after: number }> {
     const { history } = await this.#client.workflowService.getWorkflowExecutionHistoryReverse({
       namespace: this.#client.options.namespace,
       execution: { workflowId, runId },
-      maximumPageSize: 20,
+      maximumPageSize: 200,
     });
-    const failed = (history?.events ?? []).find((event) => event.workflowTaskFailedEventAttributes);
-    return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? 'its workflow task fails again and again';
+    const events = history?.events ?? [];
+    const failed = events.find((event) => event.workflowTaskFailedEventAttributes);
+    const done = events.find((event) => event.workflowTaskCompletedEventAttributes);
+    const why = failed?.workflowTaskFailedEventAttributes?.failure?.message;
+    return { why: why ?? 'its workflow task fails again and again', after: Number(done?.eventId ?? 0) };
   }
+}
+
+function memoOf({ memo }: WorkflowExecutionInfo): z.output<typeof memoSchema> {
+  return memoSchema.parse(memo ?? {});
+}
+
+/** Whom a notice of this run is about, and who is told: as the memo says, which the run's night has written. */
+export function aboutOf(info: WorkflowExecutionInfo, now: Date): About {
+  const { tell } = memoOf(info);
+  return {
+    run: info.workflowId,
+    part: info.runId.slice(0, 8),
+    at: (info.closeTime ?? now).toISOString(),
+    ...(tell === undefined ? {} : { to: tell }),
+    ...nightOf(info),
+  };
 }
 
 function nightOf({ searchAttributes }: WorkflowExecutionInfo): { night?: string } {

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { KeptNotice } from '../../domain/inquiries.ts';
 import { isSafeName } from '../../domain/names.ts';
+import { namesIn } from '../../files/fresh-look.ts';
+import { isFailure } from '../failure.ts';
 import { Outbox } from '../notify/outbox.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
@@ -18,16 +20,43 @@ export function answerNotices({ store }: StoreDeps): Answerer<'notices'> {
     input: z.strictObject({ open: z.boolean(), limit: z.int().min(1).max(100) }),
     answer: async ({ open, limit }) => {
       const kept: KeptNotice[] = [];
+      const unreadable: string[] = [];
+      const names = groupedBy(await namesIn(outbox.folder));
       for (const id of await outbox.ids()) {
-        const notice = await outbox.read(id);
-        if (notice === undefined) continue;
-        const deliveries = await outbox.deliveries(id);
+        const read = await readWhole(outbox, id, names.get(id) ?? new Set());
+        if (read === undefined) unreadable.push(id);
+        if (read?.notice === undefined) continue;
+        const { notice, deliveries } = read;
         if (open && Object.values(deliveries).every(({ state }) => state === 'sent')) continue;
         kept.push({ id, kind: notice.kind, at: notice.at, title: notice.title, deliveries });
       }
-      return { notices: kept.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit) };
+      return {
+        notices: kept.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit),
+        unreadable: unreadable.slice(0, limit),
+      };
     },
   };
+}
+
+/** Names of deliveries by the notice that they are of: to look through all names for each notice takes too long after a year. */
+function groupedBy(names: ReadonlySet<string>): Map<string, Set<string>> {
+  const groups = new Map<string, Set<string>>();
+  for (const name of names) {
+    const id = name.split('@', 1)[0] ?? '';
+    const group = groups.get(id) ?? new Set<string>();
+    groups.set(id, group.add(name));
+  }
+  return groups;
+}
+
+/** Undefined: a file of it is damaged. The others are listed all the same. */
+async function readWhole(outbox: Outbox, id: string, names: ReadonlySet<string>) {
+  try {
+    return { notice: await outbox.read(id), deliveries: await outbox.deliveries(id, names) };
+  } catch (error) {
+    if (isFailure(error)) return undefined;
+    throw error;
+  }
 }
 
 export function answerNotice({ store }: StoreDeps): Answerer<'notice'> {
@@ -46,7 +75,7 @@ export function answerNoticeRetry({ store }: StoreDeps): Answerer<'notice-retry'
     answer: async ({ id }) => {
       const channels: string[] = [];
       for (const [channel, { state }] of Object.entries(await outbox.deliveries(id))) {
-        if (state !== 'given-up') continue;
+        if (state !== 'given-up' && state !== 'pending') continue;
         await outbox.mark(id, channel, { state: 'pending', tries: 0, since: new Date().toISOString() });
         channels.push(channel);
       }

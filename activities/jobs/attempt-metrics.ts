@@ -93,11 +93,14 @@ function mean(values: readonly number[]): number | undefined {
 
 /** Text of the stitched metrics of these attempts' folders, oldest first. */
 export async function stitchedMetrics(directories: string[]): Promise<string> {
+  return (await stitchedRows(directories)).map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+/** The stitched metrics of these attempts' folders, oldest first. */
+export async function stitchedRows(directories: string[]): Promise<MetricsRow[]> {
   const attempts: MetricsRow[][] = [];
   for (const directory of directories) attempts.push(await readMetrics(directory));
-  return stitchMetrics(attempts)
-    .map((row) => `${JSON.stringify(row)}\n`)
-    .join('');
+  return stitchMetrics(attempts);
 }
 
 /** All readable rows of one attempt. */

@@ -4,10 +4,13 @@
  *
  * Each delivery carries the notice's id (`webhook-id`, `Idempotency-Key`, `Message-ID`), so a receiver can drop what it has.
  */
-import { appendFile, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { createTransport } from 'nodemailer';
 import { Webhook } from 'standardwebhooks';
 import { fetch } from 'undici';
+import * as z from 'zod';
 import type { Notice } from '../../domain/notice.ts';
 import { plainText, slackText } from '../../domain/notice-text.ts';
 import type { ChannelSettings } from '../../input/channels-file.ts';
@@ -42,6 +45,9 @@ async function toWebhook(
     timestamp: notice.at,
     data: { ...told, plain: plainText(notice) },
   });
+  if (!/^(?:whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/.test(secret)) {
+    throw new Error(`secret file "${secretFile}": expected whsec_ and at least 24 bytes in base64`);
+  }
   const now = new Date();
   await guarded(secret, async () => {
     const signature = new Webhook(secret).sign(notice.id, now, body);
@@ -74,34 +80,62 @@ async function toMail(smtp: NonNullable<ChannelSettings['smtp']>, notice: Notice
   const password = passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password file');
   const auth = user === undefined || password === undefined ? {} : { auth: { user, pass: password } };
   const timeouts = { connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 20_000 };
-  const transport = createTransport({ host, port, secure: tls, ...auth, ...timeouts });
-  const stop = () => transport.close();
+  // Ours, so that it can be ended while a server dribbles: to close the transport ends nothing that is under way.
+  const socket = new Socket();
+  // A password goes over TLS alone, whatever the server offers, except to this machine.
+  const requireTLS = password !== undefined && !['localhost', '127.0.0.1', '::1'].includes(host);
+  const transport = createTransport({ host, port, secure: tls, requireTLS, socket, ...auth, ...timeouts });
+  const stop = () => void socket.destroy(new Error('it was told to stop'));
   signal.addEventListener('abort', stop, { once: true });
   try {
     await guarded(password ?? '', () =>
-      transport.sendMail({
-        from,
-        to,
-        subject: notice.title,
-        text: plainText(notice),
-        date: new Date(notice.at),
-        messageId: `<${notice.id}@critic>`,
-      }),
+      transport
+        .sendMail({
+          from,
+          to,
+          subject: notice.title,
+          text: plainText(notice),
+          date: new Date(notice.at),
+          messageId: `<${notice.id}@critic>`,
+        })
+        .catch(withoutLogin),
     );
   } finally {
     signal.removeEventListener('abort', stop);
-    transport.close();
+    socket.destroy();
   }
 }
 
+const smtpFault = z.object({ code: z.literal('EAUTH'), responseCode: z.number().optional() });
+
+/** A server that refuses a login may quote what it was sent, in base64. Its number says enough. */
+function withoutLogin(error: unknown): never {
+  const { data: refused } = smtpFault.safeParse(error);
+  if (refused === undefined) throw error;
+  throw new Error(`the server has not accepted user and password ${refused.responseCode ?? ''}`.trimEnd());
+}
+
+/** Opened so that a pipe that nobody reads is refused and not waited for. */
+const appending = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
+
 async function toFile(path: string, notice: Notice): Promise<void> {
-  await appendFile(path, `${JSON.stringify(notice)}\n`, { mode: 0o640 });
-  const file = await open(path, 'r');
+  const file = await open(path, appending, 0o640);
   try {
+    const line = `${JSON.stringify(notice)}\n`;
+    await file.writeFile((await endsInALine(file, path)) ? line : `\n${line}`);
     await file.datasync();
   } finally {
     await file.close();
   }
+}
+
+/** False if a full disk or a crash has cut the last line: the next one must not be glued to it. */
+async function endsInALine(file: FileHandle, path: string): Promise<boolean> {
+  const about = await file.stat();
+  if (!about.isFile()) throw new Error(`"${path}": expected a regular file`);
+  if (about.size === 0) return true;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, about.size - 1);
+  return buffer.toString() === '\n';
 }
 
 /** Runs `work`. What it throws is said in one line, in which the secret is not. */

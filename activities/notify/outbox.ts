@@ -84,10 +84,10 @@ export class Outbox {
     return 'put';
   }
 
-  /** When this store first had an outbox. What happened before is not told: it is no news. */
-  async begun(now: Date): Promise<Date> {
+  /** When this store first had an outbox, or this channel. What happened before is not told: it is no news. */
+  async begun(now: Date, channel?: string): Promise<Date> {
     await mkdir(this.folder, { recursive: true, mode: 0o750 });
-    const path = join(this.folder, 'begun');
+    const path = join(this.folder, channel === undefined ? 'begun' : `begun@${channel}`);
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
       if (hasCode(error, 'ENOENT')) return '';
       throw error;
@@ -112,10 +112,10 @@ export class Outbox {
     return readIfThere(this.#path(`${id}@${channel}`), deliverySchema);
   }
 
-  /** Deliveries of a notice, by the names of channels. */
-  async deliveries(id: string): Promise<Record<string, Delivery>> {
+  /** Deliveries of a notice, by the names of channels. `names`: what the folder holds, for who asks for many. */
+  async deliveries(id: string, names?: ReadonlySet<string>): Promise<Record<string, Delivery>> {
     const found: [string, Delivery][] = [];
-    for (const name of await namesIn(this.folder)) {
+    for (const name of names ?? (await namesIn(this.folder))) {
       const channel = name.startsWith(`${id}@`)
         ? /^([a-z0-9-]+)\.json$/.exec(name.slice(id.length + 1))?.[1]
         : undefined;

@@ -35,6 +35,9 @@ export interface PumpLog {
   warn: (message: string, details?: Record<string, unknown>) => void;
 }
 
+/** A channel that is new gets what happened within this time before it, and nothing older: it would be a flood of old news. */
+const newChannelMs = 86_400_000;
+
 export class Pump {
   readonly #outbox: Outbox;
   readonly #file: ChannelsFile;
@@ -42,6 +45,10 @@ export class Pump {
   readonly #times: PumpTimes;
   /** What each channel has delivered or has nothing to do with: not looked at again. */
   readonly #done = new Map<string, Set<string>>();
+  /** What was logged as unreadable: once is enough. */
+  readonly #unreadable = new Set<string>();
+  /** Channels with a try that was told to stop and has not, such as a write to a file server that is gone. */
+  readonly #hanging = new Set<string>();
 
   constructor(outbox: Outbox, file: ChannelsFile, log: PumpLog, times: Partial<PumpTimes> = {}) {
     this.#outbox = outbox;
@@ -66,15 +73,18 @@ export class Pump {
   async pass(
     channel: string,
     send: Send,
-    now: Date,
+    begun: Date,
     signal: AbortSignal,
     check: () => Promise<void> = async () => undefined,
   ): Promise<number> {
     let sent = 0;
-    for (const { notice, delivery } of await this.#due(channel, now)) {
-      if (signal.aborted) break;
+    const start = performance.now();
+    for (const { notice, delivery } of await this.#due(channel, begun)) {
+      if (signal.aborted || this.#hanging.has(channel)) break;
       await check();
-      if (await this.#deliver(channel, send, notice, delivery, now, signal)) sent += 1;
+      // Tries before this one took their time: a pause begins when its own try ends.
+      const clock = () => new Date(begun.getTime() + performance.now() - start);
+      if (await this.#deliver(channel, send, notice, delivery, clock, signal)) sent += 1;
     }
     return sent;
   }
@@ -82,11 +92,13 @@ export class Pump {
   async #due(channel: string, now: Date): Promise<{ notice: Notice; delivery: Delivery }[]> {
     const done = this.#done.get(channel) ?? new Set<string>();
     this.#done.set(channel, done);
+    const since = new Date((await this.#outbox.begun(now, channel)).getTime() - newChannelMs).toISOString();
     const due: { notice: Notice; delivery: Delivery }[] = [];
     for (const id of (await this.#outbox.ids()).filter((one) => !done.has(one))) {
       const found = await this.#look(channel, id, now);
-      if (found === 'done') done.add(id);
-      else if (found !== 'later') due.push(found);
+      if (found === 'later') continue;
+      if (found === 'done' || (found.delivery.tries === 0 && found.notice.at < since)) done.add(id);
+      else due.push(found);
     }
     return due.toSorted((a, b) => (a.notice.at < b.notice.at ? -1 : 1));
   }
@@ -108,8 +120,13 @@ export class Pump {
       if (notice === undefined) return 'later';
       return goesBy(channel, notice, this.#file) ? { notice, delivery } : 'done';
     } catch (error) {
-      this.#log.warn('a notice cannot be read and is left', { id, channel, why: String(error) });
-      return 'done';
+      // A store that fails for a moment, or a file that somebody mends: it is looked at again.
+      const what = `${id}@${channel}`;
+      if (!this.#unreadable.has(what)) {
+        this.#log.warn('a notice cannot be read and is held up', { id, channel, why: String(error) });
+      }
+      this.#unreadable.add(what);
+      return 'later';
     }
   }
 
@@ -118,7 +135,7 @@ export class Pump {
     send: Send,
     notice: Notice,
     before: Delivery,
-    now: Date,
+    clock: () => Date,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { tryMs, pauseMs, mostPauseMs, giveUpMs } = this.#times;
@@ -126,11 +143,12 @@ export class Pump {
     const trying: Delivery = { state: 'sending', tries, since: before.since };
     try {
       await this.#outbox.mark(notice.id, channel, trying);
-      await within(tryMs, signal, (own) => send(notice, own));
+      await within(tryMs, signal, (own) => this.#tried(channel, send(notice, own)));
       await this.#outbox.mark(notice.id, channel, { ...trying, state: 'sent', sent: new Date().toISOString() });
       return true;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
+      const now = clock();
       const isOver = now.getTime() - new Date(before.since).getTime() >= giveUpMs;
       const next = new Date(now.getTime() + Math.min(mostPauseMs, pauseMs * 2 ** Math.min(before.tries, 20)));
       const failed: Delivery = {
@@ -152,22 +170,40 @@ export class Pump {
       return false;
     }
   }
+
+  /** The try, which holds its channel until it has really ended. */
+  #tried(channel: string, trying: Promise<void>): Promise<void> {
+    this.#hanging.add(channel);
+    const over = () => void this.#hanging.delete(channel);
+    trying.then(over, over);
+    return trying;
+  }
 }
 
-/** Does the notice go by this channel? By the names that it gives; names that no channel has do not count. */
+/** Does the notice go by this channel? By the names that it gives; names that no channel has do not count, but a test goes nowhere else. */
 export function goesBy(channel: string, { to, kind }: Pick<Notice, 'to' | 'kind'>, file: ChannelsFile): boolean {
+  if (kind === 'test') return (to ?? []).includes(channel);
   const known = (to ?? []).filter((name) => Object.hasOwn(file.channels, name));
   const names = known.length === 0 ? file.default : known;
   const only = file.channels[channel]?.only;
-  return names.includes(channel) && (only === undefined || kind === 'test' || only.includes(kind));
+  return names.includes(channel) && (only === undefined || only.includes(kind));
 }
 
-/** Runs `work`, which is told to stop after `ms`. One that does not stop is not waited for. */
-async function within(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+/** Runs `work`, which is told to stop after `ms` or by the signal. One that does not stop is not waited for. */
+export async function within(
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`no answer within ${ms / 1000} s`);
-  });
+  const late = sleep(ms, undefined, { signal: AbortSignal.any([timer.signal, signal]) }).then(
+    () => {
+      throw new Error(`no answer within ${ms / 1000} s`);
+    },
+    () => {
+      throw new Error('the worker ends');
+    },
+  );
   const own = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
   try {
     await Promise.race([work(own), late]);

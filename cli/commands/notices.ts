@@ -17,7 +17,7 @@ const delivery = z.object({
 });
 const deliveries = z.record(z.string(), delivery);
 const kept = z.object({ id: z.string(), kind: z.enum(noticeKinds), at: z.string(), title: z.string(), deliveries });
-const list = z.object({ notices: z.array(kept) });
+const list = z.object({ notices: z.array(kept), unreadable: z.array(z.string()) });
 const one = z.object({
   notice: z
     .object({
@@ -41,22 +41,28 @@ export const noticesView: View<Inquiries['notices']['reply']> = { schema: list, 
 export const noticeView: View<Inquiries['notice']['reply']> = { schema: one, lines: linesOf };
 export const retriedView: View<Inquiries['notice-retry']['reply']> = {
   schema: retried,
-  lines: ({ channels }) => [channels.length === 0 ? 'nothing was given up' : `tried again: ${channels.join(', ')}`],
+  lines: ({ channels }) => [
+    channels.length === 0
+      ? 'nothing to try again: it was delivered, or no channel has taken it up'
+      : `tried again: ${channels.join(', ')}`,
+  ],
 };
 export const testedView: View<Inquiries['notice-test']['reply']> = {
   schema: tested,
   lines: ({ id, delivery: how }) => [
-    `${id}: ${how?.state ?? 'not taken up'}${how?.error === undefined ? '' : ` (${how.error})`}`,
+    `${id}: ${how?.state ?? 'not taken up: is there such a channel in the file of the worker?'}${how?.error === undefined ? '' : ` (${how.error})`}`,
   ],
 };
 
 /** One line a notice, at most 80 columns: when, how far, what. */
-function tableOf({ notices: all }: Inquiries['notices']['reply']): string[] {
-  if (all.length === 0) return ['no notices'];
-  return all.flatMap((notice) => [
+function tableOf({ notices: all, unreadable }: Inquiries['notices']['reply']): string[] {
+  const damaged = unreadable.map((id) => `damaged, and held up until its files are mended or removed: ${id}`);
+  if (all.length === 0) return ['no notices', ...damaged];
+  const lines = all.flatMap((notice) => [
     `${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`.slice(0, 80),
     `            ${notice.id}`,
   ]);
+  return [...lines, ...damaged];
 }
 
 /** The worst state of all channels. `kept`: it goes nowhere, or has not begun to. */
@@ -108,7 +114,7 @@ export const registerNotices: Register = (program, shell) => {
     .command('retry')
     .argument('<id>', 'id of the notice')
     .option('--json', 'print the channels as JSON')
-    .description('deliver again what was given up')
+    .description('try again at once what was given up or waits for its next try')
     .action(async (id: string, options: ViewOptions) => {
       const value = await withClient(shell, (client) => inquire(client, 'notice-retry', { id }, retried));
       shell.stdout.write(`${textOf(retriedView, value, options)}\n`);

@@ -16,12 +16,15 @@ const kept = {
 
 describe('critic notices', () => {
   it('lists them in 80 columns, with the worst of their deliveries', async () => {
-    const server = fakeServer({ 'critic-caretaker': { update: () => ({ notices: [kept] }) } });
+    const server = fakeServer({
+      'critic-caretaker': { update: () => ({ notices: [kept], unreadable: ['run-b-1-ended'] }) },
+    });
     const { out, code } = await critic(['notices', 'ls', '--open'], server);
     expect(server.calls).toContain('inquire critic-caretaker {"name":"notices","input":{"open":true,"limit":20}}');
     expect(code).toBe(0);
     expect(out).toContain('11-28 01:02 given-up  run aaa');
     expect(out).toContain('run-a-1-ended');
+    expect(out).toContain('damaged, and held up until its files are mended or removed: run-b-1-ended');
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 

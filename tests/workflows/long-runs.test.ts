@@ -10,6 +10,8 @@ import { createWatchActivities } from '../../activities/jobs/watching.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { JobStage } from '../../domain/names.ts';
 import { taskQueues } from '../../domain/names.ts';
+import type { Notice } from '../../domain/notice.ts';
+import { RunObserver } from '../../workers/run-observer.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import type { runJobs } from '../../workflows/run-jobs.ts';
 import { completed, histories, start, stubs, until, withWorkers } from './harness.ts';
@@ -193,6 +195,15 @@ describe('a run that continues as new', () => {
         expect(after).toEqual(before);
         expect(after.status).toBe('waiting');
         expect((await handle.describe()).searchAttributes['CriticStatus']).toEqual(['waiting']);
+        // What people were told before the cut is not told again after it: the notice has the id of the run's first part.
+        const told = new Set<string>();
+        const put = async ({ id }: Notice) => told.add(id);
+        const observer = new RunObserver(client, { put, begun: async (now) => now });
+        const asks = `run-${run}-${handle.firstExecutionRunId.slice(0, 8)}-asks-`;
+        await until(
+          async () => observer.look(new Date()).then(() => [...told].filter((id) => id.startsWith(`run-${run}-`))),
+          (ids) => ids.length > 0 && ids.every((id) => id.startsWith(asks)),
+        );
         await answered('retry');
         released.resolve();
         expect(await handle.result()).toMatchObject({ passed: true });

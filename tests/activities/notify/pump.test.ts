@@ -1,10 +1,7 @@
 /** The pump with real receivers: HTTP servers, an SMTP server, files. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SMTPServer } from 'smtp-server';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { senderOf } from '../../../activities/notify/channels.ts';
@@ -12,6 +9,7 @@ import { Outbox } from '../../../activities/notify/outbox.ts';
 import { Pump } from '../../../activities/notify/pump.ts';
 import type { Notice } from '../../../domain/notice.ts';
 import type { ChannelsFile, ChannelSettings } from '../../../input/channels-file.ts';
+import { type Answer, ok, type Receiver, receiver as openReceiver, secretFile as secretFileIn } from './receivers.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'critic-notify-'));
 const closers: (() => void)[] = [];
@@ -31,33 +29,14 @@ const notice: Notice = {
   commands: ['npm run critic -- resume demo-1'],
 };
 
-type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
-async function receiver(
-  answer: Answer,
-): Promise<{ url: string; seen: { headers: IncomingMessage['headers']; body: string }[] }> {
-  const seen: { headers: IncomingMessage['headers']; body: string }[] = [];
-  const server: Server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      seen.push({ headers: request.headers, body });
-      answer(request, response, body);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, seen };
+async function receiver(answer: Answer): Promise<Receiver> {
+  const made = await openReceiver(answer);
+  closers.push(made.close);
+  return made;
 }
 
 function secretFile(name: string, content: string): string {
-  mkdirSync(root, { recursive: true });
-  const path = join(root, name);
-  writeFileSync(path, content, { mode: 0o600 });
-  return path;
+  return secretFileIn(root, name, content);
 }
 
 const warnings: string[] = [];
@@ -74,8 +53,6 @@ function pumpOf(channels: Record<string, ChannelSettings>, times = {}) {
   };
   return { outbox, pump, pass };
 }
-
-const ok: Answer = (_request, response) => void response.writeHead(200).end();
 
 describe('a notice', () => {
   it('is kept once, however often and by however many it is told', async () => {
@@ -116,34 +93,6 @@ describe('a notice', () => {
     const signed = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
     expect(new Webhook(secret).verify(body, signed)).toMatchObject({ type: 'critic.failed', data: { id: notice.id } });
     expect(() => new Webhook(secret).verify(`${body} `, signed)).toThrow('No matching signature');
-  });
-
-  it('goes by mail, with a Message-ID of its own', async () => {
-    const mails: string[] = [];
-    const server = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ['STARTTLS'],
-      onData(stream, _session, done) {
-        let text = '';
-        stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        stream.on('end', () => {
-          mails.push(text);
-          done();
-        });
-      },
-    });
-    const listening = server.listen(0, '127.0.0.1');
-    closers.push(() => server.close());
-    await new Promise((resolve) => listening.once('listening', resolve));
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
-    const { port } = listening.address() as AddressInfo;
-    const smtp = { host: '127.0.0.1', port, tls: false, from: 'critic@example.org', to: ['ml@example.org'] };
-    const { outbox, pass } = pumpOf({ mail: { smtp } });
-    await outbox.put(notice);
-    expect(await pass('mail')).toBe(1);
-    expect(mails).toHaveLength(1);
-    expect(mails[0]).toContain('Message-ID: <run-demo-1-ended@critic>');
-    expect(mails[0]).toContain('Subject: run demo-1 has failed');
   });
 
   it('goes only where its kind and its names send it', async () => {
@@ -272,5 +221,60 @@ describe('a pump', () => {
       state: 'pending',
       error: expect.stringContaining('URL file'),
     });
+  });
+
+  it('takes a test to its own channel and to no other, also if there is none of that name', async () => {
+    const path = join(root, 'lines.jsonl');
+    const { outbox, pass } = pumpOf({ a: { file: { path }, only: ['stuck'] }, b: { file: { path } } });
+    await outbox.put({ ...notice, id: 'to-a', kind: 'test', to: ['a'] });
+    await outbox.put({ ...notice, id: 'to-nobody', kind: 'test', to: ['nobody'] });
+    expect([await pass('a'), await pass('b')]).toEqual([1, 0]);
+  });
+
+  it('does not flood a channel that is new with old news', async () => {
+    const { outbox, pass } = pumpOf({ file: { file: { path: join(root, 'lines.jsonl') } } });
+    await outbox.put({ ...notice, id: 'old', at: '2026-11-26T01:00:00.000Z' });
+    await outbox.put({ ...notice, id: 'of-last-night', at: '2026-11-27T23:00:00.000Z' });
+    expect(await pass('file')).toBe(1);
+    // But one that was there all the time gets what happened while no worker was.
+    await outbox.put({ ...notice, id: 'late', at: '2026-11-28T02:00:00.000Z' });
+    expect(await pass('file', '2026-12-02T01:00:00.000Z')).toBe(1);
+  });
+
+  it('holds up a damaged notice alone, and sends it when it is mended', async () => {
+    const { outbox, pass } = pumpOf({ file: { file: { path: join(root, 'lines.jsonl') } } });
+    await outbox.put(notice);
+    await outbox.put({ ...notice, id: 'n2' });
+    const whole = readFileSync(join(outbox.folder, 'n2.json'), 'utf8');
+    writeFileSync(join(outbox.folder, 'n2.json'), whole.slice(0, 40));
+    expect([await pass('file'), await pass('file')]).toEqual([1, 0]);
+    expect(warnings.filter((line) => line.includes('n2'))).toHaveLength(1);
+    writeFileSync(join(outbox.folder, 'n2.json'), whole);
+    expect(await pass('file')).toBe(1);
+  });
+
+  it('sends nothing that a full disk would not let it record, and again what it could not record', async () => {
+    const hook = await receiver(ok);
+    const { outbox } = pumpOf({});
+    await outbox.put(notice);
+    let room = 0;
+    class Full extends Outbox {
+      override async mark(...all: Parameters<Outbox['mark']>): Promise<void> {
+        room -= 1;
+        if (room < 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        return super.mark(...all);
+      }
+    }
+    const slack = { slack: { url_file: secretFile('url', hook.url) } };
+    const log = { warn: (message: string) => void warnings.push(message) };
+    const pump = new Pump(new Full(root), { channels: { slack }, default: ['slack'] }, log);
+    const pass = () => pump.pass('slack', senderOf(slack), new Date(notice.at), new AbortController().signal);
+    for (let look = 0; look < 5; look += 1) expect(await pass()).toBe(0);
+    expect([hook.seen.length, warnings.includes('the outbox takes nothing')]).toEqual([0, true]);
+    room = 1; // enough to begin, not to record
+    expect(await pass()).toBe(0);
+    room = 9;
+    expect(await pass()).toBe(1);
+    expect(hook.seen.map(({ headers }) => headers['idempotency-key'])).toEqual([notice.id, notice.id]);
   });
 });

@@ -1,0 +1,61 @@
+/** What is told of the health of a run that trains, from the files that its jobs write. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Notice } from '../../domain/notice.ts';
+import { HealthLook } from '../../workers/health-look.ts';
+
+const store = mkdtempSync(join(tmpdir(), 'critic-health-look-'));
+afterAll(() => rmSync(store, { recursive: true, force: true }));
+
+const run = 'demo-20261128-010000';
+/** A server with this open run, of a night that tells its own channel. */
+async function* list() {
+  const searchAttributes = { CriticNight: ['nightly'] };
+  yield { workflowId: run, runId: '0123456789', searchAttributes, memo: { tell: ['night-owls'] } };
+}
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the look only lists
+const client = { workflow: { list } } as unknown as Client;
+
+function metrics(stage: string, attempt: number, steps: number[], length: (step: number) => number): void {
+  const folder = join(store, 'runs', run, 'jobs', stage, `a${attempt}`);
+  mkdirSync(folder, { recursive: true });
+  const lines = steps.map((step) => JSON.stringify({ step, loss: 0.1, response_length: length(step) }));
+  writeFileSync(join(folder, 'metrics.jsonl'), `${lines.join('\n')}\n{"step":`);
+}
+const steps = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('a run that trains', () => {
+  it('is told to collapse as soon as its numbers say so, over attempts, once, and to whom its night says', async () => {
+    const told = new Map<string, Notice[]>();
+    const put = async (notice: Notice) => told.set(notice.id, [...(told.get(notice.id) ?? []), notice]);
+    const look = new HealthLook(client, store, { put });
+    const at = (minutes: number) => look.look(new Date(Date.UTC(2026, 10, 28, 1, minutes)));
+    metrics('sft', 1, steps(1, 200), (step) => 400 - step);
+    metrics('grpo', 1, steps(1, 100), () => 400);
+    await at(0);
+    expect([...told.keys()]).toEqual([]);
+    metrics('grpo', 2, steps(90, 200), (step) => (step < 150 ? 400 : 100));
+    await at(1); // too soon after the first one
+    expect([...told.keys()]).toEqual([]);
+    await at(2);
+    const id = `run-${run}-health-grpo-length-collapse`;
+    expect([...told.keys()]).toEqual([id]);
+    expect(told.get(id)).toMatchObject([
+      {
+        kind: 'health',
+        run,
+        night: 'nightly',
+        to: ['night-owls'],
+        title: expect.stringContaining(`run ${run}, grpo: `),
+      },
+    ]);
+  });
+
+  it('without files has nothing to tell', async () => {
+    const put = async () => expect.unreachable();
+    await new HealthLook(client, join(store, 'none'), { put }).look(new Date());
+  });
+});
