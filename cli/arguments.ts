@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { shown } from '../domain/errors.ts';
 import { isJobStage, isSafeName, isStage, type JobStage, type Stage, stageExpected } from '../domain/names.ts';
+import { name as recipeName } from '../domain/recipe/fields.ts';
 
 /** A whole number, 0 or above. */
 export function wholeNumber(text: string): number {
@@ -43,6 +44,24 @@ export function aRun(text: string): string {
     throw new InvalidArgumentError(`expected a run's id, as "critic run" prints it, got ${shown(text)}`);
   }
   return text;
+}
+
+/** Words that say why. One line, since it is shown in tables. */
+export function aReason(text: string): string {
+  if (/^[^\p{C}]{1,500}$/u.test(text) && text.trim() !== '') return text;
+  throw new InvalidArgumentError(`expected a reason of 1 to 500 characters in one line, got ${shown(text)}`);
+}
+
+/** The key of an artifact, or its first digits. */
+export function aKey(text: string): string {
+  if (/^[0-9a-f]{6,32}$/.test(text)) return text;
+  throw new InvalidArgumentError(`expected a key, or 6 or more of its 32 hex digits, got ${shown(text)}`);
+}
+
+/** The name of a recipe or a champion. */
+export function aRecipe(text: string): string {
+  if (recipeName.safeParse(text).success) return text;
+  throw new InvalidArgumentError(`expected the name of a recipe, got ${shown(text)}`);
 }
 
 export function aStage(text: string): Stage {

@@ -21,6 +21,8 @@ import { registerRun } from './commands/run.ts';
 import { registerSchedule } from './commands/schedule/schedule.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
+import { registerArtifacts } from './commands/artifacts/artifacts.ts';
+import { registerChampion } from './commands/champion/champion.ts';
 import { registerCheckpoints } from './commands/reading/checkpoints.ts';
 import { registerLogs } from './commands/reading/logs.ts';
 import { registerMetrics } from './commands/reading/metrics.ts';
@@ -38,6 +40,8 @@ const verbs: readonly Register[] = [
   registerLogs,
   registerMetrics,
   registerCheckpoints,
+  registerArtifacts,
+  registerChampion,
   registerAnswer,
   registerRetry,
   registerPause,

@@ -3,8 +3,10 @@
  * (`workflows/caretaker.ts`), an activity answers it (`activities/inquiries/`), and the reply comes back through Temporal. So a reply has at most
  * 100 KiB; what may be larger comes in pages.
  */
+import type { Metrics } from './evaluation/evaluation.ts';
+import type { Interval } from './evaluation/metrics.ts';
 import type { MetricsRow } from './manifest.ts';
-import type { JobStage } from './names.ts';
+import type { JobStage, Stage } from './names.ts';
 import type { Notice } from './notice.ts';
 import type { RunPlan } from './plan.ts';
 import type { GcReport, GcRequest } from './retention.ts';
@@ -50,6 +52,100 @@ export interface Inquiries {
   checkpoints: { input: { run: string }; reply: { checkpoints: CheckpointSummary[] } };
   /** What of the store nobody needs. With `apply` it is removed. */
   gc: { input: GcRequest; reply: GcReport };
+  /** Artifacts by their manifests, newest first; how many there are in all. `run`: those that it made. */
+  artifacts: {
+    input: { stage: Stage | null; run: string | null; limit: number };
+    reply: { artifacts: ArtifactSummary[]; count: number; bytes: number };
+  };
+  /** One artifact. `id`: its key, or 6 or more of its first digits; the same for all of these. */
+  artifact: { input: { id: string }; reply: { artifact: ArtifactDetails } };
+  /** Reads all files and compares them with the manifest. Takes minutes for a model. */
+  'artifact-verify': {
+    input: { id: string };
+    reply: { stage: Stage; key: string; files: number; bytes: number; fault: string | null };
+  };
+  /** Keeps an artifact from `artifacts gc`. Once more changes the words. */
+  'artifact-pin': { input: { id: string; by: string; reason: string }; reply: { pin: Pin } };
+  'artifact-unpin': { input: { id: string }; reply: { key: string } };
+  /** All champions with their newest version, or the newest 50 versions of one. */
+  champions: { input: { name: string | null }; reply: { champions: ChampionSummary[] } };
+  /**
+   * A person makes a critic champion: one that a run has made (`critic`), or an earlier version again (`version`). Only while `expected` is the
+   * newest version (0: there is none): else `changed`, and nothing is done. The same `request` again is the same promotion.
+   */
+  'champion-promote': {
+    input: { name: string; what: PromotedCritic; expected: number; by: string; reason: string; request: string };
+    reply: { outcome: 'promoted' | 'changed'; champion: ChampionSummary | null };
+  };
+  /** What a finished evaluation holds of the critic, and of another one beside it. Keys are of evaluation artifacts. */
+  compare: { input: { ours: string; theirs: string; seed: number }; reply: EvaluationComparison };
+}
+
+/** Which critic: keys of its artifacts. */
+export type PromotedCritic =
+  | { version: number }
+  | { critic: { run: string; grpo: string; evaluation: string; predictions: string } };
+
+export interface ChampionSummary {
+  name: string;
+  version: number;
+  run: string;
+  /** MainScore in [−1, 1]; null if it could not be computed. */
+  mainScore: number | null;
+  /** Key of the artifact that holds the model, and the model's folder as the worker sees it. */
+  key: string;
+  path: string;
+  decidedAt: string;
+  /** Version of the champion that candidates are compared with, beside this one. */
+  reference: number;
+  /** The person who made it champion. null: the gate did. */
+  by: string | null;
+  /** Why: the person's words, else the gate's reasons. */
+  reasons: string[];
+}
+
+export interface EvaluationComparison {
+  /** By metric, of the critic after GRPO. */
+  ours: Metrics;
+  theirs: Metrics;
+  /** MainScore, ours − theirs, with a 95 % interval. */
+  estimate: number | null;
+  interval: Interval;
+  /** Measured on the same pairs. */
+  paired: boolean;
+}
+
+export interface ArtifactSummary {
+  stage: Stage;
+  key: string;
+  /** The run that made it. */
+  run: string;
+  madeAt: string;
+  files: number;
+  bytes: number;
+  isPinned: boolean;
+}
+
+export interface ArtifactDetails extends ArtifactSummary {
+  /** As the worker sees it. */
+  path: string;
+  attempts: string[];
+  counts: Record<string, number>;
+  cost: Record<string, number | undefined>;
+  /** What its key is the hash of. null: more than 32 KiB. */
+  ingredients: Record<string, unknown> | null;
+  /** The largest files, 100 at most. */
+  largest: { path: string; bytes: number }[];
+  pin: Pin | null;
+}
+
+/** A person's word that an artifact is to be kept. */
+export interface Pin {
+  stage: Stage;
+  key: string;
+  by: string;
+  reason: string;
+  at: string;
 }
 
 /** One try of a job, as its folder tells it. */

@@ -53,6 +53,8 @@ const championSchema = promotedSchema.extend({
   }),
   /** What the next candidates are compared with, beside this champion. It is the champion itself if it was shown to be better than its reference. */
   reference: promotedSchema.extend({ version: z.int().min(1) }),
+  /** The person who made it champion (`critic champion`); absent: the gate did. `request` is new for each such act. */
+  by: z.object({ name: z.string(), reason: z.string(), request: z.string() }).exactOptional(),
 });
 /** A champion, and what is kept of one that others are compared with. */
 export type Champion = z.output<typeof championSchema>;

@@ -22,3 +22,9 @@ export const waitSeconds = z.number().min(0).max(20);
 
 /** The key of an artifact. */
 export const artifactKeySchema = z.string().regex(/^[0-9a-f]{32}$/, 'expected the key of an artifact, 32 hex digits');
+
+/** Who says something, as `--by` has it. */
+export const personName = z.string().regex(/^[^\p{C}]{1,100}$/u, 'expected a name of 1 to 100 characters');
+export const reasonText = z
+  .string()
+  .regex(/^[^\p{C}]{1,500}$/u, 'expected a reason of 1 to 500 characters in one line');

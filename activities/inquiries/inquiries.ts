@@ -8,6 +8,9 @@ import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
+import { answerArtifact, answerArtifactCheck, answerArtifacts, answerPin, answerUnpin } from './artifacts.ts';
+import { answerChampionPromote, answerChampions } from './champions.ts';
+import { answerCompare } from './compare.ts';
 import { answerAttempts, answerCheckpoints } from './run-attempts.ts';
 import { answerLog } from './run-log.ts';
 import { answerMetrics } from './run-metrics.ts';
@@ -25,6 +28,14 @@ export function createInquiryActivities(deps: StoreDeps) {
     checkpoints: checked(answerCheckpoints(deps)),
     log: checked(answerLog(deps)),
     metrics: checked(answerMetrics(deps)),
+    artifacts: checked(answerArtifacts(deps)),
+    artifact: checked(answerArtifact(deps)),
+    'artifact-verify': checked(answerArtifactCheck(deps)),
+    'artifact-pin': checked(answerPin(deps)),
+    'artifact-unpin': checked(answerUnpin(deps)),
+    champions: checked(answerChampions(deps)),
+    'champion-promote': checked(answerChampionPromote(deps)),
+    compare: checked(answerCompare(deps)),
     notices: checked(answerNotices(deps)),
     notice: checked(answerNotice(deps)),
     'notice-retry': checked(answerNoticeRetry(deps)),

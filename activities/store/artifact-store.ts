@@ -187,7 +187,7 @@ async function describe(publication: Publication): Promise<ArtifactManifest> {
 }
 
 /** The manifest if the folder holds what the manifest says. Otherwise a sentence on what is wrong. */
-async function findFault(path: string, text: string): Promise<ArtifactManifest | string> {
+export async function findFault(path: string, text: string): Promise<ArtifactManifest | string> {
   const manifest = parseManifest(text);
   if (manifest === undefined) return 'manifest.json is unreadable';
   for (const file of manifest.files) {

@@ -4,8 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../domain/errors.ts';
 import { runStatuses } from '../../domain/names.ts';
-import { name } from '../../domain/recipe/fields.ts';
-import { wholeNumberFrom } from '../arguments.ts';
+import { aRecipe, wholeNumberFrom } from '../arguments.ts';
 import { findRun, runType } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
@@ -127,12 +126,6 @@ function aStatus(text: string): Status {
   const found = statuses.find((one) => one === text);
   if (found === undefined) throw new InvalidArgumentError(`expected one of ${statuses.join(', ')}, got ${shown(text)}`);
   return found;
-}
-
-function aRecipe(text: string): string {
-  if (!name.safeParse(text).success)
-    throw new InvalidArgumentError(`expected the name of a recipe, got ${shown(text)}`);
-  return text;
 }
 
 const unitMs = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;

@@ -26,8 +26,9 @@ export const attemptsReply = z.object({ attempts: z.array(attemptSchema) });
 const page = z.object({ text: z.string(), from: z.number(), next: z.number(), size: z.number() });
 const log = z.object({
   ...attemptSchema.shape,
-  /** Bytes before the text that are not shown. */
+  /** Bytes before the text that are not shown, and bytes up to its end. */
   left: z.number(),
+  next: z.number(),
   /** As the job wrote it. */
   text: z.string(),
 });
@@ -53,7 +54,7 @@ export async function logs(client: Client, wanted: Wanted): Promise<AttemptLog[]
       next = await pageOf(client, wanted.run, one, next.next, { whole: true, waitSeconds: 0 });
       text += next.text;
     }
-    read.push({ ...one, left, text });
+    read.push({ ...one, left, next: next.next, text });
   }
   return read;
 }
@@ -68,7 +69,7 @@ export async function followLogs(
   const begun = await logs(client, { ...wanted, all: false });
   for (const one of begun) write(`${linesOf(one).join('\n')}\n`);
   // A log's last line may not have ended: what follows it begins a new one here.
-  const seen = new Map(begun.map((one) => [nameOf(one), one.left + Buffer.byteLength(one.text)]));
+  const seen = new Map(begun.map((one) => [nameOf(one), one.next]));
   const stage = begun.at(-1)?.stage;
   for (let isOpen = true; isOpen;) {
     isOpen = await goesOn(client, wanted.run);
