@@ -13,7 +13,7 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           include: [
-            'tests/{architecture,domain,files,input,activities,workers,cli,histories,infra,fuzz}/**/*.test.ts',
+            'tests/{architecture,domain,files,input,activities,workers,cli,histories,infra,bench,fuzz}/**/*.test.ts',
             'packages/*/tests/unit/**/*.test.ts',
           ],
         },
