@@ -1,14 +1,20 @@
 /**
- * The pictures of the README, made from a finished demo run. Not part of the tests: it needs Chromium.
+ * The pictures of the documents, made from what ran. Not part of the tests: it needs Chromium.
  *
- *   node docs/pictures/make.ts                 terminal.svg from npm-start.txt, what `npm start` printed
- *   node docs/pictures/make.ts REPORT.html     report.png too, the top of a run's report
+ *   node docs/pictures/make.ts                   terminal.svg from npm-start.txt, what `npm start` printed
+ *   node docs/pictures/make.ts --report FILE     report.png: the top of a run's report
+ *   node docs/pictures/make.ts --run RUN         runs.svg, status.svg: what the command prints of the local stack that is up;
+ *                                                ui-runs.png, ui-run.png: its Temporal UI (ui.ts)
  *
  * Nothing is made up: lines that repeat are left out, and a long line is cut.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { port, stackConfig } from '../../infra/local/stack-config.ts';
+import { photograph, photographUi } from './ui.ts';
 
 const folder = import.meta.dirname;
 const columns = 98;
@@ -24,11 +30,11 @@ const telling = [
 /** Marks of stages, as the terminal colours them. */
 const colors = { '▶': '#56b6c2', '✓': '#98c379' } as const;
 
-function shownLines(text: string): string[] {
+/** Of what a watched run prints, the lines that tell, and the table at its end whole. */
+function tellingLines(text: string): string[] {
   const lines = text.trimEnd().split('\n');
   const results = lines.indexOf('');
-  const shown = lines.filter((line, at) => at >= results || telling.some((pattern) => pattern.test(line)));
-  return ['$ npm start', ...shown.map((line) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line))];
+  return lines.filter((line, at) => at >= results || telling.some((pattern) => pattern.test(line)));
 }
 
 function escaped(text: string): string {
@@ -43,8 +49,12 @@ function styled(line: string): string {
   );
 }
 
-function terminal(text: string): string {
-  const lines = shownLines(text);
+/** A picture of a terminal in which `command` was typed. */
+function terminal(command: string, printed: readonly string[]): string {
+  const lines = [
+    `$ ${command}`,
+    ...printed.map((line) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line)),
+  ];
   const width = Math.ceil(columns * charWidth + 2 * margin);
   const height = lines.length * lineHeight + 2 * margin;
   const rows = lines.map(
@@ -52,7 +62,7 @@ function terminal(text: string): string {
       `<text xml:space="preserve" x="${margin}" y="${margin + (at + 0.75) * lineHeight}">${styled(line)}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
-<title>What npm start prints</title>
+<title>What ${escaped(command)} prints</title>
 <rect width="100%" height="100%" rx="8" fill="#1e2127"/>
 <g font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="13" fill="#d7dae0">
 ${rows.join('\n')}
@@ -61,21 +71,27 @@ ${rows.join('\n')}
 `;
 }
 
-writeFileSync(join(folder, 'terminal.svg'), terminal(readFileSync(join(folder, 'npm-start.txt'), 'utf8')));
+function write(name: string, picture: string): void {
+  writeFileSync(join(folder, name), picture);
+}
 
-const report = process.argv[2];
+/** What `critic …` prints of the local stack that is up. */
+function outputOf(...args: string[]): string[] {
+  const cli = join(folder, '../../cli/main.ts');
+  return execFileSync(process.execPath, [cli, ...args], { encoding: 'utf8' })
+    .trimEnd()
+    .split('\n');
+}
+
+const { values } = parseArgs({ options: { report: { type: 'string' }, run: { type: 'string' } } });
+const { report, run } = values;
+
+write('terminal.svg', terminal('npm start', tellingLines(readFileSync(join(folder, 'npm-start.txt'), 'utf8'))));
 if (report !== undefined) {
-  const { status } = spawnSync(
-    'chromium',
-    [
-      '--headless',
-      '--no-sandbox',
-      '--hide-scrollbars',
-      '--window-size=1000,985',
-      `--screenshot=${join(folder, 'report.png')}`,
-      `file://${report}`,
-    ],
-    { stdio: 'inherit' },
-  );
-  process.exitCode = status ?? 1;
+  await photograph(pathToFileURL(report).href, join(folder, 'report.png'), { width: 1000, height: 985 });
+}
+if (run !== undefined) {
+  write('runs.svg', terminal('critic runs', outputOf('runs', '--limit', '12')));
+  write('status.svg', terminal(`critic status ${run}`, outputOf('status', run)));
+  await photographUi(`http://127.0.0.1:${port(stackConfig(), 'temporalUi')}`, run, folder);
 }
