@@ -89,3 +89,17 @@ export function deadlineNotice(night: Night, at: string, now: string, run: strin
 function clock(iso: string): string {
   return iso.slice(0, 16).replace('T', ' ');
 }
+
+/** A night has not begun though it was due. `until`: it still begins if that is mended by then (ISO). */
+export function notBegunNotice(night: Told, at: string, now: string, why: string, until: string | null): Notice {
+  return nightNotice(night, at, 'not-begun', {
+    kind: 'night-skipped',
+    at: now,
+    title: `${nightTitle(night.name, at)} has not begun: ${why}`,
+    text:
+      until === null
+        ? `${why}. It does not begin any more.`
+        : `${why}. It still begins if that is mended by ${clock(until)} UTC.`,
+    commands: [`critic schedule describe ${night.name}`, `critic schedule trigger ${night.name}`],
+  });
+}

@@ -3,7 +3,7 @@
  * activities get 20 s and then their cancellation. The next worker takes them up. Watchers have no side effect that could be lost.
  */
 import { writeFileSync } from 'node:fs';
-import { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
 import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
@@ -11,12 +11,14 @@ import { describeEngines } from '../activities/store/engine.ts';
 import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
+import type { Outbox } from '../activities/notify/outbox.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
 import { HealthLook } from './health-look.ts';
-import { keepTelling } from './notices.ts';
+import { keepTelling, type Looker } from './notices.ts';
+import { NightWatch } from './night-watch.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
@@ -24,6 +26,9 @@ import { createWorkers } from './queues.ts';
 
 /** Slurm takes a script of at most 4 MiB (`max_script_size`). */
 const maxScriptBytes = 4 * 1024 * 1024;
+
+/** How long `night-watch` works: to take over from a worker that died takes 30 s. */
+const watchMs = 90_000;
 
 /** Pause between two looks whether the caretaker runs, ms. */
 const roundMs = 60_000;
@@ -58,7 +63,7 @@ async function main(): Promise<void> {
   const { logger: log } = Runtime.instance();
   const telling = keepTelling(
     { store: config.CRITIC_STORE, channels, log },
-    (outbox) => [new RunObserver(client, outbox), new HealthLook(client, config.CRITIC_STORE, outbox)],
+    (outbox) => lookersOf(client, outbox, config.CRITIC_STORE),
     stop.signal,
   );
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
@@ -74,6 +79,15 @@ async function main(): Promise<void> {
     await deps.slurm.close();
     await connection.close();
   }
+}
+
+/** What looks for things that people must know. */
+function lookersOf(client: Client, outbox: Outbox, store: string): Looker[] {
+  return [
+    new RunObserver(client, outbox),
+    new HealthLook(client, store, outbox),
+    new NightWatch(client, outbox, store),
+  ];
 }
 
 /** Not awaited: an environment on a slow file system takes its time. */
@@ -116,7 +130,25 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
   };
 }
 
-main().catch((error: unknown) => {
+/**
+ * `npm run night-watch`: looks at runs and nights and brings notices to channels for a while, if no worker does. For a timer on another host, so that
+ * people are told too when all workers or their hosts are dead.
+ */
+async function watchNights(): Promise<void> {
+  const { CRITIC_STORE: store, CRITIC_CHANNELS_FILE: file, ...config } = workerConfig(process.env);
+  const channels = file === undefined ? { channels: {}, default: [] } : await readChannels(file);
+  process.umask(0o027);
+  const log = new DefaultLogger('INFO');
+  // Not connected yet: that no server answers is what people may have to be told.
+  const connection = Connection.lazy({ address: config.CRITIC_TEMPORAL_ADDRESS });
+  const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
+  const signal = AbortSignal.timeout(watchMs);
+  await keepTelling({ store, channels, log }, (outbox) => lookersOf(client, outbox, store), signal);
+  await connection.close();
+}
+
+const work = process.argv[2] === 'night-watch' ? watchNights : main;
+work().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 });

@@ -114,8 +114,8 @@ describe('critic schedule', () => {
         await byHand([night('past', { calendar: { at: '01:30' }, jitter_minutes: 0, time_zone: 'UTC' })], client);
         await backfill(client, 'past', { from: new Date('2026-11-01'), to: new Date('2026-11-04') });
         await until(
-          async () => begun.length,
-          (many) => many === 3,
+          () => describeNight(client, 'past'),
+          ({ lastNights }) => lastNights.filter(({ verdict }) => verdict === 'passed').length === 3,
         );
       },
       {

@@ -1,0 +1,141 @@
+/** The night watch on a real Temporal server: a night that did not begin is told, with the reason, once. */
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { describe, expect, inject, it } from 'vitest';
+import { apply } from '../../cli/commands/schedule/apply.ts';
+import { pause, remove } from '../../cli/commands/schedule/change.ts';
+import { nightScheduleId, taskQueues } from '../../domain/names.ts';
+import { type Night, nightWorkflowId } from '../../domain/night.ts';
+import type { Notice } from '../../domain/notice.ts';
+import { NightWatch } from '../../workers/night-watch.ts';
+import { until } from './harness.ts';
+
+const night = (name: string): Night => ({
+  schema: 1,
+  name,
+  source: '/recipes',
+  recipe: 'r.yaml',
+  cron: '0 * * * *',
+  time_zone: 'UTC',
+  jitter_minutes: 0,
+  overlap: 'skip',
+  catch_up_minutes: 60,
+  pause_on_failure: false,
+  at_deadline: 'go-on',
+  tell: ['mail'],
+});
+
+const minutes = (at: string, more: number) => new Date(new Date(at).getTime() + more * 60_000);
+
+/** A schedule, and a night watch whose clock the test sets. No worker runs. */
+async function watched(
+  name: string,
+  work: (at: { client: Client; store: string; look: (now: Date) => Promise<Notice[]>; due: string }) => Promise<void>,
+) {
+  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const client = new Client({ connection });
+  const store = mkdtempSync(join(tmpdir(), 'critic-watch-'));
+  const told = new Map<string, Notice>();
+  const put = async (notice: Notice) => told.set(notice.id, told.get(notice.id) ?? notice);
+  const look = async (now: Date) => {
+    await new NightWatch(client, { put }, store).look(now);
+    return [...told.values()].filter((notice) => notice.night === name);
+  };
+  await apply(client, { nights: [night(name)], prune: false, dryRun: false });
+  try {
+    await until(
+      () => look(new Date()),
+      () => {
+        const kept = readdue(store, name);
+        return kept !== undefined && kept.due.length > 0;
+      },
+    );
+    await work({ client, store, look, due: readdue(store, name)?.due[0] ?? '' });
+  } finally {
+    await remove(client, name);
+    await connection.close();
+  }
+}
+
+function readdue(store: string, name: string): { due: string[]; paused: string | null } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(store, 'nights', name, 'due.json'), 'utf8'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+describe('a night that has not begun', () => {
+  it('is told ten minutes after it was due and not before, once', async () => {
+    await watched('lost', async ({ look, due }) => {
+      expect(await look(minutes(due, 9))).toEqual([]);
+      const [told, ...others] = await look(minutes(due, 11));
+      expect(others).toEqual([]);
+      expect(told).toMatchObject({ kind: 'night-skipped', night: 'lost', to: ['mail'] });
+      expect(told?.title).toMatch(/^night lost of .* UTC has not begun: Temporal began none/);
+      expect(await look(minutes(due, 12))).toHaveLength(1);
+    });
+  });
+
+  it('because its schedule is paused says so, with the note', async () => {
+    await watched('paused', async ({ client, look, due }) => {
+      await pause(client, 'paused', 'the cluster moves');
+      const [told] = await look(minutes(due, 11));
+      expect(told?.title).toMatch(/has not begun: its schedule is paused: the cluster moves$/);
+      expect(told?.text).toContain('It does not begin any more.');
+      // The next one is known too, though no night begins.
+      expect(await look(minutes(due, 72))).toHaveLength(2);
+    });
+  });
+
+  it('because no worker lives says so; one that has ended is not told', async () => {
+    await watched('idle', async ({ client, due }) => {
+      const { action } = await client.schedule.getHandle(nightScheduleId('idle')).describe();
+      // As Temporal begins it, by hand since the hour has not come.
+      const handle = await client.workflow.start('runNight', {
+        workflowId: nightWorkflowId('idle', new Date(due)),
+        taskQueue: taskQueues.workflows,
+        args: [night('idle')],
+        typedSearchAttributes: action.typedSearchAttributes ?? [],
+      });
+      await until(
+        async () => client.workflow.count(`WorkflowType = 'runNight' AND CriticNight = 'idle'`),
+        ({ count }) => count === 1,
+      );
+      // It has no time of a schedule, so that of its start counts.
+      const soon = new Date().toISOString();
+      const kept = JSON.stringify({ schema: 1, night: night('idle'), due: [soon], paused: null });
+      const other = mkdtempSync(join(tmpdir(), 'critic-watch-'));
+      mkdirSync(join(other, 'nights/idle'), { recursive: true });
+      writeFileSync(join(other, 'nights/idle/due.json'), kept);
+      const told: Notice[] = [];
+      await new NightWatch(client, { put: async (notice) => told.push(notice) }, other).look(minutes(soon, 11));
+      expect(told.find(({ night: of }) => of === 'idle')?.title).toMatch(/no worker has taken it up$/);
+      await handle.terminate('by hand');
+      // A night that has ended, however it did, was begun.
+      writeFileSync(join(other, 'nights/idle/due.json'), kept);
+      const after: Notice[] = [];
+      await until(
+        async () => client.workflow.count(`CriticNight = 'idle' AND ExecutionStatus = 'Running'`),
+        ({ count }) => count === 0,
+      );
+      await new NightWatch(client, { put: async (notice) => after.push(notice) }, other).look(minutes(soon, 11));
+      expect(after.filter(({ night: of }) => of === 'idle')).toEqual([]);
+    });
+  });
+
+  it('because no server answers is told from what was kept on disk', async () => {
+    await watched('deaf', async ({ store, due }) => {
+      const connection = Connection.lazy({ address: '127.0.0.1:1' });
+      const told: Notice[] = [];
+      const client = new Client({ connection });
+      await new NightWatch(client, { put: async (notice) => told.push(notice) }, store).look(minutes(due, 11));
+      expect(told.map(({ title }) => title)).toEqual([expect.stringMatching(/no Temporal server answers$/)]);
+      expect(told[0]?.text).toMatch(/^no Temporal server answers\. It still begins if that is mended by /);
+      await connection.close();
+    });
+  });
+});
