@@ -23,7 +23,9 @@ import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerArtifacts } from './commands/artifacts/artifacts.ts';
 import { registerChampion } from './commands/champion/champion.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerCheckpoints } from './commands/reading/checkpoints.ts';
+import { registerDiff } from './commands/reading/diff.ts';
 import { registerLogs } from './commands/reading/logs.ts';
 import { registerMetrics } from './commands/reading/metrics.ts';
 import { sentenceOf } from './connection.ts';
@@ -40,6 +42,7 @@ const verbs: readonly Register[] = [
   registerLogs,
   registerMetrics,
   registerCheckpoints,
+  registerDiff,
   registerArtifacts,
   registerChampion,
   registerAnswer,
@@ -53,6 +56,7 @@ const verbs: readonly Register[] = [
   registerArtifactsGc,
   registerDoctor,
   registerLocal,
+  registerCompletion,
 ];
 
 export function createProgram(shell: Shell): Command {
