@@ -55,7 +55,8 @@ const channel = z
     error: 'expected exactly one of slack, webhook, smtp and file',
   });
 
-const schema = z
+/** A channels file as it is written. */
+export const channelsFileSchema = z
   .strictObject({
     channels: z.record(channelName, channel),
     /** Channels of notices that name none. */
@@ -74,12 +75,12 @@ const schema = z
   });
 
 export type ChannelSettings = z.output<typeof channel>;
-export type ChannelsFile = z.output<typeof schema>;
+export type ChannelsFile = z.output<typeof channelsFileSchema>;
 
 /** Throws an InputFault that names the file, each wrong field with its value, and what was expected. */
 export async function readChannels(path: string): Promise<ChannelsFile> {
   const value = await readYamlFile(path, { what: 'channels file', holds: 'channels and default' });
-  const parsed = schema.safeParse(value, { reportInput: true });
+  const parsed = channelsFileSchema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.flatMap((issue) => {
     const place = issue.path.map(String).join('.') || 'the file';
