@@ -11,6 +11,7 @@ import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
 import { createInquiryActivities } from './inquiries/inquiries.ts';
 import { createImportActivities, type ImportDeps } from './store/imports.ts';
+import { createTurnActivities } from './keeping/turns.ts';
 import { createLookUpActivities } from './store/look-up.ts';
 import { createNightActivities } from './nights/nights.ts';
 import { createNotifyActivities } from './notify/notify.ts';
@@ -34,6 +35,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createImportActivities(deps),
     ...createEstimateActivities(deps),
     ...createLookUpActivities(deps),
+    ...createTurnActivities(deps),
     ...createSynthesisActivities(deps),
     ...createRecordActivities(deps),
     ...createAttemptActivities(deps),

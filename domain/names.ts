@@ -181,6 +181,8 @@ export const paths = {
   night: (store: string, name: string) => `${store}/nights/${name}`,
   /** Which run makes an artifact now. */
   makers: (store: string) => `${store}/makers`,
+  /** Which jobs have a turn, and which wait for one. */
+  turns: (store: string) => `${store}/turns`,
   pins: (store: string) => `${store}/pins`,
 } as const;
 

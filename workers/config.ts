@@ -40,6 +40,8 @@ const schema = z.object({
   CRITIC_ENVIRONMENTS_FILE: absolute.optional(),
   /** YAML with `channels`: where people are told (input/channels-file.ts). Without it notices are only kept. */
   CRITIC_CHANNELS_FILE: absolute.optional(),
+  /** YAML with `limits`: how many jobs of a kind may be in Slurm at a time (input/limits-file.ts). */
+  CRITIC_LIMITS_FILE: absolute.optional(),
   CRITIC_TRAINER_SOURCE: absolute,
   CRITIC_JOB_SCRIPT: absolute,
   CRITIC_JOB_USER: z.string().optional(),

@@ -13,6 +13,7 @@ import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import type { Outbox } from '../activities/notify/outbox.ts';
 import { JobPoller } from '../activities/jobs/job-poller.ts';
+import { readLimits } from '../input/limits-file.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
@@ -116,6 +117,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
     poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),
     llm: new TeacherAccounts({ baseUrl: config.CRITIC_LLM_BASE_URL, apiKeyFile: config.CRITIC_LLM_API_KEY_FILE }),
+    ...(config.CRITIC_LIMITS_FILE === undefined ? {} : { limits: await readLimits(config.CRITIC_LIMITS_FILE) }),
     models: { roots: config.CRITIC_MODEL_ROOTS, caches: config.CRITIC_MODEL_CACHES },
     job: {
       python: config.CRITIC_PYTHON,

@@ -1,6 +1,7 @@
 /**
  * The life of one job. Only this file knows it (docs/CONTRACTS.md §2–§6):
  *
+ *   0. wait for its turn, if the worker's config limits such jobs (turns.ts); it ends with the attempt
  *   1. prepare the attempt's folder: the intent is on disk before anything is sent
  *   2. submit once, or adopt the job that has the attempt's name
  *   3. watch until it is over; show each change of state. Stuck: keep its stacks, cancel it
@@ -43,6 +44,7 @@ import { BrokenOff } from './cut.ts';
 import type { JobDesk } from './job-desk.ts';
 import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
 import { isFailure } from './failure.ts';
+import { leaveTurn, takeTurn } from './turns.ts';
 
 /** Runs a job until its artifact is there. Undefined if the operator skipped it. Throws only on an abort and on cancellation. */
 export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boolean): Promise<ArtifactRef | undefined> {
@@ -75,6 +77,7 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
   const policy = policyWith(desk.retries.policy);
   for (;;) {
     const collected = await runAttempt(order, state, desk);
+    if (order.turns !== undefined) await leaveTurn(order, state.attempt, desk);
     if (collected.jobClass === 'completed') return { collected, why: '' };
     if (state.over?.asked === true || state.redo !== undefined) {
       const why = state.redo === undefined ? 'the run was paused' : 'an operator wanted a new attempt';
@@ -96,6 +99,7 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
 async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Promise<CollectedAttempt> {
   const { stage } = order;
   if (desk.pause.isOn && state.prepared === undefined) await desk.pause.isOver(stage);
+  if (order.turns !== undefined && state.prepared === undefined) await takeTurn(order, state.attempt, desk);
   if (state.prepared === undefined) takeRedo(state);
   const { attempt, changes } = state;
   const prepared = (state.prepared ??= await persist(desk, stage, paces.store, (retry) =>

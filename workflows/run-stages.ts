@@ -13,6 +13,7 @@ import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
+import { turnsFor } from '../domain/turns.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
 import { isResumed, takeOver } from './earlier-runs.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
@@ -82,7 +83,10 @@ export async function runJobStage(run: Run, node: JobNode): Promise<void> {
 
 function orderOf(run: Run, node: JobNode, key: string, ingredients: JobOrder['ingredients']): JobOrder {
   run.state.keys[node.name] = key;
-  return orderJob(node, run.plan, importedOf(run), (stage) => artifactOf(run, stage), { key, ingredients });
+  const { limits = [] } = importedOf(run);
+  const turns = turnsFor(limits, node.kind, node.resources.account);
+  const order = orderJob(node, run.plan, importedOf(run), (stage) => artifactOf(run, stage), { key, ingredients });
+  return turns.length === 0 ? order : { ...order, turns };
 }
 
 /**

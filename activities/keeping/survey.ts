@@ -98,6 +98,7 @@ export const places: readonly [folder: string, depth: number][] = [
   ['code', 1],
   ['champions', 2],
   ['makers', 1],
+  ['turns', 3],
   ['notices', 2],
   ['nights', 2],
   ['runs', 2],

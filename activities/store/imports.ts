@@ -8,6 +8,7 @@ import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
+import type { Limit } from '../../domain/turns.ts';
 import { enginesIn } from '../../domain/stage-graph.ts';
 import { checkDisk, estimateDisk, trainingsToCome } from '../estimate/disk.ts';
 import { checkPlacement, type ClusterSource } from '../estimate/placement-check.ts';
@@ -27,19 +28,23 @@ export interface PreparedRun {
   trainer: string;
   baseModel: BaseModel;
   engines: Engines;
+  /** Limits of the worker's config. Absent: none. */
+  limits?: Limit[];
 }
 
 export interface ImportDeps extends StoreDeps {
   /** Asked which partitions there are. Undefined: they are not looked at. */
   slurm?: ClusterSource;
   models: ModelFolders;
+  /** Of the worker's config. */
+  limits?: readonly Limit[];
   job: EngineSource & {
     /** Folder with the package `critic_trainer`, which is copied into the store by content. */
     trainerSource: string;
   };
 }
 
-export function createImportActivities({ store, job, models, slurm }: ImportDeps) {
+export function createImportActivities({ store, job, models, slurm, limits = [] }: ImportDeps) {
   return {
     /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
     async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
@@ -56,7 +61,7 @@ export function createImportActivities({ store, job, models, slurm }: ImportDeps
           await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
           const trainings = await trainingsToCome(store, plan.recipe);
           checkDisk(await estimateDisk(trainings, plan.recipe, { root: store.root, models }), store.root);
-          return { trainer, engines, baseModel };
+          return { trainer, engines, baseModel, ...(limits.length === 0 ? {} : { limits: [...limits] }) };
         }),
       );
     },

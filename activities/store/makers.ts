@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { paths, type Stage } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { hasCode } from './durable-file.ts';
@@ -28,33 +28,45 @@ export type IsOpen = (run: string) => Promise<boolean>;
  * Claims the artifact for `run`. Returns the run that has it: `run` itself, or another one that is open. Asking again is harmless.
  */
 export async function claimArtifact(root: string, wanted: Wanted, run: string, isOpen: IsOpen): Promise<string> {
-  const folder = folderOf(root, wanted);
-  await mkdir(paths.makers(root), { recursive: true, mode: 0o750 });
+  return claim(folderOf(root, wanted), run, isOpen);
+}
+
+/** The same for any folder whose file is named after its holder. Its parent folder is made. */
+export async function claim(folder: string, name: string, isOpen: IsOpen): Promise<string> {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o750 });
   for (;;) {
-    const [holder] = await namesIn(folder);
-    if (holder === run) return run;
+    const holder = await holderOf(folder);
+    if (holder === name) return name;
     if (holder === undefined) {
-      if (await claimed(root, folder, run)) return run;
+      if (await claimed(folder, name)) return name;
     } else if (await isOpen(holder)) {
       return holder;
-    } else if (await renamed(join(folder, holder), join(folder, run))) {
-      return run;
+    } else if (await renamed(join(folder, holder), join(folder, name))) {
+      return name;
     }
   }
 }
 
 /** The run that has claimed the artifact, whether it goes on or not. */
 export async function makerOf(root: string, wanted: Wanted): Promise<string | undefined> {
-  const [holder] = await namesIn(folderOf(root, wanted));
+  return holderOf(folderOf(root, wanted));
+}
+
+export async function holderOf(folder: string): Promise<string | undefined> {
+  const [holder] = await namesIn(folder);
   return holder;
 }
 
 /** Frees the artifact, unless another run has claimed it. */
 export async function freeArtifact(root: string, wanted: Wanted, run: string): Promise<void> {
   if ((await makerOf(root, wanted)) !== run) return;
-  const folder = folderOf(root, wanted);
+  return free(folderOf(root, wanted), run);
+}
+
+/** Nothing happens if somebody else has it. */
+export async function free(folder: string, name: string): Promise<void> {
   try {
-    await unlink(join(folder, run));
+    await unlink(join(folder, name));
     await rmdir(folder);
   } catch (error) {
     // Another try has freed it meanwhile, or another run has claimed it already.
@@ -67,8 +79,8 @@ function folderOf(root: string, { stage, key }: Wanted): string {
 }
 
 /** False if somebody else was first. */
-async function claimed(root: string, folder: string, run: string): Promise<boolean> {
-  const own = join(paths.makers(root), `.${randomUUID()}`);
+async function claimed(folder: string, run: string): Promise<boolean> {
+  const own = join(dirname(folder), `.${randomUUID()}`);
   await mkdir(own, { mode: 0o750 });
   try {
     await writeFile(join(own, run), '', { mode: 0o640 });

@@ -8,6 +8,7 @@ import { type EngineName, engines, type EngineVersions } from '../engines/regist
 import { deaf } from '../kill-cost.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
+import type { Turn } from '../turns.ts';
 
 /** What computes a job's output: the engine's name, Python's minor version and the packages that matter to it, by name. */
 export interface Engine {
@@ -36,6 +37,8 @@ export interface JobOrder {
   watch: WatchSettings;
   /** Folder of the trainer's code, a content-addressed copy below the store. */
   trainer: string;
+  /** What each attempt waits for before it is submitted. Absent: nothing. */
+  turns?: Turn[];
 }
 
 /** What differs from the recipe in one attempt. The failure policy or the operator decides it. */

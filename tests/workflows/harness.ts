@@ -81,6 +81,8 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     estimateRun: async () => ({ schema: 1, recipe: 'test', dataset: {}, stages: [] }),
     lookUpArtifact: async ({ stage }) => ({ key: `key-${stage}` }),
     awaitArtifact: async () => undefined,
+    takeTurn: async () => undefined,
+    leaveTurn: async () => undefined,
     freeArtifact: async () => undefined,
     synthesizeCritiques: async () => artifact('synthesis'),
     writePrompts: async () => artifact('prompts', { test: 7 }),
