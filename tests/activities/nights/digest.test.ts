@@ -1,0 +1,92 @@
+/** What a digest reads of a run, and that it comes though parts are broken. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createDigestActivities } from '../../../activities/nights/digest.ts';
+import { Turns } from '../../../activities/nights/turns.ts';
+import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
+import { type JobStage, paths } from '../../../domain/names.ts';
+import type { Night } from '../../../domain/night.ts';
+import { inActivity, makePlan, temporaryFolder } from '../fixtures.ts';
+
+const night: Night = {
+  schema: 1,
+  name: 'n',
+  source: '/r',
+  recipe: 'r.yaml',
+  cron: '30 1 * * *',
+  time_zone: 'UTC',
+  jitter_minutes: 0,
+  overlap: 'skip',
+  catch_up_minutes: 60,
+  pause_on_failure: false,
+  at_deadline: 'go-on',
+};
+
+let root: string;
+beforeEach(async () => {
+  root = await temporaryFolder();
+});
+
+/** The digest's lines. `views`: paths of evaluations that the views of runs have; a run without one answers nothing. */
+async function linesOf(views: Record<string, string | undefined>): Promise<string[]> {
+  const getHandle = (run: string) => ({
+    query: async () => {
+      if (!Object.hasOwn(views, run)) throw new Error(`no view of ${run}`);
+      return { stages: [{ stage: 'evaluation', artifact: views[run] }] };
+    },
+  });
+  const withAbortSignal = (_signal: AbortSignal, work: () => unknown) => work();
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is used
+  const client = { workflow: { getHandle }, withAbortSignal } as unknown as Client;
+  const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client });
+  const own = createDigestActivities({ store: new ArtifactStore(root) });
+  const { recipe } = makePlan('/data');
+  const outcome = { verdict: 'passed', sentence: 'good', nothingNew: false } as const;
+  const request = { night, at: '2026-11-28T01:30:00.000Z', turn: 3, run: 'r-3', recipe, outcome };
+  return (await inActivity(env, () => own.digestNight(request))).text.split('\n');
+}
+
+async function attempted(stage: JobStage, number: number, minutes: number, exit: number) {
+  const folder = paths.attempt(root, 'r-3', stage, number);
+  await mkdir(folder, { recursive: true });
+  const ended = new Date(Date.parse('2026-11-28T02:00:00Z') + minutes * 60_000).toISOString();
+  const times = { started_at: '2026-11-28T02:00:00Z', ended_at: ended };
+  const outcome = { schema: 1, name: 'x', job_id: '1', host: 'h', exit_code: exit, signal: null, ...times };
+  await writeFile(join(folder, 'outcome.json'), JSON.stringify(outcome));
+}
+
+describe('a digest', () => {
+  it('counts the hours of all attempts, and which were wasted and why', async () => {
+    await attempted('sft', 1, 30, 71);
+    await attempted('sft', 2, 60, 0);
+    await attempted('grpo', 1, 30, 85);
+    await mkdir(paths.attempt(root, 'r-3', 'grpo', 2), { recursive: true });
+    const gpus = makePlan('/data').recipe.sft.resources.gpus_per_node;
+    const lines = await linesOf({ 'r-3': undefined });
+    const hours = (many: number) => (many * gpus).toFixed(3);
+    expect(lines).toContain(`GPU-hours: ${hours(2)} used, ${hours(0.5)} of them in attempts that did not end well`);
+    expect(lines).toContain(`  sft a1: ${hours(0.5)}, GPU out of memory`);
+  });
+
+  it('compares with the newest night before it that came to a verdict', async () => {
+    const turns = new Turns(root, 'n');
+    const end = { nothingNew: false, endedAt: '2026-11-27T05:00:00Z' };
+    await turns.writeEnd(1, { ...end, run: 'r-1', verdict: 'passed' });
+    await turns.writeEnd(2, { ...end, run: 'r-2', verdict: 'failed' });
+    const same = join(root, 'evaluation');
+    const lines = await linesOf({ 'r-1': same, 'r-3': same });
+    expect(lines).toContain('Against last night (r-1): the same evaluation');
+    // Its files are not there.
+    expect(lines.filter((line) => line.startsWith('Not known: the evaluation ('))).toHaveLength(1);
+  });
+
+  it('comes without what nobody knows, and names it', async () => {
+    const lines = await linesOf({});
+    expect(lines[0]).toBe('good');
+    expect(lines).toContain('Not known: the artifacts of the run (no view of r-3)');
+  });
+});

@@ -1,0 +1,69 @@
+/** The digest's words: verdict, changes with intervals, what was spent, what to do and to type. */
+import { describe, expect, it } from 'vitest';
+import type { Night } from '../../domain/night.ts';
+import { digestNotice, type Digested } from '../../domain/night-digest.ts';
+
+const night: Night = {
+  schema: 1,
+  name: 'n',
+  source: '/r',
+  recipe: 'r.yaml',
+  cron: '30 1 * * *',
+  time_zone: 'UTC',
+  jitter_minutes: 0,
+  overlap: 'skip',
+  catch_up_minutes: 60,
+  pause_on_failure: false,
+  at_deadline: 'go-on',
+};
+const of = (digested: Omit<Digested, 'run'>) =>
+  digestNotice(night, '2026-11-28T01:30:00.000Z', '2026-11-28T05:00:00.000Z', { run: 'r-1', ...digested });
+
+describe('a digest', () => {
+  it('has verdict, changes, cost against estimate, waste with its reasons, and what to do', () => {
+    const difference = { estimate: 0.02, standardError: 0.01, difference: [0.001, 0.039] as [number, number] };
+    const { title, text, commands, id } = of({
+      outcome: { verdict: 'not-passed', sentence: 'MainScore 0.5 < 0.6', nothingNew: false },
+      score: { value: 0.5, interval: [0.4, 0.6] },
+      lastNight: { run: 'r-0', change: difference },
+      champion: { run: 'r-c', change: { ...difference, estimate: -0.1, difference: null } },
+      usd: { spent: 1.234, expected: 2 },
+      attempts: [
+        { attempt: 'sft a1', gpuHours: 1, wasted: 'GPU out of memory' },
+        { attempt: 'sft a2', gpuHours: 2, wasted: null },
+      ],
+      gpuHoursExpected: 2.5,
+      missing: ['the weather (no window)'],
+    });
+    expect(id).toBe('night-n-20261128-013000-ended');
+    expect(title).toBe('night n of 2026-11-28 01:30 UTC did not pass the gate');
+    expect(text.split('\n')).toEqual([
+      'MainScore 0.5 < 0.6',
+      'MainScore 0.500 [0.400, 0.600]',
+      'Against last night (r-0): +0.020 [0.001, 0.039]',
+      'Against the champion (r-c): -0.100',
+      'Teacher: $1.23 spent, $2.00 expected',
+      'GPU-hours: 3.000 used, 2.500 expected, 1.000 of them in attempts that did not end well',
+      '  sft a1: 1.000, GPU out of memory',
+      'Not known: the weather (no window)',
+      'Nothing is to be done.',
+    ]);
+    expect(commands).toEqual(['critic status r-1']);
+  });
+
+  it('says nothing new, and nothing of what is not known', () => {
+    const { title, text } = of({ outcome: { verdict: 'passed', sentence: 'good', nothingNew: true } });
+    expect(title).toMatch(/passed the gate: nothing new$/);
+    expect(text).toBe(
+      'good\nNothing new: every artifact was there already, and nothing was spent.\nNothing is to be done.',
+    );
+  });
+
+  it.each([
+    ['failed', 'critic resume r-1'],
+    ['cancelled', 'critic resume r-1'],
+    ['stopped', 'critic schedule describe n'],
+  ] as const)('of a night that %s says what to type', (verdict, command) => {
+    expect(of({ outcome: { verdict, sentence: 's', nothingNew: false } }).commands[0]).toBe(command);
+  });
+});
