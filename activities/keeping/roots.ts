@@ -15,6 +15,7 @@ import { isFailure } from '../failure.ts';
 import { readChampions } from '../gate/champion-file.ts';
 import { isNotFound, readPlan } from '../resuming/run-plans.ts';
 import { hasCode } from '../store/durable-file.ts';
+import { readPins } from '../store/pins.ts';
 
 /** A run with a folder in the store. */
 interface StoredRun {
@@ -54,7 +55,7 @@ export async function findRoots(root: string, resumableDays: number): Promise<Ro
     for (const one of chain) all.add(one.run);
     return { run, why, since: Math.min(...chain.map(({ since }) => since)) };
   });
-  return { roots, runs: all, keys: new Set([...(await championKeys(root)), ...(await pinnedKeys(root))]) };
+  return { roots, runs: all, keys: new Set([...(await championKeys(root)), ...(await readPins(root)).keys()]) };
 }
 
 async function storedRuns(root: string): Promise<ReadonlyMap<string, StoredRun>> {
@@ -140,22 +141,6 @@ async function championKeys(root: string): Promise<string[]> {
     }
   }
   return keys;
-}
-
-/** A pin is a file below `pins/` whose name holds the artifact's key. */
-async function pinnedKeys(root: string): Promise<string[]> {
-  const names = [...(await namesIn(paths.pins(root)))];
-  const below = await Promise.all(names.map(async (name) => [...(await namesInFolder(join(paths.pins(root), name)))]));
-  return [...names, ...below.flat()].flatMap((name) => /(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/.exec(name) ?? []);
-}
-
-async function namesInFolder(path: string): Promise<ReadonlySet<string>> {
-  try {
-    return await namesIn(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOTDIR')) return new Set();
-    throw error;
-  }
 }
 
 /** ms. Undefined if nothing is there. */

@@ -99,6 +99,7 @@ export const places: readonly [folder: string, depth: number][] = [
   ['champions', 2],
   ['makers', 1],
   ['turns', 3],
+  ['pins', 1],
   ['notices', 2],
   ['nights', 2],
   ['runs', 2],

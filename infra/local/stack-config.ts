@@ -22,6 +22,8 @@ export interface StackConfig extends SlurmRoot {
   staleSeconds?: number;
   /** Where engines are that have an environment of their own (`CRITIC_ENVIRONMENTS_FILE` of the worker). */
   environmentsFile?: string;
+  /** Limits of jobs (`CRITIC_LIMITS_FILE` of the worker). */
+  limitsFile?: string;
   /** Where people are told (`CRITIC_CHANNELS_FILE` of the worker). */
   channelsFile?: string;
 }
@@ -59,6 +61,7 @@ export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   return {
     ...(stale > 0 ? { staleSeconds: stale } : {}),
     ...(env.CRITIC_ENVIRONMENTS_FILE === undefined ? {} : { environmentsFile: env.CRITIC_ENVIRONMENTS_FILE }),
+    ...(env.CRITIC_LIMITS_FILE === undefined ? {} : { limitsFile: env.CRITIC_LIMITS_FILE }),
     ...(env.CRITIC_CHANNELS_FILE === undefined ? {} : { channelsFile: env.CRITIC_CHANNELS_FILE }),
     checkout,
     cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
@@ -118,6 +121,7 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     CRITIC_LLM_API_KEY_FILE: where.teacherKey,
     SLURM_CONF: slurmConf,
     ...(config.environmentsFile === undefined ? {} : { CRITIC_ENVIRONMENTS_FILE: config.environmentsFile }),
+    ...(config.limitsFile === undefined ? {} : { CRITIC_LIMITS_FILE: config.limitsFile }),
     ...(config.channelsFile === undefined ? {} : { CRITIC_CHANNELS_FILE: config.channelsFile }),
   };
 }

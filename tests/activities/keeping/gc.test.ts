@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { pin, unpin } from '../../../activities/store/pins.ts';
 import { claimArtifact } from '../../../activities/store/makers.ts';
 import { temporaryFolder } from '../fixtures.ts';
 import { age, World } from './world.ts';
@@ -126,9 +127,11 @@ describe('artifacts', () => {
 
   it('stay at any age if a pin names them', async () => {
     const key = await world.artifact('mix', mix, 400);
-    await mkdir(join(root, 'pins'));
-    await writeFile(join(root, 'pins', `mix-${key}.json`), '{}');
+    await pin(root, { stage: 'mix', key, by: 'ada', reason: 'for the paper', at: 'then' });
     await world.gc();
+    expect(await world.has('mix', mix)).toBe(true);
+    await unpin(root, key);
+    await world.gc({}, () => pin(root, { stage: 'mix', key, by: 'ada', reason: 'in the last moment', at: 'then' }));
     expect(await world.has('mix', mix)).toBe(true);
   });
 
