@@ -103,3 +103,37 @@ export function notBegunNotice(night: Told, at: string, now: string, why: string
     commands: [`critic schedule describe ${night.name}`, `critic schedule trigger ${night.name}`],
   });
 }
+
+/** A night's own workflow, which somebody or something has ended or stopped. `part` tells executions of one id apart. */
+export interface NightWorkflow {
+  night: string;
+  workflow: string;
+  part: string;
+  at: string;
+}
+
+/** The night's workflow ended without its digest. `said`: how, such as `was terminated`. */
+export function brokenNightNotice({ night, workflow, part, at }: NightWorkflow, said: string, why: string): Notice {
+  return {
+    id: `night-${night}-${part}-broken`,
+    kind: 'night-failed',
+    at,
+    night,
+    title: `night ${night}: its workflow ${said}, so no digest comes`,
+    text: `${why === '' ? '' : `${why}\n`}Workflow ${workflow}. A run that it had begun goes on by itself, and its deadline is not minded.`,
+    commands: ['critic runs', `critic schedule describe ${night}`],
+  };
+}
+
+/** The code of the night's workflow fails again and again. `after`: the last event that it could deal with. */
+export function stuckNightNotice({ night, workflow, part, at }: NightWorkflow, why: string, after: number): Notice {
+  return {
+    id: `night-${night}-${part}-stuck-${after}`,
+    kind: 'stuck',
+    at,
+    night,
+    title: `night ${night} is stuck: its workflow code cannot go on`,
+    text: `${why}\nWorkflow ${workflow}. Its run goes on. Deploy a worker whose code can replay it (the release that began it can), or terminate it: then no digest comes.`,
+    commands: ['critic runs', `critic schedule describe ${night}`],
+  };
+}

@@ -19,6 +19,7 @@ import { readChannels } from '../input/channels-file.ts';
 import { readEnvironments } from './environments.ts';
 import { HealthLook } from './health-look.ts';
 import { keepTelling, type Looker } from './notices.ts';
+import { NightEnds } from './night-ends.ts';
 import { NightWatch } from './night-watch.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
@@ -88,6 +89,7 @@ function lookersOf(client: Client, outbox: Outbox, store: string): Looker[] {
     new RunObserver(client, outbox),
     new HealthLook(client, store, outbox),
     new NightWatch(client, outbox, store),
+    new NightEnds(client, outbox),
   ];
 }
 

@@ -33,6 +33,7 @@ export async function keepTelling(
       await mkdir(outbox.folder, { recursive: true, mode: 0o750 });
       const lease = await FolderLease.take(outbox.folder, signal, times);
       try {
+        await outbox.sweep(new Date());
         await underLease(outbox, lease, { channels, log }, lookersOf(outbox), signal);
       } finally {
         await lease.release();

@@ -24,8 +24,8 @@ import {
   budgetNotice,
 } from '../domain/run-notices.ts';
 
-/** How far back ends are looked for. After a longer absence of all workers older ends are not told. */
-const backMs = 7 * 86_400_000;
+/** How far back ends are looked for, ms. After a longer absence of all workers older ends are not told. */
+export const backMs = 7 * 86_400_000;
 /** Share of the cap at which a budget is told. */
 const nearCap = 0.8;
 const atOnce = 8;
@@ -84,7 +84,7 @@ export class RunObserver {
     }
     const { raw } = await this.#client.workflow.getHandle(info.workflowId, info.runId).describe();
     if ((raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries) {
-      const { why, after } = await this.#whyStuck(info);
+      const { why, after } = await whyStuck(this.#client, info);
       await this.#outbox.put(stuckNotice(about, why, after));
       return;
     }
@@ -139,20 +139,23 @@ export class RunObserver {
       return { how: known ? how[temporal] : 'failed', why: cause.message };
     }
   }
+}
 
-  /** What the newest failed workflow task said, and after which event of the history (the last that the code could deal with). */
-  async #whyStuck({ workflowId, runId }: WorkflowExecutionInfo): Promise<{ why: string; after: number }> {
-    const { history } = await this.#client.workflowService.getWorkflowExecutionHistoryReverse({
-      namespace: this.#client.options.namespace,
-      execution: { workflowId, runId },
-      maximumPageSize: 200,
-    });
-    const events = history?.events ?? [];
-    const failed = events.find((event) => event.workflowTaskFailedEventAttributes);
-    const done = events.find((event) => event.workflowTaskCompletedEventAttributes);
-    const why = failed?.workflowTaskFailedEventAttributes?.failure?.message;
-    return { why: why ?? 'its workflow task fails again and again', after: Number(done?.eventId ?? 0) };
-  }
+/** What the newest failed workflow task said, and after which event of the history (the last that the code could deal with). */
+export async function whyStuck(
+  client: Client,
+  { workflowId, runId }: WorkflowExecutionInfo,
+): Promise<{ why: string; after: number }> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistoryReverse({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 200,
+  });
+  const events = history?.events ?? [];
+  const failed = events.find((event) => event.workflowTaskFailedEventAttributes);
+  const done = events.find((event) => event.workflowTaskCompletedEventAttributes);
+  const why = failed?.workflowTaskFailedEventAttributes?.failure?.message;
+  return { why: why ?? 'its workflow task fails again and again', after: Number(done?.eventId ?? 0) };
 }
 
 function memoOf({ memo }: WorkflowExecutionInfo): z.output<typeof memoSchema> {
@@ -171,7 +174,7 @@ export function aboutOf(info: WorkflowExecutionInfo, now: Date): About {
   };
 }
 
-function nightOf({ searchAttributes }: WorkflowExecutionInfo): { night?: string } {
+export function nightOf({ searchAttributes }: WorkflowExecutionInfo): { night?: string } {
   const night = searchAttributes['CriticNight']?.[0];
   return typeof night === 'string' ? { night } : {};
 }

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
+import { cut } from '../../domain/errors.ts';
 import type { KeptNotice } from '../../domain/inquiries.ts';
 import { isSafeName } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { isFailure } from '../failure.ts';
-import { Outbox } from '../notify/outbox.ts';
+import { type Delivery, Outbox } from '../notify/outbox.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
 
@@ -28,7 +29,7 @@ export function answerNotices({ store }: StoreDeps): Answerer<'notices'> {
         if (read?.notice === undefined) continue;
         const { notice, deliveries } = read;
         if (open && Object.values(deliveries).every(({ state }) => state === 'sent')) continue;
-        kept.push({ id, kind: notice.kind, at: notice.at, title: notice.title, deliveries });
+        kept.push({ id, kind: notice.kind, at: notice.at, title: notice.title, deliveries: brief(deliveries) });
       }
       return {
         notices: kept.toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit),
@@ -36,6 +37,15 @@ export function answerNotices({ store }: StoreDeps): Answerer<'notices'> {
       };
     },
   };
+}
+
+/** A list of many must fit a reply: the whole sentence is in `notice`. */
+function brief(deliveries: Record<string, Delivery>): Record<string, Delivery> {
+  const short = ({ error, ...rest }: Delivery) => ({
+    ...rest,
+    ...(error === undefined ? {} : { error: cut(error, 80) }),
+  });
+  return Object.fromEntries(Object.entries(deliveries).map(([channel, one]) => [channel, short(one)]));
 }
 
 /** Names of deliveries by the notice that they are of: to look through all names for each notice takes too long after a year. */

@@ -115,8 +115,8 @@ function withoutLogin(error: unknown): never {
   throw new Error(`the server has not accepted user and password ${refused.responseCode ?? ''}`.trimEnd());
 }
 
-/** Opened so that a pipe that nobody reads is refused and not waited for. */
-const appending = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
+/** For reading too: the open of a pipe that nobody reads would wait for ever otherwise. */
+const appending = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOCTTY;
 
 async function toFile(path: string, notice: Notice): Promise<void> {
   const file = await open(path, appending, 0o640);

@@ -3,10 +3,10 @@
  * its delivery by one channel is.
  *
  * A notice is made by link(2) under its id, so whoever tells the same thing second, in any process on any host, finds it told. kill -9 before the link leaves
- * a `.tmp` that nobody reads; whoever noticed notices again. Deliveries are written by one pump alone (`pump.ts`).
+ * a `.tmp` that nobody reads (removed after a day); whoever noticed notices again. Deliveries are written by one pump alone (`pump.ts`).
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Notice, noticeKinds } from '../../domain/notice.ts';
@@ -19,6 +19,7 @@ import { hasCode, syncFolder, writeFileAtomic } from '../store/durable-file.ts';
 
 const maxBytes = 256 * 1024;
 const idChars = 200;
+const leftoverMs = 86_400_000;
 
 const noticeSchema: z.ZodType<Notice> = z.object({
   id: z.string(),
@@ -96,6 +97,18 @@ export class Outbox {
     if (!Number.isNaN(begun.getTime())) return begun;
     await writeFileAtomic(path, `${now.toISOString()}\n`);
     return now;
+  }
+
+  /** Removes what tellers that were killed have left half written more than a day ago. */
+  async sweep(now: Date): Promise<void> {
+    for (const name of [...(await namesIn(this.folder))].filter((one) => one.endsWith('.tmp'))) {
+      const path = join(this.folder, name);
+      try {
+        if (now.getTime() - (await stat(path)).mtimeMs > leftoverMs) await unlink(path);
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      }
+    }
   }
 
   /** Ids of all notices. */

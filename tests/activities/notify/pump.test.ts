@@ -69,6 +69,16 @@ describe('a notice', () => {
     expect(await new Outbox(root).begun(new Date('2026-11-29T01:00:00.000Z'))).toEqual(first);
   });
 
+  it('that a killed teller left half written is removed after a day', async () => {
+    const outbox = new Outbox(root);
+    await outbox.put(notice);
+    for (const name of ['.x.tmp', 'n1@mail.json.y.tmp']) writeFileSync(join(outbox.folder, name), '{');
+    await outbox.sweep(new Date());
+    expect(readdirSync(outbox.folder)).toHaveLength(3);
+    await outbox.sweep(new Date(Date.now() + 90_000_000));
+    expect(readdirSync(outbox.folder)).toEqual([`${notice.id}.json`]);
+  });
+
   it('whose id is a path is refused', async () => {
     await expect(new Outbox(root).put({ ...notice, id: '../x' })).rejects.toThrow('notice.id: expected 1 to 200');
   });

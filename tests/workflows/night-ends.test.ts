@@ -1,0 +1,45 @@
+/** Nights whose own workflow cannot tell how it ends, on a real Temporal server. */
+import { expect, it } from 'vitest';
+import { taskQueues } from '../../domain/names.ts';
+import type { Notice } from '../../domain/notice.ts';
+import { NightEnds } from '../../workers/night-ends.ts';
+import { start, stubs, withWorkers } from './harness.ts';
+
+it('a night whose workflow code cannot go on is told, and that somebody terminated it, each once', async () => {
+  const told: Notice[] = [];
+  const put = async (notice: Notice) => {
+    if (!told.some(({ id }) => id === notice.id)) told.push(notice);
+  };
+  const outbox = { put, begun: async () => new Date(Date.now() - 3_600_000) };
+  const run = 'wf-night-ends';
+  await withWorkers(stubs({}).activities, run, async (client) => {
+    await (await start(client, run)).result(); // the harness replays a run
+    const handle = await client.workflow.start('runNight', {
+      workflowId: 'critic-night-bad-2026-11-29T01:00:00Z',
+      taskQueue: taskQueues.workflows,
+      args: [null], // what no code can read
+      searchAttributes: { CriticNight: ['bad'] },
+    });
+    const looked = async (kind: Notice['kind']) => {
+      const looker = new NightEnds(client, outbox);
+      for (const end = Date.now() + 90_000; Date.now() < end && !told.some((one) => one.kind === kind);) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await looker.look(new Date());
+      }
+      await new NightEnds(client, outbox).look(new Date());
+    };
+    await looked('stuck');
+    expect(told).toMatchObject([
+      {
+        night: 'bad',
+        title: 'night bad is stuck: its workflow code cannot go on',
+        text: expect.stringContaining('null'),
+      },
+    ]);
+    await handle.terminate('no use');
+    await looked('night-failed');
+    expect(told.slice(1)).toMatchObject([
+      { title: 'night bad: its workflow was terminated, so no digest comes', text: expect.stringContaining('no use') },
+    ]);
+  });
+}, 240_000);
