@@ -1,46 +1,24 @@
 /** The paths of nights, as tests/workflows/paths.test.ts has those of other workflows. */
-import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { Night } from '../../domain/night.ts';
 import type { runNight } from '../../workflows/run-night.ts';
 import type { Path } from '../histories/paths.ts';
 import { plan, stubs, withWorkers } from './harness.ts';
+import { forever, night } from './nights.ts';
 
 /** Walks this path with these activities. */
 async function walk(path: Path, overrides: Partial<Activities>, work: (client: Client) => Promise<void>) {
   await withWorkers(stubs(overrides).activities, path, work);
 }
 
-/** Ends by cancellation only. */
-async function forever(): Promise<never> {
-  for (;;) {
-    Context.current().heartbeat();
-    await Context.current().sleep(50);
-  }
-}
-
 describe('runNight', () => {
-  const nightly: Night = {
-    schema: 1,
-    name: 'n',
-    source: '/recipes',
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'stop',
-  };
   const begin = (client: Client, path: Path) =>
     client.workflow.start<typeof runNight>('runNight', {
       workflowId: path,
       taskQueue: taskQueues.workflows,
-      args: [nightly],
+      args: [night('n', { at_deadline: 'stop' })],
     });
 
   it('begins a run and waits for its end', async () => {

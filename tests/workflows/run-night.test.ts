@@ -1,6 +1,5 @@
 /** Nights on a real Temporal server: their turns, their runs, their deadlines, and what people are told. */
 import { ApplicationFailure } from '@temporalio/common';
-import { Context } from '@temporalio/activity';
 import { describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import type { Activities } from '../../activities/index.ts';
@@ -9,21 +8,7 @@ import type { EarlierNight, Night } from '../../domain/night.ts';
 import type { Notice } from '../../domain/notice.ts';
 import type { runNight } from '../../workflows/run-night.ts';
 import { artifact, plan, stubs, until, withWorkers } from './harness.ts';
-
-const night = (name: string, fields: Partial<Night> = {}): Night => ({
-  schema: 1,
-  name,
-  source: '/recipes',
-  recipe: 'r.yaml',
-  cron: '30 1 * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-  ...fields,
-});
+import { forever, night } from './nights.ts';
 
 const before: EarlierNight = { at: '2026-11-27T01:30:00.000Z', workflow: 'w', run: 'earlier-run', status: 'running' };
 
@@ -51,14 +36,6 @@ async function live(
     result = await handle.result();
   });
   return { result, told, calls };
-}
-
-/** Ends by cancellation only. */
-async function forever(): Promise<never> {
-  for (;;) {
-    Context.current().heartbeat();
-    await Context.current().sleep(50);
-  }
 }
 
 const describeRun = (client: Client, run: string) =>
@@ -155,6 +132,29 @@ describe('a night', () => {
       await run.cancel();
       await run.result().catch(() => undefined);
     });
+  });
+
+  it('that is cancelled cancels its run', async () => {
+    const { activities } = stubs({ watchJob: forever });
+    await withWorkers(activities, 'night-of-ended', async (client) => {
+      const handle = await client.workflow.start<typeof runNight>('runNight', {
+        workflowId: 'night-of-ended',
+        taskQueue: taskQueues.workflows,
+        args: [night('ended')],
+      });
+      await describeRun(client, 'ended-run');
+      await handle.cancel();
+      await handle.result().catch(() => undefined);
+      expect((await handle.describe()).status.name).toBe('CANCELLED');
+      expect((await client.workflow.getHandle('ended-run').describe()).status.name).toBe('CANCELLED');
+    });
+  });
+
+  it('that no worker took up within its catch-up is skipped, and people are told', async () => {
+    const { result, told, calls } = await live(night('too-late', { catch_up_minutes: 0 }));
+    expect(result).toMatchObject({ verdict: 'skipped', run: null });
+    expect(told).toMatchObject([{ kind: 'night-skipped', title: expect.stringContaining('no worker took it up') }]);
+    expect(calls.some((call) => call.startsWith('takeNightTurn'))).toBe(false);
   });
 
   it('that fails says so, with what to type', async () => {
