@@ -13,11 +13,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { nightScheduleId } from '../../domain/names.ts';
+import { type JobStage, nightScheduleId, parseAttemptName } from '../../domain/names.ts';
 import type { NightResult } from '../../domain/night.ts';
 import { down, up } from '../../infra/local/stack.ts';
 import type { runNight } from '../../workflows/run-night.ts';
-import { temporalAddress } from '../stack.ts';
+import { slurm, temporalAddress } from '../stack.ts';
 import { countMonth } from './counting.ts';
 import { type Expected, type Played, verdictOn } from './judging.ts';
 import * as world from './world.ts';
@@ -70,7 +70,7 @@ async function play(client: Client): Promise<Played[]> {
     const startedAt = Date.now();
     prepare(number);
     await backfill(at);
-    const [skipped] = await Promise.all([number === 15 ? waitAndAnswer(client) : undefined, disturb(client, number)]);
+    const [skipped] = await Promise.all([number === 15 ? waitAndAnswer(client) : undefined, disturb(number)]);
     const result = await resultOf(client, `${nightScheduleId(world.night)}-${iso(at)}`);
     tell({ number, expected, result }, startedAt);
     if (skipped !== undefined) tell({ number: 16, expected: 'skipped', result: skipped }, startedAt);
@@ -105,9 +105,9 @@ function iso(at: Date): string {
 }
 
 /** kill -9 in the middle of the night's work. */
-async function disturb(client: Client, number: number): Promise<void> {
+async function disturb(number: number): Promise<void> {
   if (number === 5 || number === 22) {
-    await untilStage(client, number === 5 ? 'sft' : 'grpo');
+    await untilJob(number === 5 ? 'sft' : 'grpo');
     await world.killAndRestart('worker', 3000);
     console.log(`night ${number}: the worker was killed with -9 and started anew`);
   }
@@ -121,14 +121,18 @@ async function waitAndAnswer(client: Client): Promise<NightResult> {
   const skipped = await untilOther(client, asked);
   world.writeRecipe();
   await world.critic('answer', run, 'synthesis', 'retry', '--budget', '1');
-  await untilStage(client, 'sft');
+  await untilJob('sft');
   await world.killAndRestart('temporal', 3000);
   console.log('night 15: the Temporal server was killed with -9 and started anew');
   return skipped;
 }
 
-async function untilStage(client: Client, stage: string): Promise<string> {
-  return untilRun(client, `CriticStage = '${stage}'`);
+/** Until Slurm runs a job of this stage. */
+async function untilJob(stage: JobStage): Promise<void> {
+  await patiently(`a job of ${stage}`, async () => {
+    const names = (await slurm('squeue', '-h', '--states=RUNNING', '-o', '%j')).split('\n');
+    return names.some((name) => parseAttemptName(name)?.stage === stage) ? stage : undefined;
+  });
 }
 
 async function untilRun(client: Client, condition: string): Promise<string> {
