@@ -14,6 +14,15 @@ export interface WorkerSizes {
 /** A cached workflow takes some 1.4 MiB. A run has up to two jobs at the same time, and inquiries use the watchers' slots too (bench/runs). */
 export const workerSizes: WorkerSizes = { cachedWorkflows: 1000, watchers: 3000 };
 
+/**
+ * A server spreads a queue over four partitions, and a poll waits at one of them. With the SDK's two polls for workflows that no worker has in memory
+ * (new ones, and all of them after a restart), such tasks lay for minutes where nobody asked.
+ */
+const workflowPolling = {
+  workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 24 },
+  nonStickyToStickyPollRatio: 0.5,
+} as const;
+
 /** Workers for all task queues on one connection. They do not run yet. */
 export async function createWorkers(
   { connection, namespace }: { connection: NativeConnection; namespace: string },
@@ -31,7 +40,13 @@ export async function createWorkers(
   };
   const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
   return Promise.all([
-    Worker.create({ ...common, taskQueue: taskQueues.workflows, workflowsPath, maxCachedWorkflows: cachedWorkflows }),
+    Worker.create({
+      ...common,
+      ...workflowPolling,
+      taskQueue: taskQueues.workflows,
+      workflowsPath,
+      maxCachedWorkflows: cachedWorkflows,
+    }),
     Worker.create({ ...common, taskQueue: taskQueues.cluster, activities, maxConcurrentActivityTaskExecutions: 20 }),
     Worker.create({
       ...common,
