@@ -1,7 +1,7 @@
 /** `critic status`: one look at a run: its stages, and what it asks. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
-import type { RunView } from '../../domain/jobs/progress.ts';
+import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import { runStatuses } from '../../domain/names.ts';
 import { aRun } from '../arguments.ts';
@@ -12,7 +12,7 @@ import { type Register, textOf, type View, type ViewOptions, withClient } from '
 const text = z.string().exactOptional();
 const stage = z.object({
   stage: stageSchema,
-  status: z.enum(['pending', 'running', 'done', 'reused', 'waiting', 'failed', 'cancelled', 'skipped']),
+  status: z.enum(stageStatuses),
   attempt: z.number().exactOptional(),
   jobId: text,
   jobState: text,
@@ -34,6 +34,11 @@ const view: z.ZodType<RunView> = z.object({
   run: z.string(),
   recipe: z.string(),
   status: z.enum(runStatuses),
+  waitingSince: z.string().exactOptional(),
+  /** Somebody wants it to pause: since when, who and why. */
+  paused: z
+    .object({ since: z.string(), by: z.string().exactOptional(), note: z.string().exactOptional() })
+    .exactOptional(),
   stages: z.array(stage),
   questions: z.array(question),
 });

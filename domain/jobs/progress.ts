@@ -28,18 +28,22 @@ export interface StageProgress {
   trouble?: string;
 }
 
-/** `cancelled`: the run has ended, by a cancel or because another stage failed, before this stage had. */
-export type StageStatus =
-  | 'pending'
-  | 'running'
-  | 'done'
-  | 'reused'
-  | 'waiting'
-  /** Its job has saved and ended: it goes on when the run is unpaused. */
-  | 'paused'
-  | 'failed'
-  | 'cancelled'
-  | 'skipped';
+/**
+ * `paused`: its job has saved and ended, and goes on when the run is unpaused. `cancelled`: the run has ended, by a cancel or because another stage
+ * failed, before this stage had.
+ */
+export const stageStatuses = [
+  'pending',
+  'running',
+  'done',
+  'reused',
+  'waiting',
+  'paused',
+  'failed',
+  'cancelled',
+  'skipped',
+] as const;
+export type StageStatus = (typeof stageStatuses)[number];
 
 export interface StageView {
   stage: Stage;

@@ -1,6 +1,6 @@
 /** `critic status`: one look, as lines and as JSON. */
 import { describe, expect, it } from 'vitest';
-import type { RunView } from '../../domain/jobs/progress.ts';
+import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { describeChanges, nothingTold } from '../../cli/run-view.ts';
 import { critic, fakeServer, type FakeRun } from './fakes.ts';
 
@@ -51,6 +51,18 @@ describe('a look at a run', () => {
     const silent = await critic(['status', 'silent', '--json'], server);
     expect(JSON.parse(silent.out)).toMatchObject({ view: null });
     expect((await critic(['status', 'silent'], server)).out).toContain('no worker answers');
+  });
+
+  it('is JSON of a paused run too, whatever its stages are', async () => {
+    const paused: RunView = {
+      ...view,
+      status: 'paused',
+      paused: { since: '2026-11-28T01:00:00.000Z', by: 'ada', note: 'a demo' },
+      stages: stageStatuses.map((status) => ({ stage: 'sft', status })),
+    };
+    const { code, out } = await critic(['status', 'r', '--json'], fakeServer({ r: { view: paused } }));
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ view: paused });
   });
 
   it('says what Temporal knows better than the run', async () => {

@@ -62,7 +62,7 @@ async function viewOf(run: string) {
   return statusView.schema.parse(JSON.parse(output)).view;
 }
 
-const manifest = z.looseObject({ attempts: z.array(z.string()), cost: z.looseObject({ seconds: z.number() }) });
+const manifest = z.looseObject({ made_by: z.looseObject({ attempts: z.array(z.string()) }) });
 
 it('a run that was terminated is resumed from the checkpoint of its job, which still ran; and again, from one that is whole', async () => {
   const { argv, clear } = await recipeOf(12);
@@ -96,7 +96,7 @@ it('a run that was terminated is resumed from the checkpoint of its job, which s
   });
   const artifact = (await viewOf(c.run))?.stages.find(({ stage }) => stage === 'sft')?.artifact ?? 'none';
   const made = manifest.parse(JSON.parse(await readFile(join(artifact, 'manifest.json'), 'utf8')));
-  expect(made.attempts).toEqual([a.run, b.run, c.run].map((run) => `critic-${run}-sft-a1`));
+  expect(made.made_by.attempts).toEqual([a.run, b.run, c.run].map((run) => `critic-${run}-sft-a1`));
   const steps = (await rowsOf(artifact)).map(({ step }) => step);
   expect(steps).toEqual(Array.from({ length: steps.at(-1) ?? 0 }, (_, index) => index + 1));
   await critic('cancel', c.run).done;
