@@ -35,6 +35,8 @@ export interface GcReport {
   total: Record<GoingKind, { items: number; bytes: number }>;
   /** Used meanwhile, so it stays. */
   kept: string[];
+  /** Things that a gc which is at work, or was killed, has in the trash: the next gc settles them once they are ten minutes old. */
+  unsettled: number;
   /** What could not be removed, one sentence each, at most 20. */
   faults: string[];
   free: { before: number; after: number; wanted: number | null };

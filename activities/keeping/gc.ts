@@ -8,7 +8,7 @@
  *
  * Never: paid answers (`partial/synthesis`), base models, logs, reports, champions' records.
  */
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paths } from '../../domain/names.ts';
@@ -26,7 +26,7 @@ import {
 import { viewAgeMs } from '../../files/fresh-look.ts';
 import { systemCode } from '../failure.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
-import { findTrash, type Item, moveToTrash, runOf, settle, type Trashed } from './removing.ts';
+import { findTrash, isAbandoned, type Item, moveToTrash, runOf, settle, type Trashed } from './removing.ts';
 import { findRoots, modifiedAt, type Roots } from './roots.ts';
 import { artifactsIn, attemptsIn, bytesOf, checkpointsInUse, checkpointsOf, leftoversIn, scratchOf } from './survey.ts';
 
@@ -58,6 +58,7 @@ export async function collectGarbage(
     faults,
     roots,
     now,
+    unsettled: (await findTrash(root)).trashed.length,
     free: { before, after: await freeBytes(root), wanted: request.freeBytes },
   });
 }
@@ -124,7 +125,9 @@ async function remove(
   given: { items: Item[]; roots: Roots; now: number; between: () => Promise<void>; faults: string[] },
 ): Promise<string[]> {
   const { items, roots, now, between, faults } = given;
-  const trashed = await findTrash(store.root, now);
+  const found = await findTrash(store.root);
+  for (const path of found.going) await tried(faults, () => rm(path, { recursive: true, force: true }));
+  const trashed = found.trashed.filter((one) => isAbandoned(one, now));
   const kept: string[] = [];
   for (const item of items) {
     const moved = await tried(faults, () => moveToTrash(item, now));
@@ -183,12 +186,16 @@ interface Findings {
   items: Item[];
   kept: string[];
   faults: string[];
+  unsettled: number;
   roots: Roots;
   now: number;
   free: GcReport['free'];
 }
 
-function reportOf({ apply }: GcRequest, { root, items, kept, faults, roots, now, free }: Findings): GcReport {
+function reportOf(
+  { apply }: GcRequest,
+  { root, items, kept, faults, unsettled, roots, now, free }: Findings,
+): GcReport {
   const shown = (path: string) => path.slice(root.length + 1);
   const { at, by } = cutoffOf(roots.roots, now);
   const sums = goingKinds.map((kind) => {
@@ -206,6 +213,7 @@ function reportOf({ apply }: GcRequest, { root, items, kept, faults, roots, now,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each kind
     total: Object.fromEntries(sums) as GcReport['total'],
     kept: kept.slice(0, shownItems).map(shown),
+    unsettled,
     faults: faults.slice(0, shownFaults),
     free,
     needed: { since: new Date(at).toISOString(), run: by?.run ?? null, why: by?.why ?? null },

@@ -37,7 +37,6 @@ export interface Trashed {
   usedAt: number;
 }
 
-/** Of other gcs: one that is at work settles its own. */
 const abandonedMs = 10 * 60_000;
 const trash = /^(.+)\.trash-(\d+)$/;
 /** `runs/<run>/jobs/<stage>/<attempt>/checkpoints`. */
@@ -77,17 +76,17 @@ async function putBack(at: string, path: string): Promise<boolean> {
   }
 }
 
-/** What an earlier gc that was killed has left: what it was about to delete is deleted, the rest is returned. */
-export async function findTrash(root: string, now: number): Promise<Trashed[]> {
-  const found: Trashed[] = [];
+/** What is in the trash, and what an earlier gc that was killed was about to delete. It only reads. */
+export async function findTrash(root: string): Promise<{ trashed: Trashed[]; going: string[] }> {
+  const found: { trashed: Trashed[]; going: string[] } = { trashed: [], going: [] };
   for (const folder of await placesOfTrash(root)) {
     for (const name of await namesIn(folder).catch(noFolder)) {
-      if (going.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+      if (going.test(name)) found.going.push(join(folder, name));
       const [, before = '', stamp = ''] = trash.exec(name) ?? [];
       const since = Number(stamp);
-      if (before === '' || now - since < abandonedMs) continue;
+      if (before === '') continue;
       // A use before it came to the trash was known to the gc that put it there.
-      found.push({ at: join(folder, name), path: join(folder, before), since, usedAt: since });
+      found.trashed.push({ at: join(folder, name), path: join(folder, before), since, usedAt: since });
     }
   }
   return found;
@@ -117,6 +116,11 @@ async function foldersIn(folder: string): Promise<string[]> {
 function noFolder(error: unknown): ReadonlySet<string> {
   if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return new Set();
   throw error;
+}
+
+/** Is it left by a gc that was killed? One that is at work settles its own. */
+export function isAbandoned({ since }: Trashed, now: number): boolean {
+  return now - since >= abandonedMs;
 }
 
 async function usedOf(path: string, isArtifact: boolean): Promise<number | undefined> {

@@ -14,6 +14,7 @@ const report = z.object({
   items: z.array(z.object({ kind: z.enum(goingKinds), path: z.string(), bytes: z.number(), usedAt: z.string() })),
   total: z.object({ leftover: sum, scratch: sum, checkpoint: sum, artifact: sum }),
   kept: z.array(z.string()),
+  unsettled: z.number(),
   faults: z.array(z.string()),
   free: z.object({ before: z.number(), after: z.number(), wanted: z.number().nullable() }),
   needed: z.object({ since: z.string(), run: z.string().nullable(), why: z.string().nullable() }),
@@ -27,7 +28,7 @@ export async function gc(client: Client, request: GcRequest): Promise<GcReport> 
 /** Items shown to people; `--json` has up to 200. */
 const shownItems = 20;
 
-function linesOf({ applied, items, total, kept, faults, free, needed }: GcReport): string[] {
+function linesOf({ applied, items, total, kept, unsettled, faults, free, needed }: GcReport): string[] {
   const all = Object.values(total).reduce((a, b) => ({ items: a.items + b.items, bytes: a.bytes + b.bytes }));
   const rest = all.items - Math.min(shownItems, items.length);
   const size = (bytes: number) => amountOfBytes(bytes).padStart(9);
@@ -41,6 +42,9 @@ function linesOf({ applied, items, total, kept, faults, free, needed }: GcReport
       .filter((kind) => total[kind].items > 0)
       .map((kind) => `${size(total[kind].bytes)}  in ${total[kind].items} of kind ${kind}`),
     ...(kept.length > 0 ? [`stays, since it was used meanwhile: ${kept.join(', ')}`] : []),
+    ...(unsettled > 0
+      ? [`in the trash: ${unsettled}; a gc is at work, or was killed: the next one after ten minutes settles them`]
+      : []),
     ...faults.map((fault) => `not removed: ${fault}`),
     `free: ${amountOfBytes(free.before)}${applied ? `, now ${amountOfBytes(free.after)}` : ''}${free.wanted === null ? '' : `, wanted ${amountOfBytes(free.wanted)}`}`,
     `needed: what was used since ${needed.since.slice(0, 16).replace('T', ' ')} UTC${needed.run === null ? '' : ` (run ${needed.run} ${needed.why ?? ''})`}`,
