@@ -1,7 +1,7 @@
 /** The digest of a night: what people read in the morning. Pure text. */
 import type { Difference } from './evaluation/comparison.ts';
 import type { Estimate } from './evaluation/evaluation.ts';
-import type { Night, NightOutcome } from './night.ts';
+import { type Night, type NightOutcome, pausesSchedule } from './night.ts';
 import { nightNotice, nightTitle } from './night-notices.ts';
 import type { Notice } from './notice.ts';
 
@@ -69,6 +69,7 @@ function todo(verdict: NightOutcome['verdict'], run: string, night: string): { s
 export function digestNotice(night: Night, at: string, now: string, digested: Digested): Notice {
   const { run, outcome, score, lastNight, champion, missing = [] } = digested;
   const { verdict, sentence, nothingNew } = outcome;
+  const isPaused = night.pause_on_failure && pausesSchedule(verdict);
   const next = todo(verdict, run, night.name);
   return nightNotice(night, at, 'ended', {
     kind: 'night-ended',
@@ -85,8 +86,9 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
       ...gpuLines(digested),
       ...missing.map((one) => `Not known: ${one}`),
       next.sentence,
+      ...(isPaused ? ['Its schedule is paused.'] : []),
     ].join('\n'),
-    commands: next.commands,
+    commands: [...next.commands, ...(isPaused ? [`critic schedule unpause ${night.name}`] : [])],
   });
 }
 

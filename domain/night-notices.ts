@@ -41,13 +41,16 @@ export function skippedNotice(night: Told, at: string, now: string, why: string,
 }
 
 /** A night without a run: its recipe, or the night itself, is wrong. */
-export function wrongNotice(night: Told, at: string, now: string, why: string): Notice {
+export function wrongNotice(night: Night, at: string, now: string, why: string): Notice {
   return nightNotice(night, at, 'failed', {
     kind: 'night-failed',
     at: now,
     title: `${nightTitle(night.name, at)} began no run: ${why.split('\n')[0] ?? ''}`,
-    text: `${why}\n\nCorrect what is named, then begin the night by hand or wait for the next one.`,
-    commands: [`critic schedule trigger ${night.name}`],
+    text: `${why}\n\n${night.pause_on_failure ? 'Its schedule is paused. ' : ''}Correct what is named, then begin the night by hand or wait for the next one.`,
+    commands: [
+      ...(night.pause_on_failure ? [`critic schedule unpause ${night.name}`] : []),
+      `critic schedule trigger ${night.name}`,
+    ],
   });
 }
 

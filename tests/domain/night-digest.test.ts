@@ -59,6 +59,16 @@ describe('a digest', () => {
     );
   });
 
+  it('says that a failure has paused the schedule, and how it goes on', () => {
+    const outcome = { verdict: 'failed', sentence: 's', nothingNew: false } as const;
+    const { commands, text } = digestNotice({ ...night, pause_on_failure: true }, '2026-11-28T01:30:00.000Z', 'now', {
+      run: 'r-1',
+      outcome,
+    });
+    expect(commands).toContain('critic schedule unpause n');
+    expect(text).toMatch(/Its schedule is paused\.$/);
+  });
+
   it.each([
     ['failed', 'critic resume r-1'],
     ['cancelled', 'critic resume r-1'],

@@ -99,6 +99,7 @@ describe('a night', () => {
     });
     expect(result).toMatchObject({ verdict: 'wrong-recipe', run: null });
     expect(told).toMatchObject([{ kind: 'night-failed', text: expect.stringContaining('recipe.seed: expected') }]);
+    expect(told[0]?.commands).toEqual(['critic schedule unpause wrong', 'critic schedule trigger wrong']);
     expect(paused).toEqual([expect.stringContaining('recipe "r.yaml": 1 fault')]);
     expect(calls).not.toContain('checkDataset');
   });
