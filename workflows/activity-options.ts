@@ -64,7 +64,7 @@ export const clusterActivities = proxyActivities<Activities>({
   retry: retryOf(paces.cluster),
 });
 
-/** Watchers: one long, heartbeating activity for each job. After a kill -9 of its worker a job is watched again within half a minute. */
+/** Watchers: one long, heartbeating activity for each job. After a kill -9 of its worker nobody watches for the heartbeat's timeout at least. */
 export const watchActivities = proxyActivities<Activities>({
   taskQueue: taskQueues.watch,
   startToCloseTimeout: '30 days',
