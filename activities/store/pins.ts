@@ -2,7 +2,7 @@
  * Pins: artifacts that a person wants kept, whatever nobody else needs. One file each, `<store>/pins/<key>.json`, replaced atomically.
  *
  * kill -9 before the rename: it is not pinned, and pinning is asked again. After it: pinning again changes the words only. To unpin what is not pinned
- * does nothing. Two who pin at once: it is pinned, with the words of the second. `artifacts gc` reads the pins when it begins, and again before each removal.
+ * does nothing. Two who pin at once: it is pinned, with the words of the second. `artifacts gc` reads the pins when it begins, and once more before it deletes.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
