@@ -9,6 +9,7 @@ import { createEndingActivities } from './jobs/ending.ts';
 import { createExaminingActivities } from './jobs/examining.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
+import type { HealthDeps } from './inquiries/health.ts';
 import { createInquiryActivities } from './inquiries/inquiries.ts';
 import { createImportActivities, type ImportDeps } from './store/imports.ts';
 import { createTurnActivities } from './keeping/turns.ts';
@@ -27,7 +28,7 @@ import type { JobDeps } from './jobs/deps.ts';
 import type { TeacherDeps } from './teacher/accounts.ts';
 
 /** What all rooms need together. The worker builds it once. No activity reads the environment. */
-export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps;
+export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps & HealthDeps;
 
 export function createActivities(deps: ActivityDeps) {
   return translatedAll({

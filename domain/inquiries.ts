@@ -5,6 +5,7 @@
  */
 import type { Metrics } from './evaluation/evaluation.ts';
 import type { Interval } from './evaluation/metrics.ts';
+import type { HealthCheck } from './health-check.ts';
 import type { MetricsRow } from './manifest.ts';
 import type { JobStage, Stage } from './names.ts';
 import type { Notice } from './notice.ts';
@@ -52,6 +53,8 @@ export interface Inquiries {
   checkpoints: { input: { run: string }; reply: { checkpoints: CheckpointSummary[] } };
   /** What of the store nobody needs. With `apply` it is removed. */
   gc: { input: GcRequest; reply: GcReport };
+  /** What the worker sees of store, Slurm, environments and the teacher's key. */
+  health: { input: Record<string, never>; reply: { checks: HealthCheck[] } };
   /** Artifacts by their manifests, newest first; how many there are in all. `run`: those that it made. */
   artifacts: {
     input: { stage: Stage | null; run: string | null; limit: number };

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
-import { commandToken, fileToken, SlurmClient } from 'slurm-rest-client';
+import { commandToken, fileToken, SlurmClient, tokenTimes } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
 import { describeEngines } from '../activities/store/engine.ts';
 import { ArtifactStore } from '../activities/store/artifact-store.ts';
@@ -106,14 +106,14 @@ async function noticeAccounting(accounting: Accounting): Promise<void> {
 
 async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
   const { CRITIC_SLURM_TOKEN_COMMAND: command, CRITIC_SLURM_TOKEN_FILE: file } = config;
-  const slurm = new SlurmClient({
-    baseUrl: config.CRITIC_SLURM_URL,
-    auth: {
-      userName: config.CRITIC_SLURM_USER,
-      token: command === undefined ? fileToken(file ?? '') : commandToken(command),
-    },
-  });
+  const token = command === undefined ? fileToken(file ?? '') : commandToken(command);
+  const auth = { userName: config.CRITIC_SLURM_USER, token };
+  const slurm = new SlurmClient({ baseUrl: config.CRITIC_SLURM_URL, auth });
   return {
+    tokenEnds: async () => {
+      const { expiresAt } = tokenTimes(await token.token());
+      return expiresAt === undefined ? undefined : new Date(expiresAt);
+    },
     store: new ArtifactStore(config.CRITIC_STORE),
     slurm,
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),

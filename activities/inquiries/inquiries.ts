@@ -6,7 +6,6 @@ import { cut, describeIssue, shown } from '../../domain/errors.ts';
 import type { Inquiry, InquiryName } from '../../domain/inquiries.ts';
 import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
-import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
 import { answerArtifact, answerArtifactCheck, answerArtifacts, answerPin, answerUnpin } from './artifacts.ts';
 import { answerChampionPromote, answerChampions } from './champions.ts';
@@ -15,15 +14,17 @@ import { answerAttempts, answerCheckpoints } from './run-attempts.ts';
 import { answerLog } from './run-log.ts';
 import { answerMetrics } from './run-metrics.ts';
 import { answerGc } from './gc.ts';
+import { answerHealth, type HealthDeps } from './health.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
 
 /** Temporal takes 2 MB; a history of many replies must stay small. */
 const maxReplyBytes = 100 * 1024;
 
-export function createInquiryActivities(deps: StoreDeps) {
+export function createInquiryActivities(deps: HealthDeps) {
   const answerers = {
     plan: checked(answerPlan(deps)),
+    health: checked(answerHealth(deps)),
     attempts: checked(answerAttempts(deps)),
     checkpoints: checked(answerCheckpoints(deps)),
     log: checked(answerLog(deps)),

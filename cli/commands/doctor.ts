@@ -1,4 +1,7 @@
-/** `critic doctor`: has a job of a minute look at the nodes of a partition: GPUs, environments, store, model, all-reduce. */
+/**
+ * `critic doctor`: checks Temporal, its workers, store, Slurm and the teacher's key, then has a job of a minute look at the nodes of a partition: GPUs,
+ * environments, store, model, all-reduce.
+ */
 import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -12,6 +15,7 @@ import { InvalidArgumentError } from 'commander';
 import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { doctorLines } from '../doctor-view.ts';
+import { healthCheck, healthChecks, healthLines } from '../health-checks.ts';
 import { resultOf } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
@@ -41,7 +45,13 @@ const examined = z.array(
   }),
 );
 
-export const doctorView: View<Examined[]> = { schema: examined, lines: doctorLines };
+/** `partitions` is empty with `--no-job`. */
+const findings = z.object({ checks: z.array(healthCheck), partitions: examined });
+export type Findings = z.output<typeof findings>;
+export const doctorView: View<Findings> = {
+  schema: findings,
+  lines: ({ checks, partitions }) => [...healthLines(checks), ...doctorLines(partitions)],
+};
 
 /** Looks at each partition with a job of its own, all at once. */
 export async function doctor(client: Client, orders: ExaminationOrder[]): Promise<Examined[]> {
@@ -65,6 +75,8 @@ interface DoctorOptions extends ViewOptions {
   account?: string;
   qos?: string;
   wait: number;
+  /** False with `--no-job`. */
+  job: boolean;
 }
 
 function aSlurmName(text: string): string {
@@ -115,17 +127,25 @@ export const registerDoctor: Register = (program, shell) => {
     .option('--account <name>', 'account that pays', aSlurmName)
     .option('--qos <name>', 'quality of service', aSlurmName)
     .option('--wait <seconds>', 'how long a job may wait for its turn', wholeNumberFrom(1), 600)
+    .option('--no-job', 'check Temporal, worker, store, Slurm and teacher alone, and submit no job')
     .option('--json', 'print the findings as JSON')
     .description(
-      `have a job of about a minute (at most ${examinationMinutes}) look at nodes: GPUs, imports, store, all-reduce`,
+      `check Temporal, worker, store, Slurm, teacher’s key; then nodes, by a job of about a minute (at most ${examinationMinutes})`,
     )
     .addHelpText(
       'after',
       '\nExample: critic doctor --partition a100 --nodes 2 --gpus 8 --cpus 16 --model /models/Qwen2.5-VL-7B-Instruct',
     )
     .action(async (options: DoctorOptions) => {
-      const value = await withClient(shell, (client) => doctor(client, ordersOf(options, new Date())));
+      const orders = options.job ? ordersOf(options, new Date()) : [];
+      const value = await withClient(shell, async (client) => ({
+        checks: await healthChecks(client),
+        partitions: orders.length === 0 ? [] : await doctor(client, orders),
+      }));
       shell.stdout.write(`${textOf(doctorView, value, options)}\n`);
-      if (value.some(({ problems }) => problems.length > 0)) shell.exitWith(exitCodes.failed);
+      const isIll =
+        value.checks.some(({ state }) => state === 'problem') ||
+        value.partitions.some(({ problems }) => problems.length > 0);
+      if (isIll) shell.exitWith(exitCodes.failed);
     });
 };

@@ -18,7 +18,8 @@ export interface AskedStore {
 
 export async function askedStore(): Promise<AskedStore> {
   const store = new ArtifactStore(await temporaryFolder());
-  const activities = createInquiryActivities({ store });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is used here; the checks of the rest have a test of their own
+  const activities = createInquiryActivities({ store } as Parameters<typeof createInquiryActivities>[0]);
   const { env } = activityEnvironment();
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a malformed one is refused, as a test of it shows
   const update = (inquiry: unknown) => inActivity(env, () => activities.answerInquiry(inquiry as Inquiry));

@@ -9,6 +9,7 @@ import {
 import type { CliConfig } from '../../cli/config.ts';
 import { runCritic } from '../../cli/program.ts';
 import type { Shell } from '../../cli/shell.ts';
+import { searchAttributes } from '../../domain/names.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 
 /** One workflow of the fake server. What is left out is what a healthy run has. */
@@ -84,11 +85,22 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
       if (status === 'RUNNING') yield { workflowId, memo };
     }
   }
+  // A server in order, with a worker at each queue.
+  const workflowService = {
+    getSystemInfo: async () => ({ serverVersion: '1.31.0' }),
+    describeTaskQueue: async () => ({ pollers: [{ identity: 'worker-1' }] }),
+  };
+  const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 };
+  const customAttributes = Object.fromEntries(
+    Object.entries(searchAttributes).map(([name, kind]) => [name, kinds[kind]]),
+  );
+  const operatorService = { listSearchAttributes: async () => ({ customAttributes }) };
   const client = {
     workflow: { getHandle, start, list },
     options: { namespace: 'default' },
     withDeadline: (_deadline: number, work: () => unknown) => work(),
-    connection: { close: async () => void calls.push('close') },
+    workflowService,
+    connection: { operatorService, close: async () => void calls.push('close') },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { client: client as unknown as Client, calls, started };

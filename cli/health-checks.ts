@@ -1,0 +1,94 @@
+/** Checks that the CLI makes itself: Temporal, its search attributes, who polls; and those that a worker answers. */
+import type { Client } from '@temporalio/client';
+import * as z from 'zod';
+import type { HealthCheck } from '../domain/health-check.ts';
+import { searchAttributes, taskQueues } from '../domain/names.ts';
+import { sentenceOf } from './connection.ts';
+import { inquire } from './inquire.ts';
+
+export const healthCheck = z.object({
+  what: z.string(),
+  state: z.enum(['good', 'problem', 'note']),
+  sentence: z.string(),
+});
+const reply = z.object({ checks: z.array(healthCheck) });
+
+/** temporal.api.enums.v1.IndexedValueType. */
+const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 } as const;
+/** temporal.api.enums.v1.TaskQueueType. */
+const queueTypes = { workflow: 1, activity: 2 } as const;
+
+/** All checks. A check that fails is a problem and hides no other one. */
+export async function healthChecks(client: Client): Promise<HealthCheck[]> {
+  const own: [string, () => Promise<HealthCheck[]>][] = [
+    ['Temporal', () => checkServer(client)],
+    ['search attributes', () => checkAttributes(client)],
+    ['workers', () => checkWorkers(client)],
+    ['worker', async () => (await inquire(client, 'health', {}, reply)).checks],
+  ];
+  const found: HealthCheck[] = [];
+  for (const [what, check] of own) {
+    try {
+      found.push(...(await check()));
+    } catch (error) {
+      found.push({ what, state: 'problem', sentence: sentenceOf(error) });
+    }
+  }
+  return found;
+}
+
+async function checkServer(client: Client): Promise<HealthCheck[]> {
+  const { serverVersion } = await client.workflowService.getSystemInfo({});
+  return [
+    { what: 'Temporal', state: 'good', sentence: `server ${serverVersion}, namespace ${client.options.namespace}` },
+  ];
+}
+
+async function checkAttributes(client: Client): Promise<HealthCheck[]> {
+  const { namespace } = client.options;
+  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
+  const known: Readonly<Record<string, number | undefined>> = customAttributes;
+  const wrong = Object.entries(searchAttributes).filter(([name, kind]) => known[name] !== kinds[kind]);
+  const what = 'search attributes';
+  if (wrong.length === 0)
+    return [{ what, state: 'good', sentence: `all ${Object.keys(searchAttributes).length} are there` }];
+  return wrong.map(([name, kind]) => ({
+    what,
+    state: 'problem',
+    sentence: `${name}: expected type ${kind}, got ${known[name] === undefined ? 'none' : 'another one'}; run: temporal operator search-attribute create --name ${name} --type ${kind.slice(0, 1)}${kind.slice(1).toLowerCase()}`,
+  }));
+}
+
+async function checkWorkers(client: Client): Promise<HealthCheck[]> {
+  const counts = await Promise.all(
+    Object.entries(taskQueues).map(async ([use, name]) => {
+      const { pollers } = await client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name },
+        taskQueueType: use === 'workflows' ? queueTypes.workflow : queueTypes.activity,
+      });
+      return { name, count: new Set((pollers ?? []).map(({ identity }) => identity)).size };
+    }),
+  );
+  const none = counts.filter(({ count }) => count === 0).map(({ name }) => name);
+  const most = Math.max(...counts.map(({ count }) => count));
+  return [
+    none.length === 0
+      ? { what: 'workers', state: 'good', sentence: `${most} ${most === 1 ? 'worker asks' : 'workers ask'} for work` }
+      : {
+          what: 'workers',
+          state: 'problem',
+          sentence: `expected a worker at each queue, got none at ${none.join(', ')}`,
+        },
+  ];
+}
+
+/** One line a check, then what is wrong. At most 80 columns where words allow it. */
+export function healthLines(checks: readonly HealthCheck[]): string[] {
+  const marks = { good: 'ok', note: '--', problem: 'PROBLEM' } as const;
+  return checks.flatMap(({ what, state, sentence }) => {
+    const head = `${marks[state].padEnd(7)} ${what.padEnd(17)} `;
+    const lines = sentence.match(/\S.{0,52}(?=\s|$)|\S+/g) ?? [''];
+    return lines.map((line, index) => `${index === 0 ? head : ' '.repeat(head.length)}${line}`.trimEnd());
+  });
+}
