@@ -28,6 +28,7 @@ import { registerCheckpoints } from './commands/reading/checkpoints.ts';
 import { registerDiff } from './commands/reading/diff.ts';
 import { registerLogs } from './commands/reading/logs.ts';
 import { registerMetrics } from './commands/reading/metrics.ts';
+import { addExamples } from './examples.ts';
 import { sentenceOf } from './connection.ts';
 import type { Register, Shell } from './shell.ts';
 
@@ -68,6 +69,7 @@ export function createProgram(shell: Shell): Command {
       writeErr: (text) => shell.stderr.write(text),
     });
   for (const register of verbs) register(program, shell);
+  addExamples(program);
   return program;
 }
 

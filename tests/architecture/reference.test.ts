@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { runStatuses, searchAttributes } from '../../domain/names.ts';
 import { referenceFiles } from '../../docs/reference/make.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -46,5 +47,22 @@ describe('the reference', () => {
     expect(faultsOf('docs/night.schema.json', `${read('nights/smoke.yaml')}\nowner_name: x\n`)).toHaveLength(1);
     expect(faultsOf('docs/channels.schema.json', 'channels: { a: { file: { path: rel } } }')).not.toEqual([]);
     expect(faultsOf('docs/channels.schema.json', 'channels: { a: { file: { path: /x } } }')).toEqual([]);
+  });
+});
+
+describe('the saved filters in docs/TEMPORAL-UI.md', () => {
+  const queries = [...read('docs/TEMPORAL-UI.md').matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(
+    ([, query = '']) => query,
+  );
+  const known = [...Object.keys(searchAttributes), 'WorkflowType', 'ExecutionStatus'];
+
+  it('are ten', () => expect(queries).toHaveLength(10));
+
+  it.each(queries)('%s names search attributes and statuses that there are', (query) => {
+    const names = query.match(/\b[A-Z]\w+(?= (?:=|<|>|IN)[ (])/g) ?? [];
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => !known.includes(name))).toEqual([]);
+    const statuses = [...query.matchAll(/CriticStatus = "([^"]+)"/g)].map(([, status = '']) => status);
+    expect(statuses.filter((status) => !runStatuses.some((one) => one === status))).toEqual([]);
   });
 });

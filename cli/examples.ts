@@ -1,0 +1,38 @@
+/** Examples of `--help`: of each verb that does not bring its own. Keys are verbs as they are typed, without `critic`. */
+import type { Command } from 'commander';
+
+const run = 'demo-20261128-190000';
+
+const examples: Readonly<Record<string, string>> = {
+  run: 'run recipes/demo.yaml --dataset /data/ie-bench --seed 2',
+  plan: 'plan recipes/demo.yaml --configs plan/',
+  demo: 'demo --sources 20 --edits 5',
+  watch: `watch ${run}`,
+  answer: `answer ${run} grpo retry --exclude n12`,
+  retry: `retry ${run} grpo --minutes 240`,
+  pause: `pause ${run}`,
+  unpause: `unpause ${run}`,
+  cancel: `cancel ${run}`,
+  resume: `resume ${run}`,
+  rerun: `rerun ${run} --from grpo`,
+  schedule: 'schedule apply nights/nightly.yaml --dry-run',
+  'notices ls': 'notices ls --open',
+  'notices show': `notices show ${run}-failed`,
+  'notices retry': `notices retry ${run}-failed`,
+  'notices test': 'notices test oncall',
+  local: 'local status',
+  'local up': 'local up',
+  'local down': 'local down',
+  'local status': 'local status --json',
+  'local logs': 'local logs worker',
+};
+
+/** Ends the help of each command below this one with its example, where it has none yet. */
+export function addExamples(command: Command, path: readonly string[] = []): void {
+  for (const below of command.commands) {
+    const name = [...path, below.name()];
+    const example = examples[name.join(' ')];
+    if (example !== undefined) below.addHelpText('after', `\nExample: critic ${example}`);
+    addExamples(below, name);
+  }
+}
