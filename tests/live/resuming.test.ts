@@ -32,7 +32,9 @@ async function started(...argv: string[]) {
 async function recipeOf(epochs: number) {
   const folder = await mkdtemp(join(tmpdir(), 'critic-resuming-'));
   const { recipe, dataset } = await writeRecipe(folder, { epochs, minutes: 10 });
-  return { argv: ['run', recipe, '--dataset', dataset], clear: () => rm(folder, { recursive: true }) };
+  // What an earlier test run on this store has made must not be reused.
+  const seed = String(Date.now() % 1_000_000_000);
+  return { argv: ['run', recipe, '--dataset', dataset, '--seed', seed], clear: () => rm(folder, { recursive: true }) };
 }
 
 /** kill -9 of the worker, and a new one in its place. */
