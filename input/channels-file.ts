@@ -9,9 +9,9 @@
  *     archive: { file: { path: /var/log/critic/notices.jsonl } }
  */
 import * as z from 'zod';
-import { cut, describeFaults, describeIssue } from '../domain/errors.ts';
+import { cut } from '../domain/errors.ts';
 import { noticeKinds } from '../domain/notice.ts';
-import { InputFault } from './input-fault.ts';
+import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 const absolute = z.string('expected an absolute path').regex(/^\/[^\0]*$/, 'expected an absolute path');
@@ -82,10 +82,5 @@ export async function readChannels(path: string): Promise<ChannelsFile> {
   const value = await readYamlFile(path, { what: 'channels file', holds: 'channels and default' });
   const parsed = channelsFileSchema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.flatMap((issue) => {
-    const place = issue.path.map(String).join('.') || 'the file';
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${place}.${cut(key)}: unknown key`);
-    return [`${place}: ${describeIssue({ message: issue.message, input: issue.input })}`];
-  });
-  throw new InputFault(describeFaults(`channels file "${cut(path)}"`, faults));
+  throw schemaFault(`channels file "${cut(path)}"`, parsed.error);
 }

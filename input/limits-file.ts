@@ -6,11 +6,11 @@
  *     - { kind: sft, at_most: 2 }
  */
 import * as z from 'zod';
-import { cut, describeFaults, describeIssue } from '../domain/errors.ts';
+import { cut } from '../domain/errors.ts';
 import { jobKinds } from '../domain/names.ts';
 import { oneSlurmName } from '../domain/recipe/fields.ts';
 import type { Limit } from '../domain/turns.ts';
-import { InputFault } from './input-fault.ts';
+import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 const schema = z.strictObject({
@@ -30,6 +30,5 @@ export async function readLimits(path: string): Promise<Limit[]> {
   const value = await readYamlFile(path, { what: 'limits file', holds: 'limits' });
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data.limits;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describeIssue(issue)}`);
-  throw new InputFault(describeFaults(`limits file "${cut(path)}"`, faults));
+  throw schemaFault(`limits file "${cut(path)}"`, parsed.error);
 }

@@ -1,11 +1,11 @@
 /** Night files: YAML → a checked night. All faults are told at once. The recipe is not read: that is done when a night begins. */
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
-import { cut, describeFaults, describeIssue } from '../domain/errors.ts';
+import { cut } from '../domain/errors.ts';
 import { isSafeName } from '../domain/names.ts';
 import { daysOfWeek, type Night, overlaps } from '../domain/night.ts';
 import { somePath } from '../domain/recipe/fields.ts';
-import { InputFault } from './input-fault.ts';
+import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 const minutes = (most: number) => z.number().int().min(0).max(most);
@@ -86,10 +86,7 @@ export const nightSchema: z.ZodType<Night> = z
 export async function readNight(path: string): Promise<Night> {
   const value = await readYamlFile(path, { what: 'night', holds: 'name, recipe, calendar, …' });
   const { data, error } = nightFileSchema.safeParse(value, { reportInput: true });
-  if (data === undefined) {
-    const faults = error.issues.map((issue) => `${['night', ...issue.path].join('.')}: ${describeIssue(issue)}`);
-    throw new InputFault(describeFaults(`night "${cut(path)}"`, faults));
-  }
+  if (data === undefined) throw schemaFault(`night "${cut(path)}"`, error, 'night');
   const { source = '.', ...rest } = data;
   return { ...rest, schema: 1, source: resolve(dirname(resolve(path)), source) };
 }

@@ -47,7 +47,7 @@ describe('a night file', () => {
     ['name: ../n\nrecipe: r\ncron: "1 1 * * *"', 'night.name: expected 1 to 40'],
     ['name: n\nrecipe: r\ncron: "1 1 * * *"\ntime_zone: Mars', 'night.time_zone: expected an IANA time zone'],
     ['name: n\nrecipe: r\ncron: "1 1 * * *"\noverlap: maybe', 'night.overlap: '],
-    ['name: n\nrecipe: r\ncron: "1 1 * * *"\nowners: x', 'owners'],
+    ['name: n\nrecipe: r\ncron: "1 1 * * *"\nowners: x', 'night.owners: unknown key'],
     ['name: n\nrecipe: r\ncron: "1 1 * * *"\ncatch_up_minutes: 0', 'night.catch_up_minutes: '],
   ])('that is wrong is refused with the field: %s', async (text, sentence) => {
     const error = await rejection(readNight(write(text)));
