@@ -30,6 +30,8 @@ _BYTES = 8_000_000
 """A file of this size gets no more."""
 _PROCESSES = 64
 _SET_PTRACER = 0x59616D61
+_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
+"""The other process ignores them: Slurm may signal every process of the job."""
 _helpers: list[subprocess.Popen[bytes]] = []
 """Held until this process ends. Then they read the end of their pipe, and end too."""
 
@@ -41,11 +43,14 @@ def watch(file: Path) -> None:
     process, even if this one never gets to the part in Python.
     """
     wake, woken = os.pipe()
+    # Blocked from its first moment on: one that came before it ignores them would end it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         argv = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(file)]
         quiet = subprocess.DEVNULL
         _helpers.append(subprocess.Popen(argv, stdin=wake, stdout=quiet, stderr=quiet))  # noqa: S603
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(wake)
     # Where the kernel lets only parents look into their children (Yama), this one lets its child look.
     ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(_helpers[-1].pid), 0, 0, 0)
@@ -56,9 +61,9 @@ def watch(file: Path) -> None:
 def main() -> None:
     """The program: waits on its standard input for the numbers of signals, until the rank is gone."""
     rank, file = int(sys.argv[1]), Path(sys.argv[2])
-    # Slurm may signal every process of the job.
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     while True:
         ready, _, _ = select.select([0], [], [], 5)
         numbers = os.read(0, 4096) if ready else b"-"
