@@ -5,13 +5,16 @@ import * as z from 'zod';
 import { critic } from './stack.ts';
 
 const model = fileURLToPath(new URL('../../models/tiny-critic', import.meta.url));
-const findings = z.array(
-  z.object({
-    nodes: z.array(z.object({ environments: z.array(z.object({ engines: z.array(z.string()), error: z.null() })) })),
-    collective: z.object({ backend: z.string(), ranks: z.number(), gib_s: z.number(), error: z.null() }),
-    problems: z.array(z.string()),
-  }),
-);
+const findings = z.object({
+  checks: z.array(z.object({ what: z.string(), state: z.enum(['good', 'note']), sentence: z.string() })).min(1),
+  partitions: z.array(
+    z.object({
+      nodes: z.array(z.object({ environments: z.array(z.object({ engines: z.array(z.string()), error: z.null() })) })),
+      collective: z.object({ backend: z.string(), ranks: z.number(), gib_s: z.number(), error: z.null() }),
+      problems: z.array(z.string()),
+    }),
+  ),
+});
 
 it('the doctor finds two nodes well, and a model that is not there and a partition that is none out', async () => {
   const where = ['--partition', 'a100', '--nodes', '2', '--cpus', '1'];
@@ -21,7 +24,7 @@ it('the doctor finds two nodes well, and a model that is not there and a partiti
     critic('doctor', '--partition', 'h100').done,
   ]);
   expect(well).toMatchObject({ code: 0 });
-  const [found] = findings.parse(JSON.parse(well.output));
+  const [found] = findings.parse(JSON.parse(well.output)).partitions;
   expect(found).toMatchObject({ nodes: [{}, {}], collective: { backend: 'gloo', ranks: 2 }, problems: [] });
   expect(found?.nodes[0]?.environments[0]?.engines).toEqual(['llamafactory', 'trl', 'transformers']);
 

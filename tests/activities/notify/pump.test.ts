@@ -29,6 +29,11 @@ const notice: Notice = {
   commands: ['npm run critic -- resume demo-1'],
 };
 
+/** The notice as of now, for a pump that goes by the real clock: news of last month is none for a new channel. */
+function fresh(): Notice {
+  return { ...notice, at: new Date().toISOString() };
+}
+
 async function receiver(answer: Answer): Promise<Receiver> {
   const made = await openReceiver(answer);
   closers.push(made.close);
@@ -201,7 +206,7 @@ describe('a pump', () => {
       { slow: { slack: { url_file: secretFile('url', slow.url) } }, file: { file: { path } } },
       { tryMs: 5000, lookMs: 20 },
     );
-    await outbox.put(notice);
+    await outbox.put(fresh());
     const stop = new AbortController();
     const running = pump.run(stop.signal, async () => undefined);
     const begun = Date.now();
@@ -215,7 +220,7 @@ describe('a pump', () => {
   it('whose lease another worker has taken sends nothing', async () => {
     const hook = await receiver(ok);
     const { outbox, pump } = pumpOf({ slack: { slack: { url_file: secretFile('url', hook.url) } } });
-    await outbox.put(notice);
+    await outbox.put(fresh());
     const lost = async () => {
       throw new Error('taken over');
     };
