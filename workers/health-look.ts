@@ -10,6 +10,7 @@ import type { MetricsRow } from '../domain/manifest.ts';
 import { isJobStage, jobKind, paths } from '../domain/names.ts';
 import { healthNotice } from '../domain/run-notices.ts';
 import { namesIn } from '../files/fresh-look.ts';
+import { eachAlone } from './each-alone.ts';
 import { aboutOf, type NoticeKeeper } from './run-observer.ts';
 
 /** Pause between two looks, ms: numbers come step by step, and a trend needs many. */
@@ -32,13 +33,13 @@ export class HealthLook {
     if (now.getTime() < this.#next) return;
     this.#next = now.getTime() + everyMs;
     const query = "WorkflowType = 'trainCritic' AND ExecutionStatus = 'Running'";
-    for await (const info of this.#client.workflow.list({ query })) {
+    await eachAlone(this.#client.workflow.list({ query }), async (info) => {
       for (const [stage, rows] of await this.#trained(info.workflowId)) {
         for (const finding of judgeTraining(rows).filter(({ level }) => level === 'warning')) {
           await this.#outbox.put(healthNotice({ ...aboutOf(info, now), part: '' }, stage, finding));
         }
       }
-    }
+    });
   }
 
   /** Numbers of each stage of the run that trains by GRPO, over its attempts so far. */

@@ -5,6 +5,7 @@
 import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { brokenNightNotice, stuckNightNotice } from '../domain/night-notices.ts';
 import { hopelessTries } from '../domain/run-notices.ts';
+import { eachAlone } from './each-alone.ts';
 import { backMs, nightOf, type NoticeKeeper, whyStuck } from './run-observer.ts';
 
 const words: Readonly<Record<string, string>> = {
@@ -30,9 +31,9 @@ export class NightEnds {
     const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
     const bad = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '${since}'`;
     const query = `WorkflowType = 'runNight' AND (ExecutionStatus = 'Running' OR (${bad}))`;
-    for await (const info of this.#client.workflow.list({ query })) {
+    await eachAlone(this.#client.workflow.list({ query }), async (info) => {
       if (!this.#told.has(info.runId)) await this.#lookAt(info, now);
-    }
+    });
   }
 
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {

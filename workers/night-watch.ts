@@ -15,6 +15,7 @@ import { namesIn, whenListed } from '../files/fresh-look.ts';
 import { parseJson } from '../files/json.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { nightSchema } from '../input/night-file.ts';
+import { eachAlone } from './each-alone.ts';
 import type { NoticeKeeper } from './run-observer.ts';
 
 /** How long after its time a night may begin before people are told. With the pause between looks it is less than 15 minutes. */
@@ -51,39 +52,39 @@ export class NightWatch {
 
   /** One look. A server that does not answer is no failure: it is what people are told. */
   async look(now: Date): Promise<void> {
-    const kept = await this.#read();
-    const asked = await this.#ask(kept, now);
-    for (const one of asked ?? kept) {
-      const late = one.due.filter((at) => new Date(at).getTime() + graceMs <= now.getTime());
-      for (const at of late) await this.#tell(one, at, now, asked === undefined);
-      const due = one.due.filter((at) => !late.includes(at));
-      await this.#keep({ ...one, due }, kept);
-    }
+    const kept = new Map((await this.#read()).map((one) => [one.night.name, one]));
+    const names = await this.#answer(() => this.#names());
+    await eachAlone(new Set([...kept.keys(), ...(names ?? [])]), async (name) => {
+      const before = kept.get(name);
+      const asked = names && (await this.#answer(async () => ({ found: await this.#askOne(name, before, now) })));
+      const one = asked === undefined ? before : asked.found;
+      if (one === undefined) return;
+      const due: string[] = [];
+      for (const at of one.due) if (!(await this.#isSettled(one, at, now, names === undefined))) due.push(at);
+      await this.#keep({ ...one, due }, before);
+    });
   }
 
-  /** All nights as Temporal has them, with what was due before now as it was kept. Undefined: no server answers. */
-  async #ask(kept: readonly Due[], now: Date): Promise<Due[] | undefined> {
+  /** What the server answers. Undefined: it does not, in good time. */
+  async #answer<T>(ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#client.withDeadline(Date.now() + serverMs, async () => {
-        const names = new Set(kept.map(({ night }) => night.name));
-        for await (const { scheduleId } of this.#client.schedule.list()) {
-          if (scheduleId.startsWith(prefix)) names.add(scheduleId.slice(prefix.length));
-        }
-        const found: Due[] = [];
-        for (const name of names) {
-          const before = kept.find(({ night }) => night.name === name);
-          const one = await this.#askOne(name, before, now);
-          if (one !== undefined) found.push(one);
-        }
-        return found;
-      });
+      return await this.#client.withDeadline(Date.now() + serverMs, ask);
     } catch (error) {
       if (error instanceof ServiceError) return undefined;
       throw error;
     }
   }
 
-  /** Undefined: it was deleted, or is none of ours. */
+  /** Of all nights that have a schedule. */
+  async #names(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { scheduleId } of this.#client.schedule.list()) {
+      if (scheduleId.startsWith(prefix)) names.push(scheduleId.slice(prefix.length));
+    }
+    return names;
+  }
+
+  /** As Temporal has it, with what was due before now as it was kept. Undefined: it was deleted, or is none of ours. */
   async #askOne(name: string, before: Due | undefined, now: Date): Promise<Due | undefined> {
     try {
       const { action, state, info } = await this.#client.schedule.getHandle(nightScheduleId(name)).describe();
@@ -99,10 +100,14 @@ export class NightWatch {
     }
   }
 
-  async #tell({ night, paused }: Due, at: string, now: Date, isSilent: boolean): Promise<void> {
-    if (now.getTime() - new Date(at).getTime() > oldMs) return;
-    const begun = isSilent ? 'unknown' : await this.#isBegun(night, at);
-    if (begun === 'yes') return;
+  /** Has the night of `at` begun, or were people told that it has not? A begun one is settled at once: later the server may be away. */
+  async #isSettled({ night, paused }: Due, at: string, now: Date, isSilent: boolean): Promise<boolean> {
+    const late = now.getTime() - new Date(at).getTime();
+    if (late < 0) return false;
+    if (late > oldMs) return true;
+    const begun = (isSilent ? undefined : await this.#answer(() => this.#isBegun(night, at))) ?? 'unknown';
+    if (begun === 'yes') return true;
+    if (late < graceMs) return false;
     const why =
       begun === 'unknown'
         ? 'no Temporal server answers'
@@ -114,6 +119,7 @@ export class NightWatch {
     const until = new Date(new Date(at).getTime() + night.catch_up_minutes * 60_000);
     const mayBegin = begun !== 'no' && until > now;
     await this.#outbox.put(notBegunNotice(night, at, now.toISOString(), why, mayBegin ? until.toISOString() : null));
+    return true;
   }
 
   async #isBegun({ name, jitter_minutes: jitter }: Due['night'], at: string): Promise<'yes' | 'no' | 'not-taken-up'> {
@@ -142,8 +148,7 @@ export class NightWatch {
     return found;
   }
 
-  async #keep(due: Due, kept: readonly Due[]): Promise<void> {
-    const before = kept.find(({ night }) => night.name === due.night.name);
+  async #keep(due: Due, before: Due | undefined): Promise<void> {
     if (JSON.stringify(before) === JSON.stringify(due)) return;
     const folder = paths.night(this.#store, due.night.name);
     await mkdir(folder, { recursive: true, mode: 0o750 });

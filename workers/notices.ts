@@ -72,13 +72,15 @@ async function lookAround(
   log: PumpLog,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
-    await lease.check();
-    for (const looker of lookers) {
+  // Side by side: one that waits for a server must not make the night watch late.
+  const looking = lookers.map(async (looker) => {
+    while (!signal.aborted) {
+      await lease.check();
       await within(lookMostMs, signal, async () => looker.look(new Date())).catch((error: unknown) => {
         if (!signal.aborted) log.warn('a look at what people must know has failed', { why: String(error) });
       });
+      await sleep(lookMs, undefined, { signal }).catch(() => undefined); // aborted: the condition sees it
     }
-    await sleep(lookMs, undefined, { signal }).catch(() => undefined); // aborted: the condition sees it
-  }
+  });
+  await Promise.all(looking);
 }

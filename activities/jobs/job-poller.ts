@@ -256,10 +256,8 @@ export class JobPoller {
     const watched = waiting.toSorted((a, b) => a.recordAt - b.recordAt)[0];
     if (watched === undefined) return;
     watched.recordAt = this.#options.now();
-    const rows = await this.#slurm.accountingJobs({ id: watched.id }).catch((error: unknown) => {
-      if (error instanceof SlurmError) return [];
-      throw error;
-    });
+    // Whatever it was: nobody awaits this, and a rejection would end the worker.
+    const rows = await this.#slurm.accountingJobs({ id: watched.id }).catch(() => []);
     const last = rows.filter(({ name }) => name === watched.name).at(-1);
     if (last !== undefined && isFinal(last) && watched.state.kind === 'absent') watched.state.gone = true;
   }

@@ -58,4 +58,21 @@ describe('a run that trains', () => {
     const put = async () => expect.unreachable();
     await new HealthLook(client, join(store, 'none'), { put }).look(new Date());
   });
+
+  it('is looked at though another run has no folder where one should be', async () => {
+    const bad = 'bad-20261128-000000';
+    mkdirSync(join(store, 'runs', bad, 'jobs'), { recursive: true });
+    writeFileSync(join(store, 'runs', bad, 'jobs/grpo'), 'no folder');
+    metrics('grpo', 1, steps(1, 200), (step) => (step < 150 ? 400 : 100));
+    async function* two() {
+      yield { workflowId: bad, runId: '1', searchAttributes: {}, memo: {} };
+      yield* list();
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the look only lists
+    const both = { workflow: { list: two } } as unknown as Client;
+    const told: string[] = [];
+    const put = async ({ id }: Notice) => told.push(id);
+    await expect(new HealthLook(both, store, { put }).look(new Date())).rejects.toThrow('ENOTDIR');
+    expect(told).toContain(`run-${run}-health-grpo-length-collapse`);
+  });
 });

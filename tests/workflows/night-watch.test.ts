@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { describe, expect, inject, it } from 'vitest';
 import { apply } from '../../cli/commands/schedule/apply.ts';
 import { pause, remove } from '../../cli/commands/schedule/change.ts';
@@ -27,6 +28,7 @@ const night = (name: string): Night => ({
   tell: ['mail'],
 });
 
+const nightKey = defineSearchAttributeKey('CriticNight', SearchAttributeType.KEYWORD);
 const minutes = (at: string, more: number) => new Date(new Date(at).getTime() + more * 60_000);
 
 /** A schedule, and a night watch whose clock the test sets. No worker runs. */
@@ -124,6 +126,53 @@ describe('a night that has not begun', () => {
       );
       await new NightWatch(client, { put: async (notice) => after.push(notice) }, other).look(minutes(soon, 11));
       expect(after.filter(({ night: of }) => of === 'idle')).toEqual([]);
+    });
+  });
+
+  it('is not told of one that has begun, though no server answers when it would be', async () => {
+    await watched('begun', async ({ client, store, look, due }) => {
+      const soon = new Date().toISOString();
+      const kept = { schema: 1, night: night('begun'), due: [soon], paused: null };
+      writeFileSync(join(store, 'nights/begun/due.json'), JSON.stringify(kept));
+      const handle = await client.workflow.start('runNight', {
+        workflowId: nightWorkflowId('begun', new Date(due)),
+        taskQueue: taskQueues.workflows,
+        args: [night('begun')],
+        typedSearchAttributes: [{ key: nightKey, value: 'begun' }],
+      });
+      await handle.terminate('it has begun');
+      await until(
+        async () => client.workflow.count(`CriticNight = 'begun' AND ExecutionStatus = 'Terminated'`),
+        ({ count }) => count === 1,
+      );
+      expect(await look(minutes(soon, 1))).toEqual([]);
+      expect(readdue(store, 'begun')?.due).not.toContain(soon);
+      const deaf = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
+      const told: Notice[] = [];
+      await new NightWatch(deaf, { put: async (notice) => told.push(notice) }, store).look(minutes(soon, 11));
+      expect(told).toEqual([]);
+      await deaf.connection.close();
+    });
+  });
+
+  it('is told though another one cannot be told', async () => {
+    await watched('unlucky', async ({ client, store, due }) => {
+      await apply(client, { nights: [night('as-unlucky')], prune: false, dryRun: false });
+      const other = { schema: 1, night: night('as-unlucky'), due: [due], paused: null };
+      mkdirSync(join(store, 'nights/as-unlucky'));
+      writeFileSync(join(store, 'nights/as-unlucky/due.json'), JSON.stringify(other));
+      const tried: Notice[] = [];
+      const put = async (notice: Notice) => {
+        tried.push(notice);
+        if (tried.length === 1) throw new Error('the disk is full');
+      };
+      const looked = new NightWatch(client, { put }, store).look(minutes(due, 11));
+      await expect(looked).rejects.toThrow('the disk is full');
+      await remove(client, 'as-unlucky');
+      const nights = tried.map(({ night: of = '' }) => of).filter((of) => of.endsWith('unlucky'));
+      expect(nights.toSorted()).toEqual(['as-unlucky', 'unlucky']);
+      // What could not be told is still due, and told by the next look.
+      expect(nights.filter((of) => readdue(store, of)?.due.includes(due))).toEqual(nights.slice(0, 1));
     });
   });
 

@@ -163,4 +163,25 @@ describe('a job', () => {
     expect(watches[2]?.state()).toMatchObject({ kind: 'absent', gone: true });
     poller.close();
   });
+
+  it('whose record cannot be asked for by a bug ends no worker: its absence goes on counting', async () => {
+    const controller = new FakeSlurm(true);
+    let asked = 0;
+    controller.accountingJobs = async () => {
+      asked += 1;
+      throw new TypeError('a bug');
+    };
+    const unhandled: unknown[] = [];
+    const keep = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', keep);
+    const poller = new JobPoller(controller, options);
+    const watch = poller.watch('1', 'job-1');
+    await vi.advanceTimersByTimeAsync(30_000);
+    vi.useRealTimers();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('unhandledRejection', keep);
+    expect({ asked, unhandled }).toEqual({ asked: 1, unhandled: [] });
+    expect(watch.state()).toMatchObject({ kind: 'absent', gone: false });
+    poller.close();
+  });
 });
