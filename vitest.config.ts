@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** One project for each kind of company: none, a Temporal dev server, the whole local stack, one to break, one with verl or EasyR1 … */
+/** One project for each kind of company: none, a Temporal dev server, Chromium, the whole local stack, one to break, one with verl or EasyR1 … */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -26,6 +26,16 @@ export default defineConfig({
           globalSetup: ['tests/workflows/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pages',
+          include: ['tests/pages/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           maxWorkers: 1,
         },
       },

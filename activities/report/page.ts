@@ -3,32 +3,20 @@
  * tag escapes whatever a model or a dataset wrote.
  */
 import { hasFormat, parseAnswer } from '../../domain/critique/score.ts';
+import { frame } from '../pages/parts.ts';
 import { lineChart, scatter } from './charts.ts';
 import { modelLabels, type Picture, type ReportData, type Sample } from './data.ts';
-import { Html, html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { record } from './record.ts';
 import { header, results } from './results.ts';
-import { style } from './style.ts';
 
 export function renderPage(data: ReportData): string {
-  const body = html`${header(data)}${results(data)}${training(data)}${agreementPlots(data)}${samples(data)}${record(data)}
-    <footer>One file, nothing loaded from elsewhere.</footer>`;
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${data.run} · critic report</title>
-        <style>
-          ${new Html(style)}
-        </style>
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html>`;
-  return `${page.text}\n`;
+  return frame(
+    `${data.run} · critic report`,
+    html`${header(data)}
+      <main>${results(data)}${training(data)}${agreementPlots(data)}${samples(data)}${record(data)}</main>
+      <footer>One file, nothing loaded from elsewhere.</footer>`,
+  );
 }
 
 function training({ training: { loss, reward, responseLength } }: ReportData): Html {

@@ -1,4 +1,5 @@
 /** The last part of the page: jobs, cost, artifacts, provenance and the whole recipe. Pure. */
+import { facts, table } from '../pages/parts.ts';
 import type { ReportArtifact, ReportData } from './data.ts';
 import { type Html, html } from './html.ts';
 
@@ -47,7 +48,7 @@ function estimateTable({ estimate, artifacts }: ReportData): Html {
   });
   if (rows.length === 0) return html``;
   const headings = ['Estimate', 'USD', 'actual', 'Time', 'actual', 'GPU-hours', 'actual'];
-  return html`${table(headings, rows)}
+  return html`${table('Estimate of each stage', headings, rows)}
     <p class="note">
       Estimated before anything was spent: USD with one answer of usual length for each row, times from an earlier run
       of this recipe’s name. USD includes what earlier runs had paid for answers that are used here.
@@ -73,7 +74,7 @@ function uncertainTable({ uncertain }: ReportData): Html {
       ${plural(uncertain.length, 'request')} to the teacher may have been paid for and brought nothing: in flight when a
       worker died, or never answered. Up to ${usd(uncertain)}, counted as spent; each was asked again.${rest}
     </p>
-    ${table(['Uncertain: pair', '<Request key', 'USD at most'], rows)}`;
+    ${table('Uncertain requests', ['Uncertain: pair', '<Request key', 'USD at most'], rows)}`;
 }
 
 function dollars(usd: number | undefined): string {
@@ -97,7 +98,7 @@ function jobTable({ jobs: ran }: ReportData): Html {
         <td>${job.gpuHours.toFixed(3)}</td>
       </tr>`,
   );
-  return table(['Stage', '<Slurm job', 'Attempt', '<State', 'Time', 'GPU-hours'], rows);
+  return table('Jobs', ['Stage', '<Slurm job', 'Attempt', '<State', 'Time', 'GPU-hours'], rows);
 }
 
 function artifactTable(list: readonly ReportArtifact[]): Html {
@@ -113,38 +114,7 @@ function artifactTable(list: readonly ReportArtifact[]): Html {
         <td>${one.seconds === undefined ? '' : time(one.seconds)}</td>
       </tr>`,
   );
-  return table(['Artifact', '<Key', '<Made by', 'USD', 'Tokens', 'GPU-hours', 'Time'], rows);
-}
-
-/** `<` before a heading: its column is left-aligned. */
-function table(headings: readonly string[], rows: readonly Html[]): Html {
-  const heads = headings.map((heading) =>
-    heading.startsWith('<')
-      ? html`<th scope="col" class="left">${heading.slice(1)}</th>`
-      : html`<th scope="col">${heading}</th>`,
-  );
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          ${heads}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function facts(list: readonly (readonly [string, string])[]): Html {
-  return html`<dl class="facts">
-    ${list.map(
-      ([name, value]) =>
-        html`<dt>${name}</dt>
-          <dd>${value}</dd>`,
-    )}
-  </dl>`;
+  return table('Artifacts', ['Artifact', '<Key', '<Made by', 'USD', 'Tokens', 'GPU-hours', 'Time'], rows);
 }
 
 function money(artifacts: readonly ReportArtifact[]): string {

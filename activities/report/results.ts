@@ -7,6 +7,7 @@ import {
   type ModelName,
   modelNames,
 } from '../../domain/evaluation/evaluation.ts';
+import { table } from '../pages/parts.ts';
 import { intervalChart } from './charts.ts';
 import { modelLabels, type ReportData } from './data.ts';
 import { type Html, html } from './html.ts';
@@ -120,33 +121,20 @@ function tables(evaluation: Evaluation): Html {
     unit === 'source'
       ? `${units} source images, with all their edits`
       : `${units} pairs (too few sources to draw those)`;
-  return html`${table(evaluation, agreementColumns)}
+  return html`${metricsTable(evaluation, 'Agreement of each critic with people', agreementColumns)}
     <p class="note">
       Greedy answers to ${evaluation.pairs} pairs of the test split. Small: 95 % bootstrap intervals, ${resamples}
       resamples of ${drawn}. MainScore is the mean of SRCC and PLCC fit, which is PLCC after a 4-parameter logistic.
     </p>
-    ${table(evaluation, rewardColumns)}
+    ${metricsTable(evaluation, 'Reward of each critic', rewardColumns)}
     <p class="note">
       Reward is ${rewardName(evaluation)}. The constant predictor says the train split’s mean MOS, in perfect form.
     </p>`;
 }
 
-function table(evaluation: Evaluation, columns: readonly Column[]): Html {
-  const heads = columns.map(([, title]) => html`<th scope="col">${title}</th>`);
+function metricsTable(evaluation: Evaluation, label: string, columns: readonly Column[]): Html {
   const rows = modelNames.flatMap((model) => row(evaluation, model, columns));
-  return html`<div class="scroll">
-    <table class="metrics">
-      <thead>
-        <tr>
-          <th></th>
-          ${heads}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  return table(label, ['Critic', ...columns.map(([, title]) => title)], rows, 'metrics');
 }
 
 function row(evaluation: Evaluation, model: ModelName, columns: readonly Column[]): Html[] {

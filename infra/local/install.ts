@@ -21,8 +21,8 @@ const debian = [
   'python3',
   'python3-pip',
 ];
-/** For further Slurm releases, for clocks that are wrong, and for file systems that show things late. */
-const debianForTests = ['debootstrap', 'libfaketime', 'bindfs'];
+/** For further Slurm releases, for clocks that are wrong, for file systems that show things late, and to look at pages. */
+const debianForTests = ['debootstrap', 'libfaketime', 'bindfs', 'chromium', 'fonts-dejavu-core'];
 const uvVersion = '0.13.9';
 
 /** Installs what is missing, for the tests also further Slurm releases. Throws one sentence for the first part that can't be installed. */

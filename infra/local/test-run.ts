@@ -54,6 +54,7 @@ export async function runTests(config: StackConfig, further: Further = {}): Prom
     await step(script, () => plain('npm', ['run', '-s', script], env));
   await step('vitest unit', () => vitest('unit', reports, env));
   await step('vitest workflows', () => vitest('workflows', reports, env));
+  await step('vitest pages', () => vitest('pages', reports, env));
   await step('trainer: ruff and pytest', () => trainer(config));
   await step('test stacks up', async () => {
     for (const stack of stacks) {

@@ -1,0 +1,60 @@
+/** Parts that all pages have: the page's frame, tables, lists of facts. Pure: values in, markup out. */
+import { Html, html } from '../report/html.ts';
+import { style } from '../report/style.ts';
+
+/** A whole page: one self-contained file without script or external resource. `body` has one `<main>`, and beside it header or footer at most. */
+export function frame(title: string, body: Html): string {
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width,initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+        <style>
+          ${new Html(style)}
+        </style>
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html>`;
+  return `${page.text}\n`;
+}
+
+/** What is wider than the page scrolls in itself, by keys too. `label` tells those who hear the page what it is, and is used once on a page. */
+export function scrolling(label: string, content: Html): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}">${content}</div>`;
+}
+
+/** `<` before a heading: its column is left-aligned. The first column names the row. `kind`: a class of the table. */
+export function table(label: string, headings: readonly string[], rows: readonly Html[], kind = ''): Html {
+  const heads = headings.map((heading) =>
+    heading.startsWith('<')
+      ? html`<th scope="col" class="left">${heading.slice(1)}</th>`
+      : html`<th scope="col">${heading}</th>`,
+  );
+  return scrolling(
+    label,
+    html`<table class="${kind}">
+      <thead>
+        <tr>
+          ${heads}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>`,
+  );
+}
+
+export function facts(list: readonly (readonly [name: string, value: string | Html])[]): Html {
+  return html`<dl class="facts">
+    ${list.map(
+      ([name, value]) =>
+        html`<dt>${name}</dt>
+          <dd>${value}</dd>`,
+    )}
+  </dl>`;
+}
