@@ -14,7 +14,9 @@ export function schemaFault(what: string, error: z.ZodError, root = ''): InputFa
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => `${[place, cut(key)].filter(Boolean).join('.')}: unknown key`);
     }
-    return [`${place || 'the file'}: ${describeIssue({ message: issue.message, input: issue.input })}`];
+    // What is wrong with a key is said inside.
+    const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+    return [`${place || 'the file'}: ${describeIssue({ message, input: issue.input })}`];
   });
   return new InputFault(describeFaults(what, faults));
 }

@@ -13,15 +13,24 @@ export interface RecipeOverrides {
 
 /** Throws an InputFault that names the file, or each field with its value, and what was expected. */
 export async function readRecipe(path: string, overrides: RecipeOverrides = {}): Promise<Recipe> {
-  const value = await readYamlFile(path, { what: 'recipe', holds: 'name, seed, dataset, …' });
+  const value = await readRecipeValue(path);
   const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
   const given = isMapping ? overridden(value, overrides) : value;
   const checked = checkRecipe(given);
   if ('faults' in checked) throw new InputFault(describeFaults(`recipe "${cut(path)}"`, checked.faults));
-  const base = dirname(resolve(path));
-  const { dataset, base_model: baseModel } = checked.recipe;
+  return inFolder(checked.recipe, dirname(resolve(path)));
+}
+
+/** What the file says, not checked. Throws an InputFault that names the file if it is no YAML. */
+export async function readRecipeValue(path: string): Promise<unknown> {
+  return readYamlFile(path, { what: 'recipe', holds: 'name, seed, dataset, …' });
+}
+
+/** The recipe with absolute paths; `base` is the folder of its file. Throws an InputFault for a folder that is not there. */
+export function inFolder(recipe: Recipe, base: string): Recipe {
+  const { dataset, base_model: baseModel } = recipe;
   return {
-    ...checked.recipe,
+    ...recipe,
     dataset: { ...dataset, path: folder('dataset', resolve(base, dataset.path)) },
     base_model: folder('base_model', resolve(base, baseModel)),
   };
@@ -31,8 +40,9 @@ function folder(field: string, path: string): string {
   if (existsSync(path) && statSync(path).isDirectory()) return path;
   throw new InputFault(`recipe.${field}: expected an existing folder, got "${cut(path)}"`);
 }
+
 /** The recipe's value with another dataset folder or seed. How the dataset is read stays as the recipe says. */
-function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
+export function overridden(value: object, { dataset, seed }: RecipeOverrides): Record<string, unknown> {
   const given: Record<string, unknown> = { ...value };
   const own = given['dataset'];
   if (dataset !== undefined) {

@@ -1,12 +1,13 @@
 /**
  * The reference of what people write, made from the schemas that check it: `npm run docs:recipe` writes docs/RECIPE.md and a JSON Schema for editors of
- * recipes, night files and channels files. tests/architecture/reference.test.ts holds that they are as this makes them.
+ * recipes, night files, experiment files and channels files. tests/architecture/reference.test.ts holds that they are as this makes them.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { recipeSchema } from '../../domain/recipe.ts';
 import { channelsFileSchema } from '../../input/channels-file.ts';
+import { experimentFileSchema } from '../../input/experiment-file.ts';
 import { nightFileSchema } from '../../input/night-file.ts';
 
 /** A node of a JSON Schema, as far as the page shows it. */
@@ -33,7 +34,7 @@ An editor that knows YAML's language server completes and checks a recipe that b
 # yaml-language-server: $schema=../docs/recipe.schema.json
 \`\`\`
 
-Night files have [night.schema.json](night.schema.json), channels files [channels.schema.json](channels.schema.json).
+Night files have [night.schema.json](night.schema.json), experiment files [experiment.schema.json](experiment.schema.json), channels files [channels.schema.json](channels.schema.json).
 `;
 
 /** Path of each file below the repository → its text. */
@@ -42,6 +43,7 @@ export function referenceFiles(): Record<string, string> {
     'docs/RECIPE.md': recipePage(),
     'docs/recipe.schema.json': schemaText(recipeSchema, 'A recipe of critic', ['dataset']),
     'docs/night.schema.json': schemaText(nightFileSchema, 'A night file of critic'),
+    'docs/experiment.schema.json': schemaText(experimentFileSchema, 'An experiment file of critic'),
     'docs/channels.schema.json': schemaText(channelsFileSchema, 'A channels file of critic'),
   };
 }

@@ -1,0 +1,102 @@
+/** Experiment files: what is read, and what is said of a wrong one. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { mostMembers } from '../../domain/experiment/experiment.ts';
+import { readExperiment } from '../../input/experiment-file.ts';
+import { rejection } from '../activities/fixtures.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'critic-experiment-file-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const data = join(folder, 'data');
+mkdirSync(data);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const smoke = join(root, 'recipes/smoke.yaml');
+
+const write = (fields: Record<string, unknown>) => {
+  const path = join(folder, 'experiment.yaml');
+  const usual = {
+    name: 'e',
+    question: 'Which?',
+    recipe: smoke,
+    baseline: 'a',
+    arms: { a: {}, b: { 'grpo.steps': 3 } },
+  };
+  writeFileSync(path, JSON.stringify({ ...usual, ...fields }));
+  return path;
+};
+const read = (fields: Record<string, unknown> = {}) => readExperiment(write(fields), { dataset: data });
+
+describe('an experiment file', () => {
+  it('gives a checked recipe for each arm and seed, named after both', async () => {
+    const experiment = await read({ seeds: [1, 2], set: { 'sft.epochs': 2 } });
+    const seen = experiment.members.map(({ arm, seed, recipe }) => {
+      return [arm, seed, recipe.seed, recipe.name, recipe.grpo.steps, recipe.sft.epochs, recipe.dataset.path];
+    });
+    expect(seen).toEqual([
+      ['a', 1, 1, 'e.a.s1', 12, 2, data],
+      ['b', 1, 1, 'e.b.s1', 3, 2, data],
+      ['a', 2, 2, 'e.a.s2', 12, 2, data],
+      ['b', 2, 2, 'e.b.s2', 3, 2, data],
+    ]);
+    expect(experiment).toMatchObject({ schema: 1, name: 'e', at_most: 2, baseline: 'a', directions: [] });
+    expect(experiment.arms).toEqual([
+      { name: 'a', set: {} },
+      { name: 'b', set: { 'grpo.steps': 3 } },
+    ]);
+  });
+
+  it('gives way to the seeds and the limit of the command line', async () => {
+    const experiment = await readExperiment(write({}), { dataset: data, seeds: [4, 5], atMost: 1 });
+    expect(experiment.members.map(({ seed }) => seed)).toEqual([4, 4, 5, 5]);
+    expect(experiment.at_most).toBe(1);
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['an unknown baseline', { baseline: 'c' }, /experiment\.baseline: expected one of the arms \(a, b\), got "c"/],
+    ['one arm', { arms: { a: {} } }, /experiment\.arms: expected at least two arms, got 1/],
+    ['an unknown field', { arm: {} }, /experiment\.arm: unknown key/],
+    ['a field of no recipe', { arms: { a: {}, b: { 'grpo.step': 1 } } }, /arm b: recipe\.grpo\.step: unknown key/],
+    ['a value out of bounds', { arms: { a: {}, b: { 'grpo.steps': 0 } } }, /arm b: recipe\.grpo\.steps: .*got 0/],
+    [
+      'a path that is none',
+      { arms: { a: {}, b: { 'grpo..x': 0 } } },
+      /arms\.b\.grpo\.\.x: expected a field of the recipe, such as grpo\.reward\.shape, got/,
+    ],
+    ['a seed twice', { seeds: [1, 1] }, /experiment\.seeds: expected each seed once, got 1 again/],
+    ['an arm of grid and list', { grid: { g: { a: {} } } }, /expected each arm once, got "a" again/],
+    [
+      'a direction of an unknown arm',
+      { directions: [{ says: 's', metric: 'srcc', arm: 'z', is: 'higher' }] },
+      /experiment\.directions\.0\.arm: expected one of the arms \(a, b\), got "z"/,
+    ],
+    [
+      'too many runs',
+      { grid: Object.fromEntries([1, 2, 3].map((axis) => [`g${axis}`, axisOf(5)])) },
+      new RegExp(`expected at most ${mostMembers} runs, got 127`),
+    ],
+    [
+      'a recipe that is not there',
+      { recipe: 'nowhere.yaml' },
+      /recipe ".*nowhere\.yaml": expected a readable YAML file/,
+    ],
+  ])('with %s is refused, by field, value and expectation', async (_what, fields, sentence) => {
+    expect(String(await rejection(read(fields)))).toMatch(sentence);
+  });
+
+  it('says the same fault of an arm once, whatever seeds there are', async () => {
+    const error = await rejection(read({ seeds: [1, 2, 3], arms: { a: {}, b: { 'grpo.steps': 0 } } }));
+    expect(String(error)).toMatch(/: 1 fault\n/);
+  });
+
+  it.each(readdirSync(join(root, 'experiments')))('experiments/%s is one', async (name) => {
+    const { members, arms, seeds } = await readExperiment(join(root, 'experiments', name), { dataset: data });
+    expect(members).toHaveLength(arms.length * seeds.length);
+  });
+});
+
+function axisOf(count: number): Record<string, object> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`v${index}`, {}]));
+}
