@@ -20,7 +20,7 @@ import {
 import type * as z from 'zod';
 import { cut, describeIssue } from '../domain/errors.ts';
 import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
-import { runId } from '../domain/names.ts';
+import { isStage, runId, type Stage } from '../domain/names.ts';
 import { hopelessTries } from '../domain/run-notices.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
@@ -40,6 +40,12 @@ export interface SeenRun {
   isOpen: boolean;
   /** Its workflow code fails again and again. What it says of itself is old then, and it says `running`. */
   isStuck: boolean;
+  /** Somebody has cancelled it, and it is not over yet. */
+  isCancelling: boolean;
+  /** The run that it goes on from, as its memo says. */
+  resumes: string | undefined;
+  /** Stages whose activities are under way. Empty too for a run that waits for a person, or is over. */
+  working: Stage[];
   progress: ProgressByActivity;
 }
 
@@ -50,11 +56,15 @@ export class UnknownRun extends CliError {}
 export async function findRun(client: Client, run: string): Promise<SeenRun> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
   try {
-    const { type, status, raw } = await handle.describe();
+    const { type, status, raw, memo } = await handle.describe();
     if (type !== runType) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
     const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
-    return { handle, status: status.name, isOpen, isStuck, progress: pendingProgress(raw.pendingActivities ?? []) };
+    const isCancelling = isOpen && raw.workflowExtendedInfo?.cancelRequested === true;
+    const resumes = typeof memo?.['resumes'] === 'string' ? memo['resumes'] : undefined;
+    const progress = pendingProgress(raw.pendingActivities ?? []);
+    const working = stagesOf(raw.pendingActivities ?? []);
+    return { handle, status: status.name, isOpen, isStuck, isCancelling, resumes, working, progress };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;
@@ -79,6 +89,13 @@ export async function queryView(
     if (error instanceof ServiceError || error instanceof QueryNotRegisteredError) return undefined;
     throw error;
   }
+}
+
+/** The same with what Temporal itself knows: a run that an earlier release began does not say these. */
+export async function viewOf(client: Client, { handle, isCancelling, resumes }: SeenRun): Promise<RunView | undefined> {
+  const view = await queryView(client, handle);
+  if (view === undefined) return undefined;
+  return { ...view, ...(isCancelling ? { cancelling: true } : {}), ...(resumes === undefined ? {} : { resumes }) };
 }
 
 /**
@@ -125,6 +142,13 @@ export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: Run
   }
 }
 
+/** What may be done with a run that has ended, after a sentence that says so. */
+export function afterEnd(run: string, status: string): string {
+  return status === 'COMPLETED'
+    ? `; see "npm run critic -- status ${run}"`
+    : `; it can be resumed: npm run critic -- resume ${run}`;
+}
+
 /** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API. */
 const waitsForATry = 1;
 
@@ -133,6 +157,12 @@ interface PendingActivity {
   state?: number | null;
   lastFailure?: { message?: string | null } | null;
   heartbeatDetails?: { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null;
+}
+
+/** Ids of activities begin with the name of a stage, but for some of the beginning (`run-prepare`). */
+function stagesOf(pending: readonly PendingActivity[]): Stage[] {
+  const names = pending.map(({ activityId }) => /^(.+)-a\d+-[a-z-]+$/.exec(activityId ?? '')?.[1] ?? '');
+  return [...new Set(names.filter((name) => isStage(name)))];
 }
 
 function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivity {

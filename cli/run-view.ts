@@ -2,9 +2,19 @@
  * The run as a terminal shows it: pure rendering, state in, lines out. A TTY gets one line for each stage, anything else one line for each event.
  * It knows nothing of Temporal and writes nothing. Control characters are removed from what jobs wrote.
  */
-import { stripVTControlCharacters } from 'node:util';
 import type { Stage } from '../domain/names.ts';
 import type { OperatorQuestion, RunView, StageProgress, StageStatus, StageView } from '../domain/jobs/progress.ts';
+import {
+  clean,
+  cleanInOne,
+  cleanLines,
+  commandIndent,
+  cut,
+  duration,
+  fitted,
+  logIndent,
+  minuteOf,
+} from './run-text.ts';
 
 /** Newest heartbeat details by activity id. */
 export type ProgressByActivity = Readonly<Record<string, StageProgress>>;
@@ -12,6 +22,8 @@ export type ProgressByActivity = Readonly<Record<string, StageProgress>>;
 export interface ViewOptions {
   columns: number;
   color: boolean;
+  /** How the run ended, where its own code could not say it. */
+  word?: string | undefined;
 }
 
 const looks: Record<StageStatus, { mark: string; color: number }> = {
@@ -30,24 +42,67 @@ const barWidth = 16;
 /** In a narrower terminal a bar would push time to go, job and note off the line. */
 const columnsForBars = 100;
 
-/** A heading, one line a stage, and what the operator is asked. No line is wider than the terminal. */
+/**
+ * A heading, one line a stage, and what the operator is asked. No line is wider than the terminal but for commands, which are to be copied. Why a
+ * stage waits or has failed is said whole below it, if its line is cut.
+ */
 export function renderRunView(
   view: RunView,
   progress: ProgressByActivity,
   now: Date,
-  { columns, color }: ViewOptions,
+  { columns, color, word }: ViewOptions,
 ): string[] {
   const width = Math.max(20, columns - 1);
-  const stages = view.stages.map((stage) => {
+  const stages = view.stages.flatMap((stage) => {
     const parts = stageParts(stage, progressOf(stage, progress), now, columns >= columnsForBars);
     const { mark, color: code } = looks[stage.status];
-    const text = cut(`${mark} ${stage.stage.padEnd(nameWidth)} ${parts.join('  ')}`.trimEnd(), width);
-    return color
+    const whole = `${mark} ${stage.stage.padEnd(nameWidth)} ${parts.join('  ')}`.trimEnd();
+    const text = cut(whole, width);
+    const line = color
       ? `\u001B[${code}m${text.slice(0, 1)}\u001B[39m${stage.status === 'pending' ? dim(text.slice(1)) : text.slice(1)}`
       : text;
+    return text === whole ? [line] : [line, ...reasonLines(stage, view.questions).flatMap((one) => fitted(one, width))];
   });
   const asked = view.questions.flatMap(questionLines).flatMap((line) => fitted(line, width));
-  return [cut(`run ${view.run}  ${view.status}`, width), ...stages, ...asked];
+  const [head = '', ...standing] = headLines(view, word);
+  return [cut(head, width), ...standing.flatMap((line) => fitted(line, width)), ...stages, ...asked];
+}
+
+/** A question says by itself why its stage waits. */
+function reasonLines({ stage, status, note = '' }: StageView, questions: readonly OperatorQuestion[]): string[] {
+  const said = questions.some((question) => question.stage === stage);
+  return said || !['waiting', 'failed'].includes(status) ? [] : cleanLines(note).map((line) => `  ${line}`);
+}
+
+/** The run, how it stands, and what it goes on from. */
+function headLines(view: RunView, word: string | undefined): string[] {
+  const { run, status, resumes } = view;
+  const standing = word === undefined ? standingOf(view) : undefined;
+  return [
+    `run ${run}  ${standing?.word ?? word ?? status}`,
+    ...(standing === undefined ? [] : [`  ${standing.sentence}`]),
+    ...(resumes === undefined ? [] : [`  it resumes run ${resumes}`]),
+    ...(standing?.command === undefined ? [] : [`${commandIndent}${standing.command}`]),
+  ];
+}
+
+interface Standing {
+  word: string;
+  sentence: string;
+  /** What undoes it. */
+  command?: string;
+}
+
+/** Somebody wants the run to pause or end. Its status says so only when that is done. Undefined of a run that is over or that nobody stops. */
+function standingOf({ run, status, cancelling, paused }: RunView): Standing | undefined {
+  if (!['running', 'waiting', 'paused'].includes(status)) return undefined;
+  if (cancelling !== undefined) return { word: 'cancelling', sentence: 'its jobs are ended, then the run' };
+  if (paused === undefined) return undefined;
+  const { since, by, note } = paused;
+  const who = `since ${minuteOf(since)}${by === undefined ? '' : ` by ${clean(by)}`}${note === undefined ? '' : `: ${cleanInOne(note)}`}`;
+  const command = `npm run critic -- unpause ${run}`;
+  if (status === 'paused') return { word: 'paused', sentence: who, command };
+  return { word: 'pausing', sentence: `jobs save a checkpoint and end; ${who}`, command };
 }
 
 interface ToldStage {
@@ -65,9 +120,11 @@ export interface Told {
   stages: Partial<Record<Stage, ToldStage>>;
   /** Ids of questions. */
   questions: readonly string[];
+  /** That somebody pauses or cancels the run. Empty: nobody does. */
+  standing: string;
 }
 
-export const nothingTold: Told = { stages: {}, questions: [] };
+export const nothingTold: Told = { stages: {}, questions: [], standing: '' };
 
 /** A live line is due when another tenth is done, or after this time if there is progress. */
 const quietMs = 60_000;
@@ -79,7 +136,8 @@ export function describeChanges(
   progress: ProgressByActivity,
   now: Date,
 ): { lines: string[]; told: Told } {
-  const lines: string[] = [];
+  const standing = standingOf(view);
+  const lines = standingLines(told.standing, standing, now);
   const stages = { ...told.stages };
   for (const stage of view.stages) {
     const live = progressOf(stage, progress);
@@ -98,7 +156,15 @@ export function describeChanges(
     lines.push(`${clock(now)} ${looks[stage.status].mark} ${stage.stage}  ${parts.join('  ')}`.trimEnd());
   }
   lines.push(...view.questions.filter(({ id }) => !told.questions.includes(id)).flatMap(questionLines));
-  return { lines, told: { stages, questions: view.questions.map(({ id }) => id) } };
+  const questions = view.questions.map(({ id }) => id);
+  return { lines, told: { stages, questions, standing: standing?.word ?? '' } };
+}
+
+function standingLines(told: string, standing: Standing | undefined, now: Date): string[] {
+  if (told === (standing?.word ?? '')) return [];
+  if (standing === undefined) return [`${clock(now)} the run is no longer ${told}`];
+  const { word, sentence, command } = standing;
+  return [`${clock(now)} ${word}: ${sentence}`, ...(command === undefined ? [] : [`${commandIndent}${command}`])];
 }
 
 /** Why the run waits, the end of the log, and the commands that go on, after a blank line. */
@@ -112,29 +178,23 @@ export function questionLines(question: OperatorQuestion): string[] {
           ...tail
             .split('\n')
             .slice(-12)
-            .map((line) => `  | ${clean(line)}`),
+            .map((line) => `${logIndent}${clean(line)}`),
         ];
+  const [why = '', ...further] = cleanLines(question.sentence);
   return [
     '',
-    `The run waits for you (${question.stage}): ${clean(question.sentence)}`,
-    ...(question.remedy === undefined ? [] : [`  what to do: ${clean(question.remedy)}`]),
+    `The run waits for you (${question.stage}): ${why}`,
+    ...further.map((line) => `  ${line.trim()}`),
+    ...(question.remedy === undefined ? [] : [`  what to do: ${cleanInOne(question.remedy)}`]),
     ...log,
     '  go on with one of:',
-    ...question.commands.map((command) => `    ${clean(command)}`),
+    ...question.commands.map((command) => `${commandIndent}${clean(command)}`),
   ];
 }
 
-export function bar(share: number, width = barWidth): string {
+function bar(share: number, width = barWidth): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
-}
-
-/** `75` → `1:15`, `4000` → `1:06:40`. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (value: number) => String(value).padStart(2, '0');
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
 /** What follows the name: how far, the live number that matters, ETA, job, time taken, note. */
@@ -146,11 +206,12 @@ function stageParts(stage: StageView, live: StageProgress | undefined, now: Date
   if (stage.jobId !== undefined) parts.push(`job ${stage.jobId}`);
   const state = stage.jobState ?? (running && live?.done === undefined ? live?.state : undefined);
   const ordinary = state === 'COMPLETED' || (state === 'RUNNING' && live?.done !== undefined);
-  if (state !== undefined && !ordinary) parts.push(state);
+  // Slurm says FAILED of a job that saved a checkpoint and ended.
+  if (state !== undefined && !ordinary && stage.status !== 'paused') parts.push(state);
   if (stage.attempt !== undefined && stage.attempt > 1) parts.push(`attempt ${stage.attempt}`);
   if (stage.status !== 'reused') parts.push(took(stage, now));
-  if (running && live?.trouble !== undefined) parts.push(`tried again after: ${clean(live.trouble)}`);
-  parts.push(clean((running ? live?.note : undefined) ?? stage.note ?? ''));
+  if (running && live?.trouble !== undefined) parts.push(`tried again after: ${cleanInOne(live.trouble)}`);
+  parts.push(cleanInOne((running ? live?.note : undefined) ?? stage.note ?? ''));
   return parts.filter((part) => part !== '');
 }
 
@@ -190,36 +251,6 @@ function tenth(live: StageProgress | undefined): number {
 
 function clock(now: Date): string {
   return now.toISOString().slice(11, 19);
-}
-
-/** One line of text that a job or a server wrote, without escape sequences and control characters. Of parts between `\r` the last counts. */
-function clean(text: string): string {
-  const last = stripVTControlCharacters(text).trimEnd().split('\r').at(-1) ?? '';
-  return last.replaceAll('\t', ' ').replaceAll(/\p{Cc}/gu, '');
-}
-
-/** A line of a question within `width`. A line of a log is cut. Any other is wrapped at its spaces: it says what to do. */
-function fitted(line: string, width: number): string[] {
-  if (line.length <= width || line.startsWith('  | ')) return [cut(line, width)];
-  const indent = line.slice(0, line.length - line.trimStart().length);
-  const lines: string[] = [];
-  let last = '';
-  for (const word of line.trimStart().split(' ')) {
-    if (last !== '' && indent.length + last.length + 1 + word.length > width) {
-      lines.push(`${indent}${last}`);
-      last = '';
-    }
-    last = last === '' ? word : `${last} ${word}`;
-  }
-  return [...lines, `${indent}${last}`].map((part) => cut(part, width));
-}
-
-const segmenter = new Intl.Segmenter();
-
-function cut(text: string, width: number): string {
-  if (text.length <= width) return text;
-  const characters = Array.from(segmenter.segment(text), ({ segment }) => segment);
-  return characters.length <= width ? text : `${characters.slice(0, width - 1).join('')}…`;
 }
 
 function dim(text: string): string {

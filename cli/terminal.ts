@@ -3,6 +3,7 @@
  * A pipe, a log, or a TTY that is dumb or does not know its size gets lines. `run-view.ts` says what to show.
  */
 import type { RunView } from '../domain/jobs/progress.ts';
+import { rowsOf } from './run-text.ts';
 import { describeChanges, nothingTold, type ProgressByActivity, renderRunView, type Told } from './run-view.ts';
 
 /** What is used of `process.stdout`. */
@@ -37,7 +38,11 @@ export function watchTerminal(stream: TerminalStream, options: TerminalOptions =
 }
 
 /** Undefined if it is no terminal, or a terminal that does not know its size: it says 0 × 0, or nothing. */
-function sizeOf({ isTTY, columns = 0, rows = 0 }: TerminalStream): { columns: number; rows: number } | undefined {
+export function sizeOf({
+  isTTY,
+  columns = 0,
+  rows = 0,
+}: TerminalStream): { columns: number; rows: number } | undefined {
   return isTTY === true && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
@@ -58,16 +63,27 @@ function repainting(stream: TerminalStream, now: () => Date, color: boolean): Wa
       known = { ...known, ...progress };
       size = sizeOf(stream) ?? size;
       const { columns, rows } = size;
-      // Lines above the top of the screen cannot be repainted: of a screen that is too low, the end is shown.
-      const lines = renderRunView(view, known, now(), { columns, color }).slice(-Math.max(1, rows - 1));
+      const lines = lastRows(renderRunView(view, known, now(), { columns, color }), columns, rows - 1);
       const up = height === 0 ? '' : `\u001B[${height}A`;
       const hide = hidden ? '' : hideCursor;
       stream.write(`${hide}${up}\r${lines.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);
       hidden = true;
-      height = lines.length;
+      height = heightOf(lines, columns);
     },
     stop,
   };
+}
+
+/** Lines above the top of the screen cannot be repainted: of a screen that is too low, the end is shown. At least one line. */
+function lastRows(lines: readonly string[], columns: number, rows: number): string[] {
+  let first = lines.length - 1;
+  while (first > 0 && heightOf(lines.slice(first - 1), columns) <= rows) first -= 1;
+  return lines.slice(first);
+}
+
+/** A command may be wider than the terminal, which wraps it. */
+function heightOf(lines: readonly string[], columns: number): number {
+  return lines.reduce((rows, line) => rows + rowsOf(line, columns), 0);
 }
 
 function telling(stream: TerminalStream, now: () => Date): Watching {

@@ -158,7 +158,7 @@ async function startRun(night: Night, { plan, commit }: NightBeginning) {
     args: [plan],
     parentClosePolicy: ParentClosePolicy.ABANDON,
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-    staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}, night ${night.name}`,
+    staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}, night ${night.name}${resumes === undefined ? '' : `, resumes ${resumes}`}`,
     memo: {
       budgetUsd: recipe.synthesis.budget_usd,
       ...(night.tell === undefined ? {} : { tell: night.tell }),

@@ -32,12 +32,12 @@ export async function resume(client: Client, { run, owner, isLost = false }: Res
   await requireEnded(client, run, isLost);
   const sibling = await openSuccessor(client, run);
   if (sibling !== undefined) throw new CliError(`run ${run}: run ${sibling} resumes it already; watch that one`);
-  const { recipe, anew, night } = await planOf(client, run);
+  // A run that a person resumes is not the night's any more (docs/NIGHTS.md).
+  const { recipe, anew } = await planOf(client, run);
   return startRun(client, {
     recipe,
     resumes: run,
     ...(anew === undefined ? {} : { anew }),
-    ...(night === undefined ? {} : { night }),
     ...(owner === undefined ? {} : { owner }),
   });
 }

@@ -15,14 +15,15 @@ export type WantedRun = Omit<RunPlan, 'schema' | 'run'> & { anewFrom?: Stage };
 
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
 export async function startRun(client: Client, { anewFrom, ...wanted }: WantedRun, now = new Date()) {
-  const { recipe, owner, night } = wanted;
+  const { recipe, owner, night, resumes } = wanted;
+  const goesOn = resumes === undefined ? '' : `, resumes ${resumes}`;
   const handle = await withFreeId(recipe, now, async (plan) =>
     client.workflow.start<typeof trainCritic>(runType, {
       workflowId: plan.run,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue: taskQueues.workflows,
       args: [{ ...wanted, ...(anewFrom === undefined ? {} : { anew: { from: anewFrom, by: plan.run } }), ...plan }],
-      staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}`,
+      staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}${goesOn}`,
       typedSearchAttributes: undefined,
       memo: memoOf(wanted),
       searchAttributes: {

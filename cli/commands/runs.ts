@@ -6,17 +6,18 @@ import { shown } from '../../domain/errors.ts';
 import { runStatuses } from '../../domain/names.ts';
 import { aRecipe, wholeNumberFrom } from '../arguments.ts';
 import { findRun, runType } from '../run-handle.ts';
+import { cut } from '../run-text.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
-/** `stuck`, `failed`, `terminated` and `timed-out` come from Temporal: the run's own code could not say them. */
-const statuses = [...runStatuses, 'stuck', 'failed', 'terminated', 'timed-out'] as const;
+/** The last five come from Temporal: the run's own code could not say them. */
+const statuses = [...runStatuses, 'cancelling', 'stuck', 'failed', 'terminated', 'timed-out'] as const;
 type Status = (typeof statuses)[number];
 
 const row = z.object({
   run: z.string(),
   recipe: z.string().nullable(),
   status: z.enum(statuses),
-  /** The stage at which it is, or ended. */
+  /** The stages at which it is, joined by `+`, or at which it ended. */
   stage: z.string().nullable(),
   /** MainScore of the candidate in [−1, 1]. */
   score: z.number().nullable(),
@@ -34,7 +35,7 @@ export interface RunsFilter {
   limit: number;
 }
 
-/** Runs as Temporal lists them. Its list may be some seconds behind. */
+/** Runs as Temporal lists them, newest first. Its list may be some seconds behind. */
 export async function runs(client: Client, { status, recipe, since, limit }: RunsFilter): Promise<RunRow[]> {
   // Values are checked: none holds a quote.
   const conditions = [
@@ -42,27 +43,47 @@ export async function runs(client: Client, { status, recipe, since, limit }: Run
     ...(recipe === undefined ? [] : [`CriticRecipe = '${recipe}'`]),
     ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
   ];
+  const looked = status !== undefined && seenByLooking.includes(status);
   const found: RunRow[] = [];
   for await (const info of client.workflow.list({ query: conditions.join(' AND ') })) {
     // A run that continued as new is listed by its newest part alone.
     if (info.status.name === 'CONTINUED_AS_NEW') continue;
     const one = rowOf(info);
-    // A run that is stuck says that it runs.
-    if (status === undefined || one.status === status || (status === 'stuck' && one.endedAt === null)) found.push(one);
-    if (found.length >= limit && status !== 'stuck') break;
+    if (isComplete(found, one, limit)) break;
+    // A run that is stuck or being cancelled says that it runs.
+    if (status === undefined || one.status === status || (looked && one.endedAt === null)) found.push(one);
   }
-  const marked = await markStuck(client, found);
+  const newest = found.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
+  const marked = await lookAtOpen(client, looked ? newest : newest.slice(0, limit));
   return marked.filter((one) => status === undefined || one.status === status).slice(0, limit);
 }
 
-/** How many open runs are looked at one by one, newest first: the list does not say whether a run's code can go on. */
+/** What only a look at a run itself shows. */
+const seenByLooking: readonly Status[] = ['stuck', 'cancelling'];
+
+/**
+ * Temporal lists open runs, then those that ended, newest end first. A run begins before it ends: once enough have begun after the end of the next one, no
+ * other is newer than they.
+ */
+function isComplete(found: readonly RunRow[], { endedAt }: RunRow, limit: number): boolean {
+  return endedAt !== null && found.filter(({ startedAt }) => startedAt > endedAt).length >= limit;
+}
+
+/** How many open runs are looked at one by one, newest first: the list says neither whether a run's code can go on, nor at which stages it is now. */
 const mostLooks = 50;
 
-async function markStuck(client: Client, rows: readonly RunRow[]): Promise<RunRow[]> {
+async function lookAtOpen(client: Client, rows: readonly RunRow[]): Promise<RunRow[]> {
   const open = rows.filter(({ endedAt }) => endedAt === null).slice(0, mostLooks);
-  const seen = await Promise.all(open.map(async ({ run }) => [run, (await findRun(client, run)).isStuck] as const));
-  const stuck = new Map(seen);
-  return rows.map((one) => (stuck.get(one.run) === true ? { ...one, status: 'stuck' } : one));
+  const seen = await Promise.all(open.map(async (one) => [one.run, await lookAt(client, one)] as const));
+  const looked = new Map(seen);
+  return rows.map((one) => looked.get(one.run) ?? one);
+}
+
+async function lookAt(client: Client, listed: RunRow): Promise<RunRow> {
+  const { isStuck, isCancelling, working } = await findRun(client, listed.run);
+  const stage = working.length === 0 ? listed.stage : working.join('+');
+  if (isStuck) return { ...listed, stage, status: 'stuck' };
+  return isCancelling ? { ...listed, stage, status: 'cancelling' } : { ...listed, stage };
 }
 
 function rowOf({ workflowId, status, searchAttributes, startTime, closeTime }: WorkflowExecutionInfo): RunRow {
@@ -95,13 +116,16 @@ function statusOf(temporal: string, own: string | null): Status {
   }
 }
 
+/** Characters of a status: with the longest id of a run, a score and a time, a line has 80. */
+const mostStatus = 21;
+
 /** One line a run, at most 80 columns. */
 function tableOf(rows: readonly RunRow[]): string[] {
   if (rows.length === 0) return ['no such runs'];
-  const open: readonly Status[] = ['running', 'waiting', 'paused', 'stuck'];
+  const open: readonly Status[] = ['running', 'waiting', 'paused', 'cancelling', 'stuck'];
   const cells = rows.map(({ run, status, stage, score, startedAt }) => [
     run,
-    stage !== null && open.includes(status) ? `${status}: ${stage}` : status,
+    cut(stage !== null && open.includes(status) ? `${status}: ${stage}` : status, mostStatus),
     score === null ? '' : score.toFixed(3),
     startedAt.slice(5, 16).replace('T', ' '),
   ]);

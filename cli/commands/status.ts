@@ -1,13 +1,17 @@
-/** `critic status`: one look at a run: its stages, and what it asks. */
+/** `critic status`: one look at a run: its stages, what it asks, and how it ended. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import { runStatuses } from '../../domain/names.ts';
 import { aRun } from '../arguments.ts';
-import { findRun, queryView } from '../run-handle.ts';
-import { type ProgressByActivity, renderRunView } from '../run-view.ts';
-import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { CliError } from '../cli-error.ts';
+import { findRun, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
+import { type RunResult, runResult, verdictLines } from '../run-result.ts';
+import { cleanLines, commandIndent, fitted } from '../run-text.ts';
+import { type ProgressByActivity, renderRunView, type ViewOptions as RunViewOptions } from '../run-view.ts';
+import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { sizeOf } from '../terminal.ts';
 
 const text = z.string().exactOptional();
 const stage = z.object({
@@ -39,6 +43,10 @@ const view: z.ZodType<RunView> = z.object({
   paused: z
     .object({ since: z.string(), by: z.string().exactOptional(), note: z.string().exactOptional() })
     .exactOptional(),
+  /** Somebody has cancelled it. */
+  cancelling: z.literal(true).exactOptional(),
+  /** The run that it goes on from. */
+  resumes: z.string().exactOptional(),
   stages: z.array(stage),
   questions: z.array(question),
 });
@@ -53,6 +61,8 @@ const look = z.object({
   view: view.nullable(),
   /** Live numbers by activity, as `watch` shows them. */
   progress: z.record(z.string(), z.looseObject({ state: z.string() })),
+  /** How it ended: with a verdict, or why it has none. null while it goes on. */
+  end: z.union([runResult.omit({ summary: true }), z.object({ why: z.string() })]).nullable(),
 });
 export interface Look {
   run: string;
@@ -61,23 +71,74 @@ export interface Look {
   stuck: boolean;
   view: RunView | null;
   progress: ProgressByActivity;
+  end: Omit<RunResult, 'summary'> | { why: string } | null;
 }
 
-export const statusView: View<Look> = { schema: look, lines: linesOf };
+export const statusView: View<Look> = { schema: look, lines: (value) => linesOf(value, { columns: 80, color: false }) };
 
 /** Looks once. Throws a CliError for a run that is not known. */
 export async function status(client: Client, run: string, now = new Date()): Promise<Look> {
-  const { handle, status: workflow, isStuck: stuck, progress } = await findRun(client, run);
-  const seen = stuck ? undefined : await queryView(client, handle);
-  return { run, workflow, seenAt: now.toISOString(), stuck, view: seen ?? null, progress };
+  const found = await findRun(client, run);
+  const { status: workflow, isStuck: stuck, progress } = found;
+  const [seen, end] = await Promise.all([stuck ? undefined : viewOf(client, found), endOf(found)]);
+  return { run, workflow, seenAt: now.toISOString(), stuck, view: seen ?? null, progress, end };
 }
 
-function linesOf({ run, workflow, seenAt, stuck, view: seen, progress }: Look): string[] {
+async function endOf({ handle, isOpen }: SeenRun): Promise<Look['end']> {
+  if (isOpen) return null;
+  try {
+    const { summary: _, ...end } = await resultOf(handle, runResult);
+    return end;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return { why: error.message };
+  }
+}
+
+function linesOf(value: Look, options: RunViewOptions): string[] {
+  const { run, workflow, seenAt, stuck, view: seen, progress, end } = value;
   if (stuck) return [`run ${run}  stuck: its workflow code cannot go on`, ...stuckLines];
-  if (seen === null) return [`run ${run}  ${workflow}: no worker answers, so its stages are not known now`];
-  // The run's own code cannot say that it was terminated or has failed.
-  const shown = ['RUNNING', 'PAUSED', 'COMPLETED'].includes(workflow) ? [] : [`Temporal says: ${workflow}`];
-  return [...renderRunView(seen, progress, new Date(seenAt), { columns: 80, color: false }), ...shown];
+  const width = options.columns - 1;
+  const ended = end === null ? [] : ['', ...endLines(value, end, width)];
+  if (seen === null) return [`run ${run}  ${workflow}: no worker answers, so its stages are not known now`, ...ended];
+  const { word, ...shown } = shownAs(seen, value);
+  return [...renderRunView(shown, progress, new Date(seenAt), { ...options, word }), ...ended];
+}
+
+const words: Record<string, string> = {
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  TERMINATED: 'terminated',
+  TIMED_OUT: 'timed out',
+};
+
+/**
+ * A run that has ended, as it is shown. Its own code cannot say that it was terminated or has failed: then stages that were under way say that they go
+ * on. What gate and report note of themselves is said whole below.
+ */
+function shownAs(seen: RunView, { workflow, end, seenAt }: Look): RunView & { word?: string } {
+  if (end === null) return seen;
+  const stages = seen.stages.map((line) => {
+    const isOpen = ['running', 'waiting', 'paused'].includes(line.status);
+    if (isOpen) return { ...line, status: 'cancelled' as const, finishedAt: line.finishedAt ?? seenAt };
+    const { note, ...rest } = line;
+    const isSaid = !('why' in end) && (line.stage === 'gate' || line.stage === 'report');
+    return isSaid || note === undefined ? rest : line;
+  });
+  const word = words[workflow];
+  const isOwn = !['running', 'waiting', 'paused'].includes(seen.status);
+  return { ...seen, stages, questions: [], ...(word === undefined || isOwn ? {} : { word }) };
+}
+
+function endLines({ run, workflow }: Look, end: NonNullable<Look['end']>, width: number): string[] {
+  if ('why' in end) {
+    const why = cleanLines(end.why).flatMap((line) => fitted(line, width));
+    // A result that cannot be read is a verdict all the same.
+    if (workflow === 'COMPLETED') return why;
+    return [...why, 'Go on from what it has saved with:', `${commandIndent}npm run critic -- resume ${run}`];
+  }
+  const score = end.mainScore === null ? 'undefined' : end.mainScore.toFixed(3);
+  return [`MainScore: ${score}`, ...verdictLines(end, undefined, width)];
 }
 
 const stuckLines = [
@@ -85,15 +146,23 @@ const stuckLines = [
   '  or terminate it in the Temporal UI and "critic resume" it.',
 ];
 
+/** A terminal has its own width, and colours unless NO_COLOR is set. Anything else gets 80 columns. */
+function optionsFor({ stdout, env }: Shell): RunViewOptions {
+  const columns = sizeOf(stdout)?.columns;
+  if (columns === undefined) return { columns: 80, color: false };
+  return { columns, color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' };
+}
+
 export const registerStatus: Register = (program, shell) => {
   program
     .command('status')
     .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
     .option('--json', 'print it as JSON')
-    .description('look at a run once: its stages, and what it asks')
+    .description('look at a run once: its stages, what it asks, and how it ended')
     .addHelpText('after', '\nExample: critic status demo-20261128-190000')
     .action(async (run: string, options: ViewOptions) => {
       const value = await withClient(shell, (client) => status(client, run));
-      shell.stdout.write(`${textOf(statusView, value, options)}\n`);
+      const shown = { ...statusView, lines: (one: Look) => linesOf(one, optionsFor(shell)) };
+      shell.stdout.write(`${textOf(shown, value, options)}\n`);
     });
 };

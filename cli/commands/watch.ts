@@ -6,22 +6,11 @@ import { stageSchema } from '../../domain/manifest.ts';
 import { aRun } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { leave } from '../interrupt.ts';
-import { findRun, queryView, resultOf } from '../run-handle.ts';
+import { findRun, resultOf, viewOf } from '../run-handle.ts';
+import { runResult, verdictLines } from '../run-result.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { watchTerminal, type Watching } from '../terminal.ts';
 
-const result = z.object({
-  passed: z.boolean(),
-  reasons: z.array(z.string()),
-  /** MainScore of the candidate in [−1, 1]. Null if it could not be computed. */
-  mainScore: z.number().nullable(),
-  /** Path of `report.html` as the worker sees it. */
-  report: z.string(),
-  /** The table of metrics, in lines. Empty for a run of a release whose results had none. */
-  summary: z.string().default(''),
-  /** Stages that were not run again. */
-  reused: z.array(stageSchema),
-});
 const question = z.object({
   id: z.string(),
   stage: stageSchema,
@@ -33,7 +22,7 @@ const question = z.object({
 /** How watching ended. A run that failed or was cancelled gives a CliError instead. */
 const ending = z.discriminatedUnion('status', [
   // `page`: the run's page in the Temporal UI, if one is configured.
-  z.object({ status: z.literal('ended'), run: z.string(), page: z.string().optional(), ...result.shape }),
+  z.object({ status: z.literal('ended'), run: z.string(), page: z.string().optional(), ...runResult.shape }),
   z.object({ status: z.literal('waiting'), run: z.string(), questions: z.array(question) }),
   z.object({ status: z.literal('left'), run: z.string() }),
 ]);
@@ -59,10 +48,11 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000 } = input;
   try {
     while (!signal.aborted) {
-      const { handle, isOpen, progress } = await findRun(client, run);
-      const view = await queryView(client, handle);
+      const seen = await findRun(client, run);
+      const { handle, isOpen, progress } = seen;
+      const view = await viewOf(client, seen);
       if (view !== undefined) terminal.show(view, progress);
-      if (!isOpen) return { status: 'ended', run, page, ...(await resultOf(handle, result)) };
+      if (!isOpen) return { status: 'ended', run, page, ...(await resultOf(handle, runResult)) };
       const questions = view?.questions ?? [];
       if (failOnQuestion && questions.length > 0) return ending.parse({ status: 'waiting', run, questions });
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined); // aborted: the loop's condition sees it
@@ -80,11 +70,7 @@ function renderEnding(end: Ending): string[] {
   return [
     ...(end.summary === '' ? [] : ['', ...end.summary.trimEnd().split('\n')]),
     '',
-    `Gate: ${end.passed ? 'passed' : 'NOT passed'}`,
-    ...end.reasons.map((reason) => `  ${reason}`),
-    ...(end.reused.length === 0 ? [] : [`Reused, not run again: ${end.reused.join(', ')}`]),
-    `Report:      ${end.report}`,
-    ...(end.page === undefined ? [] : [`Temporal UI: ${end.page}`]),
+    ...verdictLines(end, end.page),
   ];
 }
 

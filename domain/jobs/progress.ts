@@ -85,6 +85,10 @@ export interface RunView {
   waitingSince?: string;
   /** Set while an operator wants the run to pause: since when (ISO, UTC), who and why. The status is `paused` once nothing works any more. */
   paused?: PauseRequest & { since: string };
+  /** Somebody has cancelled it, and its jobs are being ended. It stays when the run is over. */
+  cancelling?: true;
+  /** The run that this one goes on from. */
+  resumes?: string;
   stages: StageView[];
   /** All open questions, oldest first. Each is answered by itself, in any order. */
   questions: OperatorQuestion[];

@@ -74,11 +74,14 @@ describe('answer', () => {
     expect(ended).toMatchObject({ code: 1, err: 'critic: the run asks nothing\n' });
   });
 
-  it.each(['COMPLETED', 'TERMINATED'])('says that the run is over: %s', async (status) => {
+  it.each([
+    ['COMPLETED', 'see "npm run critic -- status r"'],
+    ['TERMINATED', 'it can be resumed: npm run critic -- resume r'],
+  ])('says that the run is over, and what then: %s', async (status, then) => {
     const ended = await critic(['answer', 'r', 'sft', 'retry'], fakeServer({ r: { status } }));
     expect(ended).toMatchObject({
       code: 1,
-      err: `critic: run r: expected one that waits, got one that has ended (${status})\n`,
+      err: `critic: run r: expected one that waits, got one that has ended (${status}); ${then}\n`,
     });
   });
 });

@@ -22,6 +22,8 @@ export interface FakeRun {
   /** What it replies to an update. */
   update?: (answer: unknown) => unknown;
   memo?: Readonly<Record<string, unknown>>;
+  /** Somebody has cancelled it. */
+  cancelRequested?: true;
   /** Tries of its current workflow task. */
   taskTries?: number;
   /** Heartbeat details by activity id. */
@@ -38,7 +40,8 @@ export interface FakeServer {
   started: Map<string, unknown>;
 }
 
-export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
+/** `listed`: what it lists, whatever is asked for. Without it: all that run. */
+export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<object>): FakeServer {
   const calls: string[] = [];
   const started = new Map<string, unknown>();
   const getHandle = (run: string) => {
@@ -51,6 +54,7 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
       workflowId: run,
       describe: async () => {
         const { type = 'trainCritic', status = 'RUNNING', heartbeats = {}, failures = {}, taskTries = 1 } = known();
+        const { memo, cancelRequested = false } = known();
         const pendingActivities = Object.entries(heartbeats).map(([activityId, details]) => ({
           activityId,
           heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
@@ -60,7 +64,12 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
         return {
           type,
           status: { name: typeof status === 'string' ? status : status() },
-          raw: { pendingActivities, pendingWorkflowTask: { attempt: taskTries } },
+          memo,
+          raw: {
+            pendingActivities,
+            pendingWorkflowTask: { attempt: taskTries },
+            workflowExtendedInfo: { cancelRequested },
+          },
         };
       },
       query: async () => known().view,
@@ -79,8 +88,8 @@ export function fakeServer(runs: Record<string, FakeRun>): FakeServer {
     runs[workflowId] ??= runs[type] ?? {};
     return getHandle(workflowId);
   };
-  // Whatever is asked for: all that run.
   async function* list() {
+    if (listed !== undefined) return yield* listed;
     for (const [workflowId, { status = 'RUNNING', memo }] of Object.entries(runs)) {
       if (status === 'RUNNING') yield { workflowId, memo };
     }

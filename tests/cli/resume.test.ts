@@ -15,7 +15,7 @@ const old = { ...makePlan('/data', {}, 'r'), anew: { from: 'sft', by: 'r' }, nig
 
 describe('resume', () => {
   it.each(['CANCELLED', 'TERMINATED', 'FAILED', 'TIMED_OUT'])(
-    'of a run that is %s starts a run of its plan that resumes it, and watches it',
+    'of a run that is %s starts a run of its plan that resumes it and is no night’s, and watches it',
     async (status) => {
       const server = fakeServer({ ...having(old), r: { status } });
       const { code, out } = await critic(['resume', 'r', '--owner', 'ada'], server);
@@ -27,7 +27,6 @@ describe('resume', () => {
         recipe: old.recipe,
         resumes: 'r',
         anew: old.anew,
-        night: old.night,
         owner: 'ada',
       });
       expect(out).toContain(`run ${id}\n`);

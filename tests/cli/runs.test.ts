@@ -1,8 +1,9 @@
 /** `critic runs` without a server: what is asked of it, what is refused, and the table. */
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { aTime, type RunRow, runsView } from '../../cli/commands/runs.ts';
 import { textOf } from '../../cli/shell.ts';
-import { critic } from './fakes.ts';
+import { critic, fakeServer } from './fakes.ts';
 
 const row: RunRow = {
   run: 'a-recipe-of-22-letters-20261123-190000',
@@ -24,6 +25,65 @@ describe('the table of runs', () => {
       ['a-recipe-of-22-letters-20261123-190000 waiting: predict-base', '11-23', '19:00'],
       ['b', 'passed', '-0.123', '11-23', '19:00'],
     ]);
+  });
+});
+
+describe('the order of runs', () => {
+  const at = (hour: number) => new Date(Date.UTC(2026, 10, 28, hour));
+  const info = (workflowId: string, began: number, ended?: number) => ({
+    workflowId,
+    status: { name: ended === undefined ? 'RUNNING' : 'COMPLETED' },
+    searchAttributes: { CriticStatus: [ended === undefined ? 'running' : 'passed'], CriticStage: ['dataset'] },
+    startTime: at(began),
+    ...(ended === undefined ? {} : { closeTime: at(ended) }),
+  });
+  /** As Temporal lists them: open ones, then those that ended, newest end first. */
+  const listed = [
+    info('open', 1),
+    info('long', 2, 20),
+    info('newest', 10, 15),
+    info('newer', 9, 14),
+    info('old', 2, 3),
+    info('oldest', 0, 1),
+  ];
+  let read: string[] = [];
+  function* reading() {
+    for (const one of listed) {
+      read.push(one.workflowId);
+      yield one;
+    }
+  }
+  const heartbeats = { 'sft-a1-watch': {}, 'predict-base-a1-watch': {}, 'run-prepare': {} };
+  const server = () => {
+    read = [];
+    return fakeServer({ open: { cancelRequested: true, heartbeats } }, reading());
+  };
+  const ids = async (...flags: string[]) => {
+    const { out } = await critic(['runs', '--json', ...flags], server());
+    return z
+      .array(z.object({ run: z.string() }))
+      .parse(JSON.parse(out))
+      .map(({ run }) => run);
+  };
+
+  it('is by when they began, whether they go on or not, and holds under a limit', async () => {
+    expect(await ids()).toEqual(['newest', 'newer', 'long', 'old', 'open', 'oldest']);
+    expect(await ids('--limit', '1')).toEqual(['newest']);
+    expect(await ids('--limit', '3')).toEqual(['newest', 'newer', 'long']);
+  });
+
+  it('does not read on where no newer run can follow', async () => {
+    expect(await ids('--limit', '2')).toEqual(['newest', 'newer']);
+    expect(read.at(-1)).toBe('old'); // it ended before two others began
+    expect(await ids('--limit', '6')).toHaveLength(6);
+    expect(read.at(-1)).toBe('oldest');
+  });
+
+  it('has the stages that are under way, and says that one is being cancelled', async () => {
+    const { out } = await critic(['runs'], server());
+    expect(out).toMatch(/^open +cancelling: sft\+pred…/m);
+    expect(await ids('--status', 'cancelling')).toEqual(['open']);
+    expect(await ids('--status', 'running')).toEqual([]);
   });
 });
 

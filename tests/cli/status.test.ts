@@ -1,4 +1,7 @@
 /** `critic status`: one look, as lines and as JSON. */
+import { PassThrough } from 'node:stream';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { describeChanges, nothingTold } from '../../cli/run-view.ts';
@@ -47,6 +50,7 @@ describe('a look at a run', () => {
       seenAt: expect.stringMatching(/^\d{4}-/),
       view,
       progress: { 'sft-a1-submit': { state: 'looking', trouble: 'slurmrestd does not answer' } },
+      end: null,
     });
     const silent = await critic(['status', 'silent', '--json'], server);
     expect(JSON.parse(silent.out)).toMatchObject({ view: null });
@@ -65,9 +69,81 @@ describe('a look at a run', () => {
     expect(JSON.parse(out)).toMatchObject({ view: paused });
   });
 
-  it('says what Temporal knows better than the run', async () => {
-    const { out } = await critic(['status', 'r'], fakeServer({ r: { ...retrying, status: 'TERMINATED' } }));
-    expect(out).toContain('Temporal says: TERMINATED');
+  it('says that it is being cancelled, and what it resumes, though its code does not', async () => {
+    const run: FakeRun = { view, cancelRequested: true, memo: { resumes: 'an-earlier-one' } };
+    const { out } = await critic(['status', 'r'], fakeServer({ r: run }));
+    expect(out).toMatch(
+      /^run r {2}cancelling\n {2}its jobs are ended, then the run\n {2}it resumes run an-earlier-one\n▶ sft/,
+    );
+    const { out: over } = await critic(['status', 'r'], fakeServer({ r: { ...run, status: 'CANCELLED' } }));
+    expect(over).not.toContain('cancelling');
+  });
+
+  it('is as wide as the terminal', async () => {
+    const wide: FakeRun = { ...retrying, failures: { 'sft-a1-submit': 'x'.repeat(90) } };
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 150, rows: 40 });
+    await critic(['status', 'r'], fakeServer({ r: wide }), {
+      stdout,
+      env: { NO_COLOR: '1', CRITIC_TEMPORAL_ADDRESS: 'f:1' },
+    });
+    expect(String(stdout.read())).toContain('x'.repeat(90));
+    expect((await critic(['status', 'r'], fakeServer({ r: wide }))).out).toContain('x…');
+  });
+});
+
+describe('a look at a run that has ended', () => {
+  const report = `/store/${'deep/'.repeat(20)}runs/r/report.html`;
+  const reasons = [`MainScore 0.500 is below 0.6${', and so on'.repeat(8)}`, 'no champion before'];
+  const ended: RunView = {
+    ...view,
+    status: 'not-passed',
+    stages: [
+      { stage: 'gate', status: 'done', note: reasons.join('; ') },
+      { stage: 'report', status: 'done', note: report },
+    ],
+  };
+  const result = { passed: false, reasons, mainScore: 0.5, report, summary: 'table', reused: [] };
+
+  it('has the verdict, every reason and the report whole, in 80 columns', async () => {
+    const server = fakeServer({ r: { view: ended, status: 'COMPLETED', result: () => result } });
+    const { out } = await critic(['status', 'r'], server);
+    expect(out).toContain(
+      'run r  not-passed\n✓ gate\n✓ report\n\nMainScore: 0.500\nGate: NOT passed\n  MainScore 0.500 is',
+    );
+    expect(out.replaceAll(/\n +/g, ' ')).toContain(`${reasons[0]} no champion before`);
+    expect(out).toContain(`\nReport:      ${report}\n`);
+    const long = out.split('\n').filter((line) => line.length > 79);
+    expect(long).toEqual([`Report:      ${report}`]);
+    const { summary: _, ...end } = result;
+    expect(JSON.parse((await critic(['status', 'r', '--json'], server)).out)).toMatchObject({ end });
+  });
+
+  it.each<[status: string, cause: Error, word: string, why: string]>([
+    [
+      'FAILED',
+      ApplicationFailure.nonRetryable('dataset: no rows\nrow 3: no score', 'DataInvalid'),
+      'failed',
+      'r failed: dataset: no rows\nrow 3: no score',
+    ],
+    ['TERMINATED', new TerminatedFailure('by ada'), 'terminated', 'r was terminated: by ada'],
+  ])('says why one that is %s has no verdict, and how it is resumed', async (status, cause, word, why) => {
+    const fail = () => {
+      throw new WorkflowFailedError('Workflow execution failed', cause, 'NON_RETRYABLE_FAILURE');
+    };
+    // Its own code could not say it: its view says that it runs.
+    const server = fakeServer({ r: { ...retrying, status, result: fail } });
+    const { out } = await critic(['status', 'r'], server);
+    expect(out).toBe(
+      `run r  ${word}\n✗ sft           cancelled\n\n${why}\nGo on from what it has saved with:\n    npm run critic -- resume r\n`,
+    );
+    expect(JSON.parse((await critic(['status', 'r', '--json'], server)).out)).toMatchObject({ end: { why } });
+  });
+
+  it('is told though no worker answers', async () => {
+    const server = fakeServer({ r: { status: 'COMPLETED', result: () => result } });
+    const { out } = await critic(['status', 'r'], server);
+    expect(out).toContain('no worker answers');
+    expect(out).toContain('Gate: NOT passed');
   });
 });
 

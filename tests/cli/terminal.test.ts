@@ -46,6 +46,23 @@ describe('a TTY', () => {
     expect(written[1]).toContain('\u001B[2A');
   });
 
+  it('that wraps a command itself is repainted from the first of its rows', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 40, rows: 24 });
+    const terminal = watchTerminal(stream, { now });
+    const paused = {
+      ...view,
+      status: 'paused',
+      paused: { since: '2026-11-23T19:00:00.000Z' },
+      run: 'x'.repeat(38),
+    } as const;
+    terminal.show(paused, {});
+    terminal.show(paused, {});
+    terminal.stop();
+    expect(written[0]).toContain(`    npm run critic -- unpause ${'x'.repeat(38)}\n`);
+    // Heading, since when, two stages, and a command that the terminal wraps into two rows.
+    expect(written[1]).toContain('\u001B[6A');
+  });
+
   it.each([{ columns: 0, rows: 0 }, { columns: 80, rows: 0 }, {}])(
     'that does not know its size gets lines: %j',
     (size) => {
