@@ -25,10 +25,11 @@ import { createSubmissionActivities } from './jobs/submission.ts';
 import { createSynthesisActivities } from './synthesis/synthesis.ts';
 import { createWatchActivities } from './jobs/watching.ts';
 import type { JobDeps } from './jobs/deps.ts';
+import type { ClusterDeps } from './cluster-check.ts';
 import type { TeacherDeps } from './teacher/accounts.ts';
 
 /** What all rooms need together. The worker builds it once. No activity reads the environment. */
-export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps & HealthDeps;
+export type ActivityDeps = JobDeps & ImportDeps & TeacherDeps & HealthDeps & ClusterDeps;
 
 export function createActivities(deps: ActivityDeps) {
   return translatedAll({

@@ -2,9 +2,9 @@
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type * as z from 'zod';
+import { caretakerId } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
-import { caretaker } from '../domain/names.ts';
 import { CliError } from './cli-error.ts';
 
 /** The reply to an inquiry, checked by its schema. Throws a CliError if it was refused, or nobody can answer. */
@@ -23,7 +23,7 @@ export async function inquire<Name extends InquiryName>(
 
 async function replyTo(client: Client, inquiry: { name: InquiryName; input: unknown }): Promise<unknown> {
   try {
-    return await client.workflow.getHandle(caretaker.workflowId).executeUpdate('inquire', { args: [inquiry] });
+    return await client.workflow.getHandle(caretakerId(undefined)).executeUpdate('inquire', { args: [inquiry] });
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
       throw new CliError('nobody answers: no worker of this release has run on this Temporal server; start one');

@@ -74,16 +74,16 @@ export const failureClasses = [
 ] as const;
 export type FailureClass = (typeof failureClasses)[number];
 
-/** Temporal task queues: workflows · submit, cancel, collect · watchers (many slots) · calls to the LLM. */
+/**
+ * Temporal task queues: workflows · submit, cancel, collect · watchers (many slots) · calls to the LLM. Those of a cluster with a name have it behind an `@`
+ * (`domain/clusters.ts`).
+ */
 export const taskQueues = {
   workflows: 'critic',
   cluster: 'critic-cluster',
   watch: 'critic-watch',
   llm: 'critic-llm',
 } as const;
-
-/** The one workflow that looks after the store and the cluster, and answers inquiries (workflows/caretaker.ts). */
-export const caretaker = { workflowId: 'critic-caretaker' } as const;
 
 /** The Temporal schedule of a night, and the prefix of the ids of the workflows that it starts. */
 export function nightScheduleId(night: string): string {

@@ -20,6 +20,8 @@ export interface NightCalendar {
 export interface Night {
   schema: 1;
   name: string;
+  /** Where its nights run. Undefined: on the cluster without a name. */
+  cluster?: string;
   /** Absolute folder, as the worker sees it, in which `recipe` is looked for when a night begins. */
   source: string;
   /** The recipe's path in `source`. */

@@ -4,6 +4,7 @@
  * Workflows import the types only. It does not read files and does not resolve paths: that is the CLI's work.
  */
 import * as z from 'zod';
+import { clusterExpected, isClusterName } from './clusters.ts';
 import { criticPromptVersions, isEditedOnly } from './critique/prompt.ts';
 import { idleResources, type Misfit } from './engines/engine.ts';
 import { llamaFactoryTokenize } from './engines/llamafactory-tokenize.ts';
@@ -31,6 +32,13 @@ const recipe = z.strictObject({
     .min(0)
     .max(2 ** 31 - 1)
     .describe('Seed of everything that is drawn at random. Whole number, 0 to 2147483647; required.'),
+  cluster: z
+    .string()
+    .refine(isClusterName, `expected ${clusterExpected}`)
+    .exactOptional()
+    .describe(
+      'Cluster on which it runs, as its worker is told in CRITIC_CLUSTER. 1 to 24 of letters, digits, ".", "_", "-"; default: the one without a name.',
+    ),
   dataset,
   base_model: somePath.describe(
     'Folder with the config.json of the model to start from. A path, relative to the recipe; required.',

@@ -1,6 +1,7 @@
 /** Night files: YAML → a checked night. All faults are told at once. The recipe is not read: that is done when a night begins. */
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
+import { clusterExpected, isClusterName } from '../domain/clusters.ts';
 import { cut } from '../domain/errors.ts';
 import { isSafeName } from '../domain/names.ts';
 import { daysOfWeek, type Night, overlaps } from '../domain/night.ts';
@@ -16,6 +17,11 @@ const aName = z
 
 const fields = {
   name: aName.describe('Names the schedule `critic-night-NAME`. At most 40 characters; required.'),
+  cluster: z
+    .string()
+    .refine(isClusterName, `expected ${clusterExpected}`)
+    .exactOptional()
+    .describe('Cluster whose worker reads the recipe and on which it runs. Default: the one without a name.'),
   recipe: somePath.describe('The recipe, a path in `source`. Required.'),
   calendar: z
     .strictObject({

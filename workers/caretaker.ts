@@ -1,21 +1,21 @@
 /**
- * The caretaker's workflow, kept running: every worker begins it if it does not run, when the worker starts and once a minute. A caretaker whose
+ * The caretaker's workflow of a cluster, kept running: every worker begins it if it does not run, when the worker starts and once a minute. A caretaker whose
  * code cannot go on (it was begun by another release) is ended and begun anew: it has nothing that could be lost.
  */
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
+import { caretakerId, type Cluster, queueOf } from '../domain/clusters.ts';
 import type { CaretakerSettings } from '../domain/inquiries.ts';
-import { caretaker, taskQueues } from '../domain/names.ts';
 import { hopelessTries } from '../domain/run-notices.ts';
 
 /** The schedule by which earlier releases began each look. */
 const earlierSchedule = 'critic-reaper';
 
 /** Idempotent: begins the caretaker, or tells the one that runs how to work. */
-export async function ensureCaretaker(client: Client, settings: CaretakerSettings): Promise<void> {
-  await endIfHopeless(client);
+export async function ensureCaretaker(client: Client, settings: CaretakerSettings, cluster?: Cluster): Promise<void> {
+  await endIfHopeless(client, cluster);
   await client.workflow.signalWithStart('caretaker', {
-    workflowId: caretaker.workflowId,
-    taskQueue: taskQueues.workflows,
+    workflowId: caretakerId(cluster),
+    taskQueue: queueOf('workflows', cluster),
     args: [settings],
     signal: 'settle',
     signalArgs: [settings],
@@ -24,14 +24,14 @@ export async function ensureCaretaker(client: Client, settings: CaretakerSetting
 }
 
 /** Begins it again if somebody has terminated it, or its code cannot go on. */
-export async function keepCaretaker(client: Client, settings: CaretakerSettings): Promise<void> {
-  await endIfHopeless(client);
-  const { status } = await client.workflow.getHandle(caretaker.workflowId).describe();
-  if (status.name !== 'RUNNING') await ensureCaretaker(client, settings);
+export async function keepCaretaker(client: Client, settings: CaretakerSettings, cluster?: Cluster): Promise<void> {
+  await endIfHopeless(client, cluster);
+  const { status } = await client.workflow.getHandle(caretakerId(cluster)).describe();
+  if (status.name !== 'RUNNING') await ensureCaretaker(client, settings, cluster);
 }
 
-async function endIfHopeless(client: Client): Promise<void> {
-  const handle = client.workflow.getHandle(caretaker.workflowId);
+async function endIfHopeless(client: Client, cluster: Cluster): Promise<void> {
+  const handle = client.workflow.getHandle(caretakerId(cluster));
   try {
     const { status, raw } = await handle.describe();
     if (status.name !== 'RUNNING' || (raw.pendingWorkflowTask?.attempt ?? 0) < hopelessTries) return;

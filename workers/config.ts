@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import * as z from 'zod';
 import { accountingPatienceMs } from '../activities/jobs/accounting.ts';
+import { clusterExpected, isClusterName } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
 
 const argv = z
@@ -28,6 +29,8 @@ const folders = z
 const schema = z.object({
   CRITIC_TEMPORAL_ADDRESS: z.string('expected host:port').min(1, 'expected host:port'),
   CRITIC_TEMPORAL_NAMESPACE: z.string().default('default'),
+  /** Name of the cluster that this worker serves, as recipes have it in `cluster`. Without it: recipes that name none. */
+  CRITIC_CLUSTER: z.string().refine(isClusterName, `expected ${clusterExpected}`).optional(),
   CRITIC_SLURM_URL: httpUrl,
   CRITIC_SLURM_USER: z.string('expected a user’s name').min(1, 'expected a user’s name'),
   CRITIC_SLURM_TOKEN_COMMAND: argv.optional(),

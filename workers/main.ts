@@ -8,6 +8,7 @@ import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } f
 import { commandToken, fileToken, SlurmClient, tokenTimes } from 'slurm-rest-client';
 import { Accounting } from '../activities/jobs/accounting.ts';
 import { describeEngines } from '../activities/store/engine.ts';
+import { claimStore } from '../activities/store/own-cluster.ts';
 import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
@@ -48,26 +49,24 @@ async function main(): Promise<void> {
   const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
   const namespace = config.CRITIC_TEMPORAL_NAMESPACE;
   const client = new Client({ connection, namespace });
+  const { CRITIC_CLUSTER: cluster, CRITIC_STORE: store } = config;
+  await claimStore(store, cluster);
   const settings = { reaperIntervalMs: config.CRITIC_REAPER_INTERVAL_MS };
   await removeEarlierReaper(client);
-  await ensureCaretaker(client, settings);
+  await ensureCaretaker(client, settings, cluster);
   const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
   void noticeEngines(deps);
-  const workers = await createWorkers({ connection, namespace }, createActivities(deps));
+  const workers = await createWorkers({ connection, namespace, cluster }, createActivities(deps));
   const running = workers.map((worker) => worker.run());
   const rounds = setInterval(() => {
-    void keepCaretaker(client, settings).catch((error: unknown) => {
+    void keepCaretaker(client, settings, cluster).catch((error: unknown) => {
       Runtime.instance().logger.warn(`the caretaker was not looked after: ${String(error)}`);
     });
   }, roundMs);
   const stop = new AbortController();
   const { logger: log } = Runtime.instance();
-  const telling = keepTelling(
-    { store: config.CRITIC_STORE, channels, log },
-    (outbox) => lookersOf(client, outbox, config.CRITIC_STORE),
-    stop.signal,
-  );
+  const telling = keepTelling({ store, channels, log }, (outbox) => lookersOf(client, outbox, config), stop.signal);
   if (config.CRITIC_READY_FILE !== undefined) writeFileSync(config.CRITIC_READY_FILE, `${process.pid}\n`);
   try {
     await Promise.all(running);
@@ -84,12 +83,13 @@ async function main(): Promise<void> {
 }
 
 /** What looks for things that people must know. */
-function lookersOf(client: Client, outbox: Outbox, store: string): Looker[] {
+function lookersOf(client: Client, outbox: Outbox, config: WorkerConfig): Looker[] {
+  const { CRITIC_CLUSTER: cluster, CRITIC_STORE: store } = config;
   return [
-    new RunObserver(client, outbox),
-    new HealthLook(client, store, outbox),
-    new NightWatch(client, outbox, store),
-    new NightEnds(client, outbox),
+    new RunObserver(client, outbox, cluster),
+    new HealthLook(client, store, outbox, cluster),
+    new NightWatch(client, outbox, store, cluster),
+    new NightEnds(client, outbox, cluster),
   ];
 }
 
@@ -114,6 +114,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
       const { expiresAt } = tokenTimes(await token.token());
       return expiresAt === undefined ? undefined : new Date(expiresAt);
     },
+    cluster: config.CRITIC_CLUSTER,
     store: new ArtifactStore(config.CRITIC_STORE),
     slurm,
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
@@ -139,7 +140,8 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
  * people are told too when all workers or their hosts are dead.
  */
 async function watchNights(): Promise<void> {
-  const { CRITIC_STORE: store, CRITIC_CHANNELS_FILE: file, ...config } = workerConfig(process.env);
+  const config = workerConfig(process.env);
+  const { CRITIC_STORE: store, CRITIC_CHANNELS_FILE: file } = config;
   const channels = file === undefined ? { channels: {}, default: [] } : await readChannels(file);
   process.umask(0o027);
   const log = new DefaultLogger('INFO');
@@ -147,7 +149,7 @@ async function watchNights(): Promise<void> {
   const connection = Connection.lazy({ address: config.CRITIC_TEMPORAL_ADDRESS });
   const client = new Client({ connection, namespace: config.CRITIC_TEMPORAL_NAMESPACE });
   const signal = AbortSignal.timeout(watchMs);
-  await keepTelling({ store, channels, log }, (outbox) => lookersOf(client, outbox, store), signal);
+  await keepTelling({ store, channels, log }, (outbox) => lookersOf(client, outbox, config), signal);
   await connection.close();
 }
 

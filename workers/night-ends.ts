@@ -3,10 +3,11 @@
  * is minded. Its run is another workflow, which goes on, and which `run-observer.ts` looks after.
  */
 import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
+import type { Cluster } from '../domain/clusters.ts';
 import { brokenNightNotice, stuckNightNotice } from '../domain/night-notices.ts';
 import { hopelessTries } from '../domain/run-notices.ts';
 import { eachAlone } from './each-alone.ts';
-import { backMs, nightOf, type NoticeKeeper, whyStuck } from './run-observer.ts';
+import { backMs, nightOf, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';
 
 const words: Readonly<Record<string, string>> = {
   FAILED: 'has failed',
@@ -17,12 +18,14 @@ const words: Readonly<Record<string, string>> = {
 export class NightEnds {
   readonly #client: Client;
   readonly #outbox: NoticeKeeper;
+  readonly #ofCluster: string;
   /** Temporal's run ids of what was told. */
   readonly #told = new Set<string>();
 
-  constructor(client: Client, outbox: NoticeKeeper) {
+  constructor(client: Client, outbox: NoticeKeeper, cluster?: Cluster) {
     this.#client = client;
     this.#outbox = outbox;
+    this.#ofCluster = ofCluster(cluster);
   }
 
   /** One look at all nights that go on or have ended badly. */
@@ -30,7 +33,7 @@ export class NightEnds {
     const begun = await this.#outbox.begun(now);
     const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
     const bad = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '${since}'`;
-    const query = `WorkflowType = 'runNight' AND (ExecutionStatus = 'Running' OR (${bad}))`;
+    const query = `WorkflowType = 'runNight' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR (${bad}))`;
     await eachAlone(this.#client.workflow.list({ query }), async (info) => {
       if (!this.#told.has(info.runId)) await this.#lookAt(info, now);
     });

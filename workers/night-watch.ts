@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type Client, ScheduleNotFoundError, ServiceError, type WorkflowExecutionInfo } from '@temporalio/client';
 import * as z from 'zod';
 import { writeFileAtomic } from '../activities/store/durable-file.ts';
+import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
 import { nightScheduleId, isSafeName, paths } from '../domain/names.ts';
 import { notBegunNotice } from '../domain/night-notices.ts';
 import { namesIn, whenListed } from '../files/fresh-look.ts';
@@ -43,11 +44,13 @@ export class NightWatch {
   readonly #client: Client;
   readonly #outbox: Pick<NoticeKeeper, 'put'>;
   readonly #store: string;
+  readonly #cluster: Cluster;
 
-  constructor(client: Client, outbox: Pick<NoticeKeeper, 'put'>, store: string) {
+  constructor(client: Client, outbox: Pick<NoticeKeeper, 'put'>, store: string, cluster?: Cluster) {
     this.#client = client;
     this.#outbox = outbox;
     this.#store = store;
+    this.#cluster = cluster;
   }
 
   /** One look. A server that does not answer is no failure: it is what people are told. */
@@ -84,10 +87,11 @@ export class NightWatch {
     return names;
   }
 
-  /** As Temporal has it, with what was due before now as it was kept. Undefined: it was deleted, or is none of ours. */
+  /** As Temporal has it, with what was due before now as it was kept. Undefined: it was deleted, is none of ours, or is another cluster's. */
   async #askOne(name: string, before: Due | undefined, now: Date): Promise<Due | undefined> {
     try {
       const { action, state, info } = await this.#client.schedule.getHandle(nightScheduleId(name)).describe();
+      if (clusterOfQueue(action.taskQueue) !== this.#cluster) return await this.#forget(name);
       const { data: night } = nightSchema.safeParse(action.args?.[0]);
       if (night === undefined) return undefined;
       const past = (before?.due ?? []).filter((at) => new Date(at) <= now);
@@ -95,9 +99,12 @@ export class NightWatch {
       return { schema: 1, night, due: [...past, ...next], paused: state.paused ? (state.note ?? '') : null };
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      await rm(join(paths.night(this.#store, name), dueName), { force: true });
-      return undefined;
+      return this.#forget(name);
     }
+  }
+
+  async #forget(name: string): Promise<undefined> {
+    await rm(join(paths.night(this.#store, name), dueName), { force: true });
   }
 
   /** Has the night of `at` begun, or were people told that it has not? A begun one is settled at once: later the server may be away. */

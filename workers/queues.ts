@@ -1,7 +1,7 @@
 /** One Temporal worker for each task queue. `workers/main.ts` runs them with the real activities, `bench/runs` with stand-ins. */
 import { fileURLToPath } from 'node:url';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { taskQueues } from '../domain/names.ts';
+import { type Cluster, queueOf } from '../domain/clusters.ts';
 
 /** How much one worker takes on. A test or a bench may ask for other sizes. */
 export interface WorkerSizes {
@@ -23,9 +23,9 @@ const workflowPolling = {
   nonStickyToStickyPollRatio: 0.5,
 } as const;
 
-/** Workers for all task queues on one connection. They do not run yet. */
+/** Workers for all task queues of a cluster on one connection. They do not run yet. */
 export async function createWorkers(
-  { connection, namespace }: { connection: NativeConnection; namespace: string },
+  { connection, namespace, cluster }: { connection: NativeConnection; namespace: string; cluster?: Cluster },
   activities: object,
   { cachedWorkflows, watchers }: WorkerSizes = workerSizes,
 ): Promise<Worker[]> {
@@ -43,17 +43,27 @@ export async function createWorkers(
     Worker.create({
       ...common,
       ...workflowPolling,
-      taskQueue: taskQueues.workflows,
+      taskQueue: queueOf('workflows', cluster),
       workflowsPath,
       maxCachedWorkflows: cachedWorkflows,
     }),
-    Worker.create({ ...common, taskQueue: taskQueues.cluster, activities, maxConcurrentActivityTaskExecutions: 20 }),
     Worker.create({
       ...common,
-      taskQueue: taskQueues.watch,
+      taskQueue: queueOf('cluster', cluster),
+      activities,
+      maxConcurrentActivityTaskExecutions: 20,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: queueOf('watch', cluster),
       activities,
       maxConcurrentActivityTaskExecutions: watchers,
     }),
-    Worker.create({ ...common, taskQueue: taskQueues.llm, activities, maxConcurrentActivityTaskExecutions: 4 }),
+    Worker.create({
+      ...common,
+      taskQueue: queueOf('llm', cluster),
+      activities,
+      maxConcurrentActivityTaskExecutions: 4,
+    }),
   ]);
 }

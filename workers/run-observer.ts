@@ -12,6 +12,7 @@ import {
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
 import * as z from 'zod';
+import { type Cluster, queueOf } from '../domain/clusters.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Notice } from '../domain/notice.ts';
 import {
@@ -50,21 +51,23 @@ export interface NoticeKeeper {
 export class RunObserver {
   readonly #client: Client;
   readonly #outbox: NoticeKeeper;
+  readonly #ofCluster: string;
   /** Ends that were told, by Temporal's run id. */
   readonly #told = new Set<string>();
   /** How long the history of a run was when it was asked what it waits for, by Temporal's run id. */
   readonly #asked = new Map<string, string>();
 
-  constructor(client: Client, outbox: NoticeKeeper) {
+  constructor(client: Client, outbox: NoticeKeeper, cluster?: Cluster) {
     this.#client = client;
     this.#outbox = outbox;
+    this.#ofCluster = ofCluster(cluster);
   }
 
-  /** One look at all runs. A run that cannot be looked at is left for the next look; the first such error is thrown at the end. */
+  /** One look at all runs of the cluster. A run that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
     const begun = await this.#outbox.begun(now);
     const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
-    const query = `WorkflowType = 'trainCritic' AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
+    const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
     const limit = pLimit(atOnce);
     const looks: Promise<void>[] = [];
     for await (const info of this.#client.workflow.list({ query })) {
@@ -160,6 +163,11 @@ export async function whyStuck(
 
 function memoOf({ memo }: WorkflowExecutionInfo): z.output<typeof memoSchema> {
   return memoSchema.parse(memo ?? {});
+}
+
+/** The part of a query that finds the workflows of a cluster. Others have an observer of their own. */
+export function ofCluster(cluster: Cluster): string {
+  return `TaskQueue = '${queueOf('workflows', cluster)}'`;
 }
 
 /** Whom a notice of this run is about, and who is told: as the memo says, which the run's night has written. */

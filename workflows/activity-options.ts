@@ -2,9 +2,9 @@
  * Activity options: the proxies of all activities, grouped by how they behave. `cancellationType` is always set, since
  * the SDK's real default is TRY_CANCEL. It imports only types of activities, so their code never enters the workflow bundle.
  */
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { taskQueues } from '../domain/names.ts';
+import { clusterOfQueue, type QueueUse, queueOf } from '../domain/clusters.ts';
 
 /** How the tries of an activity follow each other: the first pause in seconds, the factor from pause to pause, the longest pause. */
 export interface RetryPace {
@@ -46,9 +46,22 @@ export function roundOf(pace: RetryPace, seconds: number): RoundRetry {
   }
 }
 
+/**
+ * Proxies of activities whose queue is that of the workflow's own cluster. Which one that is, is known only where a workflow runs, so it is asked at each
+ * use: take no single activity out of it while a module is loaded.
+ */
+export function activitiesAt(use: QueueUse, options: ActivityOptions): ReturnType<typeof proxyActivities<Activities>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return new Proxy({} as ReturnType<typeof proxyActivities<Activities>>, {
+    get: (_, name): unknown => {
+      const taskQueue = queueOf(use, clusterOfQueue(workflowInfo().taskQueue));
+      return Reflect.get(proxyActivities<Activities>({ ...options, taskQueue }), name);
+    },
+  });
+}
+
 /** Short reads and writes on the store. Hashing a 7B model takes minutes, so heartbeats bound them and not a deadline. */
-export const storeActivities = proxyActivities<Activities>({
-  taskQueue: taskQueues.cluster,
+export const storeActivities = activitiesAt('cluster', {
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '2 minutes',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -56,8 +69,7 @@ export const storeActivities = proxyActivities<Activities>({
 });
 
 /** Submit, collect, cancel. */
-export const clusterActivities = proxyActivities<Activities>({
-  taskQueue: taskQueues.cluster,
+export const clusterActivities = activitiesAt('cluster', {
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '2 minutes',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -65,8 +77,7 @@ export const clusterActivities = proxyActivities<Activities>({
 });
 
 /** Watchers: one long, heartbeating activity for each job. After a kill -9 of its worker nobody watches for the heartbeat's timeout at least. */
-export const watchActivities = proxyActivities<Activities>({
-  taskQueue: taskQueues.watch,
+export const watchActivities = activitiesAt('watch', {
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '20 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -77,8 +88,7 @@ export const watchActivities = proxyActivities<Activities>({
  * Synthesis: hours of requests, with a row log on disk. A new attempt asks only what is missing. A dead worker is noticed within ten
  * seconds, since nothing is asked meanwhile. A worker that only stood still finds its lease taken.
  */
-export const llmActivities = proxyActivities<Activities>({
-  taskQueue: taskQueues.llm,
+export const llmActivities = activitiesAt('llm', {
   startToCloseTimeout: '7 days',
   heartbeatTimeout: '10 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -86,8 +96,7 @@ export const llmActivities = proxyActivities<Activities>({
 });
 
 /** Inquiries of people who wait for the reply. On the watchers' queue, whose slots are many: verifying an artifact may take minutes. */
-export const inquiryActivities = proxyActivities<Activities>({
-  taskQueue: taskQueues.watch,
+export const inquiryActivities = activitiesAt('watch', {
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '1 minute',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -4,14 +4,11 @@
  *   1. one job on each partition, all at once (activity `examinePartition`)
  *   2. if it is cancelled, or fails: cancel these jobs by their names, since nobody else would (the reaper knows attempts alone)
  */
-import { ActivityCancellationType, CancellationScope, proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import { ActivityCancellationType, CancellationScope } from '@temporalio/workflow';
 import { examinationMinutes, examinationName, type Examined, type ExaminationOrder } from '../domain/examination.ts';
-import { taskQueues } from '../domain/names.ts';
-import { clusterActivities } from './activity-options.ts';
+import { activitiesAt, clusterActivities } from './activity-options.ts';
 
-const { examinePartition } = proxyActivities<Activities>({
-  taskQueue: taskQueues.watch,
+const activities = activitiesAt('watch', {
   heartbeatTimeout: '30 seconds',
   scheduleToCloseTimeout: '2 hours',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -22,7 +19,7 @@ export async function examineCluster(orders: ExaminationOrder[]): Promise<Examin
   try {
     return await Promise.all(
       orders.map(async (order) =>
-        examinePartition.executeWithOptions(
+        activities.examinePartition.executeWithOptions(
           {
             activityId: examinationName(order),
             summary: `look at ${order.partition ?? 'the default partition'}, at most ${examinationMinutes} min`,

@@ -8,9 +8,8 @@
  * A job is found only if its run's workflow is closed, so a slow run loses nothing. A job that does not go (it is COMPLETING on a dead
  * node) does not hold up the others or the next look. That look tries it again.
  */
-import { ActivityCancellationType, ActivityFailure, isCancellation, log, proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
-import { taskQueues } from '../domain/names.ts';
+import { ActivityCancellationType, ActivityFailure, isCancellation, log } from '@temporalio/workflow';
+import { activitiesAt } from './activity-options.ts';
 
 export interface ReapLimits {
   /** For one orphan, with all tries and the wait for a free worker. */
@@ -30,8 +29,7 @@ export interface Reaped {
   left: { name: string; why: string }[];
 }
 
-const { findOrphans, cancelJob } = proxyActivities<Activities>({
-  taskQueue: taskQueues.cluster,
+const activities = activitiesAt('cluster', {
   scheduleToCloseTimeout: '5 minutes',
   heartbeatTimeout: '1 minute',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -39,7 +37,7 @@ const { findOrphans, cancelJob } = proxyActivities<Activities>({
 });
 
 export async function reapOrphans(limits: ReapLimits = usual): Promise<Reaped> {
-  const names = await findOrphans.executeWithOptions(
+  const names = await activities.findOrphans.executeWithOptions(
     { activityId: 'reap-find', summary: 'jobs whose run is over' },
     [],
   );
@@ -61,7 +59,7 @@ export async function reapOrphans(limits: ReapLimits = usual): Promise<Reaped> {
 /** Returns undefined if the job is gone and its attempt closed, else why not. */
 async function cancelOrphan(name: string, { cancelSeconds }: ReapLimits): Promise<string | undefined> {
   try {
-    const { notClosed } = await cancelJob.executeWithOptions(
+    const { notClosed } = await activities.cancelJob.executeWithOptions(
       {
         activityId: `reap-${name}`,
         summary: `cancel orphan ${name}`,

@@ -27,7 +27,6 @@ import {
   SearchAttributeType,
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
-import { taskQueues } from '../domain/names.ts';
 import {
   type EarlierNight,
   pausesSchedule,
@@ -154,7 +153,6 @@ async function startRun(night: Night, { plan, commit }: NightBeginning) {
   return startChild<typeof trainCritic>('trainCritic', {
     workflowId: run,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    taskQueue: taskQueues.workflows,
     args: [plan],
     parentClosePolicy: ParentClosePolicy.ABANDON,
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -20,6 +20,7 @@ import { type ImageSizes, type InspectedDataset, inspectDataset, listingHash, sh
 import { pairsName, readPairs, splits } from './rows.ts';
 import { maxTextBytes } from './source.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
+import { type ClusterDeps, requireOwnCluster } from '../cluster-check.ts';
 import { passing, refuse, translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { tryFolder } from '../store/try-folder.ts';
@@ -29,11 +30,13 @@ const shownFaults = 20;
 /** Rises when an artifact of the same content gets other files, or more is checked: from 3 on, all its images decode. */
 const layout = 3;
 
-export function createDatasetActivities(deps: { store: ArtifactStore }) {
+export function createDatasetActivities(deps: { store: ArtifactStore } & ClusterDeps) {
   const { store } = deps;
   return {
-    /** Checks the recipe's dataset and publishes it. Throws a non-retryable `DataInvalid` that lists its faults. */
+    /** Checks the recipe's dataset and publishes it. Throws a non-retryable `DataInvalid` that lists its faults, or
+     *  `ConfigInvalid` for a run on another cluster than its recipe names. */
     async checkDataset({ plan }: { plan: RunPlan }): Promise<ArtifactRef> {
+      requireOwnCluster(deps, plan);
       const started = Date.now();
       const { dataset } = plan.recipe;
       const signal = Context.current().cancellationSignal;

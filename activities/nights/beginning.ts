@@ -17,7 +17,9 @@ import { readRegularText } from '../../files/regular-file.ts';
 import { InputFault } from '../../input/input-fault.ts';
 import { nightSchema } from '../../input/night-file.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
-import { describeIssue } from '../../domain/errors.ts';
+import { type Cluster, clusterInWords } from '../../domain/clusters.ts';
+import { describeIssue, shown } from '../../domain/errors.ts';
+import type { ClusterDeps } from '../cluster-check.ts';
 import { refuse, systemCode } from '../failure.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
@@ -37,14 +39,19 @@ export interface BeginRequest {
   taken: string[];
 }
 
-export function createBeginningActivities({ store }: StoreDeps) {
+export function createBeginningActivities({ store, cluster }: StoreDeps & ClusterDeps) {
   return {
-    /** A schedule may be made by hand. Refuses a night that is not as its file's schema says. Pure. */
+    /** A schedule may be made by hand. Refuses a night that is not as its file's schema says, or is another cluster's. Pure. */
     async checkNight({ night }: { night: unknown }): Promise<void> {
-      const { error } = nightSchema.safeParse(night, { reportInput: true });
+      const { data, error } = nightSchema.safeParse(night, { reportInput: true });
       const [issue] = error?.issues ?? [];
-      if (issue === undefined) return;
-      throw refuse('ConfigInvalid', `${['night', ...issue.path].join('.')}: ${describeIssue(issue)}`);
+      if (issue !== undefined)
+        throw refuse('ConfigInvalid', `${['night', ...issue.path].join('.')}: ${describeIssue(issue)}`);
+      if (data?.cluster !== cluster)
+        throw refuse(
+          'ConfigInvalid',
+          `night.cluster: expected that of this worker, ${clusterInWords(cluster)}, got ${shown(data?.cluster)}`,
+        );
     },
 
     /** The plan of tonight's run. Refuses (`ConfigInvalid`) a recipe that is not there or wrong, with all its faults. */
@@ -53,7 +60,7 @@ export function createBeginningActivities({ store }: StoreDeps) {
       const turns = new Turns(store.root, night.name);
       const path = join(night.source, night.recipe);
       const [recipe, text, commit] = [
-        await recipeAt(path),
+        await recipeAt(path, cluster),
         await readRegularText(path, maxRecipeBytes),
         await commitOf(night.source),
       ];
@@ -85,9 +92,15 @@ export function createBeginningActivities({ store }: StoreDeps) {
   };
 }
 
-async function recipeAt(path: string): Promise<Recipe> {
+/** On the night's cluster, which is that of this worker. */
+async function recipeAt(path: string, cluster: Cluster): Promise<Recipe> {
   try {
-    return await readRecipe(path);
+    const recipe = await readRecipe(path);
+    if (recipe.cluster !== undefined && recipe.cluster !== cluster)
+      throw new InputFault(
+        `recipe.cluster: expected that of the night, ${clusterInWords(cluster)}, got "${recipe.cluster}"; name it in the night's file too`,
+      );
+    return { ...recipe, ...(cluster === undefined ? {} : { cluster }) };
   } catch (error) {
     if (error instanceof InputFault) throw refuse('ConfigInvalid', error.message);
     throw error;

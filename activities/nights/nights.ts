@@ -1,4 +1,5 @@
 /** All activities of nights: what `workflows/run-night.ts` calls. */
+import type { ClusterDeps } from '../cluster-check.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { createBeginningActivities } from './beginning.ts';
 import { createDigestActivities } from './digest.ts';
@@ -7,7 +8,7 @@ import { createForeseeingActivities } from './foreseeing.ts';
 import { createStoppingActivities } from './stopping.ts';
 import { createTurnActivities } from './taking-turns.ts';
 
-export function createNightActivities(deps: StoreDeps) {
+export function createNightActivities(deps: StoreDeps & ClusterDeps) {
   return {
     ...createTurnActivities(deps),
     ...createBeginningActivities(deps),

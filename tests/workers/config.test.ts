@@ -21,10 +21,17 @@ describe('the worker’s environment', () => {
   it('is refused with every missing or wrong variable, and where they are described', () => {
     const { CRITIC_STORE: _, CRITIC_SLURM_USER: __, ...rest } = whole;
     const refused = () =>
-      workerConfig({ ...rest, CRITIC_SLURM_URL: 'slurm:6820', CRITIC_PYTHON: 'python', CRITIC_MODEL_ROOTS: 'm' });
+      workerConfig({
+        ...rest,
+        CRITIC_CLUSTER: 'a@b',
+        CRITIC_SLURM_URL: 'slurm:6820',
+        CRITIC_PYTHON: 'python',
+        CRITIC_MODEL_ROOTS: 'm',
+      });
     expect(refused).toThrow(
       [
         'the worker\'s environment is not usable (docs/OPERATIONS.md, "Your own cluster", lists the variables):',
+        '  CRITIC_CLUSTER: expected 1 to 24 of letters, digits, ".", "_" and "-", no leading dot, got "a@b"',
         '  CRITIC_SLURM_URL: expected a URL with http:// or https://, got "slurm:6820"',
         '  CRITIC_SLURM_USER: expected a user’s name, got nothing',
         '  CRITIC_STORE: expected an absolute path, got nothing',

@@ -3,26 +3,26 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import type { Inquiry } from '../../domain/inquiries.ts';
-import { caretaker } from '../../domain/names.ts';
+import { caretakerId } from '../../domain/clusters.ts';
 import { ensureCaretaker, keepCaretaker } from '../../workers/caretaker.ts';
 import { stubs, until, withWorkers } from './harness.ts';
 
 const hourly = { reaperIntervalMs: 3_600_000 };
-const handleOf = (client: Client) => client.workflow.getHandle(caretaker.workflowId);
+const handleOf = (client: Client) => client.workflow.getHandle(caretakerId(undefined));
 const inquire = (client: Client, name: string) =>
   handleOf(client).executeUpdate('inquire', { args: [{ name, input: { run: 'r' } }] });
 
 let last: Client | undefined;
 afterEach(async () => {
   await last?.workflow
-    .getHandle(caretaker.workflowId)
+    .getHandle(caretakerId(undefined))
     .terminate('the test is over')
     .catch(() => undefined);
 });
 
 async function withCaretaker(overrides: Parameters<typeof stubs>[0], work: (client: Client) => Promise<void>) {
   const { activities, calls } = stubs(overrides);
-  await withWorkers(activities, caretaker.workflowId, async (client) => {
+  await withWorkers(activities, caretakerId(undefined), async (client) => {
     last = client;
     await ensureCaretaker(client, hourly);
     await work(client);

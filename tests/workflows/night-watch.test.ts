@@ -70,6 +70,16 @@ function readdue(store: string, name: string): { due: string[]; paused: string |
   }
 }
 
+describe('a night of another cluster', () => {
+  it('is left to that one, also when it moves there', async () => {
+    await watched('moves', async ({ client, look, due }) => {
+      const handle = client.schedule.getHandle(nightScheduleId('moves'));
+      await handle.update(({ action, ...rest }) => ({ ...rest, action: { ...action, taskQueue: 'critic@a' } }));
+      expect(await look(minutes(due, 11))).toEqual([]);
+    });
+  });
+});
+
 describe('a night that has not begun', () => {
   it('is told ten minutes after it was due and not before, once', async () => {
     await watched('lost', async ({ look, due }) => {

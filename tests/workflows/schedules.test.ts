@@ -75,6 +75,21 @@ describe('critic schedule', () => {
     });
   });
 
+  it('prunes nights of those clusters alone that the files name', async () => {
+    await withServer(async (client) => {
+      const onA = night('on-a', { cluster: 'a' });
+      expect(await byHand([night('here'), onA], client)).toEqual(['create here', 'create on-a']);
+      await listed(client, 2);
+      expect(await byHand([night('new')], client, { prune: true })).toEqual(['create new', 'delete here']);
+      await listed(client, 2);
+      expect(await byHand([night('new'), night('on-b', { cluster: 'a' })], client, { prune: true })).toEqual([
+        'keep new',
+        'create on-b',
+        'delete on-a',
+      ]);
+    });
+  });
+
   it('says which night a wrong cron is in, and whether a name is taken twice', async () => {
     await withServer(async (client) => {
       const { calendar: _, ...rest } = night('c');

@@ -8,7 +8,7 @@ import { readNight } from '../../../input/night-file.ts';
 import { aPath } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
-import { scheduleOf, type Standing, standingNights } from './schedules.ts';
+import { clusterOfStanding, scheduleOf, type Standing, standingNights } from './schedules.ts';
 
 const change = z.object({
   night: z.string(),
@@ -24,7 +24,7 @@ export const changesView: View<NightChange[]> = { schema: z.array(change), lines
 
 export interface ApplyInput {
   nights: readonly Night[];
-  /** Delete the schedules that no file names. */
+  /** Delete the schedules that no file names, of the clusters that the nights name. */
   prune: boolean;
   dryRun: boolean;
 }
@@ -45,6 +45,8 @@ export async function apply(client: Client, { nights, prune, dryRun }: ApplyInpu
   }
   for (const stands of prune ? before.values() : []) {
     if (nights.some(({ name }) => name === stands.name)) continue;
+    // Files of one cluster say nothing of the nights of another.
+    if (!nights.some(({ cluster }) => cluster === clusterOfStanding(stands))) continue;
     if (!dryRun) await stands.handle.delete();
     changes.push({ night: stands.name, action: 'delete', fields: [], paused: isPaused(stands), done: !dryRun });
   }
@@ -99,7 +101,7 @@ export function registerApply(schedule: Command, shell: Shell): void {
   schedule
     .command('apply')
     .argument('<files...>', 'files of nights (YAML)')
-    .option('--prune', 'delete the schedules of nights that none of the files names')
+    .option('--prune', 'delete the schedules of nights that none of the files names, on the same clusters')
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--json', 'print the changes as JSON')
     .description('make the schedules as the files say; what is paused stays paused')

@@ -8,7 +8,8 @@ import {
   type ScheduleOptions,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { nightScheduleId, taskQueues } from '../../../domain/names.ts';
+import { type Cluster, clusterOfQueue, queueOf } from '../../../domain/clusters.ts';
+import { nightScheduleId } from '../../../domain/names.ts';
 import type { Night } from '../../../domain/night.ts';
 import { nightSchema } from '../../../input/night-file.ts';
 import type { runNight } from '../../../workflows/run-night.ts';
@@ -36,6 +37,11 @@ export async function standingNights(client: Client): Promise<Standing[]> {
     if (one !== undefined) found.push(one);
   }
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Where its nights run, as Temporal has it. */
+export function clusterOfStanding({ described: { action } }: Standing): Cluster {
+  return clusterOfQueue(action.taskQueue);
 }
 
 /** Undefined: there is none. */
@@ -76,7 +82,7 @@ export function scheduleOf(night: Night): ScheduleOptions {
       type: 'startWorkflow',
       workflowType: nightType,
       workflowId: nightScheduleId(name),
-      taskQueue: taskQueues.workflows,
+      taskQueue: queueOf('workflows', night.cluster),
       args: [night],
       staticSummary: `night ${name}: ${night.recipe}`,
       typedSearchAttributes: [

@@ -38,6 +38,23 @@ async function refusal(folder: string): Promise<string> {
   return error instanceof Error ? error.message : '';
 }
 
+describe('a run', () => {
+  it('on another cluster than its recipe names is refused before its dataset is read', async () => {
+    const plan = makePlan('/not/there');
+    const onA = { ...plan, recipe: { ...plan.recipe, cluster: 'a' } };
+    const refused = (cluster: string | undefined, given: typeof plan) => {
+      const activities = createDatasetActivities({ store, ...(cluster === undefined ? {} : { cluster }) });
+      return rejection(inActivity(activityEnvironment().env, () => activities.checkDataset({ plan: given })));
+    };
+    expect(await Promise.all([refused(undefined, onA), refused('b', onA), refused('a', plan)])).toMatchObject([
+      { type: 'ConfigInvalid', message: expect.stringContaining('the cluster without a name, got "a"') },
+      { type: 'ConfigInvalid', message: expect.stringContaining('cluster "b", got "a"') },
+      { type: 'ConfigInvalid', message: expect.stringContaining('cluster "a", got none') },
+    ]);
+    expect(await refused('a', onA)).toMatchObject({ type: 'DataInvalid' });
+  });
+});
+
 describe('a good dataset', () => {
   it('becomes an artifact with its rows and images, and its counts', async () => {
     const folder = await writeDataset(makePairs(3));

@@ -54,7 +54,7 @@ beforeEach(async () => {
 });
 
 /** `canPause`: its runs know the update. */
-function activities(canPause = true) {
+function activities(canPause = true, cluster?: string) {
   const getHandle = (id: string) => ({
     describe: async () => {
       if (status[id] === undefined) throw new WorkflowNotFoundError('not found', id, undefined);
@@ -77,7 +77,9 @@ function activities(canPause = true) {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is used
   const client = { workflow: { getHandle }, schedule, withAbortSignal } as unknown as Client;
   const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client });
-  const own = translatedAll(createNightActivities({ store: new ArtifactStore(root) }));
+  const own = translatedAll(
+    createNightActivities({ store: new ArtifactStore(root), ...(cluster === undefined ? {} : { cluster }) }),
+  );
   return {
     take: (workflow: string) => inActivity(env, () => own.takeNightTurn({ night: 'n', workflow, at })),
     begin: (turn: number, more: { taken?: string[]; resumes?: string } = {}) =>
@@ -180,6 +182,40 @@ describe('a beginning', () => {
       expect((await lived(() => activities().begin(2 + moment))).plan.run).toBe(plan.run);
       await readFile(join(root, 'runs', plan.run, 'night', 'recipe.yaml'));
     }
+  });
+});
+
+describe('a night on a cluster with a name', () => {
+  const onA = () => activities(true, 'a');
+  const recipeSays = async (cluster: string) =>
+    writeFile(join(source, 'r.yaml'), `${await readFile(join(source, 'r.yaml'), 'utf8')}cluster: ${cluster}\n`);
+
+  it('runs there, whether its recipe says so or nothing', async () => {
+    expect((await lived(() => onA().begin(1))).plan.recipe.cluster).toBe('a');
+    await recipeSays('a');
+    expect((await lived(() => onA().begin(2))).plan.recipe.cluster).toBe('a');
+  });
+
+  it('is wrong where its recipe names another one', async () => {
+    await recipeSays('b');
+    const faults = [onA(), activities()].map((own) => rejection(lived(() => own.begin(1))));
+    expect(await Promise.all(faults)).toMatchObject([
+      { type: 'ConfigInvalid', message: expect.stringContaining('of the night, cluster "a", got "b"') },
+      { type: 'ConfigInvalid', message: expect.stringContaining('of the night, the cluster without a name, got "b"') },
+    ]);
+  });
+
+  it('is not lived by another one’s worker', async () => {
+    const onOurs = { ...night, cluster: 'a' };
+    await lived(() => onA().check(onOurs));
+    const wrong = await Promise.all([
+      rejection(lived(() => activities().check(onOurs))),
+      rejection(lived(() => onA().check(night))),
+    ]);
+    expect(wrong).toMatchObject([
+      { message: 'night.cluster: expected that of this worker, the cluster without a name, got "a"' },
+      { message: 'night.cluster: expected that of this worker, cluster "a", got nothing' },
+    ]);
   });
 });
 
