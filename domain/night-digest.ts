@@ -1,6 +1,6 @@
 /** The digest of a night: what people read in the morning. Pure text. */
 import type { Difference } from './evaluation/comparison.ts';
-import type { Estimate } from './evaluation/evaluation.ts';
+import type { Estimate } from './evaluation/resampling.ts';
 import { type Night, type NightOutcome, pausesSchedule } from './night.ts';
 import { nightNotice, nightTitle } from './night-notices.ts';
 import type { Notice } from './notice.ts';

@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import {
-  type Estimate,
   type Evaluation,
   type JudgedItem,
   type Metrics,
@@ -14,6 +13,9 @@ import {
   metricNames,
   modelNames,
 } from '../../domain/evaluation/evaluation.ts';
+import type { Estimate } from '../../domain/evaluation/resampling.ts';
+import { dimensionNames } from '../../domain/critique/ratings.ts';
+import { type Breakdown, type Part, partMetricNames } from '../../domain/evaluation/breakdown.ts';
 import { fileSha256, readManifest } from '../store/artifact-store.ts';
 import { parseJson } from '../../files/json.ts';
 import { maxPredictionsBytes, parseLines } from './predictions.ts';
@@ -31,6 +33,19 @@ const estimateSchema: z.ZodType<Estimate> = z.object({
 const metric = z.enum(metricNames);
 const model = z.enum(modelNames);
 const metrics: z.ZodType<Metrics> = z.partialRecord(metric, estimateSchema);
+
+const part: z.ZodType<Part> = z.object({
+  rows: z.int(),
+  valid: z.int(),
+  metrics: z.record(z.enum(partMetricNames), estimateSchema).nullable(),
+  refused: z.string().exactOptional(),
+});
+const breakdown: z.ZodType<Breakdown> = z.object({
+  resamples: z.int(),
+  dimensions: z.partialRecord(z.enum(dimensionNames), z.object({ overall: part, stated: part })),
+  methods: z.record(z.string(), part),
+  within_source: z.object({ sources: z.int(), pairs: z.int(), agreement: estimateSchema }).nullable(),
+});
 
 const evaluationSchema: z.ZodType<Evaluation> = z.object({
   schema: z.literal(1),
@@ -52,6 +67,8 @@ const evaluationSchema: z.ZodType<Evaluation> = z.object({
   differences: z.partialRecord(z.enum(['grpo_minus_sft', 'sft_minus_base', 'grpo_minus_base']), metrics),
   sameness: z.partialRecord(model, z.object({ score: z.number(), text: z.number() })),
   findings: z.array(z.object({ model, signal: z.string(), level: z.enum(['good', 'warning']), sentence: z.string() })),
+  refused: z.partialRecord(model, z.string()).exactOptional(),
+  breakdown: z.partialRecord(model, breakdown).exactOptional(),
 });
 
 const judgedAnswer = z.object({

@@ -6,13 +6,9 @@
  * kill -9 before the store's rename leaves a try folder that nobody reads. After it the artifact is there. Deterministic.
  */
 import { Context } from '@temporalio/activity';
-import {
-  constantAnswer,
-  type JudgedItem,
-  judgeText,
-  type ModelName,
-  type TestPair,
-} from '../../domain/evaluation/evaluation.ts';
+import { constantAnswer, type JudgedItem, judgeText, type ModelName } from '../../domain/evaluation/evaluation.ts';
+import type { TestPair } from '../../domain/evaluation/resampling.ts';
+import type { Ratings } from '../../domain/critique/ratings.ts';
 import { ingredientsUnder } from '../../domain/anew.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { mean } from '../../domain/evaluation/metrics.ts';
@@ -28,7 +24,7 @@ import { translated } from '../failure.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
 /** Raised when the measuring changes: it is part of the artifact's key. */
-const version = 5;
+const version = 6;
 const predicted = ['base', 'sft', 'grpo'] as const;
 
 export interface EvaluationInput {
@@ -47,11 +43,12 @@ export function createEvaluationActivities(deps: StoreDeps) {
         const ingredients = ingredientsUnder(plan, 'evaluation', evaluationIngredients(plan, artifacts));
         const found = await deps.store.find('evaluation', ingredients);
         if (found.artifact !== undefined) return found.artifact;
-        const { judged, texts } = await judge(plan, artifacts);
+        const { judged, texts, known } = await judge(plan, artifacts);
         const { seed, grpo, predict } = plan.recipe;
         const evaluation = await offLoop('evaluation', {
           judged,
           texts,
+          known,
           reward: grpo.reward,
           sampledTemperature: predict.sampled_temperature,
           seed,
@@ -85,6 +82,8 @@ interface Judged {
   judged: JudgedModels;
   /** Whole texts of the greedy answers. */
   texts: Partial<Record<ModelName, string[]>>;
+  /** Method and people's opinions of the dimensions, for each test pair. */
+  known: { method: string; labels: Ratings }[];
 }
 
 /** Reads and checks every model's predictions and judges each answer. */
@@ -97,7 +96,7 @@ async function judge(plan: RunPlan, artifacts: EvaluationInput['artifacts']): Pr
   const pairs = await readDatasetPairs(dataset);
   const test = pairs.filter((pair) => pair.split === 'test');
   if (test.length === 0) throw postconditionFailed(`dataset ${dataset.key}: expected test pairs, got none`);
-  const found: Judged = { judged: { constant: constantItems(pairs, test, plan) }, texts: {} };
+  const found: Judged = { judged: { constant: constantItems(pairs, test, plan) }, texts: {}, known: test.map(knownOf) };
   for (const name of predicted) {
     const artifact = artifacts[`predict-${name}`];
     if (artifact === undefined) continue;
@@ -122,6 +121,11 @@ function constantItems(pairs: readonly Pair[], test: readonly Pair[], plan: RunP
     const answer = constantAnswer(guess, pair.mos.overall, plan.recipe.grpo.reward);
     return { ...testPair(pair), greedy: answer, sampled: answer };
   });
+}
+
+function knownOf({ method, mos: { alignment, fidelity, quality } }: Pair): Judged['known'][number] {
+  const labels = Object.entries({ alignment, fidelity, quality }).filter(([, label]) => label !== undefined);
+  return { method, labels: Object.fromEntries(labels) };
 }
 
 function testPair(pair: Pair): TestPair {

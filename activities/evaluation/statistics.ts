@@ -4,7 +4,6 @@
  */
 import { type Comparison, compare } from '../../domain/evaluation/comparison.ts';
 import {
-  drawsOf,
   type Evaluation,
   type JudgedItem,
   measure,
@@ -13,20 +12,23 @@ import {
   type Metrics,
   type ModelName,
   modelNames,
-  resamplingOf,
-  subtract,
-  toEstimate,
+  refusalOf,
   topShare,
 } from '../../domain/evaluation/evaluation.ts';
+import { drawsOf, resamplingOf, subtract, toEstimate } from '../../domain/evaluation/resampling.ts';
 import { judgeAnswers } from '../../domain/health/health.ts';
 import type { RewardParams } from '../../domain/critique/reward.ts';
 import { parseAnswer } from '../../domain/critique/score.ts';
 import type { JudgedModels } from './evaluation-file.ts';
+import { breakDown, type BreakdownRow } from '../../domain/evaluation/breakdown.ts';
+import { type Ratings, statedRatings } from '../../domain/critique/ratings.ts';
 
 export interface EvaluationWork {
   judged: JudgedModels;
   /** Whole texts of the greedy answers, by model. */
   texts: Partial<Record<ModelName, string[]>>;
+  /** What is known of each test pair beside its MOS, in the order of the split. */
+  known: { method: string; labels: Ratings }[];
   reward: RewardParams;
   sampledTemperature: number;
   seed: number;
@@ -63,6 +65,8 @@ export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
     differences: {},
     sameness: {},
     findings: [],
+    refused: {},
+    breakdown: {},
   };
   const draws = drawsOf(judged.constant ?? [], resampling);
   const measured: Partial<Record<ModelName, MeasuredMetrics>> = {};
@@ -72,8 +76,16 @@ export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
     const found = yield* named(name, measure(items, draws));
     measured[name] = found;
     evaluation.models[name] = estimates(found);
+    const refused = refusalOf(items);
+    if (refused !== undefined) evaluation.refused = { ...evaluation.refused, [name]: refused };
   }
   addDifferences(evaluation, measured);
+  for (const name of modelNames) {
+    const rows = breakdownRows(judged[name], texts[name], work.known);
+    if (rows === undefined) continue;
+    const parts = yield* named(name, breakDown(rows, seed + 2));
+    evaluation.breakdown = { ...evaluation.breakdown, [name]: parts };
+  }
   for (const name of modelNames) {
     yield `${name}, answers`;
     examineAnswers(evaluation, name, texts[name]);
@@ -123,6 +135,21 @@ function addDifferences(evaluation: Evaluation, measured: Partial<Record<ModelNa
     }
     evaluation.differences[name] = estimates(found);
   }
+}
+
+/** Undefined for a model without texts, such as the constant predictor: it has nothing to say of a part. */
+function breakdownRows(
+  items: readonly JudgedItem[] | undefined,
+  texts: readonly string[] | undefined,
+  known: EvaluationWork['known'],
+): BreakdownRow[] | undefined {
+  if (items === undefined || texts === undefined) return undefined;
+  return items.map(({ id, source, mos, greedy }, index) => {
+    const { method, labels } = known[index] ?? { method: 'unknown', labels: {} };
+    const read = parseAnswer(texts[index] ?? '');
+    const ratings = read.kind === 'scored' ? statedRatings(read.think) : {};
+    return { id, source, mos, method, labels, score: greedy.score, ratings };
+  });
 }
 
 /** Do different pairs get the same score, or the same text? */

@@ -8,7 +8,7 @@
  */
 import { Context } from '@temporalio/activity';
 import type { Comparison } from '../../domain/evaluation/comparison.ts';
-import type { JudgedItem } from '../../domain/evaluation/evaluation.ts';
+import { type JudgedItem, whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
 import { judge, type Outcome, type Rival } from '../../domain/evaluation/gate.ts';
 import { healthVerdict, judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
@@ -101,6 +101,7 @@ async function judgeAgainst(folder: string, champions: readonly Champion[], requ
   const training = judgeTraining(await readMetrics(candidate.path));
   const verdict = judge({
     mainScore,
+    ...(mainScore === null && { whyUndefined: whyNoMainScore(evaluation, 'grpo') }),
     readableShare: evaluation.models.grpo?.readable?.value ?? 0,
     minMainScore: gate.min_main_score,
     minReadable: gate.min_readable,

@@ -2,7 +2,7 @@
  * Charts as inline SVG, without script: a number against step, predicted score against MOS, and intervals side by side. Pure. Colours come from
  * the page's style sheet by class.
  */
-import type { Estimate } from '../../domain/evaluation/evaluation.ts';
+import type { Estimate } from '../../domain/evaluation/resampling.ts';
 import { movingMean } from '../../domain/health/stitch.ts';
 import { axis } from './axes.ts';
 import type { Point, Series } from './data.ts';

@@ -1,12 +1,7 @@
 /** The first part of the page: verdict, what may be claimed, and the table of metrics. Pure. */
 import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
-import {
-  type Estimate,
-  type Evaluation,
-  type MetricName,
-  type ModelName,
-  modelNames,
-} from '../../domain/evaluation/evaluation.ts';
+import { type Evaluation, type MetricName, type ModelName, modelNames } from '../../domain/evaluation/evaluation.ts';
+import type { Estimate } from '../../domain/evaluation/resampling.ts';
 import { table } from '../pages/parts.ts';
 import { intervalChart } from './charts.ts';
 import { modelLabels, type ReportData } from './data.ts';

@@ -1,6 +1,7 @@
 /** `summary.txt`: the table that a terminal shows at the end of a run, and what may be claimed of GRPO. Pure. */
 import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
-import { type Estimate, type Evaluation, modelNames } from '../../domain/evaluation/evaluation.ts';
+import { type Evaluation, modelNames } from '../../domain/evaluation/evaluation.ts';
+import type { Estimate } from '../../domain/evaluation/resampling.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { modelLabels } from './data.ts';
 

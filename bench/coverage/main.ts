@@ -7,13 +7,8 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { difference } from '../../domain/evaluation/comparison.ts';
-import {
-  drawsOf,
-  measure,
-  type MeasuredMetrics,
-  resamplingOf,
-  toEstimate,
-} from '../../domain/evaluation/evaluation.ts';
+import { measure, type MeasuredMetrics } from '../../domain/evaluation/evaluation.ts';
+import { drawsOf, resamplingOf, toEstimate } from '../../domain/evaluation/resampling.ts';
 import type { Interval } from '../../domain/evaluation/metrics.ts';
 import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 import { answers, drawCases, trueAgreement } from '../critics.ts';

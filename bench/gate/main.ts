@@ -10,7 +10,8 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { difference } from '../../domain/evaluation/comparison.ts';
-import { drawsOf, type Measured, measureMainScore, resamplingOf } from '../../domain/evaluation/evaluation.ts';
+import { measureMainScore } from '../../domain/evaluation/evaluation.ts';
+import { drawsOf, type Measured, resamplingOf } from '../../domain/evaluation/resampling.ts';
 import { judge, type Rival } from '../../domain/evaluation/gate.ts';
 import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 import { answers, drawCases, trueAgreement } from '../critics.ts';

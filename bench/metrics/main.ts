@@ -12,7 +12,8 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { drawsOf, judgeText, type JudgedItem, measure, resamplingOf } from '../../domain/evaluation/evaluation.ts';
+import { judgeText, type JudgedItem, measure } from '../../domain/evaluation/evaluation.ts';
+import { drawsOf, resamplingOf } from '../../domain/evaluation/resampling.ts';
 import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 import { pythonEnvironment, stackConfig } from '../../infra/local/stack-config.ts';
 

@@ -2,7 +2,8 @@
  * Claims: what may be said of a difference between two critics. A gain is claimed only if its whole 95 % interval is above
  * zero. Pure.
  */
-import type { Estimate, Evaluation, MetricName, Metrics } from '../evaluation/evaluation.ts';
+import type { Evaluation, MetricName, Metrics } from '../evaluation/evaluation.ts';
+import type { Estimate } from '../evaluation/resampling.ts';
 
 export type Direction = 'better' | 'worse' | 'unclear' | 'unknown';
 

@@ -2,15 +2,8 @@
  * Comparison: how much better one critic agrees with people than another, in MainScore, with a 95 % bootstrap interval.
  * Pure, and slow: it takes a thousand curve fits for each critic.
  */
-import {
-  drawsOf,
-  type JudgedItem,
-  type Measured,
-  measureMainScore,
-  resamplingOf,
-  subtract,
-  toEstimate,
-} from './evaluation.ts';
+import { type JudgedItem, measureMainScore } from './evaluation.ts';
+import { drawsOf, type Measured, resamplingOf, subtract, toEstimate } from './resampling.ts';
 import { type Interval, mean } from './metrics.ts';
 
 /** Ours − theirs, in MainScore. */

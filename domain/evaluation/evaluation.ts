@@ -1,28 +1,17 @@
 /**
  * Evaluation: judged answers of the test split → agreement with people, reward and length, each with a 95 % bootstrap
  * interval, and paired differences of two critics. Pure. Keys are snake_case: they are what `metrics.json` holds.
- *
- * Edits of one source image are not independent observations, so whole sources are resampled (a cluster bootstrap), unless
- * there are too few of them. All intervals of one evaluation use the same seed and so the same resamples: differences are
- * paired.
+ * All intervals of one evaluation use the same seed and so the same resamples (`resampling.ts`): differences are paired.
  */
-import { bootstrap, type Interval } from './metrics.ts';
+import type { Breakdown } from './breakdown.ts';
+import { combine, type Estimate, type Measured, type Resampling, type TestPair } from './resampling.ts';
 import { ScoredPairs, type Weights } from './scored-pairs.ts';
 import { accuracyReward, reward, type RewardParams } from '../critique/reward.ts';
 import { parseAnswer } from '../critique/score.ts';
-import { seededRandom } from './seeded-random.ts';
 
 export const modelNames = ['base', 'sft', 'grpo', 'constant'] as const;
 /** `constant` always says the train split's mean MOS: what a critic must beat. */
 export type ModelName = (typeof modelNames)[number];
-
-/** What measuring needs of one pair of the test split. */
-export interface TestPair {
-  id: string;
-  /** Source image: the unit of resampling. */
-  source: string;
-  mos: number;
-}
 
 export interface JudgedAnswer {
   /** null if the answer cannot be read. */
@@ -58,22 +47,8 @@ export const metricNames = [
 ] as const;
 export type MetricName = (typeof metricNames)[number];
 
-/** null where undefined: a constant predictor has no correlation. The interval has 95 %. */
-export interface Estimate {
-  value: number | null;
-  interval: Interval;
-}
-
 /** A metric that does not apply is absent. */
 export type Metrics = Partial<Record<MetricName, Estimate>>;
-
-/** How intervals were made. `units` is the number of sources or pairs that were drawn from. */
-export interface Resampling {
-  unit: 'source' | 'pair';
-  units: number;
-  resamples: number;
-  seed: number;
-}
 
 /** What `metrics.json` holds. `differences` are later − earlier, by name, and absent where one side was not predicted. */
 export interface Evaluation {
@@ -88,6 +63,10 @@ export interface Evaluation {
   /** Share of readable greedy answers that give the most frequent score, and that have the most frequent text. */
   sameness: Partial<Record<ModelName, { score: number; text: number }>>;
   findings: AnswerFinding[];
+  /** Why correlations of a model are null though it answered. Absent in artifacts of earlier releases. */
+  refused?: Partial<Record<ModelName, string>>;
+  /** By dimension, method and source. Absent in artifacts of earlier releases. */
+  breakdown?: Partial<Record<ModelName, Breakdown>>;
 }
 
 /** What a model's answers to different pairs have too much in common; see `domain/health/health.ts`. */
@@ -98,8 +77,23 @@ export interface AnswerFinding {
   sentence: string;
 }
 
-/** Fewer sources than this make a cluster bootstrap's intervals too short: pairs are drawn instead, and it is said. */
-const fewestSources = 10;
+/** Agreement of a smaller share of readable answers than this is none of the critic's: the answers that it could not give are not in it. */
+const fewestReadable = 0.5;
+
+/** Why nothing can be said of the agreement of these answers with people, or undefined. */
+export function refusalOf(items: readonly Pick<JudgedItem, 'greedy'>[]): string | undefined {
+  const readable = items.filter(({ greedy }) => greedy.score !== null).length;
+  if (readable >= items.length * fewestReadable) return undefined;
+  return `only ${readable} of ${items.length} answers can be read: agreement with people needs ${fewestReadable * 100} %`;
+}
+
+/** Why a model that answered has no MainScore, as far as the evaluation tells. */
+export function whyNoMainScore({ refused, sameness, pairs }: Evaluation, name: ModelName): string {
+  const told = refused?.[name];
+  if (told !== undefined) return told;
+  if (sameness[name]?.score === 1) return 'all readable answers give one and the same score';
+  return `scores or opinions of the ${pairs} pairs do not vary enough for a correlation or a logistic fit`;
+}
 
 export function judgeText(text: string, tokens: number, mos: number, params: RewardParams): JudgedAnswer {
   const read = parseAnswer(text);
@@ -112,34 +106,6 @@ export function constantAnswer(guess: number, mos: number, params: RewardParams)
   return { score: guess, accuracy, format: 1, overall: accuracy + params.format_weight, tokens: null };
 }
 
-export function resamplingOf(pairs: readonly TestPair[], seed: number, resamples = 1000): Resampling {
-  const sources = new Set(pairs.map((pair) => pair.source)).size;
-  const unit = sources >= fewestSources ? 'source' : 'pair';
-  return { unit, units: unit === 'source' ? sources : pairs.length, resamples, seed };
-}
-
-/** All resamples of these pairs: how often each pair was drawn. They are the same for every model, so values of one resample belong together. */
-export function drawsOf(pairs: readonly TestPair[], how: Resampling): Weights[] {
-  const groups = Map.groupBy(pairs.keys(), (index) => {
-    const pair = pairs[index];
-    return how.unit === 'source' ? pair?.source : pair?.id;
-  });
-  const units = [...groups.values()];
-  const random = seededRandom(how.seed);
-  return Array.from({ length: how.resamples }, () => {
-    const drawn = new Float64Array(pairs.length);
-    for (let k = 0; k < units.length; k += 1) {
-      for (const index of units[Math.floor(random() * units.length)] ?? []) drawn[index] = (drawn[index] ?? 0) + 1;
-    }
-    return drawn;
-  });
-}
-
-/** A metric of all pairs, and of each resample. */
-export interface Measured {
-  value: number | null;
-  values: readonly (number | null)[];
-}
 export type MeasuredMetrics = Partial<Record<MetricName, Measured>>;
 
 /** Measures everything. Yields the name of what comes next: curve fits take their time, and others need the CPU too. */
@@ -163,23 +129,6 @@ export function measureMainScore(items: readonly JudgedItem[], draws: readonly W
   return mainScore(measureOne(srcc, items, draws), measureOne(fit, items, draws));
 }
 
-/** `after` − `before`, resample by resample. */
-export function subtract(after: Measured, before: Measured): Measured {
-  return combine(after, before, (a, b) => a - b);
-}
-
-export function toEstimate({ value, values }: Measured): Estimate {
-  const next = values.values();
-  // The values are drawn already. With one dummy item `bootstrap` takes them in turn and applies its rule for the bounds.
-  const interval = bootstrap(
-    [0],
-    () => next.next().value ?? null,
-    () => 0,
-    values.length,
-  );
-  return { value, interval };
-}
-
 /** Share of the most frequent value. 0 without values. */
 export function topShare(values: readonly string[]): number {
   const counts = new Map<string, number>();
@@ -197,6 +146,7 @@ function statisticsOf(items: readonly JudgedItem[]): Record<Exclude<MetricName, 
   const readable = items.flatMap(({ greedy, mos }, index) =>
     greedy.score === null ? [] : [{ index, mos, predicted: greedy.score }],
   );
+  const isRefused = refusalOf(items) !== undefined;
   const indices = Uint32Array.from(readable, ({ index }) => index);
   const pairs = new ScoredPairs(
     readable.map((one) => one.predicted),
@@ -207,12 +157,13 @@ function statisticsOf(items: readonly JudgedItem[]): Record<Exclude<MetricName, 
     for (let i = 0; i < indices.length; i += 1) some[i] = weights[indices[i] ?? 0] ?? 0;
     return some;
   };
+  const agreed = (statistic: Statistic): Statistic => (isRefused ? () => null : (weights) => statistic(drawn(weights)));
   return {
-    srcc: (weights) => pairs.spearman(drawn(weights)),
-    plcc_fit: (weights) => pairs.plccFit(drawn(weights)),
-    plcc: (weights) => pairs.pearson(drawn(weights)),
-    krcc: (weights) => pairs.kendall(drawn(weights)),
-    rmse: (weights) => pairs.rmse(drawn(weights)),
+    srcc: agreed((weights) => pairs.spearman(weights)),
+    plcc_fit: agreed((weights) => pairs.plccFit(weights)),
+    plcc: agreed((weights) => pairs.pearson(weights)),
+    krcc: agreed((weights) => pairs.kendall(weights)),
+    rmse: agreed((weights) => pairs.rmse(weights)),
     readable: meanOf(items, ({ greedy }) => (greedy.score === null ? 0 : 1)),
     reward_sampled: meanOf(items, ({ sampled }) => sampled.overall),
     accuracy_sampled: meanOf(items, ({ sampled }) => sampled.accuracy),
@@ -230,12 +181,6 @@ function measureOne(statistic: Statistic, items: readonly JudgedItem[], draws: r
 function mainScore(srcc: Measured | undefined, fit: Measured | undefined): Measured {
   if (srcc === undefined || fit === undefined) throw new Error('MainScore was asked for before what it is made of');
   return combine(srcc, fit, (a, b) => (a + b) / 2);
-}
-
-function combine(a: Measured, b: Measured, how: (a: number, b: number) => number): Measured {
-  const both = (x: number | null, y: number | null | undefined) =>
-    x === null || y === null || y === undefined ? null : how(x, y);
-  return { value: both(a.value, b.value), values: a.values.map((value, index) => both(value, b.values[index])) };
 }
 
 /** Mean over what was drawn; null without any, or if one that was drawn has no value. */

@@ -28,6 +28,8 @@ export interface Rival {
 
 export interface GateInput {
   mainScore: number | null;
+  /** Why it is null. */
+  whyUndefined?: string;
   /** Readable answers over all test pairs, in [0, 1]. */
   readableShare: number;
   minMainScore: number;
@@ -73,7 +75,7 @@ export function judge(input: GateInput): Verdict {
   const { mainScore, readableShare, champion, reference } = input;
   const criteria: Criterion[] = [
     criterion('readable answers', readableShare, input.minReadable),
-    criterion('MainScore', mainScore, input.minMainScore),
+    criterion('MainScore', mainScore, input.minMainScore, input.whyUndefined),
   ];
   if (input.health !== undefined) criteria.push(healthCriterion(input.health));
   const standing = standingOf(champion);
@@ -146,11 +148,11 @@ function healthCriterion(health: HealthVerdict): Criterion {
   return { name: 'training health', value: passed ? 1 : 0, threshold: 1, passed, sentence: `training is ${health}` };
 }
 
-function criterion(name: string, value: number | null, threshold: number): Criterion {
+function criterion(name: string, value: number | null, threshold: number, whyUndefined?: string): Criterion {
   const passed = value !== null && value >= threshold;
   const sentence =
     value === null
-      ? `${name} is undefined, expected ≥ ${threshold}`
+      ? `${name} is undefined${whyUndefined === undefined ? '' : ` (${whyUndefined})`}, expected ≥ ${threshold}`
       : `${name} ${value.toFixed(3)} ${passed ? '≥' : 'is below'} ${threshold}`;
   return { name, value, threshold, passed, sentence };
 }

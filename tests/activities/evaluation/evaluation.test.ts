@@ -68,6 +68,21 @@ describe('evaluatePredictions', () => {
     expect(models.constant?.tokens_greedy?.value).toBeNull();
   });
 
+  it('keeps where it agrees, by dimension, method and source, and refuses agreement of too few readable answers', async () => {
+    const silent = predictionsOf(pairs, 1, { seed: 7, unreadableEvery: 1 });
+    const { breakdown, models, refused } = await readEvaluation(
+      (await evaluate(await artifactsOf({ sft: silent, grpo: good }))).path,
+    );
+    expect(Object.keys(breakdown ?? {})).toEqual(['sft', 'grpo']);
+    const { methods, dimensions, within_source: within } = breakdown?.grpo ?? {};
+    expect(methods?.['test']?.metrics?.srcc.value).toBe(models.grpo?.srcc?.value);
+    expect(dimensions?.quality?.overall).toMatchObject({ rows: 36, valid: 36 });
+    expect(within?.agreement.value).toBeGreaterThan(0.5);
+    expect(models.sft?.main_score).toEqual({ value: null, interval: null });
+    expect(refused).toEqual({ sft: 'only 0 of 36 answers can be read: agreement with people needs 50 %' });
+    expect(breakdown?.sft?.methods['test']).toMatchObject({ rows: 36, valid: 0, metrics: null });
+  });
+
   it('claims a gain where the paired interval shows one', async () => {
     const { differences, ...rest } = await readEvaluation(
       (await evaluate(await artifactsOf({ base: bad, sft: fair, grpo: good }))).path,

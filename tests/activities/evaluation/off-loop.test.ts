@@ -29,6 +29,7 @@ function work(pairs: number): EvaluationWork {
   return {
     judged: { constant, grpo: items },
     texts: { grpo: items.map(({ text }) => text) },
+    known: items.map(() => ({ method: 'PnP', labels: {} })),
     reward,
     sampledTemperature: 1,
     seed: 1,

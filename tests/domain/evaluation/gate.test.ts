@@ -89,6 +89,14 @@ describe('judge', () => {
       'this test set can show a difference of 0.079 (power 80 %), more than gate.margin 0.05: many critics that are as good fail',
     ]);
     expect(judge(good).reasons.at(-1)).toBe('no champion before');
+    const silent = judge({
+      ...good,
+      mainScore: null,
+      whyUndefined: 'all readable answers give one and the same score',
+    });
+    expect(silent.reasons).toContain(
+      'MainScore is undefined (all readable answers give one and the same score), expected ≥ 0.5',
+    );
   });
 
   it.each<[Interval, string]>([
