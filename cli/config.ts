@@ -43,6 +43,14 @@ export async function cliConfig(env: NodeJS.ProcessEnv, localRecord: () => strin
   return { address, namespace, ui };
 }
 
+/** Folder of the store as this machine sees it. Only what reads its files needs it. Throws a CliError if nothing says where it is. */
+export async function storeFolder(env: NodeJS.ProcessEnv, localRecord: () => string): Promise<string> {
+  const named = z.object({ CRITIC_STORE: z.string().min(1) });
+  const known = named.safeParse(env.CRITIC_STORE === undefined ? await readRecord(localRecord()) : env);
+  if (known.success) return known.data.CRITIC_STORE;
+  throw new CliError("--store: expected the store's folder on this machine, got nothing (CRITIC_STORE may name it)");
+}
+
 /** Undefined if there is no such file. */
 async function readRecord(path: string): Promise<unknown> {
   const fault = (got: string) =>

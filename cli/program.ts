@@ -19,6 +19,7 @@ import { registerRetry } from './commands/retry.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchedule } from './commands/schedule/schedule.ts';
+import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
 import { registerArtifacts } from './commands/artifacts/artifacts.ts';
@@ -55,6 +56,7 @@ const verbs: readonly Register[] = [
   registerSchedule,
   registerNotices,
   registerArtifactsGc,
+  registerServe,
   registerDoctor,
   registerLocal,
   registerCompletion,

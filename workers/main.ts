@@ -116,6 +116,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
     },
     cluster: config.CRITIC_CLUSTER,
     store: new ArtifactStore(config.CRITIC_STORE),
+    ...(config.CRITIC_PAGES_URL === undefined ? {} : { pagesUrl: config.CRITIC_PAGES_URL }),
     slurm,
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
     poller: new JobPoller(slurm, { intervalMs: config.CRITIC_POLL_INTERVAL_MS, maxBackoffMs: 60_000 }),

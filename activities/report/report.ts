@@ -18,6 +18,8 @@ import { renderSummary } from './summary.ts';
 
 export interface WrittenReport {
   path: string;
+  /** Where it is served, if it is. */
+  url?: string;
   bytes?: number;
   /** What `summary.txt` holds, at most `maxSummary` characters of it: it travels in the run's result and its history. */
   summary: string;
@@ -39,7 +41,9 @@ export function createReportActivities(deps: StoreDeps) {
         const path = join(folder, 'report.html');
         const page = renderPage(data);
         await writeFileAtomic(path, page);
-        return { path, bytes: Buffer.byteLength(page), summary: cut(summary, maxSummary) };
+        const { pagesUrl } = deps;
+        const served = pagesUrl === undefined ? {} : { url: `${pagesUrl}/runs/${run}/report.html` };
+        return { path, ...served, bytes: Buffer.byteLength(page), summary: cut(summary, maxSummary) };
       });
     },
   };

@@ -3,4 +3,6 @@ import type { ArtifactStore } from './artifact-store.ts';
 
 export interface StoreDeps {
   store: ArtifactStore;
+  /** Where the store's pages are served, a URL without a slash at the end. Undefined: nowhere. */
+  pagesUrl?: string;
 }

@@ -14,7 +14,7 @@ import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
 export function services(config: StackConfig): Service[] {
   if (config.slurm !== undefined && config.slurm.whole !== true) return slurmServices(config);
-  return [...slurmServices(config), temporal(config), teacher(config), worker(config)];
+  return [...slurmServices(config), temporal(config), teacher(config), worker(config), pages(config)];
 }
 
 function temporal(config: StackConfig): Service {
@@ -111,6 +111,35 @@ function worker(config: StackConfig): Service {
       if (!existsSync(where.workerReady) || readFileSync(where.workerReady, 'utf8').trim() !== String(pid)) {
         throw new Error('the worker has not said that it is ready');
       }
+    },
+  };
+}
+
+/** Reports and nights at an address, which the Temporal UI links to. */
+function pages(config: StackConfig): Service {
+  const where = folders(config);
+  const address = port(config, 'pages');
+  return {
+    name: 'pages',
+    after: [],
+    port: address,
+    deadlineSeconds: 30,
+    launch: () => ({
+      argv: [
+        process.execPath,
+        join(config.checkout, 'cli/main.ts'),
+        'serve',
+        '--store',
+        where.store,
+        '--port',
+        String(address),
+      ],
+      env: { PATH: path, HOME: where.local },
+      cwd: config.checkout,
+    }),
+    ready: async () => {
+      const answer = await fetch(`http://127.0.0.1:${address}/`, { redirect: 'manual' });
+      if (answer.status !== 302) throw new Error(`the front page answered ${answer.status}`);
     },
   };
 }

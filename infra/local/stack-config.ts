@@ -42,6 +42,7 @@ const offsets = {
   slurmrestd: 820,
   teacher: 800,
   database: 806,
+  pages: 842,
 } as const;
 
 export function port(config: StackConfig, name: keyof typeof offsets): number {
@@ -109,6 +110,7 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     CRITIC_TEMPORAL_ADDRESS: `127.0.0.1:${port(config, 'temporal')}`,
     CRITIC_TEMPORAL_NAMESPACE: 'default',
     CRITIC_TEMPORAL_UI: `http://127.0.0.1:${port(config, 'temporalUi')}`,
+    CRITIC_PAGES_URL: `http://127.0.0.1:${port(config, 'pages')}`,
     CRITIC_SLURM_URL: `http://127.0.0.1:${port(config, 'slurmrestd')}`,
     CRITIC_SLURM_USER: users.job,
     CRITIC_SLURM_TOKEN_COMMAND: JSON.stringify(tokenCommand(config)),

@@ -148,7 +148,7 @@ describe('local', () => {
   it('logs: says which services there are, and that one has no log yet', async () => {
     expect(await critic(['local', 'logs', 'nope'], undefined, { env })).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^critic: service: expected one of munge, .*worker, got "nope"\n$/),
+      err: expect.stringMatching(/^critic: service: expected one of munge, .*worker, pages, got "nope"\n$/),
     });
     const log = join(env.CRITIC_STATE, 'local/logs/worker.log');
     expect(await critic(['local', 'logs', 'worker'], undefined, { env })).toMatchObject({

@@ -103,10 +103,10 @@ describe('the order of services', () => {
       expect(after.filter((needed) => !before.has(needed))).toEqual([]);
       before.add(name);
     }
-    expect(before.size).toBe(10);
+    expect(before.size).toBe(11);
   });
 
   it('shows all as stopped where nothing was ever started', () => {
-    expect(status(one).map(({ state }) => state)).toEqual(Array.from({ length: 10 }, () => 'stopped'));
+    expect(status(one).map(({ state }) => state)).toEqual(Array.from({ length: 11 }, () => 'stopped'));
   });
 });

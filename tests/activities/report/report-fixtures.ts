@@ -32,7 +32,9 @@ export async function writeReport(
     jobs: [],
     startedAt: '2026-11-23T19:00:00Z',
   };
-  const report = await inActivity(env, () => createReportActivities({ store }).writeReport({ ...whole, ...input }));
+  const report = await inActivity(env, () =>
+    createReportActivities({ store, pagesUrl: 'http://pages' }).writeReport({ ...whole, ...input }),
+  );
   return { ...report, page: await readFile(report.path, 'utf8') };
 }
 

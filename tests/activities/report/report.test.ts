@@ -21,7 +21,8 @@ beforeEach(async () => {
 
 describe('writeReport', () => {
   it('writes one file of every part, and says what the table says', async () => {
-    const { page, path, bytes, summary: told } = await write(await wholeRun());
+    const { page, path, bytes, url, summary: told } = await write(await wholeRun());
+    expect(url).toBe('http://pages/runs/test-1/report.html');
     expect(path).toBe(join(store.root, 'runs/test-1/report.html'));
     expect(bytes).toBe(Buffer.byteLength(page));
     for (const text of [
