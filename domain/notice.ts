@@ -16,6 +16,7 @@ export const noticeKinds = [
   'night-ended',
   'night-failed',
   'deadline',
+  'experiment-ended',
   'test',
 ] as const;
 export type NoticeKind = (typeof noticeKinds)[number];

@@ -4,6 +4,7 @@
 import type { Counts, EngineRules, Params, Planned } from './engines/engine.ts';
 import { llamaFactoryTokenize } from './engines/llamafactory-tokenize.ts';
 import { type EngineName, engineOf, engines } from './engines/registry.ts';
+import type { Membership } from './experiment/experiment.ts';
 import { jobKind, type JobKind, type JobStage, type Stage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
 
@@ -18,6 +19,8 @@ export interface RunPlan {
   anew?: { from: Stage; by: string };
   /** The night that began the run, and when it was to begin (ISO, UTC). */
   night?: { name: string; at: string };
+  /** The experiment that began the run. Such a run never becomes champion. */
+  experiment?: Membership;
   /** Who started it, for people; not checked. */
   owner?: string;
 }

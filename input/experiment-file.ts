@@ -2,10 +2,10 @@
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import { cut, describeFaults, shown } from '../domain/errors.ts';
-import { metricNames } from '../domain/evaluation/evaluation.ts';
 import { armsOf, isMapping, withOverrides } from '../domain/experiment/arms.ts';
 import {
   type ArmFacts,
+  comparedMetrics,
   type Experiment,
   experimentChars,
   isExperimentName,
@@ -37,7 +37,9 @@ const seed = z
 const direction = z.strictObject({
   says: z.string().trim().min(1).max(300).describe('The sentence, as people read it; required.'),
   source: z.string().trim().min(1).max(200).exactOptional().describe('Where it stands; optional.'),
-  metric: z.enum(metricNames).describe('The metric that it speaks of, such as main_score or tokens_sampled; required.'),
+  metric: z
+    .enum(comparedMetrics)
+    .describe('The metric that it speaks of, such as main_score or tokens_sampled; required.'),
   of: z
     .enum(quantityOfs)
     .default('grpo')

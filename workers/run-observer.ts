@@ -40,7 +40,9 @@ const resultSchema = z.object({
   report: z.string(),
   reused: z.array(z.string()),
 });
-const memoSchema = z.object({ tell: z.array(z.string()).optional(), budgetUsd: z.number().optional() }).catch({});
+const memoSchema = z
+  .object({ tell: z.array(z.string()).optional(), budgetUsd: z.number().optional(), experiment: z.string().optional() })
+  .catch({});
 
 export interface NoticeKeeper {
   put: (notice: Notice) => Promise<unknown>;
@@ -81,7 +83,9 @@ export class RunObserver {
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {
     const about = aboutOf(info, now);
     if (info.status.name !== 'RUNNING' && info.status.name !== 'PAUSED') {
-      await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
+      // An experiment tells of the verdicts of its runs together.
+      const isTold = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
+      if (!isTold) await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
       return;
     }

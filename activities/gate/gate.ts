@@ -118,9 +118,19 @@ async function judgeAgainst(folder: string, champions: readonly Champion[], requ
     mainScore,
     champion: champion?.run ?? null,
   };
+  if (plan.experiment !== undefined) return { decision: inExperiment(decision) };
   if (!verdict.passed || verdict.standing === 'already champion') return { decision };
   const raises = verdict.raisesReference && gate.reference === undefined;
   return { decision, next: successor(request, decision, champion, raises ? undefined : reference) };
+}
+
+/** The critic of an experiment is judged like any other, and is not promoted: an arm may be worse on purpose. */
+function inExperiment(decision: GateDecision): GateDecision {
+  return {
+    ...decision,
+    outcome: 'keep',
+    reasons: [...decision.reasons, 'a run of an experiment: it becomes no champion'],
+  };
 }
 
 /** The record of the candidate as the next champion. Without a reference it is its own reference. */

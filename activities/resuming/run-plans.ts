@@ -22,6 +22,7 @@ const planSchema: z.ZodType<RunPlan> = z.strictObject({
   resumes: runName.exactOptional(),
   anew: z.strictObject({ from: stageSchema, by: runName }).exactOptional(),
   night: z.strictObject({ name: z.string(), at: z.string() }).exactOptional(),
+  experiment: z.strictObject({ id: z.string(), arm: z.string(), seed: z.int() }).exactOptional(),
   owner: z.string().exactOptional(),
 });
 

@@ -20,6 +20,20 @@ export interface Member {
   resumes?: string;
 }
 
+/** Metrics that mean the same in every arm. A reward does not: arms may be rewarded differently. */
+export const comparedMetrics = [
+  'main_score',
+  'srcc',
+  'plcc_fit',
+  'plcc',
+  'krcc',
+  'rmse',
+  'readable',
+  'tokens_sampled',
+  'tokens_greedy',
+] as const satisfies readonly MetricName[];
+export type ComparedMetric = (typeof comparedMetrics)[number];
+
 /** Which number a direction speaks of: of the critic after GRPO, of that after SFT, or how much GRPO changed it. */
 export const quantityOfs = ['grpo', 'sft', 'gain'] as const;
 export type QuantityOf = (typeof quantityOfs)[number];
@@ -30,7 +44,7 @@ export interface Direction {
   says: string;
   /** Where it stands, for people. */
   source?: string;
-  metric: MetricName;
+  metric: ComparedMetric;
   of: QuantityOf;
   arm: string;
   is: 'higher' | 'lower';

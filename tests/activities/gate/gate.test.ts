@@ -48,6 +48,15 @@ describe('judgeGate', () => {
     expect(await bench.champions()).toEqual([]);
   });
 
+  it('judges the run of an experiment, and never makes it champion', async () => {
+    const request = await bench.candidate('run-1', 2);
+    const plan = { ...request.plan, experiment: { id: 'experiment-e', arm: 'a', seed: 1 } };
+    const decision = await bench.gate({ ...request, plan });
+    expect(decision).toMatchObject({ passed: true, outcome: 'keep', champion: null });
+    expect(decision.reasons).toContain('a run of an experiment: it becomes no champion');
+    expect(await bench.champions()).toEqual([]);
+  });
+
   it('adds a better one, which is then the reference, and leaves the old one as it was', async () => {
     await bench.gate(await bench.candidate('run-1', 3));
     const first = await readFile(versionPath(bench.folder, 1), 'utf8');
