@@ -2,9 +2,10 @@
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import type { HealthCheck } from '../domain/health-check.ts';
-import { searchAttributes, taskQueues } from '../domain/names.ts';
+import { searchAttributes } from '../domain/names.ts';
 import { sentenceOf } from './connection.ts';
 import { inquire } from './inquire.ts';
+import { askedQueues } from './workers.ts';
 
 export const healthCheck = z.object({
   what: z.string(),
@@ -15,26 +16,35 @@ const reply = z.object({ checks: z.array(healthCheck) });
 
 /** temporal.api.enums.v1.IndexedValueType. */
 const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 } as const;
-/** temporal.api.enums.v1.TaskQueueType. */
-const queueTypes = { workflow: 1, activity: 2 } as const;
 
-/** All checks. A check that fails is a problem and hides no other one. */
-export async function healthChecks(client: Client): Promise<HealthCheck[]> {
+/**
+ * All checks; each is handed to `tell` as soon as it is known. A check that fails is a problem and hides no other one. What a worker sees is not asked
+ * where none asks for work. `answers`: a worker has answered.
+ */
+export async function healthChecks(
+  client: Client,
+  tell: (checks: readonly HealthCheck[]) => void = () => undefined,
+): Promise<{ checks: HealthCheck[]; answers: boolean }> {
   const own: [string, () => Promise<HealthCheck[]>][] = [
     ['Temporal', () => checkServer(client)],
     ['search attributes', () => checkAttributes(client)],
     ['workers', () => checkWorkers(client)],
     ['worker', async () => (await inquire(client, 'health', {}, reply)).checks],
   ];
-  const found: HealthCheck[] = [];
+  const checks: HealthCheck[] = [];
+  let answers = true;
   for (const [what, check] of own) {
+    let found: HealthCheck[];
     try {
-      found.push(...(await check()));
+      found = await check();
     } catch (error) {
-      found.push({ what, state: 'problem', sentence: sentenceOf(error) });
+      found = [{ what, state: 'problem', sentence: sentenceOf(error) }];
+      answers = what !== 'worker';
     }
+    checks.push(...found);
+    tell(found);
   }
-  return found;
+  return { checks, answers };
 }
 
 async function checkServer(client: Client): Promise<HealthCheck[]> {
@@ -60,18 +70,9 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
 }
 
 async function checkWorkers(client: Client): Promise<HealthCheck[]> {
-  const counts = await Promise.all(
-    Object.entries(taskQueues).map(async ([use, name]) => {
-      const { pollers } = await client.workflowService.describeTaskQueue({
-        namespace: client.options.namespace,
-        taskQueue: { name },
-        taskQueueType: use === 'workflows' ? queueTypes.workflow : queueTypes.activity,
-      });
-      return { name, count: new Set((pollers ?? []).map(({ identity }) => identity)).size };
-    }),
-  );
-  const none = counts.filter(({ count }) => count === 0).map(({ name }) => name);
-  const most = Math.max(...counts.map(({ count }) => count));
+  const queues = await askedQueues(client);
+  const none = queues.filter(({ workers }) => workers === 0).map(({ name }) => name);
+  const most = Math.max(...queues.map(({ workers }) => workers));
   return [
     none.length === 0
       ? { what: 'workers', state: 'good', sentence: `${most} ${most === 1 ? 'worker asks' : 'workers ask'} for work` }

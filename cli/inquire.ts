@@ -6,8 +6,9 @@ import { caretakerId } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
 import { CliError } from './cli-error.ts';
+import { updated } from './workers.ts';
 
-/** The reply to an inquiry, checked by its schema. Throws a CliError if it was refused, or nobody can answer. */
+/** The reply to an inquiry, checked by its schema. Throws a CliError if it was refused, or after at most half a minute if nobody answers. */
 export async function inquire<Name extends InquiryName>(
   client: Client,
   name: Name,
@@ -23,7 +24,7 @@ export async function inquire<Name extends InquiryName>(
 
 async function replyTo(client: Client, inquiry: { name: InquiryName; input: unknown }): Promise<unknown> {
   try {
-    return await client.workflow.getHandle(caretakerId(undefined)).executeUpdate('inquire', { args: [inquiry] });
+    return await updated(client, client.workflow.getHandle(caretakerId(undefined)), 'inquire', inquiry);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
       throw new CliError('nobody answers: no worker of this release has run on this Temporal server; start one');

@@ -9,6 +9,7 @@ import { CliError } from '../cli-error.ts';
 import { answerOf, type ChangeOptions, withChanges } from '../job-changes.ts';
 import { afterEnd, findRun } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { updated } from '../workers.ts';
 
 /** The answer that a run took, and what it said to it. */
 const answered = z.object({
@@ -38,7 +39,7 @@ export async function tell(client: Client, run: string, update: string, arg: unk
       `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status)}`,
     );
   try {
-    return await handle.executeUpdate<string, [unknown]>(update, { args: [arg] });
+    return await updated<string>(client, handle, update, arg);
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
     throw error;

@@ -18,6 +18,7 @@ import { doctorLines } from '../doctor-view.ts';
 import { healthCheck, healthChecks, healthLines } from '../health-checks.ts';
 import { resultOf } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { whileWorkersAsk } from '../workers.ts';
 
 const number = z.number();
 const error = z.string().nullable();
@@ -62,7 +63,31 @@ export async function doctor(client: Client, orders: ExaminationOrder[]): Promis
     args: [orders],
     staticSummary: 'look at the nodes of the cluster',
   });
-  return resultOf(handle, examined);
+  try {
+    return await whileWorkersAsk(client, resultOf(handle, examined));
+  } catch (error) {
+    // A worker that comes back submits no job for nobody. To cancel what is over does nothing.
+    await handle.cancel().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** All findings; `tell` gets each line for people as soon as it is known. No job is submitted where no worker answers. */
+export async function findingsOf(
+  client: Client,
+  orders: ExaminationOrder[],
+  tell: (lines: readonly string[]) => void,
+): Promise<Findings> {
+  const { checks, answers } = await healthChecks(client, (some) => tell(healthLines(some)));
+  if (orders.length === 0) return { checks, partitions: [] };
+  if (!answers) {
+    tell(['No job looks at nodes, since no worker answers.']);
+    return { checks, partitions: [] };
+  }
+  tell([`A job looks at the nodes now: about a minute after its turn has come.`]);
+  const partitions = await doctor(client, orders);
+  tell(doctorLines(partitions));
+  return { checks, partitions };
 }
 
 interface DoctorOptions extends ViewOptions {
@@ -138,11 +163,10 @@ export const registerDoctor: Register = (program, shell) => {
     )
     .action(async (options: DoctorOptions) => {
       const orders = options.job ? ordersOf(options, new Date()) : [];
-      const value = await withClient(shell, async (client) => ({
-        checks: await healthChecks(client),
-        partitions: orders.length === 0 ? [] : await doctor(client, orders),
-      }));
-      shell.stdout.write(`${textOf(doctorView, value, options)}\n`);
+      const say = (lines: readonly string[]) => void shell.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      const tell = options.json === true ? () => undefined : say;
+      const value = await withClient(shell, (client) => findingsOf(client, orders, tell));
+      if (options.json === true) say([textOf(doctorView, value, options)]);
       const isIll =
         value.checks.some(({ state }) => state === 'problem') ||
         value.partitions.some(({ problems }) => problems.length > 0);

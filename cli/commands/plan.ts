@@ -12,6 +12,7 @@ import { writeConfigs } from '../plan-configs.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
 import { resultOf, withFreeId } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { requireWorker, whileWorkersAsk } from '../workers.ts';
 
 const count = z.number();
 const kill = z.object({
@@ -67,6 +68,7 @@ export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan
 
 /** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
 export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate> {
+  await requireWorker(client);
   const handle = await withFreeId(recipe, new Date(), async (runPlan) =>
     client.workflow.start<typeof planRun>('planRun', {
       workflowId: `plan-${runPlan.run}`,
@@ -77,7 +79,7 @@ export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate>
       searchAttributes: { CriticRecipe: [recipe.name] },
     }),
   );
-  return resultOf(handle, estimate);
+  return whileWorkersAsk(client, resultOf(handle, estimate));
 }
 
 interface PlanOptions extends ViewOptions {

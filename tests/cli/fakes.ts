@@ -75,6 +75,11 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
       query: async () => known().view,
       result: async () => known().result?.(),
       cancel: async () => void calls.push(`cancel ${run}`),
+      startUpdate: async (name: string, { args }: { args: unknown[] }) => {
+        calls.push(`${name} ${run} ${JSON.stringify(args[0])}`);
+        const { update } = known();
+        return { result: async () => update?.(args[0]) ?? 'taken' };
+      },
       executeUpdate: async (name: string, { args }: { args: unknown[] }) => {
         calls.push(`${name} ${run} ${JSON.stringify(args[0])}`);
         return known().update?.(args[0]) ?? 'taken';

@@ -1,0 +1,118 @@
+/**
+ * Workers as Temporal knows them: who asks which queue for work. So a verb that needs a worker says within seconds that there is none. Temporal remembers
+ * a worker for five minutes after its last question, so of one that has died lately only the silence tells.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { taskQueues } from '../domain/names.ts';
+import { CliError } from './cli-error.ts';
+
+/** temporal.api.enums.v1.TaskQueueType. */
+const types = { workflow: 1, activity: 2 } as const;
+
+export interface AskedQueue {
+  name: string;
+  /** Workers that have asked it in the last five minutes. */
+  workers: number;
+  /** When it was asked last, as text; only whether it changes is of use. Empty: nobody has asked. */
+  asked: string;
+}
+
+/** All task queues, in the order of `taskQueues`. */
+export async function askedQueues(client: Client): Promise<AskedQueue[]> {
+  return Promise.all(
+    Object.entries(taskQueues).map(async ([use, name]) => {
+      const { pollers } = await client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name },
+        taskQueueType: use === 'workflows' ? types.workflow : types.activity,
+      });
+      const all = pollers ?? [];
+      const times = all.map(({ lastAccessTime: at }) => `${at?.seconds ?? 0}.${at?.nanos ?? 0}`);
+      return { name, workers: new Set(all.map(({ identity }) => identity)).size, asked: times.toSorted().join(' ') };
+    }),
+  );
+}
+
+const startOne = 'start one ("npm run critic -- local up" starts that of a local stack)';
+
+/** Throws a CliError if nobody has asked for work in the last five minutes. */
+export async function requireWorker(client: Client): Promise<void> {
+  if ((await askedQueues(client)).some(({ workers }) => workers > 0)) return;
+  throw new CliError(`nobody answers: no worker asks this Temporal server for work; nothing was done; ${startOne}`);
+}
+
+export interface Patience {
+  /** Pause between two looks at the queues, ms. */
+  lookMs: number;
+  /** A worker that has not asked for so long is away, ms. One that lives asks each minute. */
+  silentMs: number;
+}
+const usual: Patience = { lookMs: 5_000, silentMs: 90_000 };
+
+/**
+ * What `work` comes to. Throws a CliError once no worker has asked for work for a while, since then `work` waits for ever. Times are those of this machine
+ * alone, so a server with another clock does no harm.
+ */
+export async function whileWorkersAsk<T>(
+  client: Client,
+  work: Promise<T>,
+  { lookMs, silentMs }: Patience = usual,
+): Promise<T> {
+  const over = new AbortController();
+  const silence = async (): Promise<never> => {
+    let [before, since] = ['', performance.now()];
+    for (;;) {
+      await sleep(lookMs, undefined, { signal: over.signal });
+      const now = JSON.stringify(await askedQueues(client));
+      if (now !== before) [before, since] = [now, performance.now()];
+      else if (performance.now() - since >= silentMs) {
+        throw new CliError(`nobody answers: no worker has asked for work for ${silentMs / 1000} s; ${startOne}`);
+      }
+    }
+  };
+  try {
+    return await Promise.race([work, silence()]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** A worker takes an update up within a second; one that has just begun, or a loaded machine, takes longer. */
+const firstMs = 10_000;
+const secondMs = 20_000;
+
+/** The part of a handle that takes an update. */
+interface Updatable {
+  startUpdate: <Reply>(
+    name: string,
+    options: { args: [unknown]; waitForStage: 'ACCEPTED'; updateId: string },
+  ) => Promise<{ result: () => Promise<Reply> }>;
+}
+
+/** What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws. */
+export async function updated<Reply>(client: Client, handle: Updatable, name: string, arg: unknown): Promise<Reply> {
+  await requireWorker(client);
+  const update = await takenUp<Reply>(client, handle, name, arg);
+  return whileWorkersAsk(client, update.result());
+}
+
+/** Sent again under the same id, it is the same update. */
+async function takenUp<Reply>(client: Client, handle: Updatable, name: string, arg: unknown) {
+  const updateId = randomUUID();
+  for (const ms of [firstMs, secondMs]) {
+    try {
+      return await client.withDeadline(Date.now() + ms, () =>
+        handle.startUpdate<Reply>(name, { args: [arg], waitForStage: 'ACCEPTED', updateId }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
+    }
+    // Temporal has forgotten the last worker meanwhile: nobody will come.
+    if ((await askedQueues(client)).every(({ workers }) => workers === 0)) break;
+  }
+  throw new CliError(
+    'nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers. What was asked may still be done when one is back',
+  );
+}

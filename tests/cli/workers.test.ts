@@ -1,0 +1,101 @@
+/** What verbs say while no worker answers: one sentence, soon, and nothing is begun. */
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { describe, expect, it } from 'vitest';
+import { whileWorkersAsk } from '../../cli/workers.ts';
+import { critic, type FakeServer, fakeServer } from './fakes.ts';
+
+const caretaker = {
+  'critic-caretaker': { type: 'caretaker', update: () => ({ champions: [] }) },
+  'demo-20261128-190000': {},
+};
+
+/** What Temporal says of the pollers of each queue. */
+function polled(server: FakeServer, pollers: () => unknown[]): FakeServer {
+  Object.assign(server.client.workflowService, { describeTaskQueue: async () => ({ pollers: pollers() }) });
+  return server;
+}
+
+describe('without a worker', () => {
+  it.each([
+    ['champion', 'show'],
+    ['checkpoints', 'demo-20261128-190000'],
+    ['artifacts', 'ls'],
+    ['notices', 'ls'],
+    ['artifacts', 'gc', '--apply'],
+    ['pause', 'demo-20261128-190000'],
+    ['answer', 'demo-20261128-190000', 'grpo', 'retry'],
+    ['plan', 'recipes/demo.yaml', '--dataset', 'recipes'],
+  ])('critic %s %s says so, and asks nothing', async (...argv) => {
+    const server = polled(fakeServer(caretaker), () => []);
+    const { code, err } = await critic(argv, server);
+    expect({ code, err: err.replace(/\(.*\)/, '(…)') }).toEqual({
+      code: 1,
+      err: 'critic: nobody answers: no worker asks this Temporal server for work; nothing was done; start one (…)\n',
+    });
+    expect(server.calls).toEqual(['close']);
+    expect(server.started.size).toBe(0);
+  });
+
+  it('that died lately, an inquiry is given two chances under one id, then says that it may still be done', async () => {
+    const server = fakeServer(caretaker);
+    const ids: unknown[] = [];
+    Object.assign(server.client.workflow, {
+      getHandle: () => ({
+        startUpdate: async (_name: string, { updateId }: { updateId: string }) => {
+          ids.push(updateId);
+          throw new WorkflowUpdateRPCTimeoutOrCancelledError('DEADLINE_EXCEEDED');
+        },
+      }),
+    });
+    const { code, err } = await critic(['champion', 'show'], server);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^critic: nobody answers: .*may still be done when one is back\n$/);
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('doctor prints its own checks, asks no worker and submits no job', async () => {
+    const server = polled(fakeServer(caretaker), () => []);
+    const { code, out } = await critic(['doctor'], server);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^ok +Temporal/m);
+    expect(out).toMatch(/^PROBLEM worker +nobody answers/m);
+    expect(out).toMatch(/^No job looks at nodes, since no worker answers\.$/m);
+    expect(server.calls).toEqual(['close']);
+    expect(server.started.size).toBe(0);
+  });
+});
+
+describe('doctor', () => {
+  it('prints each check before it knows the next one', async () => {
+    const server = fakeServer({
+      'critic-caretaker': { type: 'caretaker', update: () => new Promise(() => undefined) },
+    });
+    const stdout = new PassThrough();
+    let out = '';
+    stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    void critic(['doctor', '--no-job'], server, { stdout });
+    await expect.poll(() => out).toMatch(/^ok +workers /m);
+    expect(out).not.toMatch(/worker +nobody/);
+  });
+});
+
+describe('a worker that is waited for', () => {
+  const patience = { lookMs: 5, silentMs: 60 };
+  const never = new Promise<never>(() => undefined);
+
+  it('is given up when no worker has asked for a while', async () => {
+    const server = polled(fakeServer({}), () => [{ identity: 'dead', lastAccessTime: { seconds: 7, nanos: 0 } }]);
+    await expect(whileWorkersAsk(server.client, never, patience)).rejects.toThrow('no worker has asked for work for');
+  });
+
+  it('is waited for as long as it asks', async () => {
+    let asked = 0;
+    const server = polled(fakeServer({}), () => [{ identity: 'alive', lastAccessTime: { seconds: (asked += 1) } }]);
+    const work = sleep(300, 'done');
+    expect(await whileWorkersAsk(server.client, work, patience)).toBe('done');
+    expect(asked).toBeGreaterThan(10);
+  });
+});
