@@ -29,7 +29,7 @@ export async function askedQueues(client: Client): Promise<AskedQueue[]> {
         taskQueueType: use === 'workflows' ? types.workflow : types.activity,
       });
       const all = pollers ?? [];
-      const times = all.map(({ lastAccessTime: at }) => `${at?.seconds ?? 0}.${at?.nanos ?? 0}`);
+      const times = all.map(({ lastAccessTime: at }) => `${String(at?.seconds ?? 0)}.${at?.nanos ?? 0}`);
       return { name, workers: new Set(all.map(({ identity }) => identity)).size, asked: times.toSorted().join(' ') };
     }),
   );

@@ -65,10 +65,10 @@ export async function doctor(client: Client, orders: ExaminationOrder[]): Promis
   });
   try {
     return await whileWorkersAsk(client, resultOf(handle, examined));
-  } catch (error) {
+  } catch (lost) {
     // A worker that comes back submits no job for nobody. To cancel what is over does nothing.
     await handle.cancel().catch(() => undefined);
-    throw error;
+    throw lost;
   }
 }
 

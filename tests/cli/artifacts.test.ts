@@ -166,6 +166,13 @@ describe('champion', () => {
     expect(await readdir(join(at.store.root, 'champions/demo'))).toHaveLength(1);
   });
 
+  it('blames the worker, not the run, where none says what the run has made', async () => {
+    at.knows('silent', { silent: true });
+    const { code, err } = await promote('silent');
+    expect(code).toBe(1);
+    expect(err).toMatch(/^critic: run silent: no worker has said what it has made/);
+  });
+
   it('has one new version, however many promote at once', async () => {
     const { model, evaluation, predictions } = await measured('one', 3);
     const what = { critic: { run: 'one', grpo: model.key, evaluation: evaluation.key, predictions: predictions.key } };
@@ -197,6 +204,7 @@ describe('champion', () => {
     at.knows('mixed', { artifacts });
     expect((await promote('mixed')).err).toContain('expected one of the answers of model');
     at.knows('unfinished');
+    expect((await promote('nobody')).err).toContain('run "nobody": expected the id of a run');
     expect((await promote('unfinished')).err).toContain('expected one whose critic is trained and measured');
     expect((await typed('champion', 'rollback', 'demo', '--to', '4', '--reason', 'r')).err).toContain(
       'version: expected one of none, got 4',

@@ -1,12 +1,15 @@
 /** A server whose caretaker answers inquiries as a worker does, from a store in a temporary folder. No Temporal is needed. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { createInquiryActivities } from '../../activities/inquiries/inquiries.ts';
 import { ArtifactStore } from '../../activities/store/artifact-store.ts';
 import type { Inquiry } from '../../domain/inquiries.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { attemptName, type JobStage, paths, type Stage } from '../../domain/names.ts';
-import { activityEnvironment, inActivity, makePlan, temporaryFolder } from '../activities/fixtures.ts';
+import { inActivity, makePlan, temporaryFolder } from '../activities/fixtures.ts';
 import { type FakeRun, type FakeServer, fakeServer } from './fakes.ts';
 
 export interface AskedStore {
@@ -16,11 +19,21 @@ export interface AskedStore {
   knows: (run: string, given?: FakeRun & { artifacts?: Partial<Record<Stage, string>> }) => void;
 }
 
+/** A Temporal that has forgotten each run: what is not in the store is nowhere. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is used here
+const forgetful = {
+  withAbortSignal: (_signal: unknown, work: () => unknown) => work(),
+  options: { namespace: 'default' },
+  workflowService: {
+    getWorkflowExecutionHistory: () => Promise.reject(Object.assign(new Error('NOT_FOUND'), { code: 5 })),
+  },
+} as unknown as Client;
+
 export async function askedStore(): Promise<AskedStore> {
   const store = new ArtifactStore(await temporaryFolder());
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is used here; the checks of the rest have a test of their own
   const activities = createInquiryActivities({ store } as Parameters<typeof createInquiryActivities>[0]);
-  const { env } = activityEnvironment();
+  const env = new MockActivityEnvironment({}, { client: forgetful, logger: new DefaultLogger('ERROR') });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a malformed one is refused, as a test of it shows
   const update = (inquiry: unknown) => inActivity(env, () => activities.answerInquiry(inquiry as Inquiry));
   const runs: Record<string, FakeRun> = { 'critic-caretaker': { type: 'caretaker', update } };

@@ -1,6 +1,6 @@
 /** Fakes: a shell whose streams are texts, and a client whose server has the given workflows. No Temporal is needed. */
 import { PassThrough } from 'node:stream';
-import type { Client } from '@temporalio/client';
+import { type Client, ServiceError } from '@temporalio/client';
 import {
   defaultPayloadConverter,
   WorkflowExecutionAlreadyStartedError,
@@ -18,6 +18,8 @@ export interface FakeRun {
   /** Temporal's status; a function is asked at each look. */
   status?: string | (() => string);
   view?: RunView;
+  /** No worker answers its queries. */
+  silent?: true;
   result?: () => unknown;
   /** What it replies to an update. */
   update?: (answer: unknown) => unknown;
@@ -38,6 +40,10 @@ export interface FakeServer {
   calls: string[];
   /** Arguments of workflows that were started, by id. */
   started: Map<string, unknown>;
+}
+
+function noAnswer(): never {
+  throw new ServiceError('Failed to query Workflow', { cause: new Error('DEADLINE_EXCEEDED') });
 }
 
 /** `listed`: what it lists, whatever is asked for. Without it: all that run. */
@@ -72,7 +78,7 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
           },
         };
       },
-      query: async () => known().view,
+      query: async () => (known().silent === true ? noAnswer() : known().view),
       result: async () => known().result?.(),
       cancel: async () => void calls.push(`cancel ${run}`),
       startUpdate: async (name: string, { args }: { args: unknown[] }) => {

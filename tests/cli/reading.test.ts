@@ -181,12 +181,26 @@ describe('checkpoints', () => {
     expect(out).toMatch(/^sft attempt 1 +16 +2\.0 KiB /m);
     expect(out).toContain('6.0 KiB in all');
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    at.knows('other');
     expect((await typed('checkpoints', 'other')).out).toBe('no checkpoints\n');
+    await leavePlan(at, 'forgotten');
+    expect((await typed('checkpoints', 'forgotten')).out).toBe('no checkpoints\n');
   });
 
   it('of a name that is no run’s are refused by the worker, by field', async () => {
     const { code, err } = await typed('checkpoints', '../x');
     expect(code).toBe(1);
     expect(err).toContain('input.run: expected the id of a run, got "../x"');
+  });
+});
+
+describe('a run that nobody knows', () => {
+  it.each([['checkpoints'], ['metrics'], ['diff', run]])('is told by critic %s', async (...verb) => {
+    await leavePlan(at, run);
+    const { code, err, out } = await typed(...verb, 'nobody');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(
+      /^critic: run "nobody": expected the id of a run, .*neither Temporal nor the store has such a run\n$/,
+    );
   });
 });

@@ -8,7 +8,7 @@ import { textTable } from '../../../domain/text-table.ts';
 import { aName, aReason, aRecipe, aRun, wholeNumber, wholeNumberFrom } from '../../arguments.ts';
 import { CliError, exitCodes } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
-import { artifactKeys } from '../../run-artifacts.ts';
+import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { ownerOf } from '../run.ts';
 
@@ -94,13 +94,14 @@ export async function promoteByHand(
   return inquire(client, 'champion-promote', asked, promoted);
 }
 
-/** The artifacts of a run's critic. Throws a CliError where it has none. */
+/** The artifacts of a run's critic. Throws a CliError where it has none, nobody knows the run, or no worker answers. */
 async function criticOf(client: Client, run: string): Promise<PromotedCritic> {
   const keys = await artifactKeys(client, run);
   const [grpo, evaluation, predictions] = [keys['grpo'], keys['evaluation'], keys['predict-grpo']];
   if (grpo !== undefined && evaluation !== undefined && predictions !== undefined) {
     return { critic: { run, grpo, evaluation, predictions } };
   }
+  await requireRun(client, run);
   throw new CliError(
     `run ${run}: expected one whose critic is trained and measured, got one without; "critic status ${run}" says what it has`,
   );

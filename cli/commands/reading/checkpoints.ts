@@ -5,6 +5,7 @@ import { textTable } from '../../../domain/text-table.ts';
 import { aRun } from '../../arguments.ts';
 import { inquire } from '../../inquire.ts';
 import { sizeText } from '../../log-text.ts';
+import { requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { jobStageSchema } from './logs.ts';
 
@@ -21,9 +22,10 @@ const list = z.array(checkpoint);
 export type Checkpoint = z.output<typeof checkpoint>;
 export const checkpointsView: View<Checkpoint[]> = { schema: list, lines: tableOf };
 
-/** Oldest first. */
+/** Oldest first. Throws a CliError for a run that nobody knows. */
 export async function checkpoints(client: Client, run: string): Promise<Checkpoint[]> {
   const found = await inquire(client, 'checkpoints', { run }, z.object({ checkpoints: list }));
+  if (found.checkpoints.length === 0) await requireRun(client, run);
   return found.checkpoints;
 }
 

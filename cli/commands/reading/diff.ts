@@ -7,7 +7,7 @@ import { textTable } from '../../../domain/text-table.ts';
 import { aRun } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
-import { artifactKeys } from '../../run-artifacts.ts';
+import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullable();
@@ -57,6 +57,7 @@ export async function diff(client: Client, runs: [string, string]): Promise<RunD
 async function recipeOf(client: Client, run: string): Promise<Record<string, unknown>> {
   const { plan } = await inquire(client, 'plan', { run }, planReply);
   if (plan !== null) return { ...plan.recipe };
+  await requireRun(client, run);
   throw new CliError(`run "${run}": expected one whose plan the store or Temporal has, got none`);
 }
 

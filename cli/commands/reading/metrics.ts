@@ -8,7 +8,7 @@ import { textTable } from '../../../domain/text-table.ts';
 import { aJobStage, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
-import { artifactKeys } from '../../run-artifacts.ts';
+import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { attemptsReply, goesOn, jobStageSchema } from './logs.ts';
 
@@ -28,6 +28,7 @@ export async function metrics(client: Client, run: string, given: JobStage | und
   const stage = given ?? (await newestStage(client, run));
   const { key, rows, attempts } = await rowsAfter(client, run, stage, undefined, -Infinity, 0);
   if (rows.length > 0) return { run, stage, attempts, rows };
+  await requireRun(client, run);
   const why = attempts > 0 || key !== null ? 'has no number yet' : 'has not begun';
   throw new CliError(`run ${run}: stage ${stage} ${why}; "critic status ${run}" says what goes on`);
 }
