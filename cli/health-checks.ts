@@ -70,7 +70,7 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
 }
 
 async function checkWorkers(client: Client): Promise<HealthCheck[]> {
-  const queues = await askedQueues(client);
+  const queues = await askedQueues(client, undefined);
   const none = queues.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const most = Math.max(...queues.map(({ workers }) => workers));
   return [

@@ -24,7 +24,12 @@ export async function inquire<Name extends InquiryName>(
 
 async function replyTo(client: Client, inquiry: { name: InquiryName; input: unknown }): Promise<unknown> {
   try {
-    return await updated(client, client.workflow.getHandle(caretakerId(undefined)), 'inquire', inquiry);
+    return await updated(
+      client,
+      { handle: client.workflow.getHandle(caretakerId(undefined)), cluster: undefined },
+      'inquire',
+      inquiry,
+    );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
       throw new CliError('nobody answers: no worker of this release has run on this Temporal server; start one');

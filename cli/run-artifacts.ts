@@ -14,7 +14,7 @@ export async function artifactKeys(client: Client, run: string): Promise<Record<
   if (found === undefined) return {};
   const view = await queryView(client, found.handle);
   if (view === undefined) {
-    await requireWorker(client);
+    await requireWorker(client, found.cluster);
     throw new CliError(`run ${run}: no worker has said what it has made; "critic doctor --no-job" looks at workers`);
   }
   return Object.fromEntries(

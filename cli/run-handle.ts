@@ -18,6 +18,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/common';
 import type * as z from 'zod';
+import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
 import { cut, describeIssue } from '../domain/errors.ts';
 import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
 import { isStage, runId, type Stage } from '../domain/names.ts';
@@ -34,6 +35,8 @@ export const runType = 'trainCritic' satisfies (typeof trainCritic)['name'];
 /** A run as Temporal has it now. */
 export interface SeenRun {
   handle: WorkflowHandle<typeof trainCritic>;
+  /** Whose workers have it. */
+  cluster: Cluster;
   /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
   status: string;
   /** Does it go on? True for a paused run too. */
@@ -56,7 +59,7 @@ export class UnknownRun extends CliError {}
 export async function findRun(client: Client, run: string): Promise<SeenRun> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
   try {
-    const { type, status, raw, memo } = await handle.describe();
+    const { type, status, raw, memo, taskQueue } = await handle.describe();
     if (type !== runType) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
     const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
@@ -64,7 +67,8 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
     const resumes = typeof memo?.['resumes'] === 'string' ? memo['resumes'] : undefined;
     const progress = pendingProgress(raw.pendingActivities ?? []);
     const working = stagesOf(raw.pendingActivities ?? []);
-    return { handle, status: status.name, isOpen, isStuck, isCancelling, resumes, working, progress };
+    const cluster = clusterOfQueue(taskQueue);
+    return { handle, cluster, status: status.name, isOpen, isStuck, isCancelling, resumes, working, progress };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import { taskQueues } from '../domain/names.ts';
+import { type Cluster, queueOf, type QueueUse } from '../domain/clusters.ts';
 import { CliError } from './cli-error.ts';
 
 /** temporal.api.enums.v1.TaskQueueType. */
@@ -19,10 +19,13 @@ export interface AskedQueue {
   asked: string;
 }
 
-/** All task queues, in the order of `taskQueues`. */
-export async function askedQueues(client: Client): Promise<AskedQueue[]> {
+const uses = ['workflows', 'cluster', 'watch', 'llm'] as const satisfies QueueUse[];
+
+/** The task queues of a cluster. */
+export async function askedQueues(client: Client, cluster: Cluster): Promise<AskedQueue[]> {
   return Promise.all(
-    Object.entries(taskQueues).map(async ([use, name]) => {
+    uses.map(async (use) => {
+      const name = queueOf(use, cluster);
       const { pollers } = await client.workflowService.describeTaskQueue({
         namespace: client.options.namespace,
         taskQueue: { name },
@@ -38,8 +41,8 @@ export async function askedQueues(client: Client): Promise<AskedQueue[]> {
 const startOne = 'start one ("npm run critic -- local up" starts that of a local stack)';
 
 /** Throws a CliError if nobody has asked for work in the last five minutes. */
-export async function requireWorker(client: Client): Promise<void> {
-  if ((await askedQueues(client)).some(({ workers }) => workers > 0)) return;
+export async function requireWorker(client: Client, cluster: Cluster): Promise<void> {
+  if ((await askedQueues(client, cluster)).some(({ workers }) => workers > 0)) return;
   throw new CliError(`nobody answers: no worker asks this Temporal server for work; nothing was done; ${startOne}`);
 }
 
@@ -57,6 +60,7 @@ const usual: Patience = { lookMs: 5_000, silentMs: 90_000 };
  */
 export async function whileWorkersAsk<T>(
   client: Client,
+  cluster: Cluster,
   work: Promise<T>,
   { lookMs, silentMs }: Patience = usual,
 ): Promise<T> {
@@ -65,7 +69,7 @@ export async function whileWorkersAsk<T>(
     let [before, since] = ['', performance.now()];
     for (;;) {
       await sleep(lookMs, undefined, { signal: over.signal });
-      const now = JSON.stringify(await askedQueues(client));
+      const now = JSON.stringify(await askedQueues(client, cluster));
       if (now !== before) [before, since] = [now, performance.now()];
       else if (performance.now() - since >= silentMs) {
         throw new CliError(`nobody answers: no worker has asked for work for ${silentMs / 1000} s; ${startOne}`);
@@ -91,15 +95,21 @@ interface Updatable {
   ) => Promise<{ result: () => Promise<Reply> }>;
 }
 
+/** Where an update goes: the handle of a workflow, and the cluster whose workers have it. */
+export interface Addressee {
+  handle: Updatable;
+  cluster: Cluster;
+}
+
 /** What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws. */
-export async function updated<Reply>(client: Client, handle: Updatable, name: string, arg: unknown): Promise<Reply> {
-  await requireWorker(client);
-  const update = await takenUp<Reply>(client, handle, name, arg);
-  return whileWorkersAsk(client, update.result());
+export async function updated<Reply>(client: Client, to: Addressee, name: string, arg: unknown): Promise<Reply> {
+  await requireWorker(client, to.cluster);
+  const update = await takenUp<Reply>(client, to, name, arg);
+  return whileWorkersAsk(client, to.cluster, update.result());
 }
 
 /** Sent again under the same id, it is the same update. */
-async function takenUp<Reply>(client: Client, handle: Updatable, name: string, arg: unknown) {
+async function takenUp<Reply>(client: Client, { handle, cluster }: Addressee, name: string, arg: unknown) {
   const updateId = randomUUID();
   for (const ms of [firstMs, secondMs]) {
     try {
@@ -110,7 +120,7 @@ async function takenUp<Reply>(client: Client, handle: Updatable, name: string, a
       if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
     }
     // Temporal has forgotten the last worker meanwhile: nobody will come.
-    if ((await askedQueues(client)).every(({ workers }) => workers === 0)) break;
+    if ((await askedQueues(client, cluster)).every(({ workers }) => workers === 0)) break;
   }
   throw new CliError(
     'nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers. What was asked may still be done when one is back',

@@ -33,13 +33,13 @@ export async function answer(
 
 /** Sends an update to a run that goes on. Throws a CliError for a run that is not known or over, and with what its validator refuses. */
 export async function tell(client: Client, run: string, update: string, arg: unknown, wanted: string): Promise<string> {
-  const { handle, status, isOpen } = await findRun(client, run);
+  const { handle, cluster, status, isOpen } = await findRun(client, run);
   if (!isOpen)
     throw new CliError(
       `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status)}`,
     );
   try {
-    return await updated<string>(client, handle, update, arg);
+    return await updated<string>(client, { handle, cluster }, update, arg);
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
     throw error;

@@ -64,7 +64,7 @@ export async function doctor(client: Client, orders: ExaminationOrder[]): Promis
     staticSummary: 'look at the nodes of the cluster',
   });
   try {
-    return await whileWorkersAsk(client, resultOf(handle, examined));
+    return await whileWorkersAsk(client, undefined, resultOf(handle, examined));
   } catch (lost) {
     // A worker that comes back submits no job for nobody. To cancel what is over does nothing.
     await handle.cancel().catch(() => undefined);

@@ -68,7 +68,7 @@ export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan
 
 /** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
 export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate> {
-  await requireWorker(client);
+  await requireWorker(client, undefined);
   const handle = await withFreeId(recipe, new Date(), async (runPlan) =>
     client.workflow.start<typeof planRun>('planRun', {
       workflowId: `plan-${runPlan.run}`,
@@ -79,7 +79,7 @@ export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate>
       searchAttributes: { CriticRecipe: [recipe.name] },
     }),
   );
-  return whileWorkersAsk(client, resultOf(handle, estimate));
+  return whileWorkersAsk(client, undefined, resultOf(handle, estimate));
 }
 
 interface PlanOptions extends ViewOptions {

@@ -69,6 +69,7 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
         }));
         return {
           type,
+          taskQueue: 'critic',
           status: { name: typeof status === 'string' ? status : status() },
           memo,
           raw: {

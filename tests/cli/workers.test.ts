@@ -88,14 +88,16 @@ describe('a worker that is waited for', () => {
 
   it('is given up when no worker has asked for a while', async () => {
     const server = polled(fakeServer({}), () => [{ identity: 'dead', lastAccessTime: { seconds: 7, nanos: 0 } }]);
-    await expect(whileWorkersAsk(server.client, never, patience)).rejects.toThrow('no worker has asked for work for');
+    await expect(whileWorkersAsk(server.client, undefined, never, patience)).rejects.toThrow(
+      'no worker has asked for work for',
+    );
   });
 
   it('is waited for as long as it asks', async () => {
     let asked = 0;
     const server = polled(fakeServer({}), () => [{ identity: 'alive', lastAccessTime: { seconds: (asked += 1) } }]);
     const work = sleep(300, 'done');
-    expect(await whileWorkersAsk(server.client, work, patience)).toBe('done');
+    expect(await whileWorkersAsk(server.client, undefined, work, patience)).toBe('done');
     expect(asked).toBeGreaterThan(10);
   });
 });
