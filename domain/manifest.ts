@@ -137,6 +137,12 @@ export const pairSchema = z.object({
     quality: score.optional(),
   }),
   method: z.string().min(1).max(1024),
+  /** What a person wrote about the edit. `synthesis: human` learns from it. */
+  critique: z
+    .string()
+    .max(20_000)
+    .refine((text) => text.isWellFormed() && text.trim() !== '', 'expected a text of Unicode that is not blank')
+    .exactOptional(),
 });
 export type Pair = z.output<typeof pairSchema>;
 

@@ -7,6 +7,7 @@ import { type EngineName, engineOf, engines } from './engines/registry.ts';
 import type { Membership } from './experiment/experiment.ts';
 import { jobKind, type JobKind, type JobStage, type Stage } from './names.ts';
 import type { Recipe, Resources } from './recipe.ts';
+import { sftNeeded } from './recipe/arms.ts';
 
 export interface RunPlan {
   schema: 1;
@@ -33,9 +34,9 @@ function ask<Answer>(
 ): Answer {
   switch (kind) {
     case 'tokenize':
-      return question(llamaFactoryTokenize, recipe.sft);
+      return question(llamaFactoryTokenize, sftNeeded(recipe));
     case 'sft':
-      return question(engines[engineOf(kind, recipe.sft)], recipe.sft);
+      return question(engines[engineOf(kind, sftNeeded(recipe))], sftNeeded(recipe));
     case 'grpo':
       return question(engines[engineOf(kind, recipe.grpo)], recipe.grpo);
     case 'predict':
@@ -57,13 +58,19 @@ export function jobPlanned(stage: JobStage, recipe: Recipe, counts: Counts): Pla
 export function jobEngine(stage: JobStage, recipe: Recipe): EngineName {
   const kind = jobKind(stage);
   // SFT reads what was tokenised, so its engine does that too.
-  return kind === 'tokenize' ? engineOf('sft', recipe.sft) : engineOf(kind, recipe[kind]);
+  if (kind === 'tokenize' || kind === 'sft') return engineOf('sft', sftNeeded(recipe));
+  return kind === 'grpo' ? engineOf(kind, recipe.grpo) : engineOf(kind, recipe.predict);
 }
 
 /** Where the job runs. Throws for a kind of job that the recipe has not: a bug. */
 export function jobPlacement(stage: JobStage, recipe: Recipe): { threads: number; resources: Resources } {
   const kind = jobKind(stage);
-  const section = kind === 'tokenize' ? recipe.sft.tokenize : recipe[kind];
+  const section = sectionOf(kind, recipe);
   if (section === undefined) throw new Error(`the recipe has no job "${stage}"`);
   return section;
+}
+
+function sectionOf(kind: JobKind, recipe: Recipe): { threads: number; resources: Resources } | undefined {
+  if (kind === 'tokenize') return sftNeeded(recipe).tokenize;
+  return kind === 'sft' ? sftNeeded(recipe) : recipe[kind];
 }

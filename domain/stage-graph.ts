@@ -16,14 +16,15 @@ import {
   type StageOf,
 } from './names.ts';
 import { jobEngine, jobParams, jobPlacement, jobPlanned } from './plan.ts';
-import type { Recipe, Resources } from './recipe.ts';
+import type { Recipe, Resources, SftSettings } from './recipe.ts';
+import { sftOf, teacherOf } from './recipe/arms.ts';
 
 /** What a stage of each kind is made from: its inputs by role. */
 interface Roles {
   dataset: never;
   synthesis: 'dataset';
   prompts: 'dataset';
-  mix: 'dataset' | 'synthesis';
+  mix: 'dataset';
   tokenize: 'dataset' | 'mix';
   /** The dataset, and `mix`, or `tokenized`, which was made of it. */
   sft: string;
@@ -36,11 +37,18 @@ interface Roles {
   report: string;
 }
 
+/** What a stage of a kind may also be made from: the mix of critiques, where a teacher writes them. */
+interface MoreRoles {
+  mix: 'synthesis';
+}
+
 interface Node<Kind extends StageKind> {
   kind: Kind;
   name: StageOf<Kind>;
   /** Stages by role. The run waits for all of them. */
-  inputs: Readonly<Record<Roles[Kind], Stage>>;
+  inputs: Readonly<
+    Record<Roles[Kind], Stage> & (Kind extends keyof MoreRoles ? { [Role in MoreRoles[Kind]]?: Stage } : unknown)
+  >;
 }
 
 /** Counts of artifacts, such as `records` or rows of a split. */
@@ -82,47 +90,24 @@ export function stageGraph(recipe: Recipe): StageNode[] {
     planned: (countsOf) => jobPlanned(name, recipe, { records: 0, rows: countsOf(asked.prompts)['test'] ?? null }),
     canSkip,
   });
-  const records = (countsOf: (stage: Stage) => Counts) => ({ records: countsOf('mix')['records'] ?? 0, rows: null });
-  const tokenize: StageNode[] =
-    recipe.sft.tokenize === undefined
-      ? []
-      : [
-          {
-            kind: 'tokenize',
-            name: 'tokenize',
-            inputs: { dataset, mix: 'mix' },
-            model: 'base',
-            ...settings('tokenize', recipe),
-            planned: (countsOf) => jobPlanned('tokenize', recipe, records(countsOf)),
-            canSkip: false,
-          },
-        ];
+  const learned = sftOf(recipe);
+  const isTaught = teacherOf(recipe) !== undefined;
   const stages: StageNode[] = [
     { kind: 'dataset', name: dataset, inputs: {} },
-    { kind: 'synthesis', name: 'synthesis', inputs: { dataset } },
+    ...(isTaught ? [{ kind: 'synthesis', name: 'synthesis', inputs: { dataset } } as const] : []),
     { kind: 'prompts', name: 'prompts', inputs: { dataset } },
-    { kind: 'mix', name: 'mix', inputs: { dataset, synthesis: 'synthesis' } },
-    ...tokenize,
-    {
-      kind: 'sft',
-      name: 'sft',
-      inputs: tokenize.length === 0 ? { dataset, mix: 'mix' } : { dataset, tokenized: 'tokenize' },
-      model: 'base',
-      ...settings('sft', recipe),
-      planned: (countsOf) => jobPlanned('sft', recipe, records(countsOf)),
-      canSkip: false,
-    },
+    ...(learned === undefined ? [] : sftStages(recipe, learned, isTaught)),
     {
       kind: 'grpo',
       name: 'grpo',
       inputs: asked,
-      model: 'sft',
+      model: learned === undefined ? 'base' : 'sft',
       ...settings('grpo', recipe),
       planned: () => jobPlanned('grpo', recipe, { records: 0, rows: null }),
       canSkip: false,
     },
     predictions('predict-base', 'base', true),
-    predictions('predict-sft', 'sft', true),
+    ...(learned === undefined ? [] : [predictions('predict-sft', 'sft', true)]),
     predictions('predict-grpo', 'grpo', false),
     {
       kind: 'evaluation',
@@ -130,7 +115,7 @@ export function stageGraph(recipe: Recipe): StageNode[] {
       inputs: {
         dataset,
         'predict-base': 'predict-base',
-        'predict-sft': 'predict-sft',
+        ...(learned === undefined ? {} : { 'predict-sft': 'predict-sft' }),
         'predict-grpo': 'predict-grpo',
       },
     },
@@ -142,6 +127,31 @@ export function stageGraph(recipe: Recipe): StageNode[] {
   ];
   const all = Object.fromEntries(stages.map(({ name }) => [name, name]));
   return inOrder([...stages, { kind: 'report', name: 'report', inputs: all }]);
+}
+
+/** What makes the model from which GRPO begins: the records, and the jobs that learn from them. */
+function sftStages(recipe: Recipe, { tokenize }: SftSettings, isTaught: boolean): StageNode[] {
+  const dataset = 'dataset';
+  const records = (countsOf: (stage: Stage) => Counts) => ({ records: countsOf('mix')['records'] ?? 0, rows: null });
+  const job = (name: 'tokenize' | 'sft') => ({
+    model: 'base' as const,
+    ...settings(name, recipe),
+    planned: (countsOf: (stage: Stage) => Counts) => jobPlanned(name, recipe, records(countsOf)),
+    canSkip: false,
+  });
+  const mix: StageNode = {
+    kind: 'mix',
+    name: 'mix',
+    inputs: { dataset, ...(isTaught ? { synthesis: 'synthesis' } : {}) },
+  };
+  if (tokenize === undefined) {
+    return [mix, { kind: 'sft', name: 'sft', inputs: { dataset, mix: 'mix' }, ...job('sft') }];
+  }
+  return [
+    mix,
+    { kind: 'tokenize', name: 'tokenize', inputs: { dataset, mix: 'mix' }, ...job('tokenize') },
+    { kind: 'sft', name: 'sft', inputs: { dataset, tokenized: 'tokenize' }, ...job('sft') },
+  ];
 }
 
 /** What the recipe says about this kind of job. */

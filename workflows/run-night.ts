@@ -38,6 +38,7 @@ import {
   type Tonight,
 } from '../domain/night.ts';
 import { nightTitle, skippedNotice, wrongNotice } from '../domain/night-notices.ts';
+import { budgetMemo } from '../domain/recipe/arms.ts';
 import { stageGraph } from '../domain/stage-graph.ts';
 import { storeActivities, watchActivities } from './activity-options.ts';
 import type { RunResult } from './conclude-run.ts';
@@ -158,7 +159,7 @@ async function startRun(night: Night, { plan, commit }: NightBeginning) {
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}, night ${night.name}${resumes === undefined ? '' : `, resumes ${resumes}`}`,
     memo: {
-      budgetUsd: recipe.synthesis.budget_usd,
+      ...budgetMemo(recipe),
       ...(night.tell === undefined ? {} : { tell: night.tell }),
       ...(resumes === undefined ? {} : { resumes }),
       ...(commit === null ? {} : { commit }),

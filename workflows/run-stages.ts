@@ -11,6 +11,7 @@ import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { RunPlan } from '../domain/plan.ts';
+import { teacherNeeded } from '../domain/recipe/arms.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
 import { turnsFor } from '../domain/turns.ts';
@@ -140,7 +141,7 @@ async function letGo({ plan, desk }: Run, stage: JobStage, key: string): Promise
 /** A stage that is made by one activity, `work`: shown, run, asked about if it fails, remembered. */
 export async function runStep<Role extends string>(
   run: Run,
-  { name, inputs }: { name: Stage; inputs: Readonly<Record<Role, Stage>> },
+  { name, inputs }: { name: Stage; inputs: { readonly [One in Role]?: Stage } },
   summary: string,
   work: (
     options: { activityId: string; summary: string } & RoundRetry,
@@ -155,7 +156,11 @@ export async function runStep<Role extends string>(
   const onAnswer = ({ budgetUsd }: OperatorAnswer) => {
     if (budgetUsd !== undefined) run.plan = withBudget(run.plan, budgetUsd);
   };
-  const input = (role: Role) => artifactOf(run, inputs[role]);
+  const input = (role: Role) => {
+    const stage = inputs[role];
+    if (stage === undefined) throw new Error(`stage "${name}" is not made from any ${role}`);
+    return artifactOf(run, stage);
+  };
   const made = await persist(desk, name, pace, (retry) => work({ activityId: id, summary, ...retry }, input), {
     onAnswer,
   });
@@ -170,5 +175,5 @@ export function finish(run: Run, name: Stage, artifact: ArtifactRef): void {
 /** The plan with another cap for synthesis. The cap is in no artifact's key, so what is paid for is kept. */
 function withBudget(plan: RunPlan, usd: number): RunPlan {
   const { recipe } = plan;
-  return { ...plan, recipe: { ...recipe, synthesis: { ...recipe.synthesis, budget_usd: usd } } };
+  return { ...plan, recipe: { ...recipe, synthesis: { ...teacherNeeded(recipe), budget_usd: usd } } };
 }

@@ -6,10 +6,11 @@
  *         └──▶ prompts              ∥ predictions of the base  ∥ predictions after SFT
  *
  * The dataset comes first and alone: a bad one fails the run before anything is spent. Each stage is looked up, and an artifact that
- * exists and verifies is reused. If a stage fails, the operator is asked.
+ * exists and verifies is reused. A recipe may leave out SFT and the teacher (`domain/recipe/arms.ts`). If a stage fails, the operator is asked.
  */
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunPlan } from '../domain/plan.ts';
+import { teacherNeeded } from '../domain/recipe/arms.ts';
 import { stageGraph, type StageNode, upstream } from '../domain/stage-graph.ts';
 import { llmActivities, paces, storeActivities } from './activity-options.ts';
 import { beginRun } from './begin-run.ts';
@@ -58,7 +59,7 @@ async function makeStage(run: Run, node: StageNode): Promise<void> {
       return runStep(
         run,
         node,
-        `critiques by ${run.plan.recipe.synthesis.model}`,
+        `critiques by ${teacherNeeded(run.plan.recipe).model}`,
         (options, input) =>
           llmActivities.synthesizeCritiques.executeWithOptions(options, [
             { plan: run.plan, dataset: input('dataset') },
@@ -72,7 +73,11 @@ async function makeStage(run: Run, node: StageNode): Promise<void> {
     case 'mix':
       return runStep(run, node, 'reasoning and direct records', (options, input) =>
         storeActivities.mixRecords.executeWithOptions(options, [
-          { plan: run.plan, dataset: input('dataset'), synthesis: input('synthesis') },
+          {
+            plan: run.plan,
+            dataset: input('dataset'),
+            ...(node.inputs.synthesis === undefined ? {} : { synthesis: input('synthesis') }),
+          },
         ]),
       );
     case 'tokenize':

@@ -13,6 +13,7 @@ import { cut, describeFaults } from '../../domain/errors.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { critiquesFrom } from '../../domain/recipe/arms.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
@@ -71,8 +72,12 @@ export function createDatasetActivities(deps: { store: ArtifactStore } & Cluster
 /** What the recipe needs and this dataset does not have, as far as that shows before anything is paid for. */
 function findRecipeFaults({ recipe }: RunPlan, inspected: InspectedDataset): string[] {
   const { prompts_per_step: prompts, validate_steps: validate = 0 } = recipe.grpo;
-  const { train = 0, dev = 0 } = counts(inspected);
+  const { train = 0, dev = 0, critiqued = 0 } = counts(inspected);
   const faults: string[] = [];
+  if (critiquesFrom(recipe) === 'people' && critiqued === 0)
+    faults.push(
+      `recipe.synthesis: expected rows of split "train" with a "critique", of which human learns, got none of ${train}`,
+    );
   // TRL draws a step's prompts without repetition, and drops a step that is not full. The others take whole steps of a pass, too.
   if (train < prompts)
     faults.push(`recipe.grpo.prompts_per_step: expected at most ${train}, the rows of split "train", got ${prompts}`);
@@ -161,7 +166,15 @@ function counts({ pairs, sizes, sharedSources }: InspectedDataset): Record<strin
   const ofSplit = splits.map((split) => [split, pairs.filter(({ pair }) => pair.split === split).length] as const);
   const sources = new Set(pairs.map(({ pair }) => pair.source_id)).size;
   const images = Object.keys(sizes).length;
-  return { pairs: pairs.length, ...Object.fromEntries(ofSplit), sources, shared_sources: sharedSources, images };
+  const critiqued = pairs.filter(({ pair }) => pair.split === 'train' && pair.critique !== undefined).length;
+  return {
+    pairs: pairs.length,
+    ...Object.fromEntries(ofSplit),
+    ...(critiqued === 0 ? {} : { critiqued }),
+    sources,
+    shared_sources: sharedSources,
+    images,
+  };
 }
 
 function dataInvalid(message: string): ApplicationFailure {

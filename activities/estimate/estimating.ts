@@ -23,6 +23,7 @@ import {
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { countsRows, recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { mixShares, teacherOf } from '../../domain/recipe/arms.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { type Counts, isJob, type JobNode, stageGraph, type StageNode } from '../../domain/stage-graph.ts';
 import { readDatasetPairs, readImageSizes } from '../dataset/dataset.ts';
@@ -34,7 +35,7 @@ import { refuseLongPrompts } from '../records/prompt-lengths.ts';
 import { readPixelLimits } from '../records/record-lengths.ts';
 import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
 import { describeImports, type ImportDeps, type PreparedRun } from '../store/imports.ts';
-import { answersIngredients } from '../synthesis/keys.ts';
+import { answersIngredients, type TeacherIdentity } from '../synthesis/keys.ts';
 import { SynthesisLog } from '../synthesis/log.ts';
 import { requestTokens } from '../synthesis/question.ts';
 import { judgeAlone } from '../synthesis/verdicts.ts';
@@ -64,11 +65,8 @@ export function createEstimateActivities(deps: ImportDeps & TeacherDeps) {
       return translated(`estimate run "${plan.run}"`, signal, async () => {
         const { recipe } = plan;
         const found = imported === null ? await heartbeating('hashing', () => describeImports(recipe, deps)) : imported;
-        const teacher = {
-          datasetKey: dataset.key,
-          baseUrl: deps.llm.baseUrl,
-          settings: recipe.synthesis,
-        };
+        const settings = teacherOf(recipe);
+        const teacher = settings && { datasetKey: dataset.key, baseUrl: deps.llm.baseUrl, settings };
         const pixels = await readPixelLimits(recipe);
         const sources = { store, recipe, dataset, teacher, pixels, found, anew: plan.anew };
         const { stages, ...upstream } = await estimateStages(sources);
@@ -124,7 +122,8 @@ async function estimateStages(known: Known): Promise<Foretold> {
     counts.set(stage, { ...foretoldCounts(node, known, counts), ...standing?.counts });
     const estimate: StageEstimate = { stage, action: standing === undefined ? 'make' : 'reuse', key };
     if (standing !== undefined) estimates.push(estimate);
-    else if (node.kind === 'synthesis') estimates.push({ ...estimate, synthesis: await estimateAsking(known) });
+    else if (node.kind === 'synthesis' && known.teacher !== undefined)
+      estimates.push({ ...estimate, synthesis: await estimateAsking(known, known.teacher) });
     else if (isJob(node)) estimates.push({ ...estimate, job: await estimateOf(node, known, counts) });
     else estimates.push(estimate);
   }
@@ -142,14 +141,21 @@ function foretoldCounts(node: StageNode, { recipe, dataset }: Known, counts: Rea
       const rows = counts.get(node.inputs.dataset);
       return Object.fromEntries(splits.map((split) => [split, rows?.[split] ?? 0]));
     }
-    case 'mix': {
-      const kept = counts.get(node.inputs.synthesis)?.['kept'] ?? 0;
-      const pairs = Array.from({ length: kept }, (_, index) => String(index));
-      return { records: mixOrder(pairs, recipe.mix.direct_per_reasoning, recipe.seed).length };
-    }
+    case 'mix':
+      return {
+        records: foretoldRecords(recipe, dataset.counts, node.inputs.synthesis && counts.get(node.inputs.synthesis)),
+      };
     default:
       return {};
   }
+}
+
+/** `taught`: counts of the synthesis, where there is one. */
+function foretoldRecords(recipe: Recipe, dataset: Counts, taught: Counts | undefined): number {
+  const ids = (count = 0) => Array.from({ length: count }, (_, index) => String(index));
+  const bare = ids(taught?.['kept'] ?? dataset['train']);
+  const reasoned = taught === undefined ? ids(dataset['critiqued']) : bare;
+  return mixOrder({ reasoned, bare }, mixShares(recipe), recipe.seed).length;
 }
 
 async function estimateOf(
@@ -181,7 +187,7 @@ async function lastMeasured(
 }
 
 /** Rows that still need an answer, what each request takes, and what was paid already. */
-async function estimateAsking({ store, dataset, teacher, anew }: Known): Promise<SynthesisEstimate> {
+async function estimateAsking({ store, dataset, anew }: Known, teacher: TeacherIdentity): Promise<SynthesisEstimate> {
   const { settings } = teacher;
   const key = artifactKey('synthesis', ingredientsUnder({ anew }, 'synthesis', answersIngredients(teacher)));
   const folder = store.partialPath('synthesis', key);

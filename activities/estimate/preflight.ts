@@ -11,6 +11,7 @@ import { orderJob } from '../../domain/job-order.ts';
 import { firstAttempt } from '../../domain/jobs/job-spec.ts';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { sftNeeded } from '../../domain/recipe/arms.ts';
 import { isJob, type JobNode, stageGraph } from '../../domain/stage-graph.ts';
 import type { Surroundings } from '../../domain/stage-keys.ts';
 import { parseJson } from '../../files/json.ts';
@@ -59,8 +60,10 @@ export async function checkSettings(
 
 /** Is there anything in the job's settings that the recipe's own schema has not checked? */
 function isDoubtful({ engine }: JobNode, { recipe }: RunPlan): boolean {
-  if (engine === 'llamafactory')
-    return recipe.sft.deepspeed !== 'none' || Object.keys(recipe.sft.llamafactory).length > 0;
+  if (engine === 'llamafactory') {
+    const { deepspeed, llamafactory } = sftNeeded(recipe);
+    return deepspeed !== 'none' || Object.keys(llamafactory).length > 0;
+  }
   return engine !== 'trl' && engine !== 'transformers';
 }
 

@@ -18,7 +18,8 @@ import { synthesisIngredients, type TeacherIdentity } from '../synthesis/keys.ts
 export interface KeySources {
   recipe: Recipe;
   dataset: ArtifactRef;
-  teacher: TeacherIdentity;
+  /** Undefined: the run asks no teacher. */
+  teacher: TeacherIdentity | undefined;
   pixels: PixelLimits;
   found: Surroundings;
   /** Of a run that makes stages anew. */
@@ -41,11 +42,16 @@ function ingredientsOf(
 ): Record<string, unknown> | undefined {
   switch (node.kind) {
     case 'synthesis':
-      return synthesisIngredients({ ...teacher, datasetKey: keyOf(node.inputs.dataset) });
+      return teacher && synthesisIngredients({ ...teacher, datasetKey: keyOf(node.inputs.dataset) });
     case 'prompts':
       return promptsIngredients(recipe, keyOf(node.inputs.dataset));
     case 'mix':
-      return mixIngredients(recipe, keyOf(node.inputs.dataset), keyOf(node.inputs.synthesis), pixels);
+      return mixIngredients(
+        recipe,
+        keyOf(node.inputs.dataset),
+        node.inputs.synthesis && keyOf(node.inputs.synthesis),
+        pixels,
+      );
     case 'tokenize':
     case 'sft':
     case 'grpo':

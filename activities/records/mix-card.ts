@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { Pair } from '../../domain/manifest.ts';
+import { critiquesFrom, mixShares, sftNeeded } from '../../domain/recipe/arms.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 
 const counts = z.record(z.string(), z.number());
@@ -24,18 +25,22 @@ export const synthesisCardSchema = z.object({
   usd: z.number(),
 });
 
+export type SynthesisCard = z.output<typeof synthesisCardSchema>;
+
 export interface MixCard {
-  recipe: Pick<Recipe, 'name' | 'prompt' | 'mix' | 'seed' | 'sft'>;
+  recipe: Recipe;
   pairs: readonly Pair[];
-  synthesis: z.output<typeof synthesisCardSchema>;
+  /** What a teacher wrote, and the artifact's key. Undefined: no teacher was asked. */
+  taught: { card: SynthesisCard; key: string } | undefined;
   /** Counts of the records: `reasoning`, `direct`, `records`, `longest_tokens`, `p95_tokens`, `mean_tokens`. */
   counts: Readonly<Record<string, number>>;
-  keys: { dataset: string; synthesis: string };
+  /** Key of the dataset. */
+  dataset: string;
 }
 
-export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys }: MixCard): string {
-  const { teacher, prompt, sampling, tokens } = synthesis;
-  const yielded = synthesis.rows === 0 ? 0 : (100 * synthesis.kept) / synthesis.rows;
+export function renderMixCard({ recipe, pairs, taught, counts: records, dataset }: MixCard): string {
+  const { cot, direct } = mixShares(recipe);
+  const from = taught === undefined ? `dataset ${dataset}` : `dataset ${dataset}, critiques ${taught.key}`;
   return [
     '# SFT records of an image-edit critic',
     '',
@@ -48,49 +53,79 @@ export function renderMixCard({ recipe, pairs, synthesis, counts: records, keys 
         ],
         [
           'Order',
-          `shuffled with seed ${recipe.seed}, ${recipe.mix.direct_per_reasoning} direct for each reasoning record`,
+          `shuffled with seed ${recipe.seed}, ${cot} records with reasoning and ${direct} direct for each pair that may have them`,
         ],
         [
           'Length',
-          `estimated ${number(records['mean_tokens'])} tokens on average, 95 % within ${number(records['p95_tokens'])}, longest ${number(records['longest_tokens'])}; cut off at ${number(recipe.sft.cutoff_len)}`,
+          `estimated ${number(records['mean_tokens'])} tokens on average, 95 % within ${number(records['p95_tokens'])}, longest ${number(records['longest_tokens'])}; cut off at ${number(sftNeeded(recipe).cutoff_len)}`,
         ],
         ['Critic prompt', recipe.prompt],
-        [
-          'Teacher',
-          `${teacher.model_asked} at ${teacher.base_url}; answers named themselves ${listed(teacher.models_answering)}`,
-        ],
-        ['Teacher prompt', `${prompt.version}, sha256 ${prompt.sha256}`],
-        [
-          'Sampling',
-          `temperature ${sampling.temperature}, at most ${number(sampling.max_tokens)} tokens, image detail ${sampling.detail}`,
-        ],
-        ['Yield', `${number(synthesis.kept)} of ${number(synthesis.rows)} pairs (${yielded.toFixed(1)} %)`],
-        ['Rejected answers', listed(synthesis.rejected_answers_by_reason)],
-        ['Commonest opening', opening(synthesis)],
-        [
-          'Tone against score',
-          `${number(synthesis.tone_contradicts_score)} kept critiques praise a low score or blame a high one`,
-        ],
-        [
-          'Paid',
-          `$${synthesis.usd.toFixed(2)}: ${number(tokens.input)} tokens in (${number(tokens.cached_input)} cached), ${number(tokens.output)} out`,
-        ],
-        ['Made from', `dataset ${keys.dataset}, critiques ${keys.synthesis}`],
+        ...(taught === undefined ? [] : teacherRows(taught.card)),
+        ['Made from', from],
       ],
     ),
     '',
     '## Pairs by editing method',
     '',
-    ...table(['method', 'train', 'dev', 'test', 'kept'], methodRows(pairs, synthesis.kept_by_method)),
+    ...table(
+      ['method', 'train', 'dev', 'test', 'critiqued'],
+      methodRows(pairs, critiquedByMethod(recipe, pairs, taught)),
+    ),
     '',
-    'Only `train` pairs whose critique was kept are in the records, each once reasoned. Scores are mean opinion scores from 1 to 5, attached by us; the',
-    'critiques are the teacher’s words.',
+    `${whichPairs(recipe)} Scores are mean opinion scores from 1 to 5, attached by us.`,
     '',
   ].join('\n');
 }
 
+function whichPairs(recipe: Recipe): string {
+  switch (critiquesFrom(recipe)) {
+    case 'teacher':
+      return 'Only `train` pairs whose critique was kept are in the records. The critiques are the teacher’s words.';
+    case 'people':
+      return 'All `train` pairs may be in the records, with reasoning those that a person wrote of. The critiques are the dataset’s own.';
+    case 'nobody':
+      return 'All `train` pairs may be in the records, with the bare score alone.';
+  }
+}
+
+function critiquedByMethod(recipe: Recipe, pairs: readonly Pair[], taught: MixCard['taught']): Record<string, number> {
+  if (taught !== undefined) return taught.card.kept_by_method;
+  if (critiquesFrom(recipe) !== 'people') return {};
+  const critiqued = pairs.filter(({ split, critique }) => split === 'train' && critique !== undefined);
+  return Object.fromEntries(
+    [...Map.groupBy(critiqued, ({ method }) => method)].map(([method, of]) => [method, of.length]),
+  );
+}
+
+function teacherRows(synthesis: SynthesisCard): string[][] {
+  const { teacher, prompt, sampling, tokens } = synthesis;
+  const yielded = synthesis.rows === 0 ? 0 : (100 * synthesis.kept) / synthesis.rows;
+  return [
+    [
+      'Teacher',
+      `${teacher.model_asked} at ${teacher.base_url}; answers named themselves ${listed(teacher.models_answering)}`,
+    ],
+    ['Teacher prompt', `${prompt.version}, sha256 ${prompt.sha256}`],
+    [
+      'Sampling',
+      `temperature ${sampling.temperature}, at most ${number(sampling.max_tokens)} tokens, image detail ${sampling.detail}`,
+    ],
+    ['Yield', `${number(synthesis.kept)} of ${number(synthesis.rows)} pairs (${yielded.toFixed(1)} %)`],
+    ['Rejected answers', listed(synthesis.rejected_answers_by_reason)],
+    ['Commonest opening', opening(synthesis)],
+    [
+      'Tone against score',
+      `${number(synthesis.tone_contradicts_score)} kept critiques praise a low score or blame a high one`,
+    ],
+    [
+      'Paid',
+      `$${synthesis.usd.toFixed(2)}: ${number(tokens.input)} tokens in (${number(tokens.cached_input)} cached), ${number(tokens.output)} out`,
+    ],
+  ];
+}
+
 /** How many critiques begin in the same way. A high share means a template. */
-function opening({ commonest_opening: found }: MixCard['synthesis']): string {
+function opening({ commonest_opening: found }: SynthesisCard): string {
   if (found === null || found === undefined) return 'unknown';
   return `“${found.words} …”: ${number(found.count)} kept critiques (${(100 * found.share).toFixed(1)} %)`;
 }

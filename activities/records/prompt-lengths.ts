@@ -4,6 +4,7 @@
  */
 import { criticPrompt, shownImages } from '../../domain/critique/prompt.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
+import { sftOf } from '../../domain/recipe/arms.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { readImageSizes } from '../dataset/dataset.ts';
 import { refuse } from '../failure.ts';
@@ -17,7 +18,7 @@ export async function refuseLongPrompts(recipe: Recipe, dataset: ArtifactRef, pa
   const sizes = await readImageSizes(dataset.path);
   const learned = new RecordLengths(sizes, await readPixelLimits(recipe));
   // The base model answers too, and has its own limits of pictures.
-  const untouched = { ...recipe, sft: { ...recipe.sft, llamafactory: {} } };
+  const untouched = { ...recipe, sft: 'none' as const };
   const base = new RecordLengths(sizes, await readPixelLimits(untouched));
   const check = (
     field: string,
@@ -32,7 +33,7 @@ export async function refuseLongPrompts(recipe: Recipe, dataset: ArtifactRef, pa
     const what = `the estimated length of the longest prompt with its pictures, pair "${longest.id}" of ${split}`;
     throw refuse('DataInvalid', `recipe.${field}: expected at least ${longest.tokens}, ${what}, got ${allowed}`);
   };
-  check('sft.cutoff_len', recipe.sft.cutoff_len, 'train', learned, shortestAnswer);
+  check('sft.cutoff_len', sftOf(recipe)?.cutoff_len, 'train', learned, shortestAnswer);
   check('grpo.max_prompt_length', recipe.grpo.max_prompt_length, 'train', learned);
   check('grpo.max_prompt_length', recipe.grpo.max_prompt_length, 'dev', learned);
   check('predict.max_prompt_length', recipe.predict.max_prompt_length, 'test', learned);

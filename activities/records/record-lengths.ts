@@ -54,7 +54,7 @@ export async function readPixelLimits({ base_model: model, sft }: Recipe): Promi
     throw refuse('ConfigInvalid', message);
   }
   const { min_pixels: min, max_pixels: max, size } = processor.data;
-  const set = (name: string) => pixels.safeParse(Number(sft.llamafactory[name])).data;
+  const set = (name: string) => pixels.safeParse(Number(sft === 'none' ? undefined : sft.llamafactory[name])).data;
   return {
     min: set('image_min_pixels') ?? min ?? size?.shortest_edge ?? usualLimits.min,
     max: set('image_max_pixels') ?? max ?? size?.longest_edge ?? usualLimits.max,

@@ -20,6 +20,7 @@ import {
   reasoningAnswer,
   shownImages,
 } from '../../domain/critique/prompt.ts';
+import { critiquesFrom, mixShares, sftNeeded } from '../../domain/recipe/arms.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
@@ -96,29 +97,27 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
     },
 
     /** `train.json`, `dataset_info.json` and the dataset card, `README.md`. Refuses records that LLaMA-Factory would truncate (`DataInvalid`). */
-    async mixRecords(input: { plan: RunPlan; dataset: ArtifactRef; synthesis: ArtifactRef }): Promise<ArtifactRef> {
+    async mixRecords(input: MixInput): Promise<ArtifactRef> {
       const { plan, dataset, synthesis } = input;
       return translated(`mix SFT records for run "${plan.run}"`, Context.current().cancellationSignal, async () => {
+        const { cutoff_len: cutoff } = sftNeeded(plan.recipe);
         const limits = await readPixelLimits(plan.recipe);
-        const usual = mixIngredients(plan.recipe, dataset.key, synthesis.key, limits);
+        const usual = mixIngredients(plan.recipe, dataset.key, synthesis?.key, limits);
         const ingredients = ingredientsUnder(plan, 'mix', usual);
         const { key, artifact } = await store.find('mix', ingredients);
         if (artifact !== undefined) {
-          refuseTooLong(artifact.counts['longest_tokens'] ?? 0, plan.recipe.sft.cutoff_len, '');
+          refuseTooLong(artifact.counts['longest_tokens'] ?? 0, cutoff, '');
           return artifact;
         }
-        const { records, counts, pairs } = await makeRecords(plan.recipe, dataset, synthesis, limits);
+        const { records, counts, pairs } = await makeRecords(input, limits, cutoff);
         const from = await tryFolder(store, 'mix', key);
         await writeFile(
           join(from, 'train.json'),
           `[\n${records.map((record) => JSON.stringify(record)).join(',\n')}\n]\n`,
         );
         await writeFile(join(from, 'dataset_info.json'), `${JSON.stringify(datasetInfo, null, 2)}\n`);
-        const card = synthesisCardSchema.parse(
-          JSON.parse(await readRegularText(join(synthesis.path, cardName), maxTextBytes)),
-        );
-        const keys = { dataset: dataset.key, synthesis: synthesis.key };
-        const text = renderMixCard({ recipe: plan.recipe, pairs, synthesis: card, counts, keys });
+        const taught = synthesis && { card: await readCard(synthesis), key: synthesis.key };
+        const text = renderMixCard({ recipe: plan.recipe, pairs, taught, counts, dataset: dataset.key });
         await writeFile(join(from, 'README.md'), text);
         return store.publish({ stage: 'mix', key, ingredients, from, counts, cost: {}, run: plan.run, attempts: [] });
       });
@@ -126,17 +125,27 @@ export function createRecordActivities(deps: { store: ArtifactStore }) {
   };
 }
 
-/** Records in the seeded order, and counts. Only pairs with a kept critique are used, in both forms. */
-async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: ArtifactRef, limits: PixelLimits) {
+/** `synthesis` where a teacher wrote critiques. */
+interface MixInput {
+  plan: RunPlan;
+  dataset: ArtifactRef;
+  synthesis?: ArtifactRef;
+}
+
+/** Records in the seeded order, and counts. Of a teacher's critiques only pairs with a kept one are used, in both forms; without a teacher all of train. */
+async function makeRecords({ plan: { recipe }, dataset, synthesis }: MixInput, limits: PixelLimits, cutoff: number) {
   const pairs = await readDatasetPairs(dataset);
   const byId = new Map(pairs.map((pair) => [pair.id, pair]));
-  const critiques = await readCritiques(synthesis);
+  const train = pairs.filter(({ split }) => split === 'train');
+  const critiques = synthesis === undefined ? ownCritiques(recipe, train) : await readCritiques(synthesis);
+  const reasoned = [...critiques.keys()];
+  const bare = synthesis === undefined ? train.map(({ id }) => id) : reasoned;
   const lengths = new RecordLengths(await readImageSizes(dataset.path), limits);
   const records: SharegptRecord[] = [];
   let longest = { tokens: 0, id: '' };
   const tokens: number[] = [];
   let reasoning = 0;
-  for (const item of mixOrder([...critiques.keys()], recipe.mix.direct_per_reasoning, recipe.seed)) {
+  for (const item of mixOrder({ reasoned, bare }, mixShares(recipe), recipe.seed)) {
     const record = makeRecord(recipe.prompt, item, byId.get(item.pairId), critiques.get(item.pairId));
     const length = lengths.estimate(record);
     records.push(record);
@@ -146,11 +155,18 @@ async function makeRecords(recipe: Recipe, dataset: ArtifactRef, synthesis: Arti
     Context.current().heartbeat({ state: 'mixing', done: records.length, unit: 'rows' });
     Context.current().cancellationSignal.throwIfAborted();
   }
-  refuseTooLong(longest.tokens, recipe.sft.cutoff_len, `, pair "${longest.id}"`);
+  if (records.length === 0) throw noRecords(recipe);
+  refuseTooLong(longest.tokens, cutoff, `, pair "${longest.id}"`);
   const { mean, p95 } = lengthStatistics(tokens);
   const forms = { reasoning, direct: records.length - reasoning, records: records.length };
   const counts = { ...forms, longest_tokens: longest.tokens, p95_tokens: p95, mean_tokens: mean };
   return { records, pairs, counts };
+}
+
+/** What people wrote of these pairs, by id. Empty where the recipe learns from nobody's words. */
+function ownCritiques(recipe: Recipe, pairs: readonly Pair[]): Map<string, string> {
+  if (critiquesFrom(recipe) !== 'people') return new Map();
+  return new Map(pairs.flatMap(({ id, critique }) => (critique === undefined ? [] : [[id, critique] as const])));
 }
 
 /** One record: a mark for each image, the prompt of this form, the answer of this form. */
@@ -158,15 +174,15 @@ function makeRecord(
   prompt: CriticPrompt,
   item: MixItem,
   pair: Pair | undefined,
-  critique: Critique | undefined,
+  critique: Critique | string | undefined,
 ): SharegptRecord {
-  if (pair === undefined || critique === undefined) {
+  if (pair === undefined) {
     throw new Error(`pair "${item.pairId}" is in the synthesis artifact and not in the dataset it was made from`);
   }
   const images = shownImages(prompt, pair);
   const question = imageMark.repeat(images.length) + criticPrompt(prompt, item.form, pair.instruction);
   const mos = pair.mos.overall;
-  const answer = item.form === 'reasoning' ? reasoningAnswer(critique, mos) : directAnswer(mos);
+  const answer = item.form === 'reasoning' ? reasonedAnswer(item, critique, mos) : directAnswer(mos);
   const marks = `${question}${answer}`.split(imageMark).length - 1;
   if (marks !== images.length) {
     throw new Error(`record of pair "${pair.id}" has ${marks} ${imageMark} marks, expected ${images.length}`);
@@ -178,6 +194,11 @@ function makeRecord(
     ],
     images,
   };
+}
+
+function reasonedAnswer({ pairId }: MixItem, critique: Critique | string | undefined, mos: number): string {
+  if (critique === undefined) throw new Error(`pair "${pairId}" is to be reasoned and has no critique`);
+  return reasoningAnswer(critique, mos);
 }
 
 function promptRow(prompt: CriticPrompt, pair: Pair) {
@@ -198,15 +219,26 @@ async function readCritiques(synthesis: ArtifactRef): Promise<Map<string, Critiq
   return new Map(rows.map(({ id, critique }) => [id, critique]));
 }
 
-/** What determines the mix. `cutoff_len` does not: it only refuses. The pixel limits are in the lengths that it refuses by. */
+async function readCard(synthesis: ArtifactRef) {
+  return synthesisCardSchema.parse(JSON.parse(await readRegularText(join(synthesis.path, cardName), maxTextBytes)));
+}
+
+/**
+ * What determines the mix. `cutoff_len` does not: it only refuses. The pixel limits are in the lengths that it refuses by. `synthesis` is the key of a
+ * teacher's critiques. Shares are written as earlier releases did where they can be, so that the keys stay.
+ */
 export function mixIngredients(
   recipe: Recipe,
   dataset: string,
-  synthesis: string,
+  synthesis: string | undefined,
   pixels: PixelLimits,
 ): Record<string, unknown> {
-  const { seed, mix, prompt } = recipe;
-  return { dataset, synthesis, prompt: promptIngredients(prompt), mix, pixels, seed };
+  const { seed, prompt } = recipe;
+  const { cot, direct } = mixShares(recipe);
+  const mix = cot === 1 ? { direct_per_reasoning: direct } : { cot, direct };
+  const critiques = critiquesFrom(recipe) === 'people' ? { critiques: 'human' } : {};
+  const taught = synthesis === undefined ? critiques : { synthesis };
+  return { dataset, ...taught, prompt: promptIngredients(prompt), mix, pixels, seed };
 }
 
 /** What determines the prompts. */
@@ -218,6 +250,13 @@ export function promptsIngredients({ prompt }: Recipe, dataset: string): Record<
 function promptIngredients(version: CriticPrompt): Record<string, string> {
   const texts = [criticPrompt(version, 'reasoning', 'sample'), criticPrompt(version, 'direct', 'sample')];
   return { version, sha256: createHash('sha256').update(texts.join('\0')).digest('hex') };
+}
+
+function noRecords({ mix }: Recipe) {
+  return refuse(
+    'DataInvalid',
+    `recipe.mix: expected ratios that leave at least one record to learn from, got ${JSON.stringify(mix)}`,
+  );
 }
 
 function refuseTooLong(tokens: number, cutoff: number, which: string): void {

@@ -9,6 +9,8 @@ import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import { judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
+import type { SftSettings } from '../../domain/recipe.ts';
+import { type MixShares, mixShares, sftOf } from '../../domain/recipe/arms.ts';
 import { stageNames } from '../../domain/stage-graph.ts';
 import { parseAnswer } from '../../domain/critique/score.ts';
 import { readManifest } from '../store/artifact-store.ts';
@@ -122,7 +124,8 @@ function artifactList(manifests: Manifests, stages: readonly Stage[], run: strin
 
 function recipeFacts({ plan, artifacts }: ReportInput): Fact[] {
   const { recipe } = plan;
-  const { sft, grpo } = recipe;
+  const { grpo } = recipe;
+  const sft = sftOf(recipe);
   const counts = Object.entries(artifacts.dataset?.counts ?? {}).map(([name, count]) => `${count} ${name}`);
   const weight = `format weight ${grpo.reward.format_weight}, floor ${grpo.reward.floor}`;
   return [
@@ -130,16 +133,21 @@ function recipeFacts({ plan, artifacts }: ReportInput): Fact[] {
     ['Dataset', [recipe.dataset.path, ...counts].join(' · ')],
     ['Base model', recipe.base_model],
     ['Critic prompt', recipe.prompt],
-    [
-      'SFT',
-      `${sft.epochs} epochs of batch ${sft.batch_size * sft.gradient_accumulation}, learning rate ${sft.learning_rate}`,
-    ],
+    ['SFT', sft === undefined ? 'none: GRPO began from the base model' : sftFact(sft, mixShares(recipe))],
     [
       'GRPO',
       `${grpo.steps} steps of ${grpo.prompts_per_step} prompts × ${grpo.generations} answers, learning rate ${grpo.learning_rate}, temperature ${grpo.temperature}, β ${grpo.beta}`,
     ],
     ['Reward', `${grpo.reward.shape}, ${weight}`],
   ];
+}
+
+function sftFact(
+  { epochs, batch_size: batch, gradient_accumulation: accumulated, learning_rate: rate }: SftSettings,
+  { cot, direct }: MixShares,
+): string {
+  const records = `${cot} records with reasoning and ${direct} with the bare score for each pair`;
+  return `${epochs} epochs of batch ${batch * accumulated}, learning rate ${rate}, ${records}`;
 }
 
 const versionsSchema = z.looseObject({ trainer: z.record(z.string(), z.union([z.string(), z.number(), z.null()])) });

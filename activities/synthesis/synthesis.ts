@@ -17,6 +17,7 @@ import { ingredientsUnder } from '../../domain/anew.ts';
 import { batchPrices } from '../../domain/budget.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { teacherNeeded } from '../../domain/recipe/arms.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { type ArtifactStore, artifactKey } from '../store/artifact-store.ts';
 import type { BatchPace } from './batches/deps.ts';
@@ -91,7 +92,7 @@ class Synthesis {
     this.#store = deps.store;
     this.#llm = deps.llm;
     this.#plan = plan;
-    this.#settings = plan.recipe.synthesis;
+    this.#settings = teacherNeeded(plan.recipe);
     this.#dataset = dataset;
     this.#pace = pace;
     this.#signal = signal;

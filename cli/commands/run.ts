@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { budgetMemo } from '../../domain/recipe/arms.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { aName, aPath, wholeNumber } from '../arguments.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
@@ -38,7 +39,7 @@ export async function startRun(client: Client, { anewFrom, ...wanted }: WantedRu
 
 /** What others may know of a run without asking it: `workers/run-observer.ts` and `resume` read this. */
 export function memoOf({ recipe, resumes }: Omit<RunPlan, 'schema' | 'run'>): Record<string, unknown> {
-  return { budgetUsd: recipe.synthesis.budget_usd, ...(resumes === undefined ? {} : { resumes }) };
+  return { ...budgetMemo(recipe), ...(resumes === undefined ? {} : { resumes }) };
 }
 
 /** Whose run it is: as said, else whoever types. Empty where nobody is known. */

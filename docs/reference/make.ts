@@ -16,6 +16,7 @@ interface Node {
   default?: unknown;
   properties?: Record<string, Node>;
   additionalProperties?: Node | boolean;
+  anyOf?: Node[];
 }
 
 const nodeSchema = z.looseObject({ description: z.string() });
@@ -80,7 +81,9 @@ function table(rows: readonly string[]): string {
 }
 
 /** One row a field, those below it after it. Of a record with free names the name is \`*\`. */
-function rowsOf(prefix: string, node: Node): string[] {
+function rowsOf(prefix: string, either: Node): string[] {
+  // A section that may also be a word, such as `none`.
+  const node = either.anyOf?.find(({ properties }) => properties !== undefined) ?? either;
   const own = Object.entries(node.properties ?? {}).flatMap(([name, child]) => [
     row(`${prefix}${name}`, child),
     ...rowsOf(`${prefix}${name}.`, child),

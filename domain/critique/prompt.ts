@@ -73,11 +73,15 @@ export interface Critique {
   overall: string;
 }
 
-/** `<think>…</think>`, newline, `<answer>MOS</answer>` with two decimals. We attach the answer, not the teacher. */
-export function reasoningAnswer(critique: Critique, mos: number): string {
-  const { alignment, fidelity, quality, overall } = critique;
-  const think = [alignment, fidelity, quality, overall].map((part) => neutralised(part.trim())).join(' ');
+/** `<think>…</think>`, newline, `<answer>MOS</answer>` with two decimals. We attach the answer, not who wrote the critique. A person's is one text. */
+export function reasoningAnswer(critique: Critique | string, mos: number): string {
+  const parts = typeof critique === 'string' ? [critique] : partsOf(critique);
+  const think = parts.map((part) => neutralised(part.trim())).join(' ');
   return `<think>${think}</think>\n<answer>${mos.toFixed(2)}</answer>`;
+}
+
+function partsOf({ alignment, fidelity, quality, overall }: Critique): string[] {
+  return [alignment, fidelity, quality, overall];
 }
 
 /** The bare MOS with two decimals. */

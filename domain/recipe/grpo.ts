@@ -120,4 +120,4 @@ export const grpo = z
     ...onRay,
     resources,
   })
-  .describe('Reinforcement learning from the model after SFT; required.');
+  .describe('Reinforcement learning from the model after SFT, or from the base model where sft is none; required.');

@@ -1,6 +1,6 @@
 /** `synthesis` of a recipe: how the teacher is asked for critiques, what is kept, and what it may cost. */
 import * as z from 'zod';
-import { teacherPromptVersions } from '../critique/prompt.ts';
+import { type TeacherPromptVersion, teacherPromptVersions } from '../critique/prompt.ts';
 import { fraction, positiveInt, usd } from './fields.ts';
 
 const prices = z
@@ -60,14 +60,14 @@ const filter = z
   })
   .describe('Which critiques are kept; default as its fields say.');
 
-export const synthesis = z
+const asking = z
   .strictObject({
     model: z.string().min(1).max(256).describe("Name of the teacher's model as its server has it; required."),
     prompt: z
       .enum(teacherPromptVersions)
-      .default('teacher-v1')
+      .optional()
       .describe(
-        'Version of the prompt: teacher-v1, or teacher-edited-v1 where the critic does not see the source image; default teacher-v1.',
+        'Version of the prompt: teacher-v1 or teacher-edited-v1; optional, else the one with which the teacher sees what the critic sees.',
       ),
     api: z
       .enum(['chat', 'batch'])
@@ -120,4 +120,12 @@ export const synthesis = z
     filter: filter.prefault({}),
   })
   .describe('How the teacher writes critiques; required.');
-export type SynthesisSettings = z.output<typeof synthesis>;
+/** Where no teacher is asked: there are no critiques, or the dataset has them. */
+export const untaught = ['none', 'human'] as const;
+export const synthesis = z
+  .union([z.enum(untaught), asking])
+  .describe(
+    'How the teacher writes critiques; none: SFT learns bare scores; human: the critiques are those of the dataset; required.',
+  );
+/** `prompt` is there once the recipe was checked. */
+export type SynthesisSettings = z.output<typeof asking> & { prompt: TeacherPromptVersion };

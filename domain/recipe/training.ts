@@ -5,12 +5,27 @@ import { cpuResources, resources } from './resources.ts';
 
 export const mix = z
   .strictObject({
+    cot: fraction
+      .optional()
+      .describe(
+        'Records with reasoning for each pair; 0 is bare scores only. Ratio, 0 to 1; optional, else 1, as published.',
+      ),
+    direct: z
+      .number()
+      .min(0)
+      .max(10)
+      .optional()
+      .describe(
+        'Records with the bare score for each pair; 0 is reasoning only. Ratio, 0 to 10; optional, else cot × direct_per_reasoning.',
+      ),
     direct_per_reasoning: z
       .number()
       .min(0)
       .max(10)
-      .default(1)
-      .describe('Records with the bare score for each record with reasoning. Ratio, 0 to 10; default 1, as published.'),
+      .optional()
+      .describe(
+        'Records with the bare score for each record with reasoning, where direct is not given. Ratio, 0 to 10; optional, else 1.',
+      ),
   })
   .describe('What SFT learns from; default as its fields say.');
 
@@ -24,7 +39,7 @@ const tokenize = z
   .optional()
   .describe('A job that tokenises the mix before SFT; optional, else SFT does it, and all processes wait for one.');
 
-export const sft = z
+const training = z
   .strictObject({
     engine: z
       .enum(['llamafactory'])
@@ -72,6 +87,10 @@ export const sft = z
     resources,
   })
   .describe('Supervised fine-tuning of the base model; required.');
+export type SftSettings = z.output<typeof training>;
+export const sft = z
+  .union([z.literal('none'), training])
+  .describe('Supervised fine-tuning of the base model; none: GRPO begins from the base model; required.');
 
 /** Marks such as <|im_end|> would end the answer, or stand for a picture that is not there. */
 const prefill = z

@@ -9,13 +9,22 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
-import { checkRecipe, type SynthesisSettings } from '../../domain/recipe.ts';
+import { checkRecipe, type Recipe, type SftSettings, type SynthesisSettings } from '../../domain/recipe.ts';
 
 export async function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'critic-test-'));
 }
 
-export function makePlan(dataset: string, synthesis: Partial<SynthesisSettings> = {}, run = 'test-1'): RunPlan {
+/** A recipe with SFT and a teacher, as most are. */
+export type WholeRecipe = Omit<Recipe, 'sft' | 'synthesis'> & { sft: SftSettings; synthesis: SynthesisSettings };
+export type WholePlan = Omit<RunPlan, 'recipe'> & { recipe: WholeRecipe };
+
+export function wholeRecipe({ sft, synthesis, ...rest }: Recipe): WholeRecipe {
+  if (typeof sft === 'string' || typeof synthesis === 'string') throw new Error('expected SFT and a teacher');
+  return { ...rest, sft, synthesis };
+}
+
+export function makePlan(dataset: string, synthesis: Partial<SynthesisSettings> = {}, run = 'test-1'): WholePlan {
   const checked = checkRecipe({
     name: 'test',
     seed: 1,
@@ -51,7 +60,7 @@ export function makePlan(dataset: string, synthesis: Partial<SynthesisSettings> 
     gate: { champion: 'test', min_main_score: 0 },
   });
   if ('faults' in checked) throw new Error(checked.faults.join('\n'));
-  return { schema: 1, run, recipe: checked.recipe };
+  return { schema: 1, run, recipe: wholeRecipe(checked.recipe) };
 }
 
 /** Ten steps of SFT. */

@@ -4,7 +4,7 @@ import type { JobKind } from '../../domain/names.ts';
 import { oneProcess } from '../../domain/engines/engine.ts';
 import { engineOf, engines, enginesOfKind } from '../../domain/engines/registry.ts';
 import { jobParams, jobPlanned } from '../../domain/plan.ts';
-import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
+import { checkRecipe, type Recipe, type SftSettings } from '../../domain/recipe.ts';
 import { makePlan } from '../activities/fixtures.ts';
 
 const { recipe } = makePlan('/d');
@@ -12,7 +12,7 @@ const { recipe } = makePlan('/d');
 type Kind = Exclude<JobKind, 'tokenize'>;
 const kinds: Kind[] = ['sft', 'grpo', 'predict'];
 
-function withSft(changes: Partial<Recipe['sft']>): Recipe {
+function withSft(changes: Partial<SftSettings>): Recipe {
   return { ...recipe, sft: { ...recipe.sft, ...changes } };
 }
 
@@ -67,7 +67,7 @@ describe('planned steps and rows', () => {
 
 describe('a training spread over processes', () => {
   const resources = { ...recipe.sft.resources, nodes: 2, gpus_per_node: 8, cpus: 8 };
-  const spread: Partial<Recipe['sft']> = { deepspeed: 'zero3', batch_size: 2, global_batch_size: 64, resources };
+  const spread: Partial<SftSettings> = { deepspeed: 'zero3', batch_size: 2, global_batch_size: 64, resources };
 
   it('has one process for each GPU of all nodes, and accumulates what is left of the global batch', () => {
     const params = { batch_size: 2, gradient_accumulation: 2, deepspeed: 'zero3', processes: 16 };
@@ -97,7 +97,7 @@ describe('a training spread over processes', () => {
     expect(jobPlanned('sft', withSft(spread), { records, rows: null }).steps).toBe(steps);
   });
 
-  it.each<[string, Partial<Recipe['sft']>, string[]]>([
+  it.each<[string, Partial<SftSettings>, string[]]>([
     [
       'a batch that cannot be shared out',
       { ...spread, global_batch_size: 48 },
@@ -158,7 +158,7 @@ describe('the check of a recipe', () => {
 });
 
 describe('resources that an engine cannot use are refused before anything is spent', () => {
-  const asking = (kind: Kind, resources: Partial<Recipe['sft']['resources']>) =>
+  const asking = (kind: Kind, resources: Partial<SftSettings['resources']>) =>
     checkRecipe({ ...recipe, [kind]: { ...recipe[kind], resources: { ...recipe[kind].resources, ...resources } } });
 
   it.each(kinds.filter((kind) => engines[engineOf(kind, recipe[kind])].reach === oneProcess))(

@@ -28,7 +28,9 @@ interface Field {
 const root = nodeSchema.parse(z.toJSONSchema(recipeSchema, { io: 'input' }));
 
 /** All fields below a node; those of the failure policy stand once for all its classes, as `*`. */
-function fieldsOf(node: Node, path: string): Field[] {
+function fieldsOf(either: Node, path: string): Field[] {
+  // A section that may also be a word, such as `none`.
+  const node = (either.anyOf ?? []).map((one) => nodeSchema.parse(one)).find(({ properties }) => properties) ?? either;
   return Object.entries(node.properties ?? {}).flatMap(([key, value]) => {
     const child = nodeSchema.parse(value);
     const here = path === '' ? key : `${path}.${key}`;

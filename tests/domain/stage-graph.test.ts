@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Stage } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
-import { inOrder, isJob, stageGraph, type StageNode, upstream } from '../../domain/stage-graph.ts';
+import { enginesIn, inOrder, isJob, stageGraph, type StageNode, upstream } from '../../domain/stage-graph.ts';
 import { foretellKeys, ingredientsOfJob } from '../../domain/stage-keys.ts';
-import { makePlan } from '../activities/fixtures.ts';
+import { makePlan, type WholeRecipe } from '../activities/fixtures.ts';
 
 const { recipe } = makePlan('/d');
 const surroundings = {
@@ -23,7 +23,7 @@ function keysOf(graph: readonly StageNode[]): Map<Stage, string> {
 }
 
 /** Stages whose keys differ, as a change of the recipe makes them. */
-function changedBy(change: (copy: Recipe) => void): Stage[] {
+function changedBy(change: (copy: WholeRecipe) => void): Stage[] {
   const copy = structuredClone(recipe);
   change(copy);
   const [before, after] = [keysOf(stageGraph(recipe)), keysOf(stageGraph(copy))];
@@ -63,6 +63,28 @@ describe('the stage graph', () => {
       ['predict-sft', 'sft', true],
       ['predict-grpo', 'grpo', false],
     ]);
+  });
+
+  const names = (arm: Partial<Recipe>) =>
+    stageGraph({ ...recipe, ...arm })
+      .map(({ name }) => name)
+      .join(' ');
+
+  it('has no stage of SFT where the recipe has none, and GRPO begins from the base model', () => {
+    const arm = { ...recipe, sft: 'none' as const };
+    expect(names(arm)).toBe('dataset prompts grpo predict-base predict-grpo evaluation gate report');
+    expect(stageGraph(arm).find(({ name }) => name === 'grpo')).toMatchObject({ model: 'base' });
+    expect(enginesIn(arm)).toEqual(['trl', 'transformers']);
+  });
+
+  it.each<[string, Partial<Recipe>]>([
+    ['none is wanted', { synthesis: 'none' }],
+    ['people wrote the critiques', { synthesis: 'human' }],
+    ['SFT learns bare scores alone', { mix: { cot: 0, direct: 1 } }],
+  ])('asks no teacher where %s', (_what, arm) => {
+    expect(names(arm)).toBe(
+      'dataset prompts mix sft grpo predict-base predict-sft predict-grpo evaluation gate report',
+    );
   });
 
   it('says what a job must do, from the counts of what it is made from', () => {
@@ -109,7 +131,7 @@ describe('a change of the recipe changes the keys of', () => {
     expect(params).toHaveProperty('validate_steps');
   });
 
-  it.each<[string, (copy: Recipe) => void, string[]]>([
+  it.each<[string, (copy: WholeRecipe) => void, string[]]>([
     [
       'GRPO and what follows, if it is the reward’s',
       (copy) => (copy.grpo.reward.shape = 'l2'),

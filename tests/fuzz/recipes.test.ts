@@ -127,7 +127,7 @@ describe('a value that no run could use is refused with its field', () => {
     ['base_model', 'nowhere', 'expected an existing folder, got "'],
     ['base_model', ['a'], 'got ["a"]'],
     ['prompt', 'haiku', 'got "haiku"'],
-    ['synthesis', null, 'expected object, got null'],
+    ['synthesis', null, 'expected none, human or a mapping, got null'],
     ['synthesis.temperature', 3, 'expected number to be <=2, got 3'],
     ['synthesis.requests_per_minute', 0, 'expected number to be >0, got 0'],
     ['synthesis.budget_usd', -0.01, 'expected number to be >=0, got -0.01'],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { mostMembers } from '../../domain/experiment/experiment.ts';
+import { sftOf } from '../../domain/recipe/arms.ts';
 import { readExperiment } from '../../input/experiment-file.ts';
 import { rejection } from '../activities/fixtures.ts';
 
@@ -33,7 +34,7 @@ describe('an experiment file', () => {
   it('gives a checked recipe for each arm and seed, named after both', async () => {
     const experiment = await read({ seeds: [1, 2], set: { 'sft.epochs': 2 } });
     const seen = experiment.members.map(({ arm, seed, recipe }) => {
-      return [arm, seed, recipe.seed, recipe.name, recipe.grpo.steps, recipe.sft.epochs, recipe.dataset.path];
+      return [arm, seed, recipe.seed, recipe.name, recipe.grpo.steps, sftOf(recipe)?.epochs, recipe.dataset.path];
     });
     expect(seen).toEqual([
       ['a', 1, 1, 'e.a.s1', 12, 2, data],

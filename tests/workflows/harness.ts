@@ -14,14 +14,15 @@ import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import { digestNotice } from '../../domain/night-digest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
-import { recipeSchema } from '../../domain/recipe.ts';
+import { recipeSchema, type SftSettings } from '../../domain/recipe.ts';
 import type { RunLimits } from '../../workflows/persisting.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
+import { type WholePlan, wholeRecipe } from '../activities/fixtures.ts';
 import { keepHistories } from '../histories/recorded.ts';
 
 const resources = { time_limit_minutes: 5 };
 
-export function plan(run: string): RunPlan {
+export function plan(run: string): WholePlan {
   const recipe = recipeSchema.parse({
     name: 'test',
     seed: 1,
@@ -48,7 +49,7 @@ export function plan(run: string): RunPlan {
     predict: { batch_size: 2, max_new_tokens: 10, resources },
     gate: { champion: 'test', min_main_score: 0 },
   });
-  return { schema: 1, run, recipe };
+  return { schema: 1, run, recipe: wholeRecipe(recipe) };
 }
 
 export function artifact(stage: Stage, counts: Record<string, number> = {}): ArtifactRef {
@@ -203,7 +204,7 @@ export async function start(
   run: string,
   retries: Partial<RunPlan['recipe']['retries']> = {},
   limits: Partial<RunLimits> = {},
-  sft: Partial<RunPlan['recipe']['sft']> = {},
+  sft: Partial<SftSettings> = {},
 ) {
   const { recipe: usual, ...rest } = plan(run);
   const recipe = { ...usual, sft: { ...usual.sft, ...sft } };

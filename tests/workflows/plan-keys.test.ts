@@ -11,6 +11,7 @@ import { seededRandom } from '../../domain/evaluation/seeded-random.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
+import { teacherNeeded, teacherOf } from '../../domain/recipe/arms.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { stageGraph } from '../../domain/stage-graph.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
@@ -25,7 +26,7 @@ const imported: PreparedRun = {
 };
 
 /** The harness' recipe with random values wherever a key could depend on one. */
-function randomRecipe(seed: number): Recipe {
+function randomRecipe(seed: number, arm: Partial<Recipe> = {}): Recipe {
   const random = seededRandom(seed);
   const whole = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
   const one = <T>(values: readonly [T, ...T[]]): T => values[whole(0, values.length - 1)] ?? values[0];
@@ -35,7 +36,7 @@ function randomRecipe(seed: number): Recipe {
     seed: whole(0, 1000),
     prompt: one(['compact-v1', 'paper-v1']),
     synthesis: { ...recipe.synthesis, model: one(['a', 'b']), temperature: random(), max_tokens: whole(100, 900) },
-    mix: { direct_per_reasoning: one([0, 0.5, 1]) },
+    mix: one([{ direct_per_reasoning: one([0, 0.5, 1]) }, { cot: 0.5, direct: one([0, 1]) }]),
     sft: { ...recipe.sft, batch_size: whole(1, 64), epochs: whole(1, 9), threads: whole(1, 4) },
     grpo: {
       ...recipe.grpo,
@@ -44,6 +45,7 @@ function randomRecipe(seed: number): Recipe {
       reward: { ...recipe.grpo.reward, shape: one(['l1', 'l2', 'gaussian', 'laplace']) },
     },
     predict: { ...recipe.predict, batch_size: whole(1, 9), max_new_tokens: whole(10, 900) },
+    ...arm,
   };
 }
 
@@ -65,13 +67,13 @@ function keepingKeys(isThere: (run: string, stage: Stage) => boolean) {
     checkDataset: async () => kept(artifact('dataset')),
     prepareRun: async () => imported,
     synthesizeCritiques: async ({ plan: { recipe }, dataset }) => {
-      const teacher = { datasetKey: dataset.key, baseUrl: teacherUrl, settings: recipe.synthesis };
+      const teacher = { datasetKey: dataset.key, baseUrl: teacherUrl, settings: teacherNeeded(recipe) };
       return kept(made('synthesis', synthesisIngredients(teacher)));
     },
     writePrompts: async ({ plan: { recipe }, dataset }) =>
       kept(made('prompts', promptsIngredients(recipe, dataset.key))),
     mixRecords: async ({ plan: { recipe }, dataset, synthesis }) =>
-      kept(made('mix', mixIngredients(recipe, dataset.key, synthesis.key, pixels))),
+      kept(made('mix', mixIngredients(recipe, dataset.key, synthesis?.key, pixels))),
     lookUpArtifact: async ({ stage, ingredients }) => {
       const found = kept(made(stage, ingredients));
       return isThere(currentRun(), stage) ? { key: found.key, artifact: found } : { key: found.key };
@@ -81,15 +83,14 @@ function keepingKeys(isThere: (run: string, stage: Stage) => boolean) {
   return { keys, activities: stubs(overrides).activities };
 }
 
-describe('of random recipes', () => {
-  it('the keys that a plan foretells are those of the run, whether its jobs run or are there already', async () => {
-    const random = seededRandom(7);
-    const plans = Array.from({ length: 8 }, (_, index): RunPlan => {
-      return { schema: 1, run: `wf-keys-${index}`, recipe: randomRecipe(index + 1) };
-    });
-    const { activities, keys } = keepingKeys(() => random() < 0.5);
-    const runs = plans.map(({ run }) => run);
-    await withWorkers(activities, runs, async (client) => {
+/** Runs them, and expects of each that its keys are those that its plan foretells. */
+async function expectForetold(plans: readonly RunPlan[]): Promise<Map<string, Map<Stage, string>>> {
+  const random = seededRandom(7);
+  const { activities, keys } = keepingKeys(() => random() < 0.5);
+  await withWorkers(
+    activities,
+    plans.map(({ run }) => run),
+    async (client) => {
       const results = plans.map((one) =>
         client.workflow.execute<typeof trainCritic>('trainCritic', {
           workflowId: one.run,
@@ -98,17 +99,51 @@ describe('of random recipes', () => {
         }),
       );
       for (const { passed } of await Promise.all(results)) expect(passed).toBe(true);
+    },
+  );
+  for (const { run, recipe } of plans) {
+    const dataset = artifact('dataset');
+    const settings = teacherOf(recipe);
+    const teacher = settings && { datasetKey: dataset.key, baseUrl: teacherUrl, settings };
+    const foretold = runKeys(stageGraph(recipe), { recipe, dataset, teacher, pixels, found: imported });
+    expect(foretold.size).toBe(stageGraph(recipe).length - 3);
+    expect(keys.get(run)).toEqual(foretold);
+  }
+  return keys;
+}
+
+describe('of random recipes', () => {
+  it('the keys that a plan foretells are those of the run, whether its jobs run or are there already', async () => {
+    const plans = Array.from({ length: 8 }, (_, index): RunPlan => {
+      return { schema: 1, run: `wf-keys-${index}`, recipe: randomRecipe(index + 1) };
     });
-    for (const { run, recipe } of plans) {
-      const dataset = artifact('dataset');
-      const teacher = { datasetKey: dataset.key, baseUrl: teacherUrl, settings: recipe.synthesis };
-      const foretold = runKeys(stageGraph(recipe), { recipe, dataset, teacher, pixels, found: imported });
-      expect(foretold.size).toBe(9);
-      expect(keys.get(run)).toEqual(foretold);
-    }
+    const keys = await expectForetold(plans);
+    const runs = plans.map(({ run }) => run);
     // Recipes that all had the same keys would show nothing.
     for (const stage of ['synthesis', 'mix', 'sft', 'grpo', 'predict-base'] as const) {
       expect(new Set(runs.map((run) => keys.get(run)?.get(stage))).size).toBe(runs.length);
     }
+  }, 120_000);
+
+  it('that leave out SFT, the teacher or one form of records too', async () => {
+    const arms: Partial<Recipe>[] = [
+      { sft: 'none' },
+      { synthesis: 'none', mix: {} },
+      { synthesis: 'human', mix: {} },
+      { mix: { cot: 0, direct: 1 } },
+      { mix: { cot: 1, direct: 0 } },
+    ];
+    const plans = arms.map((arm, index): RunPlan => {
+      return { schema: 1, run: `wf-arms-${index}`, recipe: randomRecipe(1, arm) };
+    });
+    const keys = await expectForetold(plans);
+    const stagesOf = (index: number) => [...(keys.get(`wf-arms-${index}`)?.keys() ?? [])].toSorted().join(' ');
+    expect(stagesOf(0)).toBe('dataset grpo predict-base predict-grpo prompts');
+    expect(stagesOf(1)).toBe('dataset grpo mix predict-base predict-grpo predict-sft prompts sft');
+    expect(stagesOf(4)).toBe('dataset grpo mix predict-base predict-grpo predict-sft prompts sft synthesis');
+    // Bare scores alone are the same records, however one comes to them.
+    const mixes = arms.map((_, index) => keys.get(`wf-arms-${index}`)?.get('mix'));
+    expect(mixes[3]).toBe(mixes[1]);
+    expect(new Set(mixes).size).toBe(4);
   }, 120_000);
 });

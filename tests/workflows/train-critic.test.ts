@@ -6,6 +6,7 @@ import type { Activities } from '../../activities/index.ts';
 import type { CollectedAttempt } from '../../domain/jobs/job-life.ts';
 import type { AttemptChanges } from '../../domain/jobs/job-spec.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
+import { teacherNeeded } from '../../domain/recipe/arms.ts';
 import { artifact, completed, start, stubs, until, withWorkers } from './harness.ts';
 
 /** Attempts of the SFT job as the policy shaped them. */
@@ -177,7 +178,7 @@ describe('trainCritic', () => {
     const caps: number[] = [];
     const { activities } = stubs({
       synthesizeCritiques: async ({ plan: { recipe } }) => {
-        caps.push(recipe.synthesis.budget_usd);
+        caps.push(teacherNeeded(recipe).budget_usd);
         if (caps.length === 1) throw ApplicationFailure.nonRetryable('stopped at its cap', 'BudgetExceeded');
         return artifact('synthesis');
       },

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createImportActivities } from '../../../activities/store/imports.ts';
-import type { RunPlan } from '../../../domain/plan.ts';
+import type { SftSettings } from '../../../domain/recipe.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { activityEnvironment, inActivity, makePlan, rejection, temporaryFolder } from '../fixtures.ts';
 import { trainerSource, writeModel } from '../store/model-fixtures.ts';
@@ -25,7 +25,7 @@ async function interpreter(check: string): Promise<string> {
   return path;
 }
 
-async function prepare(check: string, llamafactory: RunPlan['recipe']['sft']['llamafactory'], engineFile?: string) {
+async function prepare(check: string, llamafactory: SftSettings['llamafactory'], engineFile?: string) {
   const python = await interpreter(check);
   const plan = makePlan('/data', {}, 'test-20261124-030000');
   const recipe = { ...plan.recipe, base_model: await writeModel(), sft: { ...plan.recipe.sft, llamafactory } };

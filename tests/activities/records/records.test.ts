@@ -4,8 +4,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { createRecordActivities } from '../../../activities/records/records.ts';
 import { lengthStatistics, qwenImageTokens, readPixelLimits } from '../../../activities/records/record-lengths.ts';
-import type { RunPlan } from '../../../domain/plan.ts';
-import { activityEnvironment, inActivity, makePlan, rejection, temporaryFolder } from '../fixtures.ts';
+import {
+  activityEnvironment,
+  inActivity,
+  makePlan,
+  rejection,
+  temporaryFolder,
+  type WholePlan,
+  type WholeRecipe,
+} from '../fixtures.ts';
 import { readJsonLines, SynthesisBench } from '../synthesis/synthesis-fixtures.ts';
 
 let bench: SynthesisBench;
@@ -20,7 +27,7 @@ afterEach(async () => {
   await bench.teacher.stop();
 });
 
-function planWith(change: (recipe: RunPlan['recipe']) => RunPlan['recipe'] = (recipe) => recipe): RunPlan {
+function planWith(change: (recipe: WholeRecipe) => WholeRecipe = (recipe) => recipe): WholePlan {
   const plan = makePlan(bench.folder);
   return { ...plan, recipe: change(plan.recipe) };
 }

@@ -4,6 +4,8 @@ import { mixOrder } from '../../../domain/critique/mix.ts';
 import { seededRandom, shuffled, textHash } from '../../../domain/evaluation/seeded-random.ts';
 
 const ids = Array.from({ length: 20 }, (_, i) => `p${i}`);
+const both = { reasoned: ids, bare: ids };
+const published = { cot: 1, direct: 1 };
 
 describe('mixOrder', () => {
   it.each([
@@ -13,7 +15,7 @@ describe('mixOrder', () => {
     ['more direct than pairs: whole rounds and a rest', 2.25, 45],
     ['a ratio that does not divide is rounded', 0.33, 7],
   ])('%s', (_name, ratio, direct) => {
-    const items = mixOrder(ids, ratio, 1);
+    const items = mixOrder(both, { cot: 1, direct: ratio }, 1);
     const of = (form: string) => items.filter((item) => item.form === form).map((item) => item.pairId);
     expect(of('reasoning').toSorted()).toEqual(ids.toSorted());
     expect(of('direct')).toHaveLength(direct);
@@ -22,23 +24,44 @@ describe('mixOrder', () => {
   });
 
   it('the same seed gives the same order, another seed another', () => {
-    expect(mixOrder(ids, 1, 7)).toEqual(mixOrder(ids, 1, 7));
-    expect(mixOrder(ids, 1, 8)).not.toEqual(mixOrder(ids, 1, 7));
+    expect(mixOrder(both, published, 7)).toEqual(mixOrder(both, published, 7));
+    expect(mixOrder(both, published, 8)).not.toEqual(mixOrder(both, published, 7));
   });
 
   it('the forms are mixed, not one after the other', () => {
-    const firstHalf = mixOrder(ids, 1, 3).slice(0, 20);
+    const firstHalf = mixOrder(both, published, 3).slice(0, 20);
     const reasoning = firstHalf.filter((item) => item.form === 'reasoning').length;
     expect(reasoning).toBeGreaterThan(4);
     expect(reasoning).toBeLessThan(16);
   });
 
   it('no pairs, no records', () => {
-    expect(mixOrder([], 3, 1)).toEqual([]);
+    expect(mixOrder({ reasoned: [], bare: [] }, { cot: 1, direct: 3 }, 1)).toEqual([]);
   });
 
   it.each([-1, Number.NaN, Infinity])('a ratio of %d is refused', (ratio) => {
-    expect(() => mixOrder(ids, ratio, 1)).toThrow('mix.direct_per_reasoning: expected a number ≥ 0');
+    expect(() => mixOrder(both, { cot: 1, direct: ratio }, 1)).toThrow('mix.direct: expected a number ≥ 0');
+    expect(() => mixOrder(both, { cot: ratio, direct: 1 }, 1)).toThrow('mix.cot: expected a number from 0 to 1');
+  });
+
+  it('has a share of the critiqued pairs alone with reasoning, and bare scores of all', () => {
+    const items = mixOrder({ reasoned: ids.slice(0, 10), bare: ids }, { cot: 0.4, direct: 1 }, 1);
+    const of = (form: string) => items.filter((item) => item.form === form).map((item) => item.pairId);
+    expect(new Set(of('reasoning')).size).toBe(4);
+    expect(ids.slice(0, 10)).toEqual(expect.arrayContaining(of('reasoning')));
+    expect(of('direct').toSorted()).toEqual(ids.toSorted());
+    expect(of('reasoning')).not.toEqual(ids.slice(0, 4));
+  });
+
+  it('is without reasoning where the share is 0', () => {
+    const items = mixOrder(both, { cot: 0, direct: 1 }, 1);
+    expect(items.map(({ form }) => form)).toEqual(ids.map(() => 'direct'));
+  });
+
+  it('of the published shares is the order of earlier releases', () => {
+    const few = ids.slice(0, 3);
+    const order = mixOrder({ reasoned: few, bare: few }, published, 1).map(({ pairId, form }) => `${pairId} ${form}`);
+    expect(order.join(', ')).toBe('p2 reasoning, p0 direct, p1 direct, p2 direct, p1 reasoning, p0 reasoning');
   });
 });
 
