@@ -89,6 +89,29 @@ export function translatedAll<T extends object>(activities: T): T {
   return Object.fromEntries(wrapped) as T;
 }
 
+/**
+ * The same activities for a workflow that has no operator to ask: a mode, a mount or a path that somebody must mend (EROFS, EACCES, …) is tried
+ * again until it is mended. What they have refused themselves stays refused.
+ */
+export function patientAll<T extends object>(activities: T): T {
+  const wrapped = Object.entries(activities).map(
+    ([name, activity]: [string, (...input: unknown[]) => Promise<unknown>]) => {
+      const work = async (...input: unknown[]) => {
+        try {
+          return await activity(...input);
+        } catch (error) {
+          const code = isFailure(error) ? undefined : systemCode(error);
+          if (code === undefined || !refusedCodes.has(code)) throw error;
+          throw passing('SystemError', `${name}: ${error instanceof Error ? error.message : String(error)}`, error);
+        }
+      };
+      return [name, work];
+    },
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same names and shapes
+  return Object.fromEntries(wrapped) as T;
+}
+
 /** Did an aborted signal end this call? True for DOMException, Node's AbortError and clients that follow them. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'APIUserAbortError');

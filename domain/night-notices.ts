@@ -18,7 +18,7 @@ export function nightNotice(
     id: nightNoticeId(night.name, at, what),
     night: night.name,
     ...told,
-    title: told.title.length > titleChars ? `${told.title.slice(0, titleChars - 1)}…` : told.title,
+    title: cut(told.title),
     text: told.text.slice(0, 8000),
     ...(night.tell === undefined ? {} : { to: night.tell }),
   };
@@ -113,15 +113,16 @@ export interface NightWorkflow {
   workflow: string;
   part: string;
   at: string;
+  /** Channels that the night names. */
+  to?: string[];
 }
 
 /** The night's workflow ended without its digest. `said`: how, such as `was terminated`. */
-export function brokenNightNotice({ night, workflow, part, at }: NightWorkflow, said: string, why: string): Notice {
+export function brokenNightNotice(about: NightWorkflow, said: string, why: string): Notice {
+  const { night, workflow } = about;
   return {
-    id: `night-${night}-${part}-broken`,
+    ...base(about, 'broken'),
     kind: 'night-failed',
-    at,
-    night,
     title: `night ${night}: its workflow ${said}, so no digest comes`,
     text: `${why === '' ? '' : `${why}\n`}Workflow ${workflow}. A run that it had begun goes on by itself, and its deadline is not minded.`,
     commands: ['critic runs', `critic schedule describe ${night}`],
@@ -129,14 +130,33 @@ export function brokenNightNotice({ night, workflow, part, at }: NightWorkflow, 
 }
 
 /** The code of the night's workflow fails again and again. `after`: the last event that it could deal with. */
-export function stuckNightNotice({ night, workflow, part, at }: NightWorkflow, why: string, after: number): Notice {
+export function stuckNightNotice(about: NightWorkflow, why: string, after: number): Notice {
+  const { night, workflow } = about;
   return {
-    id: `night-${night}-${part}-stuck-${after}`,
+    ...base(about, `stuck-${after}`),
     kind: 'stuck',
-    at,
-    night,
     title: `night ${night} is stuck: its workflow code cannot go on`,
     text: `${why}\nWorkflow ${workflow}. Its run goes on. Deploy a worker whose code can replay it (the release that began it can), or terminate it: then no digest comes.`,
     commands: ['critic runs', `critic schedule describe ${night}`],
   };
+}
+
+/** What the night is to do fails again and again, and it can neither begin nor end before that is mended. `step`: the name of what it does. */
+export function heldUpNotice(about: NightWorkflow, step: string, why: string): Notice {
+  const { night, workflow } = about;
+  return {
+    ...base(about, `held-${step}`),
+    kind: 'waiting',
+    title: cut(`night ${night} is held up: ${why.split('\n')[0] ?? ''}`),
+    text: `${why}\nWorkflow ${workflow} tries it again until it is mended, and then goes on by itself.`.slice(0, 8000),
+    commands: [`critic schedule describe ${night}`],
+  };
+}
+
+function base({ night, part, at, to }: NightWorkflow, what: string) {
+  return { id: `night-${night}-${part}-${what}`, at, night, ...(to === undefined ? {} : { to }) };
+}
+
+function cut(title: string): string {
+  return title.length > titleChars ? `${title.slice(0, titleChars - 1)}…` : title;
 }

@@ -66,7 +66,7 @@ async function live(tonight: Tonight): Promise<NightResult> {
   const wrong = await faultOf(
     storeActivities.checkNight.executeWithOptions({ summary: 'is it well formed?' }, [{ night }]),
   );
-  if (wrong !== undefined) return endWithoutRun(tonight, null, wrong);
+  if (wrong !== undefined) return endWithoutRun(tonight, undefined, wrong);
   const { startTime } = workflowInfo();
   const minutes = Math.floor((Date.now() - startTime.getTime()) / 60_000);
   if (minutes >= night.catch_up_minutes) {
@@ -76,7 +76,7 @@ async function live(tonight: Tonight): Promise<NightResult> {
   const turn = await takeTurn(tonight);
   if ('before' in turn) return skip(tonight, ...whyNot(turn.before));
   const begun = await begin(tonight, turn);
-  if ('wrong' in begun) return endWithoutRun(tonight, turn.number, begun.wrong);
+  if ('wrong' in begun) return endWithoutRun(tonight, turn, begun.wrong);
   const outcome = await untilDeadline(tonight, begun, outcomeOf(begun));
   return conclude(tonight, turn.number, begun, outcome);
 }
@@ -100,7 +100,7 @@ async function takeTurn(tonight: Tonight): Promise<TakenTurn | { before: Earlier
   let stopped: { resumes?: string } = {};
   for (;;) {
     const answer = await storeActivities.takeNightTurn.executeWithOptions({ summary: 'is the night before over?' }, [
-      { night: night.name, workflow, at },
+      { night: night.name, workflow, at, queues: overlap !== 'skip' },
     ]);
     if (answer.turn !== null) return { number: answer.turn, ...stopped };
     const { before } = answer;
@@ -112,7 +112,7 @@ async function takeTurn(tonight: Tonight): Promise<TakenTurn | { before: Earlier
       stopped = { resumes: before.run };
     }
     await watchActivities.awaitNightTurn.executeWithOptions({ summary: `until the night of ${before.at} is over` }, [
-      { night: night.name, workflow },
+      { night: night.name, workflow, ...(overlap === 'take-over' ? { run: before.run } : {}) },
     ]);
   }
 }
@@ -219,10 +219,11 @@ async function conclude(tonight: Tonight, turn: number, { plan }: Begun, outcome
   return { night: night.name, at, ...outcome, run };
 }
 
-async function endWithoutRun(tonight: Tonight, turn: number | null, why: string): Promise<NightResult> {
+async function endWithoutRun(tonight: Tonight, turn: TakenTurn | undefined, why: string): Promise<NightResult> {
   const { night, at } = tonight;
   const ended = { run: null, verdict: 'wrong-recipe', nothingNew: false } as const;
-  if (turn !== null) await endTurn(tonight, turn, ended);
+  // A run that was stopped for tonight is not lost: the next night goes on from it.
+  if (turn !== undefined) await endTurn(tonight, turn.number, { ...ended, run: turn.resumes ?? null });
   await tell(wrongNotice(night, at, now(), why));
   await pauseIfFailed(tonight, ended.verdict, why);
   return { night: night.name, at, ...ended, sentence: why };

@@ -20,7 +20,7 @@ import { readRecipe } from '../../input/recipe-file.ts';
 import { type Cluster, clusterInWords } from '../../domain/clusters.ts';
 import { describeIssue, shown } from '../../domain/errors.ts';
 import type { ClusterDeps } from '../cluster-check.ts';
-import { refuse, systemCode } from '../failure.ts';
+import { refuse, systemCode, toFailure } from '../failure.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
 import { lookAt } from './open-workflow.ts';
@@ -59,11 +59,8 @@ export function createBeginningActivities({ store, cluster }: StoreDeps & Cluste
       const { night, at, turn, taken } = request;
       const turns = new Turns(store.root, night.name);
       const path = join(night.source, night.recipe);
-      const [recipe, text, commit] = [
-        await recipeAt(path, cluster),
-        await readRegularText(path, maxRecipeBytes),
-        await commitOf(night.source),
-      ];
+      const { recipe, text } = await readAt(path, cluster);
+      const commit = await commitOf(night.source);
       const known = await turns.run(turn);
       const now = new Date();
       const begun =
@@ -92,18 +89,19 @@ export function createBeginningActivities({ store, cluster }: StoreDeps & Cluste
   };
 }
 
-/** On the night's cluster, which is that of this worker. */
-async function recipeAt(path: string, cluster: Cluster): Promise<Recipe> {
+/** On the night's cluster, which is that of this worker. What nobody may read is a fault of the night. A store that takes nothing is none: it is waited for. */
+async function readAt(path: string, cluster: Cluster): Promise<{ recipe: Recipe; text: string }> {
   try {
     const recipe = await readRecipe(path);
     if (recipe.cluster !== undefined && recipe.cluster !== cluster)
       throw new InputFault(
         `recipe.cluster: expected that of the night, ${clusterInWords(cluster)}, got "${recipe.cluster}"; name it in the night's file too`,
       );
-    return { ...recipe, ...(cluster === undefined ? {} : { cluster }) };
+    const text = await readRegularText(path, maxRecipeBytes);
+    return { recipe: { ...recipe, ...(cluster === undefined ? {} : { cluster }) }, text };
   } catch (error) {
     if (error instanceof InputFault) throw refuse('ConfigInvalid', error.message);
-    throw error;
+    throw toFailure(error, `read recipe "${path}"`);
   }
 }
 
@@ -115,11 +113,13 @@ async function freeId(recipe: Recipe, now: Date, taken: readonly string[]): Prom
   }
 }
 
-/** The run of the newest earlier night that had one, if its deadline stopped it. */
+/** The run of the newest earlier night that had one, if its deadline stopped it, or a night that then began no run had it stopped. */
 async function stoppedBefore(turns: Turns, turn: number): Promise<string | undefined> {
   for (let number = turn - 1; number >= 1; number -= 1) {
     const end = await turns.end(number);
-    if (end?.verdict === 'stopped') return end.run ?? undefined;
+    if (end?.verdict === 'stopped' || end?.verdict === 'wrong-recipe') {
+      if (end.run !== null) return end.run;
+    }
     if ((await turns.run(number)) !== undefined) return undefined;
   }
   return undefined;

@@ -8,6 +8,7 @@ import { Turns } from './turns.ts';
 export interface EndRequest {
   night: string;
   turn: number;
+  /** With `wrong-recipe`: the run that was stopped for this night, from which the next one goes on. */
   run: string | null;
   verdict: NightVerdict;
   nothingNew: boolean;

@@ -1,5 +1,6 @@
-/** All activities of nights: what `workflows/run-night.ts` calls. */
+/** All activities of nights: what `workflows/run-night.ts` calls. A night has nobody to ask, so they are patient. */
 import type { ClusterDeps } from '../cluster-check.ts';
+import { patientAll } from '../failure.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { createBeginningActivities } from './beginning.ts';
 import { createDigestActivities } from './digest.ts';
@@ -9,12 +10,12 @@ import { createStoppingActivities } from './stopping.ts';
 import { createTurnActivities } from './taking-turns.ts';
 
 export function createNightActivities(deps: StoreDeps & ClusterDeps) {
-  return {
+  return patientAll({
     ...createTurnActivities(deps),
     ...createBeginningActivities(deps),
     ...createForeseeingActivities(deps),
     ...createStoppingActivities(),
     ...createNightEndingActivities(deps),
     ...createDigestActivities(deps),
-  };
+  });
 }

@@ -10,6 +10,8 @@ import { lookAt } from './open-workflow.ts';
 const pauseMs = 2_000;
 /** How long jobs may take to save. Then the run is cancelled as it is: it goes on from its last checkpoint. */
 const patienceMs = 20 * 60_000;
+/** How long it is waited for the run to accept, before it is looked whether its code can go on at all. */
+const acceptMs = 60_000;
 
 export interface StopRequest {
   run: string;
@@ -27,26 +29,33 @@ export function createStoppingActivities() {
   };
 }
 
-async function stop({ run, by, note }: StopRequest): Promise<{ saved: boolean }> {
-  const { client } = Context.current();
-  const handle = client.workflow.getHandle(run);
+async function stop(request: StopRequest): Promise<{ saved: boolean }> {
+  const { run } = request;
   if (!(await lookAt(run)).isOpen) return { saved: true };
-  const saved =
-    (await askToPause(() => handle.executeUpdate('pause', { args: [{ by, note }] }))) && (await paused(run));
-  if ((await lookAt(run)).isOpen) await handle.cancel();
+  const saved = (await askToPause(request)) && (await paused(run));
+  if ((await lookAt(run)).isOpen) await Context.current().client.workflow.getHandle(run).cancel();
   while ((await lookAt(run)).isOpen) await Context.current().sleep(pauseMs);
   return { saved };
 }
 
-/** False: it refused, as a run does that is about to end, or that a release without this update has begun. */
-async function askToPause(ask: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await ask();
-    return true;
-  } catch (error) {
-    if (error instanceof Error && ['WorkflowUpdateFailedError', 'WorkflowNotFoundError'].includes(error.name))
-      return false;
-    throw error;
+/**
+ * False: it refused, as a run does that is about to end, or that a release without this update has begun; or its code cannot go on, so that it would
+ * never answer. Then its cancel waits with it for a worker that can replay it.
+ */
+async function askToPause({ run, by, note }: StopRequest): Promise<boolean> {
+  const { client } = Context.current();
+  const ask = () => client.workflow.getHandle(run).executeUpdate('pause', { args: [{ by, note }] });
+  for (;;) {
+    try {
+      await client.withDeadline(Date.now() + acceptMs, ask);
+      return true;
+    } catch (error) {
+      const name = error instanceof Error ? error.name : '';
+      if (['WorkflowUpdateFailedError', 'WorkflowNotFoundError'].includes(name)) return false;
+      if (name !== 'WorkflowUpdateRPCTimeoutOrCancelledError') throw error;
+      Context.current().cancellationSignal.throwIfAborted();
+      if ((await lookAt(run)).isStuck) return false;
+    }
   }
 }
 

@@ -4,9 +4,12 @@
  *
  * A turn is taken by link(2), so of two nights that begin at once one gets it, on any hosts. kill -9 before the link leaves a `.tmp` that nobody reads; after
  * it the night finds the turn its own. The other two files are replaced atomically, and only by the turn's own night.
+ *
+ * Nights that wait have an empty file in `queue/`, named by their time and workflow: its name is all, so it needs no room and cannot be half written.
+ * One of a night that is over does not count, whoever was killed before it was removed.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { link, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { paths } from '../../domain/names.ts';
@@ -85,6 +88,30 @@ export class Turns {
     }
     await syncFolder(this.folder);
     return 'ours';
+  }
+
+  /** Who waits for a turn has a place by its time. `new`: it had none. */
+  async queue({ workflow, at }: Omit<Turn, 'number'>): Promise<'new' | 'known'> {
+    if ((await this.queued()).some((one) => one.workflow === workflow)) return 'known';
+    await mkdir(this.#queue, { recursive: true, mode: 0o750 });
+    await writeFile(join(this.#queue, `${new Date(at).toISOString()}~${workflow}`), '', { mode: 0o640 });
+    return 'new';
+  }
+
+  /** Nights that wait, in the order of their times. */
+  async queued(): Promise<Omit<Turn, 'number'>[]> {
+    const names = [...(await namesIn(this.#queue))].toSorted();
+    return names.map((name) => ({ at: name.slice(0, name.indexOf('~')), workflow: name.slice(name.indexOf('~') + 1) }));
+  }
+
+  async unqueue(workflow: string): Promise<void> {
+    for (const one of await this.queued()) {
+      if (one.workflow === workflow) await rm(join(this.#queue, `${one.at}~${workflow}`), { force: true });
+    }
+  }
+
+  get #queue(): string {
+    return join(this.folder, 'queue');
   }
 
   async run(number: number): Promise<TurnRun | undefined> {

@@ -1,9 +1,12 @@
-/** Nights whose own workflow cannot tell how it ends, on a real Temporal server. */
+/** Nights whose own workflow cannot tell how it ends, or is held up, on a real Temporal server. */
+import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import { taskQueues } from '../../domain/names.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { NightEnds } from '../../workers/night-ends.ts';
+import type { runNight } from '../../workflows/run-night.ts';
 import { start, stubs, withWorkers } from './harness.ts';
+import { night } from './nights.ts';
 
 it('a night whose workflow code cannot go on is told, and that somebody terminated it, each once', async () => {
   const told: Notice[] = [];
@@ -42,5 +45,38 @@ it('a night whose workflow code cannot go on is told, and that somebody terminat
     expect(told.slice(1)).toMatchObject([
       { title: 'night bad: its workflow was terminated, so no digest comes', text: expect.stringContaining('no use') },
     ]);
+  });
+}, 240_000);
+
+it('a night whose store takes nothing is told to its own channels, and goes on once that is mended', async () => {
+  const told = new Map<string, Notice>();
+  const put = async (notice: Notice) => {
+    if (notice.night === 'full') told.set(notice.id, notice);
+  };
+  const outbox = { put, begun: async () => new Date(Date.now() - 3_600_000) };
+  let isFull = true;
+  const { activities } = stubs({
+    takeNightTurn: async () => {
+      if (isFull) throw ApplicationFailure.create({ type: 'NoRoom', message: 'take night turn: no space is left' });
+      return { turn: 1 };
+    },
+  });
+  const id = 'wf-night-held-up';
+  await withWorkers(activities, id, async (client) => {
+    const handle = await client.workflow.start<typeof runNight>('runNight', {
+      workflowId: id,
+      taskQueue: taskQueues.workflows,
+      args: [night('full', { tell: ['mail'] })],
+      searchAttributes: { CriticNight: ['full'] },
+    });
+    for (const end = Date.now() + 120_000; Date.now() < end && told.size === 0;) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new NightEnds(client, outbox).look(new Date());
+    }
+    expect([...told.values()]).toMatchObject([
+      { kind: 'waiting', title: 'night full is held up: take night turn: no space is left', to: ['mail'] },
+    ]);
+    isFull = false;
+    expect(await handle.result()).toMatchObject({ verdict: 'passed' });
   });
 }, 240_000);

@@ -4,39 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import type { Activities } from '../../activities/index.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
-import type { EarlierNight, Night } from '../../domain/night.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { EarlierNight } from '../../domain/night.ts';
 import type { runNight } from '../../workflows/run-night.ts';
 import { artifact, plan, stubs, until, withWorkers } from './harness.ts';
-import { forever, night } from './nights.ts';
+import { forever, live, night } from './nights.ts';
 
 const before: EarlierNight = { at: '2026-11-27T01:30:00.000Z', workflow: 'w', run: 'earlier-run', status: 'running' };
-
-/** Begins a night by hand and gives what it returned, what people were told, and the calls of activities. */
-async function live(
-  given: Night,
-  overrides: Partial<Activities> = {},
-  meanwhile: (client: Client, run: string) => Promise<void> = async () => undefined,
-) {
-  const told: Notice[] = [];
-  const tellPeople = async ({ notice }: { notice: Notice }) => {
-    told.push(notice);
-    return 'put' as const;
-  };
-  const { activities, calls } = stubs({ tellPeople, ...overrides });
-  let result: unknown;
-  const id = `night-of-${given.name}`;
-  await withWorkers(activities, id, async (client) => {
-    const handle = await client.workflow.start<typeof runNight>('runNight', {
-      workflowId: id,
-      taskQueue: taskQueues.workflows,
-      args: [given],
-    });
-    await meanwhile(client, `${given.name}-run`);
-    result = await handle.result();
-  });
-  return { result, told, calls };
-}
 
 const describeRun = (client: Client, run: string) =>
   until(
@@ -218,6 +191,27 @@ describe('while the night before goes on, a night', () => {
     expect(result).toMatchObject({ verdict: 'passed' });
     expect({ stopped, resumes }).toEqual({ stopped: ['earlier-run'], resumes: ['earlier-run'] });
   });
+});
+
+it('a night that has stopped the one before, and then finds its recipe wrong, leaves its run to the next one', async () => {
+  let asked = 0;
+  const ended: unknown[] = [];
+  const waited: unknown[] = [];
+  const { result } = await live(night('over-wrong', { overlap: 'take-over' }), {
+    takeNightTurn: async ({ queues }) => {
+      expect(queues).toBe(true);
+      return (asked += 1) <= 1 ? { turn: null, before } : { turn: 2 };
+    },
+    awaitNightTurn: async (request) => void waited.push(request),
+    stopRun: async () => ({ saved: true }),
+    beginNight: async () => {
+      throw ApplicationFailure.nonRetryable('1 fault', 'ConfigInvalid');
+    },
+    endNight: async (request) => void ended.push(request),
+  });
+  expect(result).toMatchObject({ verdict: 'wrong-recipe', run: null });
+  expect(waited).toMatchObject([{ run: 'earlier-run' }]);
+  expect(ended).toMatchObject([{ turn: 2, verdict: 'wrong-recipe', run: 'earlier-run' }]);
 });
 
 describe('a night with a deadline', () => {

@@ -1,100 +1,20 @@
 /** Turns and beginnings of nights on a real disk, with a Temporal that knows what the test says; a kill -9 before each effect. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { stringify } from 'yaml';
-import { translatedAll } from '../../../activities/failure.ts';
-import { createNightActivities } from '../../../activities/nights/nights.ts';
-import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import type { Night } from '../../../domain/night.ts';
-import { inActivity, makePlan, rejection, temporaryFolder } from '../fixtures.ts';
+import { rejection } from '../fixtures.ts';
 import { effectsOf, killedAt, lived, useVirtualTime } from '../jobs/moments.ts';
+import { activities, at, beDeaf, calls, freshWorld, night, root, says, source, status, stuck } from './world.ts';
 
 vi.mock('node:fs/promises', async (original) => (await import('../jobs/moments.ts')).watchedFiles(await original()));
 vi.mock('node:timers/promises', async () => (await import('../jobs/moments.ts')).virtualTimers);
 
 useVirtualTime();
-
-const at = '2026-11-28T01:30:00.000Z';
-let root: string;
-let source: string;
-let night: Night;
-/** Temporal's status of each workflow; absent: it knows no such workflow. */
-let status: Record<string, string>;
-let says: Record<string, string>;
-let calls: string[];
-
-beforeEach(async () => {
-  root = await temporaryFolder();
-  source = await temporaryFolder();
-  [status, says, calls] = [{}, {}, []];
-  await mkdir(join(source, 'data'));
-  await mkdir(join(source, 'model'));
-  const { dataset: _, ...recipe } = makePlan('/data').recipe;
-  await writeFile(join(source, 'r.yaml'), stringify({ ...recipe, dataset: 'data', base_model: 'model' }));
-  night = {
-    schema: 1,
-    name: 'n',
-    source,
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'stop',
-    deadline: '07:00',
-    owner: 'o',
-  };
-});
-
-/** `canPause`: its runs know the update. */
-function activities(canPause = true, cluster?: string) {
-  const getHandle = (id: string) => ({
-    describe: async () => {
-      if (status[id] === undefined) throw new WorkflowNotFoundError('not found', id, undefined);
-      return { status: { name: status[id] }, searchAttributes: { CriticStatus: [says[id] ?? 'running'] } };
-    },
-    executeUpdate: async (name: string) => {
-      calls.push(`${name} ${id}`);
-      if (!canPause) throw Object.assign(new Error('no'), { name: 'WorkflowUpdateFailedError' });
-      says[id] = 'paused';
-    },
-    cancel: async () => {
-      calls.push(`cancel ${id}`);
-      status[id] = 'CANCELED';
-    },
-  });
-  const schedule = {
-    getHandle: (id: string) => ({ pause: async (note: string) => void calls.push(`pause ${id} ${note}`) }),
-  };
-  const withAbortSignal = (_signal: AbortSignal, work: () => unknown) => work();
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is used
-  const client = { workflow: { getHandle }, schedule, withAbortSignal } as unknown as Client;
-  const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client });
-  const own = translatedAll(
-    createNightActivities({ store: new ArtifactStore(root), ...(cluster === undefined ? {} : { cluster }) }),
-  );
-  return {
-    take: (workflow: string) => inActivity(env, () => own.takeNightTurn({ night: 'n', workflow, at })),
-    begin: (turn: number, more: { taken?: string[]; resumes?: string } = {}) =>
-      inActivity(env, () => own.beginNight({ night, at, turn, taken: [], ...more })),
-    end: (turn: number, id: string, verdict: 'stopped' | 'passed' | 'failed') =>
-      inActivity(env, () => own.endNight({ night: 'n', turn, run: id, verdict, nothingNew: false })),
-    stop: (id: string) => inActivity(env, () => own.stopRun({ run: id, by: 'b', note: 'n' })),
-    check: (value: unknown) => inActivity(env, () => own.checkNight({ night: value })),
-    pause: () => inActivity(env, () => own.pauseNight({ night: 'n', note: 'why' })),
-  };
-}
+beforeEach(freshWorld);
 
 describe('a turn', () => {
   it('is taken once by each night, in their order, as soon as the one before and its run are over', async () => {
-    status = { w1: 'RUNNING', w2: 'RUNNING' };
+    Object.assign(status, { w1: 'RUNNING', w2: 'RUNNING' });
     expect(await lived(() => activities().take('w1'))).toEqual({ turn: 1 });
     expect(await lived(() => activities().take('w1'))).toEqual({ turn: 1 });
     const before = { at, workflow: 'w1', run: null, status: 'running' };
@@ -120,13 +40,30 @@ describe('a turn', () => {
   });
 
   it('is taken once, whenever the worker is killed', async () => {
-    status = { w1: 'RUNNING' };
+    Object.assign(status, { w1: 'RUNNING' });
     const effects = await effectsOf(() => activities().take('w1'));
     expect(effects.length).toBeGreaterThan(3);
     for (const moment of effects.keys()) {
       await rm(join(root, 'nights'), { recursive: true });
       await killedAt(moment, () => activities().take('w1'));
       expect(await lived(() => activities().take('w1'))).toEqual({ turn: 1 });
+    }
+  });
+});
+
+describe('the end of a night', () => {
+  it('is the same, whenever the worker is killed', async () => {
+    const effects = await effectsOf(() => activities().end(1, 'r', 'stopped'));
+    expect(effects.length).toBeGreaterThan(2);
+    for (const moment of effects.keys()) {
+      await rm(join(root, 'nights'), { recursive: true });
+      await lived(() => activities().end(1, 'r', 'passed'));
+      // One write is repeated by the next try; until then the old one stands whole.
+      await killedAt(moment, () => activities().end(1, 'r', 'stopped'));
+      const between = JSON.parse(await readFile(join(root, 'nights/n/turn-000001.end.json'), 'utf8'));
+      expect(['passed', 'stopped']).toContain(between.verdict);
+      await lived(() => activities().end(1, 'r', 'stopped'));
+      expect((await lived(() => activities().begin(2))).plan.resumes).toBe('r');
     }
   });
 });
@@ -171,6 +108,10 @@ describe('a beginning', () => {
     await lived(() => activities().end(1, first.plan.run, 'stopped'));
     expect((await lived(() => activities().begin(3))).plan.resumes).toBe(first.plan.run);
     expect((await lived(() => activities().begin(4))).plan).not.toHaveProperty('resumes');
+    // A night that had a run stopped, and then found its recipe wrong, leaves it to the next one.
+    await lived(() => activities().end(7, 'stopped-for-it', 'wrong-recipe'));
+    await lived(() => activities().end(8, null, 'wrong-recipe'));
+    expect((await lived(() => activities().begin(9))).plan.resumes).toBe('stopped-for-it');
     expect((await lived(() => activities().begin(5, { resumes: 'other' }))).plan.resumes).toBe('other');
   });
 
@@ -221,7 +162,7 @@ describe('a night on a cluster with a name', () => {
 
 describe('a run that is stopped', () => {
   it('is paused, and cancelled once it is', async () => {
-    status = { r: 'RUNNING' };
+    Object.assign(status, { r: 'RUNNING' });
     expect(await lived(() => activities().stop('r'))).toEqual({ saved: true });
     expect(calls).toEqual(['pause r', 'cancel r']);
     expect(await lived(() => activities().stop('r'))).toEqual({ saved: true });
@@ -229,9 +170,21 @@ describe('a run that is stopped', () => {
   });
 
   it('is cancelled as it is where it cannot pause', async () => {
-    status = { r: 'RUNNING' };
+    Object.assign(status, { r: 'RUNNING' });
     expect(await lived(() => activities(false).stop('r'))).toEqual({ saved: false });
     expect(calls).toEqual(['pause r', 'cancel r']);
+  });
+
+  it('is asked again while it is slow to accept, and cancelled where its code cannot go on', async () => {
+    Object.assign(status, { slow: 'RUNNING', bad: 'RUNNING' });
+    beDeaf(2);
+    expect(await lived(() => activities().stop('slow'))).toEqual({ saved: true });
+    expect(calls).toEqual(['pause slow', 'pause slow', 'pause slow', 'cancel slow']);
+    calls.length = 0;
+    beDeaf(Infinity);
+    stuck.add('bad');
+    expect(await lived(() => activities().stop('bad'))).toEqual({ saved: false });
+    expect(calls).toEqual(['pause bad', 'cancel bad']);
   });
 });
 
