@@ -24,6 +24,7 @@ import {
   type Reference,
   versionPath,
 } from './champion-file.ts';
+import { makeLoadable } from './loadable.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { readEvaluation, readJudgedItems } from '../evaluation/evaluation-file.ts';
 import { offLoop } from '../evaluation/off-loop.ts';
@@ -56,26 +57,31 @@ export function createGateActivities(deps: StoreDeps, view: FolderView = ownView
     async judgeGate(request: GateRequest): Promise<GateDecision> {
       const signal = Context.current().cancellationSignal;
       const folder = paths.champions(deps.store.root, request.plan.recipe.gate.champion);
-      return translated(`judge run "${request.plan.run}" against champion "${folder}"`, signal, () =>
-        decide(folder, request, view, signal),
-      );
+      return translated(`judge run "${request.plan.run}" against champion "${folder}"`, signal, async () => {
+        const { decision, newest } = await decide(folder, request, view, signal);
+        const { plan } = request;
+        if (newest !== undefined) await makeLoadable(deps.store, folder, plan.recipe.gate.champion, newest, plan);
+        return decision;
+      });
     },
   };
 }
 
+/** `newest`: this run's critic is the newest champion. */
 async function decide(
   folder: string,
   request: GateRequest,
   view: FolderView,
   signal: AbortSignal,
-): Promise<GateDecision> {
+): Promise<{ decision: GateDecision; newest?: Champion }> {
   let known = 0;
   for (let round = 0; round < rounds; round += 1) {
     const champions = await readChampions(folder, signal, known, view);
     const own = champions.find(({ run, model }) => run === request.plan.run && model.key === request.candidate.key);
-    if (own !== undefined) return own.decision;
+    if (own !== undefined) return { decision: own.decision, ...(own === champions.at(-1) && { newest: own }) };
     const { decision, next } = await judgeAgainst(folder, champions, request);
-    if (next === undefined || (await promote(folder, next)) === 'promoted') return decision;
+    if (next === undefined) return { decision };
+    if ((await promote(folder, next)) === 'promoted') return { decision, newest: next };
     known = next.version;
   }
   throw passing(

@@ -5,6 +5,7 @@
  * kill -9 before the link: nothing was done. After it: the next try finds the version of its own `request`. If a gate or another person was first,
  * the answer is `changed`.
  */
+import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import * as z from 'zod';
 import type { ChampionSummary, PromotedCritic } from '../../domain/inquiries.ts';
@@ -14,24 +15,23 @@ import { namesIn } from '../../files/fresh-look.ts';
 import { readEvaluation } from '../evaluation/evaluation-file.ts';
 import { refuse } from '../failure.ts';
 import { type Champion, promote, readChampions } from '../gate/champion-file.ts';
+import { loadablePath, makeLoadable } from '../gate/loadable.ts';
+import { readPlan } from '../resuming/run-plans.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { artifactKeySchema, type Answerer, personName, reasonText, runName } from './answerer.ts';
 
 const mostVersions = 50;
 
-export function answerChampions({ store }: StoreDeps): Answerer<'champions'> {
+export function answerChampions(deps: StoreDeps): Answerer<'champions'> {
+  const { store } = deps;
   return {
     input: z.strictObject({ name: recipeName.nullable() }),
     answer: async ({ name }) => {
       const { cancellationSignal: signal } = Context.current();
       if (name !== null) {
         const versions = await readChampions(paths.champions(store.root, name), signal);
-        return {
-          champions: versions
-            .toReversed()
-            .slice(0, mostVersions)
-            .map((one) => summaryOf(name, one)),
-        };
+        const shown = versions.toReversed().slice(0, mostVersions);
+        return { champions: await Promise.all(shown.map((one) => summaryOf(deps, name, one))) };
       }
       // Before there were versions a champion was one file.
       const names = [...(await namesIn(`${store.root}/champions`))].map((one) =>
@@ -41,7 +41,7 @@ export function answerChampions({ store }: StoreDeps): Answerer<'champions'> {
       for (const one of new Set(names.toSorted((a, b) => a.localeCompare(b)))) {
         if (!recipeName.safeParse(one).success) continue;
         const champion = (await readChampions(paths.champions(store.root, one), signal)).at(-1);
-        if (champion !== undefined) newest.push(summaryOf(one, champion));
+        if (champion !== undefined) newest.push(await summaryOf(deps, one, champion));
       }
       return { champions: newest.slice(0, mostVersions) };
     },
@@ -69,10 +69,13 @@ export function answerChampionPromote(deps: StoreDeps): Answerer<'champion-promo
       const folder = paths.champions(deps.store.root, name);
       const champions = await readChampions(folder, Context.current().cancellationSignal, expected);
       const own = champions.find((one) => one.by?.request === request);
-      if (own !== undefined) return { outcome: 'promoted', champion: summaryOf(name, own) };
+      if (own !== undefined) {
+        if (own === champions.at(-1)) await loadable(deps, name, own);
+        return { outcome: 'promoted', champion: await summaryOf(deps, name, own) };
+      }
       const base = champions.at(-1);
       if ((base?.version ?? 0) !== expected)
-        return { outcome: 'changed', champion: base ? summaryOf(name, base) : null };
+        return { outcome: 'changed', champion: base ? await summaryOf(deps, name, base) : null };
       const next: Champion = {
         ...(await contentOf(deps, champions, what, by, reason)),
         version: expected + 1,
@@ -81,11 +84,17 @@ export function answerChampionPromote(deps: StoreDeps): Answerer<'champion-promo
         by: { name: by, reason, request },
       };
       const done = await promote(folder, next);
-      return done === 'promoted'
-        ? { outcome: 'promoted', champion: summaryOf(name, next) }
-        : { outcome: 'changed', champion: null };
+      if (done === 'taken') return { outcome: 'changed', champion: null };
+      await loadable(deps, name, next);
+      return { outcome: 'promoted', champion: await summaryOf(deps, name, next) };
     },
   };
+}
+
+/** The folder to load, with its card. Of a run whose plan is gone there is none. */
+async function loadable({ store }: StoreDeps, name: string, champion: Champion): Promise<void> {
+  const plan = await readPlan(store.root, champion.run);
+  if (plan !== null) await makeLoadable(store, paths.champions(store.root, name), name, champion, plan);
 }
 
 async function contentOf(
@@ -149,7 +158,12 @@ async function requireMeasured(
   }
 }
 
-function summaryOf(name: string, champion: Champion): ChampionSummary {
+async function summaryOf({ store }: StoreDeps, name: string, champion: Champion): Promise<ChampionSummary> {
+  const folder = loadablePath(paths.champions(store.root, name), champion.version);
+  const isThere = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   const { version, run, main_score: mainScore, model, decided_at: decidedAt, reference, by, decision } = champion;
   return {
     name,
@@ -157,7 +171,7 @@ function summaryOf(name: string, champion: Champion): ChampionSummary {
     run,
     mainScore,
     key: model.key,
-    path: `${model.path}/model`,
+    path: isThere ? folder : `${model.path}/model`,
     decidedAt,
     reference: reference.version,
     by: by?.name ?? null,

@@ -1,6 +1,6 @@
 /** Fixtures of evaluation, gate and report: a store with small made-up artifacts of every stage. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import type { Prediction } from '../../../activities/evaluation/predictions.ts';
 import type { ArtifactRef, Cost, Pair } from '../../../domain/manifest.ts';
@@ -86,7 +86,10 @@ export async function publishArtifact(store: ArtifactStore, stage: Stage, conten
   const from = join(await store.partial(stage, key), `try-${Math.random()}`);
   await mkdir(from, { recursive: true });
   if (folder !== undefined) await cp(folder, from, { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(from, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(from, name)), { recursive: true });
+    await writeFile(join(from, name), text);
+  }
   return store.publish({ stage, key, ingredients, from, counts, cost, run, attempts: [] });
 }
 
@@ -104,14 +107,14 @@ export async function publishDataset(store: ArtifactStore, pairs: Pair[], withPi
   return publishArtifact(store, 'dataset', { ...content, ingredients: { pairs }, counts: { pairs: pairs.length } });
 }
 
-/** A GRPO artifact without a model: the gate and the report read its metrics only. */
+/** A GRPO artifact whose model is two small files. */
 export function publishGrpo(
   store: ArtifactStore,
   name: string,
   metrics: readonly unknown[] = [],
 ): Promise<ArtifactRef> {
   return publishArtifact(store, 'grpo', {
-    files: { 'metrics.jsonl': jsonLines(metrics), 'name.txt': name },
+    files: { 'metrics.jsonl': jsonLines(metrics), 'model/config.json': '{}', 'model/README.md': name },
     cost: { gpu_hours: 0.5, seconds: 1800 },
     ingredients: { name, trainer: '/store/code/0123abcd' },
   });

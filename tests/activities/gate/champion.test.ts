@@ -91,7 +91,7 @@ describe('promote', () => {
     const next = { ...first, version: 2, base: 1 };
     const answers = await Promise.all(['a', 'b', 'c', 'd'].map((run) => promote(bench.folder, { ...next, run })));
     expect(answers.toSorted()).toEqual(['promoted', 'taken', 'taken', 'taken']);
-    expect((await readdir(bench.folder)).toSorted()).toEqual(['000001.json', '000002.json']);
+    expect((await readdir(bench.folder)).toSorted()).toEqual(['000001', '000001.json', '000002.json']);
   });
 });
 
