@@ -40,7 +40,7 @@ const recipe = z.strictObject({
     .refine(isClusterName, `expected ${clusterExpected}`)
     .exactOptional()
     .describe(
-      'Cluster on which it runs, as its worker is told in CRITIC_CLUSTER. 1 to 24 of letters, digits, ".", "_", "-"; default: the one without a name.',
+      'Cluster on which it runs, as its worker is told in CRITIC_CLUSTER. 1 to 24 of letters, digits, ".", "_", "-"; optional, else the one without a name.',
     ),
   dataset,
   base_model: somePath.describe(
