@@ -1,5 +1,6 @@
 /** Arguments: texts from the command line → checked values. Commander prints the sentence and ends with exit code 1. */
 import { InvalidArgumentError } from 'commander';
+import { clusterExpected, isClusterName } from '../domain/clusters.ts';
 import { shown } from '../domain/errors.ts';
 import { isJobStage, isSafeName, isStage, type JobStage, type Stage, stageExpected } from '../domain/names.ts';
 import { name as recipeName } from '../domain/recipe/fields.ts';
@@ -89,6 +90,12 @@ export function nodeNames(text: string): string[] {
     throw new InvalidArgumentError(`expected names of nodes with commas between, such as n1,n2, got ${shown(text)}`);
   }
   return names;
+}
+
+/** The name of a cluster. */
+export function aCluster(text: string): string {
+  if (!isClusterName(text)) throw new InvalidArgumentError(`expected ${clusterExpected}, got ${shown(text)}`);
+  return text;
 }
 
 /** The name of a night. */

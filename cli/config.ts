@@ -1,8 +1,10 @@
 /**
- * CLI config: where Temporal is. Without CRITIC_TEMPORAL_ADDRESS the record of a local stack is read, if there is one. The record's path is
+ * CLI config: where Temporal is, and which cluster is meant. Without CRITIC_TEMPORAL_ADDRESS the record of a local stack is read, if there is one. The record's path is
  * handed in: this file knows nothing of the stack.
  */
 import * as z from 'zod';
+import { type Cluster, clusterExpected, isClusterName } from '../domain/clusters.ts';
+import { shown } from '../domain/errors.ts';
 import { FileFault, readRegularText } from '../files/regular-file.ts';
 import { CliError } from './cli-error.ts';
 
@@ -10,6 +12,7 @@ const schema = z.object({
   CRITIC_TEMPORAL_ADDRESS: z.string().min(1),
   CRITIC_TEMPORAL_NAMESPACE: z.string().default('default'),
   CRITIC_TEMPORAL_UI: z.string().optional(),
+  CRITIC_CLUSTER: z.string().refine(isClusterName).optional(),
 });
 
 /** A record holds some twenty addresses and paths. */
@@ -19,6 +22,8 @@ export interface CliConfig {
   /** `host:port` of the Temporal server. */
   address: string;
   namespace: string;
+  /** The cluster that is meant where nothing else says one. */
+  cluster: Cluster;
   /** Root of the Temporal UI, without a slash at the end. Undefined if none is configured. */
   ui: string | undefined;
 }
@@ -28,9 +33,12 @@ export interface CliConfig {
  * what is wrong with the record.
  */
 export async function cliConfig(env: NodeJS.ProcessEnv, localRecord: () => string): Promise<CliConfig> {
+  const own = env.CRITIC_CLUSTER;
   const given = env.CRITIC_TEMPORAL_ADDRESS === undefined ? await readRecord(localRecord()) : env;
-  const parsed = schema.safeParse(given ?? {});
+  const parsed = schema.safeParse({ ...given, ...(own === undefined ? {} : { CRITIC_CLUSTER: own }) });
   if (!parsed.success) {
+    if (own !== undefined && !isClusterName(own))
+      throw new CliError(`CRITIC_CLUSTER: expected ${clusterExpected}, got ${shown(own)}`);
     throw new CliError(
       'CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "npm run critic -- local up")',
     );
@@ -39,8 +47,9 @@ export async function cliConfig(env: NodeJS.ProcessEnv, localRecord: () => strin
     CRITIC_TEMPORAL_ADDRESS: address,
     CRITIC_TEMPORAL_NAMESPACE: namespace,
     CRITIC_TEMPORAL_UI: ui,
+    CRITIC_CLUSTER: cluster,
   } = parsed.data;
-  return { address, namespace, ui };
+  return { address, namespace, cluster, ui };
 }
 
 /** Folder of the store as this machine sees it. Only what reads its files needs it. Throws a CliError if nothing says where it is. */
@@ -52,13 +61,14 @@ export async function storeFolder(env: NodeJS.ProcessEnv, localRecord: () => str
 }
 
 /** Undefined if there is no such file. */
-async function readRecord(path: string): Promise<unknown> {
+async function readRecord(path: string): Promise<object | undefined> {
   const fault = (got: string) =>
     new CliError(
       `the local stack's record "${path}": expected JSON as "npm run critic -- local up" writes it, got ${got}`,
     );
   try {
-    return JSON.parse(await readRegularText(path, maxRecordBytes));
+    const record: unknown = JSON.parse(await readRegularText(path, maxRecordBytes));
+    return typeof record === 'object' && record !== null ? record : undefined;
   } catch (error) {
     if (error instanceof FileFault) throw fault(error.got);
     if (error instanceof SyntaxError) throw fault(error.message);

@@ -2,7 +2,9 @@
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import type { HealthCheck } from '../domain/health-check.ts';
+import { clusterInWords } from '../domain/clusters.ts';
 import { searchAttributes } from '../domain/names.ts';
+import { chosenCluster } from './cluster.ts';
 import { sentenceOf } from './connection.ts';
 import { inquire } from './inquire.ts';
 import { askedQueues } from './workers.ts';
@@ -70,12 +72,17 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
 }
 
 async function checkWorkers(client: Client): Promise<HealthCheck[]> {
-  const queues = await askedQueues(client, undefined);
+  const cluster = chosenCluster(client);
+  const queues = await askedQueues(client, cluster);
   const none = queues.filter(({ workers }) => workers === 0).map(({ name }) => name);
   const most = Math.max(...queues.map(({ workers }) => workers));
   return [
     none.length === 0
-      ? { what: 'workers', state: 'good', sentence: `${most} ${most === 1 ? 'worker asks' : 'workers ask'} for work` }
+      ? {
+          what: 'workers',
+          state: 'good',
+          sentence: `${most} ${most === 1 ? 'worker asks' : 'workers ask'} for work${cluster === undefined ? '' : ` of ${clusterInWords(cluster)}`}`,
+        }
       : {
           what: 'workers',
           state: 'problem',

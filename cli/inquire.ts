@@ -2,37 +2,54 @@
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type * as z from 'zod';
-import { caretakerId } from '../domain/clusters.ts';
+import { caretakerId, clusterInWords } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
 import { CliError } from './cli-error.ts';
+import { chosenCluster, clusterOfRun } from './cluster.ts';
 import { updated } from './workers.ts';
 
-/** The reply to an inquiry, checked by its schema. Throws a CliError if it was refused, or after at most half a minute if nobody answers. */
+/**
+ * The reply to an inquiry, checked by its schema. The caretaker of the cluster of run `of` is asked, or where it is about no run, that of the chosen one. Throws
+ * a CliError if it was refused, or after at most half a minute if nobody answers.
+ */
 export async function inquire<Name extends InquiryName>(
   client: Client,
   name: Name,
   input: Inquiries[Name]['input'],
   schema: z.ZodType<Inquiries[Name]['reply']>,
+  of: string | undefined = runOf(input),
 ): Promise<Inquiries[Name]['reply']> {
-  const { data, error } = schema.safeParse(await replyTo(client, { name, input }), { reportInput: true });
+  const { data, error } = schema.safeParse(await replyTo(client, { name, input }, of), { reportInput: true });
   if (data !== undefined) return data;
   const [issue] = error?.issues ?? [];
   const fault = issue === undefined ? '' : `: ${['reply', ...issue.path].join('.')}: ${describeIssue(issue)}`;
   throw new CliError(`the worker gave a reply to "${name}" that this release cannot read${fault}`);
 }
 
-async function replyTo(client: Client, inquiry: { name: InquiryName; input: unknown }): Promise<unknown> {
+function runOf(input: object): string | undefined {
+  const [, run] = Object.entries(input).find(([key]) => key === 'run') ?? [];
+  return typeof run === 'string' ? run : undefined;
+}
+
+async function replyTo(
+  client: Client,
+  inquiry: { name: InquiryName; input: unknown },
+  run: string | undefined,
+): Promise<unknown> {
+  const cluster = run === undefined ? chosenCluster(client) : await clusterOfRun(client, run);
   try {
     return await updated(
       client,
-      { handle: client.workflow.getHandle(caretakerId(undefined)), cluster: undefined },
+      { handle: client.workflow.getHandle(caretakerId(cluster)), cluster },
       'inquire',
       inquiry,
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
-      throw new CliError('nobody answers: no worker of this release has run on this Temporal server; start one');
+      throw new CliError(
+        `nobody answers: no worker of this release has run ${cluster === undefined ? 'on' : `for ${clusterInWords(cluster)} on`} this Temporal server; start one`,
+      );
     }
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     let cause: Error = error.cause ?? error;

@@ -3,6 +3,7 @@
  * work, the JSON schema and the table of its value, and its arguments. To import this runs nothing.
  */
 import { Command, CommanderError } from 'commander';
+import { aCluster } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { registerAnswer } from './commands/answer.ts';
 import { registerArtifactsGc } from './commands/artifacts-gc.ts';
@@ -62,14 +63,21 @@ const verbs: readonly Register[] = [
   registerCompletion,
 ];
 
-export function createProgram(shell: Shell): Command {
+export function createProgram(given: Shell): Command {
+  const shell = { ...given };
   const program = new Command('critic')
     .description('Train an image-edit critic on Slurm as one durable Temporal workflow')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => shell.stdout.write(text),
       writeErr: (text) => shell.stderr.write(text),
     });
+  program.option(
+    '--cluster <name>',
+    'the cluster that is meant (default: that of the recipe or run, else CRITIC_CLUSTER)',
+    (text: string) => (shell.cluster = aCluster(text)),
+  );
   for (const register of verbs) register(program, shell);
   addExamples(program);
   return program;

@@ -5,11 +5,14 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type * as z from 'zod';
+import { chooseCluster } from './cluster.ts';
 import { type CliConfig, cliConfig } from './config.ts';
 import type { TerminalStream } from './terminal.ts';
 
 export interface Shell {
   env: NodeJS.ProcessEnv;
+  /** What `--cluster` says. */
+  cluster?: string;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   stdout: TerminalStream & NodeJS.WritableStream;
   stderr: TerminalStream & NodeJS.WritableStream;
@@ -43,6 +46,7 @@ export function textOf<Value>({ schema, lines }: View<Value>, value: Value, { js
 export async function withClient<T>(shell: Shell, work: (client: Client, config: CliConfig) => Promise<T>): Promise<T> {
   const config = await cliConfig(shell.env, shell.localRecord);
   const client = await shell.connect(config);
+  chooseCluster(client, { cluster: shell.cluster ?? config.cluster, isSaid: shell.cluster !== undefined });
   try {
     return await work(client, config);
   } finally {

@@ -7,13 +7,14 @@ import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { type Examined, examinationMinutes, type ExaminationOrder } from '../../domain/examination.ts';
-import { taskQueues } from '../../domain/names.ts';
+import { queueOf } from '../../domain/clusters.ts';
 import { oneSlurmName } from '../../domain/recipe/fields.ts';
 import { shown } from '../../domain/errors.ts';
 import type { examineCluster } from '../../workflows/examine-cluster.ts';
 import { InvalidArgumentError } from 'commander';
 import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
+import { chosenCluster } from '../cluster.ts';
 import { doctorLines } from '../doctor-view.ts';
 import { healthCheck, healthChecks, healthLines } from '../health-checks.ts';
 import { resultOf } from '../run-handle.ts';
@@ -59,12 +60,12 @@ export async function doctor(client: Client, orders: ExaminationOrder[]): Promis
   const handle = await client.workflow.start<typeof examineCluster>('examineCluster', {
     workflowId: `doctor-${orders[0]?.id ?? 'none'}`,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    taskQueue: taskQueues.workflows,
+    taskQueue: queueOf('workflows', chosenCluster(client)),
     args: [orders],
     staticSummary: 'look at the nodes of the cluster',
   });
   try {
-    return await whileWorkersAsk(client, undefined, resultOf(handle, examined));
+    return await whileWorkersAsk(client, chosenCluster(client), resultOf(handle, examined));
   } catch (lost) {
     // A worker that comes back submits no job for nobody. To cancel what is over does nothing.
     await handle.cancel().catch(() => undefined);

@@ -1,12 +1,13 @@
 /** `critic plan`: what a run of a recipe would reuse, ask, cost and take. Nothing is spent. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
+import { queueOf } from '../../domain/clusters.ts';
 import type { RunEstimate } from '../../domain/estimate.ts';
 import { stageSchema } from '../../domain/manifest.ts';
-import { taskQueues } from '../../domain/names.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { planRun } from '../../workflows/plan-run.ts';
 import { aPath, wholeNumber } from '../arguments.ts';
+import { onCluster, requireServed } from '../cluster.ts';
 import { renderPlan } from '../plan-view.ts';
 import { writeConfigs } from '../plan-configs.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
@@ -68,18 +69,19 @@ export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan
 
 /** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
 export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate> {
-  await requireWorker(client, undefined);
+  await requireServed(client, recipe.cluster);
+  await requireWorker(client, recipe.cluster);
   const handle = await withFreeId(recipe, new Date(), async (runPlan) =>
     client.workflow.start<typeof planRun>('planRun', {
       workflowId: `plan-${runPlan.run}`,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      taskQueue: taskQueues.workflows,
+      taskQueue: queueOf('workflows', recipe.cluster),
       args: [runPlan],
       staticSummary: `estimate of recipe ${recipe.name}`,
       searchAttributes: { CriticRecipe: [recipe.name] },
     }),
   );
-  return whileWorkersAsk(client, undefined, resultOf(handle, estimate));
+  return whileWorkersAsk(client, recipe.cluster, resultOf(handle, estimate));
 }
 
 interface PlanOptions extends ViewOptions {
@@ -103,7 +105,7 @@ export const registerPlan: Register = (program, shell) => {
     .description('say what a run would reuse, ask, cost and take; nothing is spent')
     .action(async (path: string, options: PlanOptions) => {
       const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
-      const value = await withClient(shell, (client) => plan(client, recipe));
+      const value = await withClient(shell, (client) => plan(client, onCluster(client, recipe)));
       if (options.configs !== undefined) await writeConfigs(value.previews?.jobs ?? [], options.configs);
       const view = { ...planView, lines: (shown: RunEstimate) => renderPlan(shown, options.configs) };
       shell.stdout.write(`${textOf(view, value, options)}\n`);

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { RunPlan } from '../../domain/plan.ts';
 import { aName, aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
+import { requireSame } from '../cluster.ts';
 import { inquire } from '../inquire.ts';
 import { findRun, runType, UnknownRun } from '../run-handle.ts';
 import { type Register, withClient } from '../shell.ts';
@@ -45,7 +46,10 @@ export async function resume(client: Client, { run, owner, isLost = false }: Res
 /** The plan of a run that has ended, from the store. Throws a CliError if there is none. */
 export async function planOf(client: Client, run: string): Promise<RunPlan> {
   const { plan } = await inquire(client, 'plan', { run }, planReply);
-  if (plan !== null) return plan;
+  if (plan !== null) {
+    requireSame(client, run, plan.recipe);
+    return plan;
+  }
   throw new CliError(`run ${run}: expected a run whose plan is in the store, got none; start a new run of its recipe`);
 }
 

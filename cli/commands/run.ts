@@ -1,11 +1,13 @@
 /** `critic run`: starts a run of a recipe and watches it. */
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { type Stage, taskQueues } from '../../domain/names.ts';
+import { queueOf } from '../../domain/clusters.ts';
+import type { Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { budgetMemo } from '../../domain/recipe/arms.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { aName, aPath, wholeNumber } from '../arguments.ts';
+import { onCluster, requireServed } from '../cluster.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
 import { runType, withFreeId } from '../run-handle.ts';
 import { type Register, type Shell, withClient } from '../shell.ts';
@@ -17,14 +19,15 @@ export type WantedRun = Omit<RunPlan, 'schema' | 'run'> & { anewFrom?: Stage };
 /** Starts a run and returns its id, which is the workflow's. `now` is when it starts. */
 export async function startRun(client: Client, { anewFrom, ...wanted }: WantedRun, now = new Date()) {
   const { recipe, owner, night, resumes } = wanted;
+  await requireServed(client, recipe.cluster);
   const goesOn = resumes === undefined ? '' : `, resumes ${resumes}`;
   const handle = await withFreeId(recipe, now, async (plan) =>
     client.workflow.start<typeof trainCritic>(runType, {
       workflowId: plan.run,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      taskQueue: taskQueues.workflows,
+      taskQueue: queueOf('workflows', recipe.cluster),
       args: [{ ...wanted, ...(anewFrom === undefined ? {} : { anew: { from: anewFrom, by: plan.run } }), ...plan }],
-      staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}${goesOn}`,
+      staticSummary: `critic from recipe ${recipe.name}, seed ${recipe.seed}${goesOn}${recipe.cluster === undefined ? '' : `, cluster ${recipe.cluster}`}`,
       typedSearchAttributes: undefined,
       memo: memoOf(wanted),
       searchAttributes: {
@@ -56,8 +59,9 @@ export interface RunOptions extends FollowOptions {
 
 /** The recipe at `path`, started and followed to its end. */
 export async function runRecipe(shell: Shell, path: string, options: RunOptions): Promise<void> {
-  const recipe = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
+  const read = await readRecipe(path, { dataset: options.dataset, seed: options.seed });
   await withClient(shell, async (client, { ui }) => {
+    const recipe = onCluster(client, read);
     await follow(shell, client, await startRun(client, { recipe, ...ownerOf(shell, options.owner) }), options, ui);
   });
 }

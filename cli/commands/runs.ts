@@ -2,8 +2,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { InvalidArgumentError } from 'commander';
 import * as z from 'zod';
+import { clusterOfQueue, queueOf } from '../../domain/clusters.ts';
 import { shown } from '../../domain/errors.ts';
 import { runStatuses } from '../../domain/names.ts';
+import { chosenCluster } from '../cluster.ts';
 import { aRecipe, wholeNumberFrom } from '../arguments.ts';
 import { findRun, runType } from '../run-handle.ts';
 import { cut } from '../run-text.ts';
@@ -16,6 +18,8 @@ type Status = (typeof statuses)[number];
 const row = z.object({
   run: z.string(),
   recipe: z.string().nullable(),
+  /** null: the one without a name. */
+  cluster: z.string().nullable(),
   status: z.enum(statuses),
   /** The stages at which it is, joined by `+`, or at which it ended. */
   stage: z.string().nullable(),
@@ -37,9 +41,11 @@ export interface RunsFilter {
 
 /** Runs as Temporal lists them, newest first. Its list may be some seconds behind. */
 export async function runs(client: Client, { status, recipe, since, limit }: RunsFilter): Promise<RunRow[]> {
+  const cluster = chosenCluster(client);
   // Values are checked: none holds a quote.
   const conditions = [
     `WorkflowType = '${runType}'`,
+    ...(cluster === undefined ? [] : [`TaskQueue = '${queueOf('workflows', cluster)}'`]),
     ...(recipe === undefined ? [] : [`CriticRecipe = '${recipe}'`]),
     ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
   ];
@@ -86,12 +92,14 @@ async function lookAt(client: Client, listed: RunRow): Promise<RunRow> {
   return isCancelling ? { ...listed, stage, status: 'cancelling' } : { ...listed, stage };
 }
 
-function rowOf({ workflowId, status, searchAttributes, startTime, closeTime }: WorkflowExecutionInfo): RunRow {
+function rowOf(info: WorkflowExecutionInfo): RunRow {
+  const { workflowId, status, searchAttributes, startTime, closeTime, taskQueue } = info;
   const first = (attribute: string): unknown => searchAttributes[attribute]?.[0];
   const text = (attribute: string) => z.string().nullable().catch(null).parse(first(attribute));
   return {
     run: workflowId,
     recipe: text('CriticRecipe'),
+    cluster: clusterOfQueue(taskQueue) ?? null,
     status: statusOf(status.name, text('CriticStatus')),
     stage: text('CriticStage'),
     score: z.number().nullable().catch(null).parse(first('CriticScore')),
@@ -116,21 +124,26 @@ function statusOf(temporal: string, own: string | null): Status {
   }
 }
 
-/** Characters of a status: with the longest id of a run, a score and a time, a line has 80. */
-const mostStatus = 21;
+/** Characters of a status, and of it and a cluster: with the longest id of a run, a score and a time, a line has 80. */
+const [mostStatus, withCluster] = [21, 20];
+const mostCluster = 10;
 
 /** One line a run, at most 80 columns. */
 function tableOf(rows: readonly RunRow[]): string[] {
   if (rows.length === 0) return ['no such runs'];
   const open: readonly Status[] = ['running', 'waiting', 'paused', 'cancelling', 'stuck'];
-  const cells = rows.map(({ run, status, stage, score, startedAt }) => [
+  const clusters = rows.map(({ cluster }) => cut(cluster ?? '', mostCluster));
+  const widest = Math.max(...clusters.map(({ length }) => length));
+  const ofStatus = widest === 0 ? mostStatus : withCluster - Math.max(widest, 'CLUSTER'.length);
+  const cells = rows.map(({ run, status, stage, score, startedAt }, index) => [
     run,
-    cut(stage !== null && open.includes(status) ? `${status}: ${stage}` : status, mostStatus),
+    cut(stage !== null && open.includes(status) ? `${status}: ${stage}` : status, ofStatus),
     score === null ? '' : score.toFixed(3),
     startedAt.slice(5, 16).replace('T', ' '),
+    clusters[index] ?? '',
   ]);
-  const table = [['RUN', 'STATUS', 'SCORE', 'BEGAN (UTC)'], ...cells];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
+  const table = [['RUN', 'STATUS', 'SCORE', 'BEGAN (UTC)', ...(widest === 0 ? [] : ['CLUSTER'])], ...cells];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
   return table.map((line) =>
     line
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))

@@ -14,7 +14,8 @@ import { environment, nodeFlags } from '../../workers/process-settings.ts';
 
 export function services(config: StackConfig): Service[] {
   if (config.slurm !== undefined && config.slurm.whole !== true) return slurmServices(config);
-  return [...slurmServices(config), temporal(config), teacher(config), worker(config), pages(config)];
+  const ownTemporal = config.sharedTemporal === undefined ? [temporal(config)] : [];
+  return [...slurmServices(config), ...ownTemporal, teacher(config), worker(config), pages(config)];
 }
 
 function temporal(config: StackConfig): Service {

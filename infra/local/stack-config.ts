@@ -26,6 +26,10 @@ export interface StackConfig extends SlurmRoot {
   limitsFile?: string;
   /** Where people are told (`CRITIC_CHANNELS_FILE` of the worker). */
   channelsFile?: string;
+  /** Name of the cluster that this stack is (`CRITIC_CLUSTER` of the worker). */
+  cluster?: string;
+  /** `host:port` of another stack's Temporal, which this one's worker serves. The stack has none of its own then. */
+  sharedTemporal?: string;
 }
 
 /** Users that own what runs: Debian's for slurm and mysql, ours for slurmrestd and for jobs. */
@@ -64,6 +68,8 @@ export function stackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
     ...(env.CRITIC_ENVIRONMENTS_FILE === undefined ? {} : { environmentsFile: env.CRITIC_ENVIRONMENTS_FILE }),
     ...(env.CRITIC_LIMITS_FILE === undefined ? {} : { limitsFile: env.CRITIC_LIMITS_FILE }),
     ...(env.CRITIC_CHANNELS_FILE === undefined ? {} : { channelsFile: env.CRITIC_CHANNELS_FILE }),
+    ...(env.CRITIC_CLUSTER === undefined ? {} : { cluster: env.CRITIC_CLUSTER }),
+    ...(env.CRITIC_LOCAL_TEMPORAL === undefined ? {} : { sharedTemporal: env.CRITIC_LOCAL_TEMPORAL }),
     checkout,
     cache: env.CRITIC_CACHE ?? (root ? '/var/cache/critic' : join(homedir(), '.cache/critic')),
     state: env.CRITIC_STATE ?? (root ? '/var/lib/critic' : join(homedir(), '.local/state/critic')),
@@ -107,9 +113,11 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
   const where = folders(config);
   const slurmConf = join(where.slurm, 'slurm.conf');
   return {
-    CRITIC_TEMPORAL_ADDRESS: `127.0.0.1:${port(config, 'temporal')}`,
+    CRITIC_TEMPORAL_ADDRESS: config.sharedTemporal ?? `127.0.0.1:${port(config, 'temporal')}`,
     CRITIC_TEMPORAL_NAMESPACE: 'default',
-    CRITIC_TEMPORAL_UI: `http://127.0.0.1:${port(config, 'temporalUi')}`,
+    ...(config.sharedTemporal === undefined
+      ? { CRITIC_TEMPORAL_UI: `http://127.0.0.1:${port(config, 'temporalUi')}` }
+      : {}),
     CRITIC_PAGES_URL: `http://127.0.0.1:${port(config, 'pages')}`,
     CRITIC_SLURM_URL: `http://127.0.0.1:${port(config, 'slurmrestd')}`,
     CRITIC_SLURM_USER: users.job,
@@ -125,5 +133,6 @@ export function localEnvironment(config: StackConfig): Record<string, string> {
     ...(config.environmentsFile === undefined ? {} : { CRITIC_ENVIRONMENTS_FILE: config.environmentsFile }),
     ...(config.limitsFile === undefined ? {} : { CRITIC_LIMITS_FILE: config.limitsFile }),
     ...(config.channelsFile === undefined ? {} : { CRITIC_CHANNELS_FILE: config.channelsFile }),
+    ...(config.cluster === undefined ? {} : { CRITIC_CLUSTER: config.cluster }),
   };
 }

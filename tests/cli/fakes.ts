@@ -24,6 +24,8 @@ export interface FakeRun {
   /** What it replies to an update. */
   update?: (answer: unknown) => unknown;
   memo?: Readonly<Record<string, unknown>>;
+  /** Its task queue: which cluster it is on. */
+  taskQueue?: string;
   /** Somebody has cancelled it. */
   cancelRequested?: true;
   /** Tries of its current workflow task. */
@@ -40,16 +42,23 @@ export interface FakeServer {
   calls: string[];
   /** Arguments of workflows that were started, by id. */
   started: Map<string, unknown>;
+  /** The task queues of these, by id. */
+  queues: Map<string, string>;
 }
 
 function noAnswer(): never {
   throw new ServiceError('Failed to query Workflow', { cause: new Error('DEADLINE_EXCEEDED') });
 }
 
-/** `listed`: what it lists, whatever is asked for. Without it: all that run. */
-export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<object>): FakeServer {
+/** `listed`: what it lists, whatever is asked for. Without it: all that run. `served`: queues at which a worker asks. Without it: all. */
+export function fakeServer(
+  runs: Record<string, FakeRun>,
+  listed?: Iterable<object>,
+  served?: readonly string[],
+): FakeServer {
   const calls: string[] = [];
   const started = new Map<string, unknown>();
+  const queues = new Map<string, string>();
   const getHandle = (run: string) => {
     const known = () => {
       const found = runs[run];
@@ -60,7 +69,7 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
       workflowId: run,
       describe: async () => {
         const { type = 'trainCritic', status = 'RUNNING', heartbeats = {}, failures = {}, taskTries = 1 } = known();
-        const { memo, cancelRequested = false } = known();
+        const { memo, cancelRequested = false, taskQueue = 'critic' } = known();
         const pendingActivities = Object.entries(heartbeats).map(([activityId, details]) => ({
           activityId,
           heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
@@ -69,9 +78,9 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
         }));
         return {
           type,
-          taskQueue: 'critic',
           status: { name: typeof status === 'string' ? status : status() },
           memo,
+          taskQueue,
           raw: {
             pendingActivities,
             pendingWorkflowTask: { attempt: taskTries },
@@ -93,23 +102,27 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
       },
     };
   };
-  const start = async (type: string, { workflowId, args }: { workflowId: string; args: unknown[] }) => {
+  const start = async (type: string, options: { workflowId: string; taskQueue: string; args: unknown[] }) => {
+    const { workflowId, taskQueue, args } = options;
     if (started.has(workflowId)) throw new WorkflowExecutionAlreadyStartedError('taken', workflowId, type);
     started.set(workflowId, args[0]);
+    queues.set(workflowId, taskQueue);
     // The next workflow that is started is the one that a test has put under its type's name.
     runs[workflowId] ??= runs[type] ?? {};
     return getHandle(workflowId);
   };
   async function* list() {
     if (listed !== undefined) return yield* listed;
-    for (const [workflowId, { status = 'RUNNING', memo }] of Object.entries(runs)) {
-      if (status === 'RUNNING') yield { workflowId, memo };
+    for (const [workflowId, { status = 'RUNNING', memo, taskQueue }] of Object.entries(runs)) {
+      if (status === 'RUNNING') yield { workflowId, memo, taskQueue };
     }
   }
-  // A server in order, with a worker at each queue.
+  // A server in order.
   const workflowService = {
     getSystemInfo: async () => ({ serverVersion: '1.31.0' }),
-    describeTaskQueue: async () => ({ pollers: [{ identity: 'worker-1' }] }),
+    describeTaskQueue: async ({ taskQueue: { name } }: { taskQueue: { name: string } }) => ({
+      pollers: served === undefined || served.includes(name) ? [{ identity: 'worker-1' }] : [],
+    }),
   };
   const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 };
   const customAttributes = Object.fromEntries(
@@ -124,7 +137,7 @@ export function fakeServer(runs: Record<string, FakeRun>, listed?: Iterable<obje
     connection: { operatorService, close: async () => void calls.push('close') },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return { client: client as unknown as Client, calls, started };
+  return { client: client as unknown as Client, calls, started, queues };
 }
 
 export interface Ended {

@@ -82,7 +82,7 @@ describe('logs', () => {
   it('are followed across attempts, line by line and each line once, to the end of the run', async () => {
     const first = await leaveAttempt(at, run, 'sft', 1, { log: 'a\nb\n' });
     let looks = 0;
-    at.knows(run, { status: () => ((looks += 1) > 3 ? 'COMPLETED' : 'RUNNING') });
+    at.knows(run, { status: () => ((looks += 1) > 4 ? 'COMPLETED' : 'RUNNING') });
     const texts: string[] = [];
     const steps = [
       () => appendFile(join(first, 'job.log'), 'c\nhal'),

@@ -8,6 +8,7 @@ import { critic, fakeServer } from './fakes.ts';
 const row: RunRow = {
   run: 'a-recipe-of-22-letters-20261123-190000',
   recipe: 'a-recipe-of-22-letters',
+  cluster: null,
   status: 'waiting',
   stage: 'predict-base',
   score: null,
@@ -26,12 +27,20 @@ describe('the table of runs', () => {
       ['b', 'passed', '-0.123', '11-23', '19:00'],
     ]);
   });
+
+  it('names clusters where a run is on one with a name, and still fits', () => {
+    const onA: RunRow = { ...row, cluster: 'a-long-name-of-24-chars.', score: -0.123 };
+    const lines = textOf(runsView, [row, onA, { ...row, run: 'b', cluster: 'a' }], {}).split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(lines.map((line) => line.split(/ +/).at(-1))).toEqual(['CLUSTER', '19:00', 'a-long-na…', 'a']);
+  });
 });
 
 describe('the order of runs', () => {
   const at = (hour: number) => new Date(Date.UTC(2026, 10, 28, hour));
   const info = (workflowId: string, began: number, ended?: number) => ({
     workflowId,
+    taskQueue: 'critic',
     status: { name: ended === undefined ? 'RUNNING' : 'COMPLETED' },
     searchAttributes: { CriticStatus: [ended === undefined ? 'running' : 'passed'], CriticStage: ['dataset'] },
     startTime: at(began),

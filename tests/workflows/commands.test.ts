@@ -88,7 +88,12 @@ describe('a run', () => {
   });
 
   it('that is not there, and a workflow that is no run, are said to be so', async () => {
-    const client = await connect({ address: inject('temporalAddress'), namespace: 'default', ui: undefined });
+    const client = await connect({
+      address: inject('temporalAddress'),
+      namespace: 'default',
+      cluster: undefined,
+      ui: undefined,
+    });
     const handle = await client.workflow.start('reapOrphans', {
       workflowId: 'commands-no-run',
       taskQueue: taskQueues.workflows,

@@ -89,9 +89,10 @@ export async function promoteByHand(
   input: PromoteInput,
 ): Promise<Inquiries['champion-promote']['reply']> {
   const { name, what, by, reason, expect } = input;
-  const expected = expect ?? (await inquire(client, 'champions', { name }, reply)).champions[0]?.version ?? 0;
+  const run = 'critic' in what ? what.critic.run : undefined;
+  const expected = expect ?? (await inquire(client, 'champions', { name }, reply, run)).champions[0]?.version ?? 0;
   const asked = { name, what, expected, by, reason, request: randomUUID() };
-  return inquire(client, 'champion-promote', asked, promoted);
+  return inquire(client, 'champion-promote', asked, promoted, run);
 }
 
 /** The artifacts of a run's critic. Throws a CliError where it has none, nobody knows the run, or no worker answers. */

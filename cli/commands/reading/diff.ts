@@ -1,11 +1,13 @@
 /** `critic diff`: two runs beside each other: what their recipes say otherwise, which artifacts differ, and how their critics measure. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
+import { clusterInWords } from '../../../domain/clusters.ts';
 import { metricNames } from '../../../domain/evaluation/evaluation.ts';
 import type { RunPlan } from '../../../domain/plan.ts';
 import { textTable } from '../../../domain/text-table.ts';
 import { aRun } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
+import { clusterOfRun } from '../../cluster.ts';
 import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
@@ -37,6 +39,7 @@ const planReply = z.object({
 });
 
 export async function diff(client: Client, runs: [string, string]): Promise<RunDifference> {
+  await requireOneCluster(client, runs);
   const [ours, theirs] = [await recipeOf(client, runs[0]), await recipeOf(client, runs[1])];
   const [one, other] = [await artifactKeys(client, runs[0]), await artifactKeys(client, runs[1])];
   const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
@@ -50,8 +53,17 @@ export async function diff(client: Client, runs: [string, string]): Promise<RunD
     metrics:
       a === undefined || b === undefined
         ? null
-        : await inquire(client, 'compare', { ours: a, theirs: b, seed }, compared),
+        : await inquire(client, 'compare', { ours: a, theirs: b, seed }, compared, runs[0]),
   };
+}
+
+/** What they measured is in their clusters' stores. */
+async function requireOneCluster(client: Client, [run, other]: [string, string]): Promise<void> {
+  const [ours, theirs] = [await clusterOfRun(client, run), await clusterOfRun(client, other)];
+  if (ours === theirs) return;
+  throw new CliError(
+    `runs ${run}, ${other}: expected two of one cluster, got one of ${clusterInWords(ours)} and one of ${clusterInWords(theirs)}`,
+  );
 }
 
 async function recipeOf(client: Client, run: string): Promise<Record<string, unknown>> {

@@ -7,6 +7,7 @@ import type { Night } from '../../../domain/night.ts';
 import { readNight } from '../../../input/night-file.ts';
 import { aPath } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
+import { requireServed } from '../../cluster.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { clusterOfStanding, scheduleOf, type Standing, standingNights } from './schedules.ts';
 
@@ -110,7 +111,10 @@ export function registerApply(schedule: Command, shell: Shell): void {
       const nights: Night[] = [];
       for (const file of files) nights.push(await readNight(aPath(file)));
       const input = { nights, prune: options.prune === true, dryRun: options.dryRun === true };
-      const value = await withClient(shell, (client) => apply(client, input));
+      const value = await withClient(shell, async (client) => {
+        for (const { name, cluster } of nights) await requireServed(client, cluster, `night "${name}": cluster`);
+        return apply(client, input);
+      });
       shell.stdout.write(`${textOf(changesView, value, options)}\n`);
     });
 }
