@@ -8,9 +8,9 @@ export interface ClusterDeps {
   cluster?: Cluster;
 }
 
-/** Refuses (`ConfigInvalid`) a plan of another cluster. Pure. */
+/** Refuses (`RecipeInvalid`) a plan of another cluster. Pure. */
 export function requireOwnCluster({ cluster }: ClusterDeps, { recipe }: RunPlan): void {
   if (recipe.cluster === cluster) return;
   const got = recipe.cluster === undefined ? 'none' : `"${recipe.cluster}"`;
-  throw refuse('ConfigInvalid', `recipe.cluster: expected that of this worker, ${clusterInWords(cluster)}, got ${got}`);
+  throw refuse('RecipeInvalid', `recipe.cluster: expected that of this worker, ${clusterInWords(cluster)}, got ${got}`);
 }

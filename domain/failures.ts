@@ -14,9 +14,12 @@ export const failures = {
   Aborted: { retried: false, remedy: 'Nothing: an operator ended the run. Start it again to go on where it was.' },
   BudgetExceeded: { retried: false, remedy: 'Answer "retry" with a higher cap; the answers so far are kept.' },
   ChampionChanged: { retried: true, remedy: 'Nothing: the comparison is made again with the newest champion.' },
-  ConfigInvalid: { retried: false, remedy: 'Correct the recipe, or the file or variable that the message names.' },
+  ConfigInvalid: {
+    retried: false,
+    remedy: 'Mend the file, folder, disk or variable that the message names, then answer "retry".',
+  },
   DataChanged: { retried: true, remedy: 'Leave the folder alone while a run reads it; it is read again.' },
-  DataInvalid: { retried: false, remedy: 'Correct the data that the message names.' },
+  DataInvalid: { retried: false, remedy: 'Correct the data that the message names, then answer "retry".' },
   EarlierRunOpen: {
     retried: true,
     remedy: 'Cancel the run that the message names, or wait for its end; this one goes on then.',
@@ -27,6 +30,12 @@ export const failures = {
   },
   PostconditionFailed: { retried: false, remedy: 'Look at what the stage wrote: it is not what was planned.' },
   QuotaExhausted: { retried: false, remedy: 'Add credit or raise the teacher\'s account limit, then answer "retry".' },
+  /** What the plan says is wrong. A run's plan never changes. */
+  RecipeInvalid: {
+    retried: false,
+    remedy:
+      'A run keeps its recipe: answer "abort", correct the recipe and start a new run, which reuses what is done. If the cluster is wrong and not the recipe, mend that and answer "retry".',
+  },
   Refused: {
     retried: false,
     remedy: 'Change the permission, the mount, the path or the request, then answer "retry".',
@@ -38,7 +47,11 @@ export const failures = {
     remedy: 'Look after the machine or the file system that the message names; the run goes on.',
   },
   TeacherDenied: { retried: false, remedy: 'Correct the API key, or what it may use, then answer "retry".' },
-  TeacherRefused: { retried: false, remedy: "Correct the teacher's model, base URL or settings in the recipe." },
+  TeacherRefused: {
+    retried: false,
+    remedy:
+      'If the recipe names a wrong model or setting: answer "abort", correct it and start a new run; a run keeps its recipe, and all answers are kept. If the base URL of the worker is wrong: correct that and answer "retry".',
+  },
   TeacherUnavailable: { retried: true, remedy: 'Bring back the teacher; the run goes on, and all answers are kept.' },
 } as const satisfies Record<string, FailureKind>;
 

@@ -18,6 +18,8 @@ export interface Question {
   remedy?: string;
   logTail: string;
   canSkip: boolean;
+  /** The plan is wrong, and it never changes: to abort is what most likely helps. */
+  abortFirst?: true;
   noMemoryFactor?: string;
   mostHalvings?: number;
 }
@@ -119,8 +121,9 @@ export class OperatorQuestions {
     this.#board.questions(questions);
   }
 
-  #commands({ id, stage, canSkip }: AskedQuestion): string[] {
+  #commands({ id, stage, canSkip, abortFirst }: AskedQuestion): string[] {
     const command = (action: string) => `npm run critic -- answer ${this.#run} ${stage} ${action} --question ${id}`;
+    if (abortFirst === true) return [command('abort'), command('retry')];
     return [command('retry'), ...(canSkip ? [command('skip')] : []), command('abort')];
   }
 

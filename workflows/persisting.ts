@@ -4,13 +4,13 @@
  * goes on by itself when its cause is mended outside. If no retry can mend a failure, the operator is asked, and retries or aborts.
  */
 import { ActivityFailure, CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow';
-import { remedyFor } from '../domain/failures.ts';
+import { type FailureType, remedyFor } from '../domain/failures.ts';
 import type { Stage } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import { type RoundRetry, type RetryPace, roundOf } from './activity-options.ts';
 import type { Cut } from './cut.ts';
 import { isFailure } from './failure.ts';
-import type { OperatorQuestions } from './operator.ts';
+import type { OperatorQuestions, Question } from './operator.ts';
 import type { RunBoard } from './run-board.ts';
 
 /** How patient a run is. Tests are less patient. */
@@ -59,14 +59,22 @@ export async function persist<T>(
     if (tried === undefined || tried.refused) {
       const sentence = tried?.sentence ?? '';
       if (tried !== undefined) log.warn('stage failed, asking the operator', { stage, sentence });
-      const remedy = tried?.remedy === undefined ? {} : { remedy: tried.remedy };
-      const answer = await desk.operator.ask({ stage, sentence, ...remedy, logTail: '', canSkip: false });
+      const answer = await desk.operator.ask({ stage, sentence, ...cureFor(tried?.type), logTail: '', canSkip: false });
       onAnswer?.(answer);
     } else if (desk.cut.isDue) {
       // The other branches come to such a place within their own round.
       await desk.cut.interruptible(() => sleep(desk.limits.roundSeconds * 1000));
     }
   }
+}
+
+/** What a question says of a failure of this type, beside its sentence. */
+function cureFor(type: string | undefined): Pick<Question, 'remedy' | 'abortFirst'> {
+  const remedy = remedyFor(type);
+  return {
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(type === ('RecipeInvalid' satisfies FailureType) ? { abortFirst: true } : {}),
+  };
 }
 
 /** The same for work that a cancellation must not stop. A failure that no retry mends is logged, and the work is left. */
@@ -98,7 +106,7 @@ export function tellNotClosed({ board }: Desk, stage: Stage, { notClosed }: { no
 
 type Tried<T> =
   | { result: T }
-  | { sentence: string; remedy: string | undefined; refused: boolean; error: ActivityFailure };
+  | { sentence: string; type: string | undefined; refused: boolean; error: ActivityFailure };
 
 /** One round. If it follows a failed one and takes as long as two rounds, it no longer fails, and its stage is shown as running. */
 async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>, failed: boolean): Promise<Tried<T>> {
@@ -114,8 +122,8 @@ async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>
     const sentence = error.cause?.message ?? error.message;
     const refused = error.retryState === 'NON_RETRYABLE_FAILURE';
     if (!refused) board.wait(stage, sentence);
-    const remedy = isFailure(error.cause) ? remedyFor(error.cause.type) : undefined;
-    return { sentence, remedy, refused, error };
+    const type = isFailure(error.cause) ? (error.cause.type ?? undefined) : undefined;
+    return { sentence, type, refused, error };
   } finally {
     clock.cancel();
   }

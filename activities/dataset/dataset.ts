@@ -35,7 +35,7 @@ export function createDatasetActivities(deps: { store: ArtifactStore } & Cluster
   const { store } = deps;
   return {
     /** Checks the recipe's dataset and publishes it. Throws a non-retryable `DataInvalid` that lists its faults, or
-     *  `ConfigInvalid` for a run on another cluster than its recipe names. */
+     *  `RecipeInvalid` for a run on another cluster than its recipe names. */
     async checkDataset({ plan }: { plan: RunPlan }): Promise<ArtifactRef> {
       requireOwnCluster(deps, plan);
       const started = Date.now();

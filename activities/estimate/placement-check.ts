@@ -20,7 +20,7 @@ export interface ClusterSource {
 /** Where the recipe has the resources of a kind of job. */
 const sections: Record<JobKind, string> = { tokenize: 'sft.tokenize', sft: 'sft', grpo: 'grpo', predict: 'predict' };
 
-/** `ConfigInvalid` that names each field, its value and what was expected. */
+/** `RecipeInvalid` that names each field, its value and what was expected. */
 export async function checkPlacement({ recipe }: RunPlan, slurm: ClusterSource | undefined): Promise<void> {
   const jobs = stageGraph(recipe).filter(isJob);
   if (slurm === undefined || jobs.every(({ resources }) => resources.partition === undefined)) return;
@@ -36,7 +36,7 @@ export async function checkPlacement({ recipe }: RunPlan, slurm: ClusterSource |
     ),
   );
   // Predictions have one section and several jobs.
-  if (faults.length > 0) throw refuse('ConfigInvalid', describeFaults(`recipe "${recipe.name}"`, [...new Set(faults)]));
+  if (faults.length > 0) throw refuse('RecipeInvalid', describeFaults(`recipe "${recipe.name}"`, [...new Set(faults)]));
 }
 
 async function readCluster(slurm: ClusterSource) {

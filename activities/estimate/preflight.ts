@@ -31,7 +31,7 @@ const answerSchema = z.object({
 });
 
 /**
- * `ConfigInvalid` that names each field, its value and what was expected. Where this worker cannot run an environment (its engine file is named)
+ * `RecipeInvalid` that names each field, its value and what was expected. Where this worker cannot run an environment (its engine file is named)
  * nothing is checked.
  */
 export async function checkSettings(
@@ -55,7 +55,7 @@ export async function checkSettings(
     });
     faults.push(...(await askFaults(environment, job.trainerSource, attempts)));
   }
-  if (faults.length > 0) throw refuse('ConfigInvalid', describeFaults(`recipe "${plan.recipe.name}"`, faults));
+  if (faults.length > 0) throw refuse('RecipeInvalid', describeFaults(`recipe "${plan.recipe.name}"`, faults));
 }
 
 /** Is there anything in the job's settings that the recipe's own schema has not checked? */

@@ -40,7 +40,7 @@ export interface Upstream {
   counts: ReadonlyMap<Stage, Counts>;
 }
 
-/** Previews of these jobs. `ConfigInvalid` if an engine cannot render the settings that the recipe asks for. */
+/** Previews of these jobs. `RecipeInvalid` if an engine cannot render the settings that the recipe asks for. */
 export async function previewJobs(
   jobs: readonly JobNode[],
   { keys, counts }: Upstream,
@@ -105,7 +105,7 @@ async function askSettings(
     (error: unknown) => {
       const { code, last } = exitOf(error);
       if (typeof code !== 'number') throw passing('SystemError', `ask "${python}" for the engines' settings`, error);
-      throw refuse('ConfigInvalid', `recipe: the engines cannot render its settings: ${last}`);
+      throw refuse('RecipeInvalid', `recipe: the engines cannot render its settings: ${last}`);
     },
   );
   const answer = answerSchema.safeParse(parseJson(stdout));

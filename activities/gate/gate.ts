@@ -179,7 +179,7 @@ function referenceOf(
   }
   const runs = champions.map((champion) => champion.run).slice(-5);
   throw refuse(
-    'ConfigInvalid',
+    'RecipeInvalid',
     `gate.reference: expected the run of a champion in "${folder}" (${runs.length === 0 ? 'there is none' : `the last are ${runs.join(', ')}`}), got "${pinned}"`,
   );
 }

@@ -93,6 +93,25 @@ describe('an activity that keeps failing', () => {
     },
   );
 
+  it('of the recipe says that the run keeps it, and puts abort before retry', async () => {
+    const wrong = ApplicationFailure.nonRetryable('recipe "r": 1 fault', 'RecipeInvalid');
+    const { activities } = stubs({ prepareRun: async () => Promise.reject(wrong) });
+    const run = 'wf-wrong-recipe';
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run, {}, soon);
+      const view = await until(
+        () => handle.query<RunView>('view'),
+        ({ questions }) => questions.length > 0,
+      );
+      expect(view.questions[0]).toMatchObject({
+        remedy: failures.RecipeInvalid.remedy,
+        commands: [expect.stringContaining(' dataset abort '), expect.stringContaining(' dataset retry ')],
+      });
+      await handle.executeUpdate('answer', { args: [{ stage: 'dataset', action: 'abort' }] });
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+  });
+
   it('does not keep a job alive: aborted while its job is watched, it is cancelled first', async () => {
     const { activities, calls } = stubs({
       watchJob: async ({ stage }) => {

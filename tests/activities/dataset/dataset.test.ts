@@ -47,9 +47,9 @@ describe('a run', () => {
       return rejection(inActivity(activityEnvironment().env, () => activities.checkDataset({ plan: given })));
     };
     expect(await Promise.all([refused(undefined, onA), refused('b', onA), refused('a', plan)])).toMatchObject([
-      { type: 'ConfigInvalid', message: expect.stringContaining('the cluster without a name, got "a"') },
-      { type: 'ConfigInvalid', message: expect.stringContaining('cluster "b", got "a"') },
-      { type: 'ConfigInvalid', message: expect.stringContaining('cluster "a", got none') },
+      { type: 'RecipeInvalid', message: expect.stringContaining('the cluster without a name, got "a"') },
+      { type: 'RecipeInvalid', message: expect.stringContaining('cluster "b", got "a"') },
+      { type: 'RecipeInvalid', message: expect.stringContaining('cluster "a", got none') },
     ]);
     expect(await refused('a', onA)).toMatchObject({ type: 'DataInvalid' });
   });

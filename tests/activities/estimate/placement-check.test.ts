@@ -17,7 +17,7 @@ function check(slurm: Partial<ClusterSource> | undefined, resources: { partition
 describe('before a run', () => {
   it('what no node has is refused by field, value and expectation', async () => {
     expect(await rejection(check({}, { partition: 'a100', gpus_per_node: 4 }))).toMatchObject({
-      type: 'ConfigInvalid',
+      type: 'RecipeInvalid',
       nonRetryable: true,
       message: expect.stringContaining(
         'recipe.grpo.resources.gpus_per_node: expected at most 2, which a node of partition "a100" has, got 4',

@@ -43,7 +43,7 @@ describe('before a run, which asks nobody and submits nothing until it is prepar
 
   it('a wrong type in sft.llamafactory is refused by field, value and expectation', async () => {
     expect(await rejection(prepare(`echo '${wrong}'`, { weight_decay: 'much' }))).toMatchObject({
-      type: 'ConfigInvalid',
+      type: 'RecipeInvalid',
       nonRetryable: true,
       message: expect.stringContaining('recipe.sft.llamafactory.weight_decay: expected a number, got "much"'),
     });

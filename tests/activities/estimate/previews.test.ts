@@ -96,7 +96,7 @@ it('where only nodes have the environment a note says so, and the requests are t
 it('what an engine refuses to render is refused for good', async () => {
   const { jobs, upstream, sources } = await world({ llamafactory: { output_dir: '/elsewhere' } });
   expect(await rejection(previewJobs(jobs, upstream, sources))).toMatchObject({
-    type: 'ConfigInvalid',
+    type: 'RecipeInvalid',
     nonRetryable: true,
     message: expect.stringContaining('params.llamafactory.output_dir: this key is set by the trainer'),
   });

@@ -99,7 +99,7 @@ describe('judgeGate', () => {
     expect((await bench.gate(pinned)).reasons.join('; ')).toContain('difference to reference run-1');
     expect((await bench.champions()).at(-1)).toMatchObject({ run: 'run-3', reference: { run: 'run-1', version: 1 } });
     const error = await rejection(bench.gate({ ...third, plan: bench.plan('run-4', { reference: 'run-9' }) }));
-    expect(error).toMatchObject({ type: 'ConfigInvalid', nonRetryable: true });
+    expect(error).toMatchObject({ type: 'RecipeInvalid', nonRetryable: true });
     expect(String(error)).toContain('the last are run-1, run-2, run-3), got "run-9"');
   });
 
