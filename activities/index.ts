@@ -6,6 +6,7 @@ import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
 import { createEstimateActivities } from './estimate/estimating.ts';
 import { createEndingActivities } from './jobs/ending.ts';
+import { createExperimentActivities } from './experiments/report.ts';
 import { createExaminingActivities } from './jobs/examining.ts';
 import { createEvaluationActivities } from './evaluation/evaluation.ts';
 import { translatedAll } from './failure.ts';
@@ -53,6 +54,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createEvaluationActivities(deps),
     ...createGateActivities(deps),
     ...createReportActivities(deps),
+    ...createExperimentActivities(deps),
     ...createInquiryActivities(deps),
     ...createNotifyActivities(deps),
     ...createNightActivities(deps),

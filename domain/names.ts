@@ -178,6 +178,8 @@ export const paths = {
   champions: (store: string, name: string) => `${store}/champions/${name}`,
   /** What people are told: one file a notice, and what became of it at each channel. */
   notices: (store: string) => `${store}/notices`,
+  /** The report of an experiment. */
+  experiment: (store: string, id: string) => `${store}/experiments/${id}`,
   night: (store: string, name: string) => `${store}/nights/${name}`,
   /** Which run makes an artifact now. */
   makers: (store: string) => `${store}/makers`,

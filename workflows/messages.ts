@@ -2,6 +2,7 @@
  * Messages: queries and updates of a run. Their names and shapes are wire contracts; the CLI and the Temporal UI use them.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { ExperimentView } from '../domain/experiment/experiment.ts';
 import type { CaretakerSettings, Inquiry } from '../domain/inquiries.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { PauseRequest, RunView } from '../domain/jobs/progress.ts';
@@ -16,3 +17,6 @@ export const unpauseUpdate = defineUpdate<string, [PauseRequest?]>('unpause');
 /** Of the caretaker: an inquiry, answered by its reply; and how it works from now on. */
 export const inquireUpdate = defineUpdate<unknown, [Inquiry]>('inquire');
 export const settleSignal = defineSignal<[CaretakerSettings]>('settle');
+
+/** Of an experiment: its runs and how they stand. */
+export const experimentQuery = defineQuery<ExperimentView>('experiment');

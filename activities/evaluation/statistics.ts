@@ -15,6 +15,7 @@ import {
   refusalOf,
   topShare,
 } from '../../domain/evaluation/evaluation.ts';
+import { type ExperimentMeasures, measureExperiment, type MeasuringWork } from '../../domain/experiment/measuring.ts';
 import { drawsOf, resamplingOf, subtract, toEstimate } from '../../domain/evaluation/resampling.ts';
 import { judgeAnswers } from '../../domain/health/health.ts';
 import type { RewardParams } from '../../domain/critique/reward.ts';
@@ -44,6 +45,7 @@ export interface ComparisonWork {
 export interface Statistics {
   evaluation: { input: EvaluationWork; output: Evaluation };
   comparison: { input: ComparisonWork; output: Comparison[] };
+  experiment: { input: MeasuringWork; output: ExperimentMeasures };
 }
 export type StatisticsTask = { [K in keyof Statistics]: { kind: K; input: Statistics[K]['input'] } }[keyof Statistics];
 
@@ -100,6 +102,8 @@ export function perform(task: StatisticsTask): Generator<string, Statistics[keyo
       return evaluate(task.input);
     case 'comparison':
       return compare(task.input.ours, task.input.rivals, task.input.seed);
+    case 'experiment':
+      return measureExperiment(task.input);
   }
 }
 

@@ -69,7 +69,7 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
 }
 
 /** Paths of the artifacts that a run has made or reused, by stage. */
-async function artifactsOf(run: string): Promise<Partial<Record<Stage, string>>> {
+export async function artifactsOf(run: string): Promise<Partial<Record<Stage, string>>> {
   const { stages } = await Context.current().client.workflow.getHandle(run).query<RunView>('view');
   return Object.fromEntries(stages.map(({ stage, artifact }) => [stage, artifact]));
 }

@@ -2,8 +2,11 @@
 import { Html, html } from '../report/html.ts';
 import { style } from '../report/style.ts';
 
-/** A whole page: one self-contained file without script or external resource. `body` has one `<main>`, and beside it header or footer at most. */
-export function frame(title: string, body: Html): string {
+/**
+ * A whole page: one self-contained file without script or external resource. `body` has one `<main>`, and beside it header or footer at most. `own`: style that
+ * this page has beside that of all.
+ */
+export function frame(title: string, body: Html, own = ''): string {
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -12,7 +15,7 @@ export function frame(title: string, body: Html): string {
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
         <style>
-          ${new Html(style)}
+          ${new Html(style + own)}
         </style>
       </head>
       <body>

@@ -18,5 +18,6 @@ export const paths = [
   'plan-run',
   'run-night',
   'run-night-stopped',
+  'run-experiment',
 ] as const;
 export type Path = (typeof paths)[number];

@@ -117,6 +117,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),
     judgeGate: async () => ({ passed: true, outcome: 'promote', reasons: ['good'], mainScore: 0.5, champion: null }),
+    writeExperimentReport: async () => ({ path: '/store/experiments/e/report.html', summary: 'arm a\n' }),
     writeReport: async () => ({ path: '/store/report.html', summary: 'SRCC 0.7\n' }),
     ...overrides,
   };

@@ -1,0 +1,60 @@
+/** How the numbers of an experiment are said, on its page and in its table. Pure. */
+import { signed } from '../critique/claims.ts';
+import type { ComparedMetric, QuantityOf } from './experiment.ts';
+import type { DirectionVerdict, JudgedDirection } from './measuring.ts';
+import type { Pooled } from './pooling.ts';
+
+export const metricWords: Readonly<Record<ComparedMetric, string>> = {
+  main_score: 'MainScore',
+  srcc: 'SRCC',
+  plcc_fit: 'PLCC fit',
+  plcc: 'PLCC',
+  krcc: 'KRCC',
+  rmse: 'RMSE',
+  readable: 'readable share',
+  tokens_sampled: 'tokens at T = 1',
+  tokens_greedy: 'tokens, greedy',
+};
+
+const ofWords: Readonly<Record<QuantityOf, string>> = {
+  grpo: 'after GRPO',
+  sft: 'after SFT',
+  gain: 'GRPO − its start',
+};
+
+export const verdictWords: Readonly<Record<DirectionVerdict, string>> = {
+  shown: 'shown',
+  opposite: 'the opposite is shown',
+  open: 'cannot tell',
+  missing: 'not measured',
+};
+
+/** Decimal places: tokens have one, all others three. */
+export function placesOf(metric: ComparedMetric): number {
+  return metric.startsWith('tokens') ? 1 : 3;
+}
+
+/** `+0.012 (−0.010 to +0.034)`; a dash where it is undefined. */
+export function signedInterval(one: Pooled | null | undefined, places: number): string {
+  const value = one?.value ?? null;
+  if (value === null) return '–';
+  const bounds = one?.interval ?? null;
+  const range = bounds === null ? '' : ` (${signed(bounds[0], places)} to ${signed(bounds[1], places)})`;
+  return `${signed(value, places)}${range}`;
+}
+
+/** `0.664 [0.590, 0.722]`; a dash where it is undefined. */
+export function plainInterval(one: Pooled | null | undefined, places: number): string {
+  const value = one?.value ?? null;
+  if (value === null) return '–';
+  const bounds = one?.interval ?? null;
+  return bounds === null
+    ? value.toFixed(places)
+    : `${value.toFixed(places)} [${bounds[0].toFixed(places)}, ${bounds[1].toFixed(places)}]`;
+}
+
+/** The number that decides of a sentence, and what it is of. */
+export function measuredWords({ metric, of, arm, than, measured }: JudgedDirection): string {
+  const what = `${metricWords[metric]} ${ofWords[of]}, ${arm}${than === undefined ? '' : ` − ${than}`}`;
+  return `${what}: ${signedInterval(measured, placesOf(metric))}`;
+}

@@ -1,0 +1,194 @@
+/**
+ * runExperiment: all runs of an experiment, then its report (docs/EXPERIMENTS.md).
+ *
+ *   1. a run for each arm and seed, a few at once: children that outlive this workflow, whatever becomes of it. What two arms share is made once: the runs
+ *      themselves see to that, like any two runs (`activities/store/makers.ts`)
+ *   2. a run that fails is said in the report; the others go on
+ *   3. the report, from what the runs have made
+ *
+ * A cancel of this workflow cancels its runs. It holds nothing that is not in its history, so a kill -9 of its worker changes nothing.
+ */
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  TemporalFailure,
+  TerminatedFailure,
+  CancelledFailure,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
+import type {
+  Experiment,
+  ExperimentResult,
+  ExperimentView,
+  Member,
+  MemberView,
+} from '../domain/experiment/experiment.ts';
+import { experimentNotice } from '../domain/experiment/notice.ts';
+import { runId } from '../domain/names.ts';
+import type { RunPlan } from '../domain/plan.ts';
+import { storeActivities } from './activity-options.ts';
+import type { RunResult } from './conclude-run.ts';
+import { isFailure } from './failure.ts';
+import { experimentQuery } from './messages.ts';
+import { now, tell } from './telling.ts';
+import type { trainCritic } from './train-critic.ts';
+
+const recipeKey = defineSearchAttributeKey('CriticRecipe', SearchAttributeType.KEYWORD);
+const ownerKey = defineSearchAttributeKey('CriticOwner', SearchAttributeType.KEYWORD);
+const statusKey = defineSearchAttributeKey('CriticStatus', SearchAttributeType.KEYWORD);
+
+export async function runExperiment(experiment: Experiment): Promise<ExperimentResult> {
+  const { workflowId: id } = workflowInfo();
+  const { name, members, at_most: most, question } = experiment;
+  const views = members.map(({ arm, seed }): MemberView => ({
+    arm,
+    seed,
+    status: 'pending',
+    run: null,
+    mainScore: null,
+  }));
+  const view: ExperimentView = { id, name, status: 'running', members: views };
+  const show = (status: ExperimentView['status'] = view.status) => {
+    view.status = status;
+    setCurrentDetails(detailsOf(view, question));
+  };
+  setHandler(experimentQuery, () => view, { description: 'the runs of the experiment and how they stand' });
+  upsertSearchAttributes([{ key: statusKey, value: 'running' }]);
+  show();
+  try {
+    await fewAtOnce(members, most, async (member, index) => {
+      const own = views[index];
+      if (own !== undefined) await live(experiment, member, own, show);
+    });
+    show('reporting');
+    const { members: _recipes, ...facts } = experiment;
+    const { path, summary } = await storeActivities.writeExperimentReport.executeWithOptions(
+      { summary: 'paired differences, plots, costs' },
+      [{ id, experiment: facts, members: views }],
+    );
+    const result: ExperimentResult = { id, report: path, summary, members: views };
+    await tell(experimentNotice(result, now(), question));
+    show('done');
+    upsertSearchAttributes([{ key: statusKey, value: 'passed' }]);
+    return result;
+  } catch (error) {
+    if (CancellationScope.current().consideredCancelled) {
+      show('cancelled');
+      upsertSearchAttributes([{ key: statusKey, value: 'cancelled' }]);
+    }
+    throw error;
+  }
+}
+
+/** Works on all, `most` at once, in their order. If one throws, no further one is begun, and those that are under way are awaited. */
+async function fewAtOnce<T>(items: readonly T[], most: number, work: (item: T, index: number) => Promise<void>) {
+  const left = [...items.entries()];
+  let failure: { error: unknown } | undefined;
+  const lane = async () => {
+    for (let next = left.shift(); next !== undefined && failure === undefined; next = left.shift()) {
+      try {
+        await work(next[1], next[0]);
+      } catch (error) {
+        // A bug fails the workflow's task at once: a mended worker goes on here.
+        if (!(error instanceof TemporalFailure)) throw error;
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: most }, lane));
+  if (failure !== undefined) throw failure.error;
+}
+
+/** One run from its beginning to its end. Throws only if the experiment is cancelled. */
+async function live(experiment: Experiment, member: Member, own: MemberView, show: () => void): Promise<void> {
+  const child = await begin(experiment, member);
+  own.run = child.workflowId;
+  own.status = 'running';
+  show();
+  try {
+    const { passed, mainScore }: RunResult = await child.result();
+    own.status = passed ? 'passed' : 'not-passed';
+    own.mainScore = mainScore;
+  } catch (error) {
+    if (!(error instanceof ChildWorkflowFailure)) throw error;
+    const { status, sentence } = endOf(error.cause);
+    own.status = status;
+    own.sentence = sentence;
+    if (CancellationScope.current().consideredCancelled) throw error;
+  }
+  show();
+}
+
+/** Begins the run under the id of this second. If another workflow has it, that of the next one is taken. */
+async function begin(experiment: Experiment, member: Member) {
+  for (let at = Date.now(); ; at += 1000) {
+    try {
+      return await startRun(experiment, member, runId(member.recipe.name, new Date(at)));
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+}
+
+async function startRun({ name, owner }: Experiment, { arm, seed, recipe, resumes }: Member, run: string) {
+  const { workflowId: id } = workflowInfo();
+  const plan: RunPlan = {
+    schema: 1,
+    run,
+    recipe,
+    experiment: { id, arm, seed },
+    ...(resumes === undefined ? {} : { resumes }),
+    ...(owner === undefined ? {} : { owner }),
+  };
+  return startChild<typeof trainCritic>('trainCritic', {
+    workflowId: run,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    args: [plan],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    staticSummary: `experiment ${name}: arm ${arm}, seed ${seed}`,
+    memo: {
+      budgetUsd: recipe.synthesis.budget_usd,
+      experiment: id,
+      ...(resumes === undefined ? {} : { resumes }),
+    },
+    typedSearchAttributes: [
+      { key: recipeKey, value: recipe.name },
+      ...(owner === undefined ? [] : [{ key: ownerKey, value: owner }]),
+    ],
+  });
+}
+
+function endOf(cause: Error | undefined): { status: 'cancelled' | 'failed'; sentence: string } {
+  if (cause instanceof CancelledFailure) return { status: 'cancelled', sentence: 'the run was cancelled' };
+  if (cause instanceof TerminatedFailure) return { status: 'failed', sentence: 'the run was terminated' };
+  let last = cause;
+  while (last?.cause instanceof Error && !isFailure(last)) last = last.cause;
+  return { status: 'failed', sentence: (last?.message ?? 'the run failed').slice(0, 500) };
+}
+
+/** For the Temporal UI. */
+function detailsOf({ status, members }: ExperimentView, question: string): string {
+  const rows = members.map(({ arm, seed, status: how, run, mainScore }) => {
+    return `| ${arm} | ${seed} | ${how} | ${run ?? ''} | ${mainScore?.toFixed(3) ?? ''} |`;
+  });
+  return [
+    question,
+    `**${status}**`,
+    '| arm | seed | status | run | MainScore |\n| --- | --- | --- | --- | --- |',
+    ...rows,
+  ]
+    .join('\n\n')
+    .replaceAll('|\n\n|', '|\n|');
+}
