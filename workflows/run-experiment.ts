@@ -37,6 +37,7 @@ import type {
 import { experimentNotice } from '../domain/experiment/notice.ts';
 import { runId } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
+import { budgetMemo } from '../domain/recipe/arms.ts';
 import { storeActivities } from './activity-options.ts';
 import type { RunResult } from './conclude-run.ts';
 import { isFailure } from './failure.ts';
@@ -159,7 +160,7 @@ async function startRun({ name, owner }: Experiment, { arm, seed, recipe, resume
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     staticSummary: `experiment ${name}: arm ${arm}, seed ${seed}`,
     memo: {
-      budgetUsd: recipe.synthesis.budget_usd,
+      ...budgetMemo(recipe),
       experiment: id,
       ...(resumes === undefined ? {} : { resumes }),
     },
