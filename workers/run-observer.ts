@@ -1,7 +1,7 @@
 /**
- * The observer: looks at runs from outside and tells what people must know of them. It reads Temporal alone, so it costs a run no event, and it sees what a
- * run's own code cannot say: that it was terminated, has failed, or cannot go on. What it tells has an id made of what happened, so after a restart it
- * tells nothing twice.
+ * The observer: looks at runs from outside and tells what people must know of them. It sees what a run's own code cannot say: that it was terminated, has
+ * failed, or cannot go on. It reads Temporal alone, so it costs a run no event; only of a failing activity it tells the run itself (trouble-teller.ts). What
+ * it tells has an id made of what happened, so after a restart it tells nothing twice.
  */
 import {
   type Client,
@@ -24,6 +24,7 @@ import {
   waitingNotices,
   budgetNotice,
 } from '../domain/run-notices.ts';
+import { TroubleTeller } from './trouble-teller.ts';
 
 /** How far back ends are looked for, ms. After a longer absence of all workers older ends are not told. */
 export const backMs = 7 * 86_400_000;
@@ -59,6 +60,8 @@ export class RunObserver {
   /** How long the history of a run was when it was asked what it waits for, by Temporal's run id. */
   readonly #asked = new Map<string, string>();
 
+  readonly #troubles = new TroubleTeller();
+
   constructor(client: Client, outbox: NoticeKeeper, cluster?: Cluster) {
     this.#client = client;
     this.#outbox = outbox;
@@ -87,14 +90,17 @@ export class RunObserver {
       const isTold = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
       if (!isTold) await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
+      this.#troubles.forget(info.runId);
       return;
     }
-    const { raw } = await this.#client.workflow.getHandle(info.workflowId, info.runId).describe();
+    const handle = this.#client.workflow.getHandle(info.workflowId, info.runId);
+    const { raw } = await handle.describe();
     if ((raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries) {
       const { why, after } = await whyStuck(this.#client, info);
       await this.#outbox.put(stuckNotice(about, why, after));
       return;
     }
+    await this.#troubles.look(handle, info.runId, raw.pendingActivities ?? [], now);
     // A run that has continued as new asks what it asked before. After a reset it asks anew.
     const first = raw.workflowExecutionInfo?.firstRunId ?? '';
     const reset = Number(raw.workflowExtendedInfo?.lastResetTime?.seconds ?? 0);

@@ -33,6 +33,7 @@ export async function beginRun(run: Run, { name }: StepOf<'dataset'>): Promise<v
       [{ plan: run.plan }],
     ),
   );
+  if (state.imported.pages !== undefined) desk.board.servedAt(state.imported.pages);
   if (isResumed(run.plan) && state.earlierEnded !== true) await endEarlierJobs(run.plan, desk, name);
   state.earlierEnded = true;
   finish(run, name, dataset);

@@ -2,7 +2,7 @@
  * The desk: what all parts of a run share while it runs. It has the board, the open questions, the place for a cut, and what is kept
  * of the jobs. When a run continues as new, it is opened again with what it held.
  */
-import { ContinueAsNew, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, ContinueAsNew, isCancellation } from '@temporalio/workflow';
 import type { EndedJob } from '../domain/jobs/job-life.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { JobState } from '../domain/jobs/job-state.ts';
@@ -34,9 +34,9 @@ export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
   orders: Partial<Record<JobStage, JobOrder>>;
 }
 
-/** `stages`: those that the run shows, in this order. */
-export function newDesk(run: string, recipe: string, stages: readonly Stage[]): DeskState {
-  return { view: newView(run, recipe, stages), questions: { pending: [], asked: {} }, ledger: [], jobs: {} };
+/** `stages`: those that the run shows, in this order. `resumes`: the run that it goes on from. */
+export function newDesk(run: string, recipe: string, stages: readonly Stage[], resumes?: string): DeskState {
+  return { view: newView(run, recipe, stages, resumes), questions: { pending: [], asked: {} }, ledger: [], jobs: {} };
 }
 
 export function openDesk(state: DeskState, retries: Recipe['retries'], limits: RunLimits): JobDesk {
@@ -52,6 +52,7 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
 
 /** Runs the whole `walk` at a desk. At a cut of its history `goOn` continues as new. The board shows an end without a result. */
 export async function walkAt<T>({ board, cut }: Desk, walk: () => Promise<T>, goOn: () => Promise<never>): Promise<T> {
+  void CancellationScope.current().cancelRequested.catch(() => board.cancelling());
   try {
     return await cut.around(walk, goOn);
   } catch (error) {

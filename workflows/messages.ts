@@ -5,7 +5,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ExperimentView } from '../domain/experiment/experiment.ts';
 import type { CaretakerSettings, Inquiry } from '../domain/inquiries.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import type { PauseRequest, RunView } from '../domain/jobs/progress.ts';
+import type { PauseRequest, RunView, Trouble } from '../domain/jobs/progress.ts';
 
 export const viewQuery = defineQuery<RunView>('view');
 export const answerUpdate = defineUpdate<string, [OperatorAnswer]>('answer');
@@ -13,6 +13,8 @@ export const answerUpdate = defineUpdate<string, [OperatorAnswer]>('answer');
 export const retryUpdate = defineUpdate<string, [OperatorAnswer]>('retry');
 export const pauseUpdate = defineUpdate<string, [PauseRequest?]>('pause');
 export const unpauseUpdate = defineUpdate<string, [PauseRequest?]>('unpause');
+/** From the worker: an activity of the run is tried again. */
+export const troubleSignal = defineSignal<[Trouble]>('trouble');
 
 /** Of the caretaker: an inquiry, answered by its reply; and how it works from now on. */
 export const inquireUpdate = defineUpdate<unknown, [Inquiry]>('inquire');

@@ -113,6 +113,7 @@ async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>
   const { board, limits } = desk;
   const clock = new CancellationScope();
   if (failed) void clock.run(() => goOnAfter(desk, stage, 2 * limits.roundSeconds)).catch(ignoreCancel);
+  board.beginRound(stage);
   try {
     const result = await work(roundOf(pace, limits.roundSeconds));
     board.goOn(stage);
@@ -126,6 +127,7 @@ async function round<T>(desk: Desk, stage: Stage, pace: RetryPace, work: Work<T>
     return { sentence, type, refused, error };
   } finally {
     clock.cancel();
+    board.endRound(stage);
   }
 }
 

@@ -6,8 +6,16 @@
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { RunStatus, Stage } from '../domain/names.ts';
-import type { OperatorQuestion, PauseRequest, RunView, StageView } from '../domain/jobs/progress.ts';
-import { viewQuery } from './messages.ts';
+import {
+  type OperatorQuestion,
+  openStatuses,
+  type PauseRequest,
+  type RunView,
+  type StageView,
+  type Trouble,
+} from '../domain/jobs/progress.ts';
+import { runPage } from '../domain/run-page.ts';
+import { troubleSignal, viewQuery } from './messages.ts';
 
 const stageKey = defineSearchAttributeKey('CriticStage', SearchAttributeType.KEYWORD);
 const statusKey = defineSearchAttributeKey('CriticStatus', SearchAttributeType.KEYWORD);
@@ -15,38 +23,34 @@ const jobIdKey = defineSearchAttributeKey('CriticJobId', SearchAttributeType.KEY
 const waitingSinceKey = defineSearchAttributeKey('CriticWaitingSince', SearchAttributeType.DATETIME);
 const scoreKey = defineSearchAttributeKey('CriticScore', SearchAttributeType.DOUBLE);
 
-const marks: Record<StageView['status'], string> = {
-  pending: '·',
-  running: '▶',
-  done: '✓',
-  reused: '↺',
-  waiting: '?',
-  paused: '‖',
-  failed: '✗',
-  cancelled: '✗',
-  skipped: '–',
-};
-
-/** The view of a run of these stages that has just begun. */
-export function newView(run: string, recipe: string, stages: readonly Stage[]): RunView {
+/** The view of a run of these stages that has just begun. `resumes`: the run that it goes on from. */
+export function newView(run: string, recipe: string, stages: readonly Stage[], resumes?: string): RunView {
   const lines = stages.map((stage): StageView => ({ stage, status: 'pending' }));
-  return { run, recipe, status: 'running', stages: lines, questions: [] };
+  const earlier = resumes === undefined ? {} : { resumes };
+  return { run, recipe, status: 'running', ...earlier, stages: lines, questions: [] };
 }
 
 export class RunBoard {
   readonly #view: RunView;
   /** What the search attribute says. Undefined in a run that has just begun or continued. */
   #shownStatus: RunStatus | undefined;
+  /** Likewise. */
+  #shownStages: string | undefined;
+  /** How many rounds of an activity each stage has under way. */
+  readonly #rounds: Partial<Record<Stage, number>> = {};
 
   constructor(view: RunView) {
     this.#view = view;
     setHandler(viewQuery, () => this.#view, {
       description: 'Every stage of the run with its status, job and artifact',
     });
+    setHandler(troubleSignal, (trouble) => this.#tellTrouble(trouble), {
+      description: 'From a worker, not for people: an activity is tried again, and why',
+    });
     this.#showStatus();
   }
 
-  /** Changes one stage's line. A change of job id or of a stage's start is mirrored to the search attributes. */
+  /** Changes one stage's line. A change of job id, and which stages are under way, is mirrored to the search attributes. */
   stage(stage: Stage, change: Partial<StageView>): void {
     const line = this.#line(stage);
     const before = { ...line };
@@ -54,9 +58,9 @@ export class RunBoard {
     const ended = change.status !== undefined && !['pending', 'running', 'waiting', 'paused'].includes(change.status);
     const finishedAt = change.status === undefined ? before.finishedAt : undefined;
     Object.assign(line, change, { startedAt, finishedAt: ended ? now() : finishedAt });
-    if (change.status === 'running' && before.status === 'pending') {
-      upsertSearchAttributes([{ key: stageKey, value: stage }]);
-    }
+    if (change.status === 'running' && before.status === 'pending') this.#tellStages();
+    // A run that an earlier release began must not tell it: the order of its commands would change.
+    else if (ended && this.#view.pages !== undefined) this.#tellStages();
     if (change.jobId !== undefined && change.jobId !== before.jobId) {
       upsertSearchAttributes([{ key: jobIdKey, value: change.jobId }]);
     }
@@ -79,6 +83,31 @@ export class RunBoard {
   /** The stage goes on. Nothing happens if it neither waited nor was paused. */
   goOn(stage: Stage): void {
     if (['waiting', 'paused'].includes(this.#line(stage).status)) this.stage(stage, { status: 'running' });
+  }
+
+  /** Where the store's pages are served, as the worker's config says. */
+  servedAt(pages: string | null): void {
+    this.#view.pages = pages;
+    this.#draw();
+  }
+
+  /** The run was cancelled; its jobs are ended next. */
+  cancelling(): void {
+    this.#view.cancelling = true;
+    this.#draw();
+  }
+
+  /** A round of an activity of this stage begins. What a worker tells of the stage's activities counts until it ends. */
+  beginRound(stage: Stage): void {
+    this.#rounds[stage] = (this.#rounds[stage] ?? 0) + 1;
+  }
+
+  endRound(stage: Stage): void {
+    this.#rounds[stage] = (this.#rounds[stage] ?? 1) - 1;
+    const line = this.#view.stages.find((one) => one.stage === stage);
+    if (line?.trouble === undefined) return;
+    delete line.trouble;
+    this.#draw();
   }
 
   get paused(): RunView['paused'] {
@@ -135,9 +164,29 @@ export class RunBoard {
     return line;
   }
 
+  /** Activities are named after their stage; those of the run's beginning (`run-prepare`) belong to its first one. */
+  #tellTrouble({ activityId, why }: Trouble): void {
+    const { stages } = this.#view;
+    const line = stages.find(({ stage }) => activityId.startsWith(`${stage}-a`)) ?? stages[0];
+    // It has succeeded meanwhile.
+    if (line === undefined || (this.#rounds[line.stage] ?? 0) === 0) return;
+    if (why === undefined) delete line.trouble;
+    else line.trouble = { why, at: now() };
+    this.#draw();
+  }
+
+  /** The stages that are under way, in the graph's order. When the last one ends it stays: the next one begins at once, or the run is over. */
+  #tellStages(): void {
+    const open = this.#view.stages.filter(({ status }) => openStatuses.some((one) => one === status));
+    const value = open.map(({ stage }) => stage).join('+');
+    if (value === '' || (value === this.#shownStages && this.#view.pages !== undefined)) return;
+    upsertSearchAttributes([{ key: stageKey, value }]);
+    this.#shownStages = value;
+  }
+
   #showStatus(): void {
     const view = this.#view;
-    if (['running', 'waiting', 'paused'].includes(view.status)) view.status = this.#openStatus();
+    if (openStatuses.some((one) => one === view.status)) view.status = this.#openStatus();
     if (view.status === 'waiting') view.waitingSince ??= now();
     else delete view.waitingSince;
     if (view.status !== this.#shownStatus) this.#tellStatus();
@@ -166,40 +215,8 @@ export class RunBoard {
   }
 
   #draw(): void {
-    const { questions, status, stages: lines, paused } = this.#view;
-    const table = lines.map(
-      (line) =>
-        `| ${marks[line.status]} | ${line.stage} | ${line.status} | ${line.jobId ?? ''} ${line.jobState ?? ''} | ${line.note ?? ''} |`,
-    );
-    const asked = questions.flatMap(({ stage, sentence, remedy = '', commands }) => [
-      '',
-      `**Waiting for you (${stage}).** ${sentence}`,
-      ...(remedy === '' ? [] : ['', remedy]),
-      '',
-      ...commands.map((command) => `    ${command}`),
-    ]);
-    setCurrentDetails(
-      [
-        `**${status}**`,
-        ...(paused === undefined ? [] : pausedLines(paused, this.#view.run)),
-        ...asked,
-        '',
-        '| | stage | status | job | note |',
-        '| --- | --- | --- | --- | --- |',
-        ...table,
-      ].join('\n'),
-    );
+    setCurrentDetails(runPage(this.#view));
   }
-}
-
-function pausedLines({ since, by, note }: NonNullable<RunView['paused']>, run: string): string[] {
-  const who = by === undefined ? '' : ` by ${by}`;
-  return [
-    '',
-    `Paused since ${since}${who}${note === undefined ? '' : `: ${note}`}. Go on with:`,
-    '',
-    `    npm run critic -- unpause ${run}`,
-  ];
 }
 
 /** Workflow time, which is deterministic. */

@@ -81,7 +81,8 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
     if (collected.jobClass === 'completed') return { collected, why: '' };
     if (state.over?.asked === true || state.redo !== undefined) {
       const why = state.redo === undefined ? 'the run was paused' : 'an operator wanted a new attempt';
-      desk.board.stage(order.stage, { note: `attempt ${state.attempt} ended: ${why}` });
+      const ended = collected.checkpoint === null ? 'ended' : 'saved a checkpoint and ended';
+      desk.board.stage(order.stage, { note: `attempt ${state.attempt} ${ended}: ${why}` });
       beginAsked(state, collected);
       continue;
     }
@@ -128,7 +129,8 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     if (collected.jobClass === 'requeued' || collected.jobClass === 'launch-failed')
       await cancelPersisting(order, prepared, desk);
     const { slurmState, seconds, gpuHours } = collected;
-    desk.board.stage(stage, { jobState: slurmState });
+    // Slurm says FAILED of a job that saved a checkpoint and ended with exit code 85.
+    desk.board.stage(stage, { jobState: collected.jobClass === 'checkpointed' ? 'CHECKPOINTED' : slurmState });
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state: slurmState, seconds, gpuHours });
     return collected;
   } catch (error) {

@@ -46,9 +46,9 @@ export interface Run {
   state: RunState;
 }
 
-export function newState({ run, recipe }: RunPlan): RunState {
+export function newState({ run, recipe, resumes }: RunPlan): RunState {
   const startedAt = new Date().toISOString();
-  const desk = newDesk(run, recipe.name, stageNames(recipe));
+  const desk = newDesk(run, recipe.name, stageNames(recipe), resumes);
   return { desk, startedAt, isEstimated: false, artifacts: {}, keys: {}, skipped: [] };
 }
 

@@ -30,6 +30,8 @@ export interface PreparedRun {
   engines: Engines;
   /** Limits of the worker's config. Absent: none. */
   limits?: Limit[];
+  /** Where pages of the store are served, for links; null: nowhere. Absent: a worker of an earlier release imported it. */
+  pages?: string | null;
 }
 
 export interface ImportDeps extends StoreDeps {
@@ -44,7 +46,7 @@ export interface ImportDeps extends StoreDeps {
   };
 }
 
-export function createImportActivities({ store, job, models, slurm, limits = [] }: ImportDeps) {
+export function createImportActivities({ store, job, models, slurm, pagesUrl, limits = [] }: ImportDeps) {
   return {
     /** Writes the plan beside the run, imports trainer code and base model, and asks the engine's versions. */
     async prepareRun({ plan }: { plan: RunPlan }): Promise<PreparedRun> {
@@ -61,7 +63,13 @@ export function createImportActivities({ store, job, models, slurm, limits = [] 
           await checkSettings(plan, { trainer, engines, baseModel }, { root: store.root, job });
           const trainings = await trainingsToCome(store, plan.recipe);
           checkDisk(await estimateDisk(trainings, plan.recipe, { root: store.root, models }), store.root);
-          return { trainer, engines, baseModel, ...(limits.length === 0 ? {} : { limits: [...limits] }) };
+          return {
+            trainer,
+            engines,
+            baseModel,
+            pages: pagesUrl ?? null,
+            ...(limits.length === 0 ? {} : { limits: [...limits] }),
+          };
         }),
       );
     },

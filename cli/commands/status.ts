@@ -25,6 +25,8 @@ const stage = z.object({
   finishedAt: text,
   artifact: text,
   note: text,
+  /** Why its activity is tried again, as the worker told the run. `progress` has it fresher. */
+  trouble: z.object({ why: z.string(), at: z.string() }).exactOptional(),
 });
 const question = z.object({
   id: z.string(),
@@ -47,6 +49,8 @@ const view: z.ZodType<RunView> = z.object({
   cancelling: z.literal(true).exactOptional(),
   /** The run that it goes on from. */
   resumes: z.string().exactOptional(),
+  /** Where pages of the store are served. null: nowhere. */
+  pages: z.string().nullable().exactOptional(),
   stages: z.array(stage),
   questions: z.array(question),
 });

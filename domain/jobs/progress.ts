@@ -57,6 +57,14 @@ export interface StageView {
   finishedAt?: string;
   artifact?: string;
   note?: string;
+  /** Why its activity is tried again, as the worker saw it, and when (ISO, UTC). It goes when the activity has succeeded, or works again. */
+  trouble?: { why: string; at: string };
+}
+
+/** What a worker tells a run of one of its activities, which the run's own code cannot see. No `why`: it works again. */
+export interface Trouble {
+  activityId: string;
+  why?: string;
 }
 
 /** What the operator is asked while a run waits. */
@@ -77,6 +85,9 @@ export interface PauseRequest {
   note?: string;
 }
 
+/** Statuses of a run that goes on. */
+export const openStatuses = ['running', 'waiting', 'paused'] as const satisfies RunStatus[];
+
 export interface RunView {
   run: string;
   recipe: string;
@@ -89,6 +100,8 @@ export interface RunView {
   cancelling?: true;
   /** The run that this one goes on from. */
   resumes?: string;
+  /** Where pages of the store are served, without a slash at the end; null: nowhere. Absent in a run that a worker of an earlier release began. */
+  pages?: string | null;
   stages: StageView[];
   /** All open questions, oldest first. Each is answered by itself, in any order. */
   questions: OperatorQuestion[];

@@ -18,6 +18,12 @@ describe('the worker’s environment', () => {
     expect(workerConfig(whole)).toMatchObject({ CRITIC_TEMPORAL_NAMESPACE: 'default', CRITIC_MODEL_ROOTS: [] });
   });
 
+  it('has the address of pages without a slash at its end, and takes no other than http', () => {
+    const { CRITIC_PAGES_URL: pages } = workerConfig({ ...whole, CRITIC_PAGES_URL: 'http://pages:8080/critic/' });
+    expect(pages).toBe('http://pages:8080/critic');
+    expect(() => workerConfig({ ...whole, CRITIC_PAGES_URL: 'pages' })).toThrow('CRITIC_PAGES_URL: expected a URL');
+  });
+
   it('is refused with every missing or wrong variable, and where they are described', () => {
     const { CRITIC_STORE: _, CRITIC_SLURM_USER: __, ...rest } = whole;
     const refused = () =>
