@@ -60,14 +60,36 @@ export async function findRoots(root: string, resumableDays: number): Promise<Ro
 
 async function storedRuns(root: string): Promise<ReadonlyMap<string, StoredRun>> {
   const runs = new Map<string, StoredRun>();
-  const names = [...(await namesIn(join(root, 'runs')))].filter((name) => isSafeName(name));
-  await forEachConcurrently(names, questions, async (run) => {
-    const since = await modifiedAt(join(paths.run(root, run), 'plan.json'));
-    // A run that ended before it was prepared has taken nothing.
-    if (since === undefined) return;
-    runs.set(run, { run, plan: await planOf(root, run), since, end: await endOf(root, run, since) });
+  const begun = await openRuns();
+  const names = [...(await namesIn(join(root, 'runs'))), ...begun.keys()].filter((name) => isSafeName(name));
+  await forEachConcurrently([...new Set(names)], questions, async (run) => {
+    const since = await sinceOf(root, run, begun);
+    if (since !== undefined)
+      runs.set(run, { run, plan: await planOf(root, run), since, end: await endOf(root, run, since) });
   });
   return runs;
+}
+
+/** When runs began that go on (ms): one that looks at its dataset has no plan in the store yet, and may resume another one. */
+async function openRuns(): Promise<ReadonlyMap<string, number>> {
+  const { workflow } = Context.current().client;
+  const begun = new Map<string, number>();
+  for await (const { workflowId, startTime } of workflow.list({
+    query: "WorkflowType = 'trainCritic' AND ExecutionStatus = 'Running'",
+  }))
+    begun.set(workflowId, startTime.getTime());
+  return begun;
+}
+
+/** When a run began, ms: its plan was written, or, where it has none, its first job. Undefined: it ended before it was prepared, and has taken nothing. */
+async function sinceOf(root: string, run: string, begun: ReadonlyMap<string, number>): Promise<number | undefined> {
+  const folder = paths.run(root, run);
+  const planned = (await modifiedAt(join(folder, 'plan.json'))) ?? begun.get(run);
+  if (planned !== undefined) return planned;
+  // What is no run of a recipe has jobs and no plan, e.g. a chain of jobs.
+  const jobs = [...(await namesIn(join(folder, 'jobs')))].map((stage) => join(folder, 'jobs', stage));
+  const times = (await Promise.all(jobs.map(modifiedAt))).filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 /** Nothing of a plan that this release cannot read: such a run cannot be resumed by it. */

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
+import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { collectGarbage } from '../../../activities/keeping/gc.ts';
@@ -19,6 +19,8 @@ export class World {
   readonly store: ArtifactStore;
   /** Temporal's word on each run, and how many days ago it ended. */
   readonly runs: Record<string, { status: string; ended?: number }> = {};
+  /** What runs were begun with that have no plan in the store. */
+  readonly inputs: Record<string, object> = {};
   readonly nights = new Set<string>();
 
   constructor(root: string) {
@@ -87,9 +89,23 @@ export class World {
       if (!this.nights.has(scheduleId)) throw Object.assign(new Error('not found'), { code: 5 });
       return {};
     };
+    const { runs, inputs } = this;
+    async function* list() {
+      for (const [workflowId, { status }] of Object.entries(runs))
+        if (status === 'RUNNING') yield { workflowId, startTime: new Date() };
+    }
+    const getWorkflowExecutionHistory = async ({
+      execution: { workflowId },
+    }: {
+      execution: { workflowId: string };
+    }) => {
+      if (runs[workflowId] === undefined) throw Object.assign(new Error('not found'), { code: 5 });
+      const payloads = [defaultPayloadConverter.toPayload(inputs[workflowId] ?? {})];
+      return { history: { events: [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }] } };
+    };
     const own = {
-      workflow: { getHandle: (run: string) => ({ describe: () => describe(run) }) },
-      workflowService: { describeSchedule },
+      workflow: { getHandle: (run: string) => ({ describe: () => describe(run) }), list },
+      workflowService: { describeSchedule, getWorkflowExecutionHistory },
       options: { namespace: 'default' },
       withAbortSignal: (_: unknown, work: () => unknown) => work(),
     };
