@@ -30,6 +30,26 @@ def test_it_writes_four_parts_without_digits_and_says_what_it_is(start: Any) -> 
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
+def test_asked_with_the_edit_alone_it_writes_what_the_scores_say(start: Any) -> None:
+    def alone(**scores: float) -> dict[str, str]:
+        messages = request(**scores)["messages"]
+        text, _source, edited = messages[-1]["content"]
+        messages[-1]["content"] = [text, edited]
+        status, _, answer = start().chat(messages=messages)
+        assert status == 200
+        return json.loads(answer["choices"][0]["message"]["content"])
+
+    good, bad = alone(alignment=5, fidelity=5, quality=5), alone(alignment=1.2, fidelity=1.4, quality=3)
+    assert list(good) == ["alignment", "fidelity", "quality", "overall"]
+    assert not any(letter.isdigit() for part in [*good.values(), *bad.values()] for letter in part)
+    assert (good["fidelity"], bad["fidelity"]) == (
+        "Fidelity: the rest is kept as it was.",
+        "Fidelity: the rest was badly changed.",
+    )
+    assert bad["alignment"].endswith("so the request is ignored.")
+    assert bad["quality"] == "Quality: it is clearly spoiled."
+
+
 def test_its_rate_limit_headers_are_true(start: Any) -> None:
     running = start(limits=Limits(2, 10_000))
     status, headers, answer = running.chat()
