@@ -9,7 +9,7 @@ from .request import BadRequestError, Question, read_instruction, read_scores
 
 
 def write_critique(question: Question) -> dict[str, str]:
-    """What justifies the scores, in the order of the aspects: of two pictures what it sees, of the edit alone what they say."""
+    """What justifies the scores: of two pictures what it sees in them, of the edit alone what the scores say."""
     match question.images:
         case [source, edited]:
             return _compare(question, source, edited)

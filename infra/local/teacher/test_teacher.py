@@ -39,7 +39,7 @@ def test_asked_with_the_edit_alone_it_writes_what_the_scores_say(start: Any) -> 
         assert status == 200
         return json.loads(answer["choices"][0]["message"]["content"])
 
-    good, bad = alone(alignment=5, fidelity=5, quality=5), alone(alignment=1.2, fidelity=1.4, quality=3)
+    good, bad = alone(alignment=5, fidelity=5, quality=5), alone(alignment=1.2, fidelity=1.4, quality=2.6)
     assert list(good) == ["alignment", "fidelity", "quality", "overall"]
     assert not any(letter.isdigit() for part in [*good.values(), *bad.values()] for letter in part)
     assert (good["fidelity"], bad["fidelity"]) == (
