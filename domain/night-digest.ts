@@ -3,7 +3,7 @@ import type { Difference } from './evaluation/comparison.ts';
 import type { Estimate } from './evaluation/resampling.ts';
 import { type Night, type NightOutcome, pausesSchedule } from './night.ts';
 import { nightNotice, nightTitle } from './night-notices.ts';
-import type { Notice } from './notice.ts';
+import type { Notice, NoticeKind } from './notice.ts';
 
 /** Against whom a night's critic is compared, in MainScore on the test split. `same`: it has the very same evaluation. */
 export interface Rivalry {
@@ -32,6 +32,8 @@ export interface Digested {
   attempts?: AttemptHours[];
   /** GPU-hours that its estimate expected. */
   gpuHoursExpected?: number;
+  /** Path of the report. */
+  report?: string;
   /** Parts that could not be read, and why. */
   missing?: string[];
 }
@@ -43,6 +45,15 @@ const words: Record<NightOutcome['verdict'], string> = {
   cancelled: 'was cancelled',
   stopped: 'was stopped by its deadline',
 };
+
+/** What the end of such a run is told as that is no night's: the digest tells it in its place. */
+const kinds = {
+  passed: 'passed',
+  'not-passed': 'not-passed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  stopped: 'cancelled',
+} as const satisfies Record<NightOutcome['verdict'], NoticeKind>;
 
 /** What a person must do, or may, about a night that ended so; and what to type. */
 function todo(verdict: NightOutcome['verdict'], run: string, night: string): { sentence: string; commands: string[] } {
@@ -73,6 +84,7 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
   const next = todo(verdict, run, night.name);
   return nightNotice(night, at, 'ended', {
     kind: 'night-ended',
+    also: [kinds[verdict]],
     at: now,
     run,
     title: `${nightTitle(night.name, at)} ${words[verdict]}${nothingNew ? ': nothing new' : ''}`,
@@ -84,6 +96,7 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
       ...(champion === undefined ? [] : [`Against the champion (${champion.run}): ${changeText(champion)}`]),
       ...usdLine(digested),
       ...gpuLines(digested),
+      ...(digested.report === undefined ? [] : [`Report: ${digested.report}`]),
       ...missing.map((one) => `Not known: ${one}`),
       next.sentence,
       ...(isPaused ? ['Its schedule is paused.'] : []),

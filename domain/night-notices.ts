@@ -12,7 +12,7 @@ export function nightNotice(
   night: Told,
   at: string,
   what: 'skipped' | 'failed' | 'ended' | 'late' | 'deadline' | 'not-begun',
-  told: Pick<Notice, 'kind' | 'title' | 'text' | 'commands'> & { at: string; run?: string },
+  told: Pick<Notice, 'kind' | 'title' | 'text' | 'commands' | 'also'> & { at: string; run?: string },
 ): Notice {
   return {
     id: nightNoticeId(night.name, at, what),

@@ -37,4 +37,6 @@ export interface Notice {
   commands: string[];
   /** Names of channels. Undefined: the default ones. */
   to?: string[];
+  /** Kinds for which it stands too: a channel that lets these through alone gets it. */
+  also?: NoticeKind[];
 }

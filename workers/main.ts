@@ -22,6 +22,7 @@ import { HealthLook } from './health-look.ts';
 import { keepTelling, type Looker } from './notices.ts';
 import { NightEnds } from './night-ends.ts';
 import { NightWatch } from './night-watch.ts';
+import { OldNotices } from './old-notices.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
@@ -90,6 +91,7 @@ function lookersOf(client: Client, outbox: Outbox, config: WorkerConfig): Looker
     new HealthLook(client, store, outbox, cluster),
     new NightWatch(client, outbox, store, cluster),
     new NightEnds(client, outbox, cluster),
+    new OldNotices(client, outbox),
   ];
 }
 

@@ -24,6 +24,7 @@ import {
   waitingNotices,
   budgetNotice,
 } from '../domain/run-notices.ts';
+import { isToldByNight } from './told-by-night.ts';
 import { TroubleTeller } from './trouble-teller.ts';
 
 /** How far back ends are looked for, ms. After a longer absence of all workers older ends are not told. */
@@ -87,8 +88,10 @@ export class RunObserver {
     const about = aboutOf(info, now);
     if (info.status.name !== 'RUNNING' && info.status.name !== 'PAUSED') {
       // An experiment tells of the verdicts of its runs together.
-      const isTold = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
-      if (!isTold) await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
+      const byExperiment = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
+      const byNight = await isToldByNight(this.#client, info, now);
+      if (byNight === 'later') return;
+      if (!byExperiment && byNight === 'no') await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
       this.#troubles.forget(info.runId);
       return;

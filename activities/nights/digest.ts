@@ -54,9 +54,11 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
       return undefined;
     }
   };
-  const made = (await part('the artifacts of the run', () => artifactsOf(run))) ?? {};
+  const view = await part('the artifacts of the run', () => viewOf(run));
+  const made = madeIn(view);
   const ours = made.evaluation;
   const found = {
+    report: view?.stages.find(({ stage, status }) => stage === 'report' && status === 'done')?.note,
     score: ours && (await part('the evaluation', async () => (await readEvaluation(ours)).models.grpo?.main_score)),
     lastNight: ours && (await part('the change against last night', () => againstLastNight(root, request, ours))),
     champion: ours && (await part('the change against the champion', () => againstChampion(root, request, ours))),
@@ -70,8 +72,15 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
 
 /** Paths of the artifacts that a run has made or reused, by stage. */
 export async function artifactsOf(run: string): Promise<Partial<Record<Stage, string>>> {
-  const { stages } = await Context.current().client.workflow.getHandle(run).query<RunView>('view');
-  return Object.fromEntries(stages.map(({ stage, artifact }) => [stage, artifact]));
+  return madeIn(await viewOf(run));
+}
+
+async function viewOf(run: string): Promise<RunView> {
+  return Context.current().client.workflow.getHandle(run).query<RunView>('view');
+}
+
+function madeIn(view: RunView | undefined): Partial<Record<Stage, string>> {
+  return Object.fromEntries((view?.stages ?? []).map(({ stage, artifact }) => [stage, artifact]));
 }
 
 /** The newest earlier night of this one that came to a verdict. */

@@ -31,6 +31,7 @@ const noticeSchema: z.ZodType<Notice> = z.object({
   text: z.string(),
   commands: z.array(z.string()),
   to: z.array(z.string()).exactOptional(),
+  also: z.array(z.enum(noticeKinds)).exactOptional(),
 });
 
 const deliverySchema = z.object({
@@ -99,9 +100,12 @@ export class Outbox {
     return now;
   }
 
-  /** Removes what tellers that were killed have left half written more than a day ago. */
+  /** Removes what was left more than a day ago by those that were killed: half-written files, and deliveries of a notice that was removed. */
   async sweep(now: Date): Promise<void> {
-    for (const name of [...(await namesIn(this.folder))].filter((one) => one.endsWith('.tmp'))) {
+    const names = await namesIn(this.folder);
+    for (const name of names) {
+      const [, id] = /^(.+)@[a-z0-9-]+\.json$/.exec(name) ?? [];
+      if (!name.endsWith('.tmp') && (id === undefined || names.has(`${id}.json`))) continue;
       const path = join(this.folder, name);
       try {
         if (now.getTime() - (await stat(path)).mtimeMs > leftoverMs) await unlink(path);
@@ -109,6 +113,18 @@ export class Outbox {
         if (!hasCode(error, 'ENOENT')) throw error;
       }
     }
+  }
+
+  /**
+   * Removes a notice, whether it was delivered or not, and what is known of its deliveries. The notice goes first: without it nothing is sent. kill -9
+   * between the two leaves deliveries that `sweep` removes.
+   */
+  async remove(id: string): Promise<void> {
+    const deliveries = Object.keys(await this.deliveries(id));
+    for (const name of [id, ...deliveries.map((channel) => `${id}@${channel}`)])
+      await unlink(this.#path(name)).catch((error: unknown) => {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      });
   }
 
   /** Ids of all notices. */

@@ -181,12 +181,13 @@ export class Pump {
 }
 
 /** Does the notice go by this channel? By the names that it gives; names that no channel has do not count, but a test goes nowhere else. */
-export function goesBy(channel: string, { to, kind }: Pick<Notice, 'to' | 'kind'>, file: ChannelsFile): boolean {
+export function goesBy(channel: string, notice: Pick<Notice, 'to' | 'kind' | 'also'>, file: ChannelsFile): boolean {
+  const { to, kind, also = [] } = notice;
   if (kind === 'test') return (to ?? []).includes(channel);
   const known = (to ?? []).filter((name) => Object.hasOwn(file.channels, name));
   const names = known.length === 0 ? file.default : known;
   const only = file.channels[channel]?.only;
-  return names.includes(channel) && (only === undefined || only.includes(kind));
+  return names.includes(channel) && (only === undefined || [kind, ...also].some((one) => only.includes(one)));
 }
 
 /** Runs `work`, which is told to stop after `ms` or by the signal. One that does not stop is not waited for. */

@@ -22,7 +22,7 @@ const of = (digested: Omit<Digested, 'run'>) =>
 describe('a digest', () => {
   it('has verdict, changes, cost against estimate, waste with its reasons, and what to do', () => {
     const difference = { estimate: 0.02, standardError: 0.01, difference: [0.001, 0.039] as [number, number] };
-    const { title, text, commands, id } = of({
+    const { title, text, commands, id, kind, also } = of({
       outcome: { verdict: 'not-passed', sentence: 'MainScore 0.5 < 0.6', nothingNew: false },
       score: { value: 0.5, interval: [0.4, 0.6] },
       lastNight: { run: 'r-0', change: difference },
@@ -33,8 +33,10 @@ describe('a digest', () => {
         { attempt: 'sft a2', gpuHours: 2, wasted: null },
       ],
       gpuHoursExpected: 2.5,
+      report: '/store/runs/r-1/report.html',
       missing: ['the weather (no window)'],
     });
+    expect({ kind, also }).toEqual({ kind: 'night-ended', also: ['not-passed'] });
     expect(id).toBe('night-n-20261128-013000-ended');
     expect(title).toBe('night n of 2026-11-28 01:30 UTC did not pass the gate');
     expect(text.split('\n')).toEqual([
@@ -45,6 +47,7 @@ describe('a digest', () => {
       'Teacher: $1.23 spent, $2.00 expected',
       'GPU-hours: 3.000 used, 2.500 expected, 1.000 of them in attempts that did not end well',
       '  sft a1: 1.000, GPU out of memory',
+      'Report: /store/runs/r-1/report.html',
       'Not known: the weather (no window)',
       'Nothing is to be done.',
     ]);

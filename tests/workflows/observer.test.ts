@@ -7,6 +7,7 @@ import type { Notice } from '../../domain/notice.ts';
 import { taskQueues } from '../../domain/names.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import { plan, start, stubs, until, withWorkers } from './harness.ts';
+import { night } from './nights.ts';
 
 /** Looks until a notice of this run fulfils `holds`, as the worker's timer does; gives all notices of the run. */
 async function observed(client: Client, run: string, holds: (notice: Notice) => boolean): Promise<Notice[]> {
@@ -92,4 +93,65 @@ describe('people are told', () => {
       await handle.terminate('the test is over');
     });
   }, 120_000);
+});
+
+describe('the end of a run that a night has begun', () => {
+  /** Ids of what the observer tells of the run at `now`. */
+  const lookedAt = async (client: Client, run: string, at: Date): Promise<string[]> => {
+    const kept: Notice[] = [];
+    const begun = async () => new Date(Date.now() - 3_600_000);
+    await new RunObserver(client, { begun, put: async (notice) => kept.push(notice) }).look(at);
+    return kept.filter((notice) => notice.run === run).map(({ id }) => id);
+  };
+  const isOver = (client: Client, run: string) =>
+    until(
+      async () => client.workflow.count(`WorkflowId = '${run}' AND ExecutionStatus != 'Running'`),
+      ({ count }) => count === 1,
+    );
+
+  it('is told by the digest alone; by the observer if the night was terminated before it', async () => {
+    const [told, id] = ['night-once-run', 'critic-night-once-1'];
+    let digest: (() => void) | undefined;
+    const { activities } = stubs({
+      digestNight: async ({ run }) => {
+        await new Promise<void>((resolve) => (digest = resolve));
+        return {
+          id: 'digest',
+          kind: 'night-ended',
+          at: new Date().toISOString(),
+          run,
+          title: 't',
+          text: '',
+          commands: [],
+        };
+      },
+    });
+    await withWorkers(activities, id, async (client) => {
+      const handle = await client.workflow.start('runNight', {
+        workflowId: id,
+        taskQueue: taskQueues.workflows,
+        args: [night('night-once')],
+      });
+      await until(
+        async () => digest,
+        (held) => held !== undefined,
+      );
+      await isOver(client, told);
+      // The digest is under way: nothing yet, but it is told if that takes more than an hour.
+      expect(await lookedAt(client, told, new Date())).toEqual([]);
+      expect(await lookedAt(client, told, new Date(Date.now() + 2 * 3_600_000))).toHaveLength(1);
+      digest?.();
+      await handle.result();
+      expect(await lookedAt(client, told, new Date(Date.now() + 2 * 3_600_000))).toEqual([]);
+
+      const other = await client.workflow.start('runNight', {
+        workflowId: 'critic-night-once-2',
+        taskQueue: taskQueues.workflows,
+        args: [night('night-cut')],
+      });
+      await isOver(client, 'night-cut-run');
+      await other.terminate('by hand');
+      expect(await lookedAt(client, 'night-cut-run', new Date())).toHaveLength(1);
+    });
+  });
 });
