@@ -20,6 +20,11 @@ export function wholeNumberFrom(least: number): (text: string) => number {
   };
 }
 
+/** Parses each of several values. Commander hands over what it has so far; nothing before the first. */
+export function many<Value>(parse: (text: string) => Value): (text: string, before?: Value[]) => Value[] {
+  return (text, before) => [...(before ?? []), parse(text)];
+}
+
 /** A path. An empty one would name the folder in which npm runs, so it is refused. */
 export function aPath(text: string): string {
   if (text.trim() === '') throw new InvalidArgumentError(`expected a path, got ${shown(text)}`);

@@ -16,6 +16,7 @@ const examples: Readonly<Record<string, string>> = {
   resume: `resume ${run}`,
   rerun: `rerun ${run} --from grpo`,
   schedule: 'schedule apply nights/nightly.yaml --dry-run',
+  experiment: 'experiment run experiments/reward-sweep.yaml',
   'notices ls': 'notices ls --open',
   'notices show': `notices show ${run}-failed`,
   'notices retry': `notices retry ${run}-failed`,

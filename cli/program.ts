@@ -10,6 +10,7 @@ import { registerArtifactsGc } from './commands/artifacts-gc.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
+import { registerExperiment } from './commands/experiment/experiment.ts';
 import { registerLocal } from './commands/local.ts';
 import { registerNotices } from './commands/notices.ts';
 import { registerPause } from './commands/pause.ts';
@@ -55,6 +56,7 @@ const verbs: readonly Register[] = [
   registerResume,
   registerRerun,
   registerSchedule,
+  registerExperiment,
   registerNotices,
   registerArtifactsGc,
   registerServe,

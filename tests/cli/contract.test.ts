@@ -13,6 +13,8 @@ import { cancelView } from '../../cli/commands/cancel.ts';
 import * as champion from '../../cli/commands/champion/champion.ts';
 import { doctorView } from '../../cli/commands/doctor.ts';
 import { servicesView } from '../../cli/commands/local.ts';
+import { experimentEndingsView } from '../../cli/commands/experiment/follow.ts';
+import { experimentCancelView, experimentsView, experimentView } from '../../cli/commands/experiment/look.ts';
 import * as notices from '../../cli/commands/notices.ts';
 import { pauseView } from '../../cli/commands/pause.ts';
 import { planView } from '../../cli/commands/plan.ts';
@@ -66,6 +68,12 @@ const schemas: Record<string, z.ZodType | z.ZodType[]> = {
   'schedule unpause': changedView.schema,
   'schedule backfill': changedView.schema,
   'schedule delete': changedView.schema,
+  'experiment run': experimentEndingsView.schema,
+  'experiment resume': experimentEndingsView.schema,
+  'experiment watch': experimentEndingsView.schema,
+  'experiment list': experimentsView.schema,
+  'experiment status': experimentView.schema,
+  'experiment cancel': experimentCancelView.schema,
   'notices ls': notices.noticesView.schema,
   'notices show': notices.noticeView.schema,
   'notices retry': notices.retriedView.schema,

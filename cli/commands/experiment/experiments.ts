@@ -1,0 +1,106 @@
+/** Experiments as Temporal has them: started, found, and what each says of itself. */
+import { type Client, QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
+import * as z from 'zod';
+import { queueOf } from '../../../domain/clusters.ts';
+import { cut } from '../../../domain/errors.ts';
+import {
+  type Experiment,
+  experimentId,
+  type ExperimentView,
+  memberEnds,
+} from '../../../domain/experiment/experiment.ts';
+import type { runExperiment } from '../../../workflows/run-experiment.ts';
+import { CliError } from '../../cli-error.ts';
+import { onCluster, requireServed } from '../../cluster.ts';
+
+/** The workflow type of an experiment: its wire name. */
+export const experimentType = 'runExperiment' satisfies (typeof runExperiment)['name'];
+export type ExperimentHandle = WorkflowHandle<typeof runExperiment>;
+
+export const memberSchema = z.object({
+  arm: z.string(),
+  seed: z.number(),
+  status: z.enum(['pending', 'running', ...memberEnds]),
+  /** null before it begins. */
+  run: z.string().nullable(),
+  /** MainScore in [−1, 1]; null before the end, and where it is undefined. */
+  mainScore: z.number().nullable(),
+  /** Why it failed. */
+  sentence: z.string().exactOptional(),
+});
+
+const viewSchema: z.ZodType<ExperimentView> = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(['running', 'reporting', 'done', 'cancelled']),
+  members: z.array(memberSchema),
+});
+
+export const resultSchema = z.object({
+  id: z.string(),
+  /** Path of `report.html` as the worker sees it. */
+  report: z.string(),
+  summary: z.string(),
+  members: z.array(memberSchema),
+});
+
+/** Starts an experiment under the id of this second, or of the next free one, and returns the id. */
+export async function startExperiment(client: Client, given: Experiment, now = new Date()): Promise<string> {
+  const members = given.members.map((member) => ({ ...member, recipe: onCluster(client, member.recipe) }));
+  const experiment = { ...given, members };
+  const cluster = members[0]?.recipe.cluster;
+  await requireServed(client, cluster);
+  for (let at = now; ; at = new Date(at.getTime() + 1000)) {
+    const workflowId = experimentId(experiment.name, at);
+    try {
+      await client.workflow.start<typeof runExperiment>(experimentType, {
+        workflowId,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue: queueOf('workflows', cluster),
+        args: [experiment],
+        staticSummary: cut(experiment.question),
+        searchAttributes: experiment.owner === undefined ? {} : { CriticOwner: [experiment.owner] },
+      });
+      return workflowId;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+}
+
+export interface SeenExperiment {
+  handle: ExperimentHandle;
+  /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
+  status: string;
+  isOpen: boolean;
+}
+
+/** Throws a CliError for an id that the server does not know, or that is none of an experiment. */
+export async function findExperiment(client: Client, id: string): Promise<SeenExperiment> {
+  const handle = client.workflow.getHandle<typeof runExperiment>(id);
+  try {
+    const { type, status } = await handle.describe();
+    if (type !== experimentType)
+      throw new CliError(`experiment "${cut(id)}": expected an experiment, got a workflow of type ${type}`);
+    return { handle, status: status.name, isOpen: status.name === 'RUNNING' || status.name === 'PAUSED' };
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    throw new CliError(
+      `experiment "${cut(id)}": expected the id of an experiment, as "critic experiment list" prints it; this Temporal server has no such`,
+    );
+  }
+}
+
+const queryMs = 10_000;
+
+/** What it says of itself. Undefined while no worker answers. */
+export async function viewOf(client: Client, handle: ExperimentHandle): Promise<ExperimentView | undefined> {
+  try {
+    const view = await client.withDeadline(Date.now() + queryMs, () => handle.query<unknown>('experiment'));
+    return viewSchema.parse(view);
+  } catch (error) {
+    if (error instanceof ServiceError || error instanceof QueryNotRegisteredError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+/** `critic experiment run` and `resume`: start experiments and watch them. */
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { type Command, InvalidArgumentError } from 'commander';
+import * as z from 'zod';
+import { shown } from '../../../domain/errors.ts';
+import type { Experiment, MemberView } from '../../../domain/experiment/experiment.ts';
+import { readExperiment } from '../../../input/experiment-file.ts';
+import { aName, aPath, aRun, many, wholeNumberFrom } from '../../arguments.ts';
+import { CliError } from '../../cli-error.ts';
+import { findRun, UnknownRun } from '../../run-handle.ts';
+import { type Shell, type ViewOptions, withClient } from '../../shell.ts';
+import { ownerOf } from '../run.ts';
+import { findExperiment, startExperiment, viewOf } from './experiments.ts';
+import { followExperiments } from './follow.ts';
+
+/** `1,2,3` → seeds. */
+export function seedsOf(text: string): number[] {
+  const seeds = text.split(',').map((one) => (/^\d{1,10}$/.test(one) ? Number(one) : Number.NaN));
+  if (seeds.every((one) => one <= 2 ** 31 - 1)) return seeds;
+  throw new InvalidArgumentError(
+    `expected seeds, whole numbers up to 2147483647 with commas between, got ${shown(text)}`,
+  );
+}
+
+interface RunOptions extends ViewOptions {
+  dataset?: string;
+  seeds?: number[];
+  atMost?: number;
+  owner?: string;
+}
+
+/** Reads all files before it starts any, so that a fault in one starts nothing. */
+export async function runExperiments(shell: Shell, files: readonly string[], options: RunOptions): Promise<void> {
+  const given: Experiment[] = [];
+  for (const path of files) {
+    const read = await readExperiment(path, options);
+    given.push({ ...read, ...ownerOf(shell, options.owner) });
+  }
+  await withClient(shell, async (client) => {
+    const ids: string[] = [];
+    for (const experiment of given) ids.push(await startExperiment(client, experiment));
+    await followExperiments(shell, client, ids, options);
+  });
+}
+
+/** The worker has checked it when it began: only what is read here is looked at. */
+const startedWith = z.custom<Experiment>(
+  (value) =>
+    z
+      .looseObject({ name: z.string(), members: z.array(z.looseObject({ arm: z.string(), seed: z.number() })) })
+      .safeParse(value).success,
+);
+
+/**
+ * Starts the experiment again. What its runs have made is taken by content; a run that ended early is gone on with from its checkpoints. Throws a CliError
+ * for one that goes on itself.
+ */
+export async function resumeExperiment(client: Client, id: string): Promise<string> {
+  const { handle, isOpen } = await findExperiment(client, id);
+  if (isOpen)
+    throw new CliError(`experiment ${id}: expected one that has ended, got one that goes on: cancel it first`);
+  const experiment = await inputOf(client, id);
+  const view = await viewOf(client, handle);
+  if (view === undefined)
+    throw new CliError(`experiment ${id}: expected a worker that says which runs it had, got no answer; start one`);
+  const members = [];
+  for (const member of experiment.members) {
+    const before = view.members.find(({ arm, seed }) => arm === member.arm && seed === member.seed);
+    const { resumes: _earlier, ...rest } = member;
+    const run = before === undefined ? undefined : await endedEarly(client, before);
+    members.push(run === undefined ? rest : { ...rest, resumes: run });
+  }
+  return startExperiment(client, { ...experiment, members });
+}
+
+/** The member's run, if it has ended without a verdict. One that goes on (its experiment was terminated) is waited for by what it makes. */
+async function endedEarly(client: Client, { run, status }: MemberView): Promise<string | undefined> {
+  if (run === null || status === 'passed' || status === 'not-passed') return undefined;
+  try {
+    const seen = await findRun(client, run);
+    return seen.isOpen || seen.status === 'COMPLETED' ? undefined : run;
+  } catch (error) {
+    if (error instanceof UnknownRun) return undefined;
+    throw error;
+  }
+}
+
+/** What its workflow was started with: the input in the first event of its history. */
+async function inputOf(client: Client, id: string): Promise<Experiment> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId: id },
+    maximumPageSize: 1,
+  });
+  const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  const read = startedWith.safeParse(payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload));
+  if (read.success) return read.data;
+  throw new CliError(`experiment ${id}: expected what it was started with in its history, got something else`);
+}
+
+export function registerRunning(experiment: Command, shell: Shell): void {
+  experiment
+    .command('run')
+    .argument('<file...>', 'experiment files, which go on side by side', many(aPath))
+    .option('--dataset <folder>', 'the dataset, instead of the recipe’s', aPath)
+    .option('--seeds <list>', 'seeds instead of the file’s, with commas between', seedsOf)
+    .option('--at-most <n>', 'runs of each under way at once, instead of the file’s', wholeNumberFrom(1))
+    .option('--owner <name>', 'whose it is (default: you)', aName)
+    .option('--json', 'print how they ended as JSON; what happens is shown on stderr')
+    .description('start experiments and watch them; what two arms share is made once')
+    .addHelpText(
+      'after',
+      '\nExample: critic experiment run experiments/reward-sweep.yaml --dataset /data/ie-bench --seeds 1,2,3',
+    )
+    .action((files: string[], options: RunOptions) => runExperiments(shell, files, options));
+  experiment
+    .command('resume')
+    .argument('<experiment>', 'one that has ended', aRun)
+    .option('--json', 'print how it ended as JSON; what happens is shown on stderr')
+    .description('start an experiment again that was cancelled, terminated or failed, or lacks runs, and watch it')
+    .addHelpText('after', '\nExample: critic experiment resume experiment-mix-20261129-030000')
+    .action((id: string, options: ViewOptions) =>
+      withClient(shell, async (client) => {
+        await followExperiments(shell, client, [await resumeExperiment(client, id)], options);
+      }),
+    );
+}

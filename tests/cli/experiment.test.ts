@@ -1,0 +1,124 @@
+/** `critic experiment …` against a fake server: what is started, shown and refused. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { watchExperiment } from '../../cli/commands/experiment/follow.ts';
+import { seedsOf } from '../../cli/commands/experiment/run.ts';
+import type { MemberView } from '../../domain/experiment/experiment.ts';
+import { critic, fakeServer } from './fakes.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'critic-cli-experiment-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const data = join(folder, 'data');
+mkdirSync(data);
+const recipe = fileURLToPath(new URL('../../recipes/smoke.yaml', import.meta.url));
+
+const file = (name: string, arms: object = { a: {}, b: { 'grpo.steps': 3 } }) => {
+  const path = join(folder, `${name}.yaml`);
+  writeFileSync(path, JSON.stringify({ name, question: 'Which?', recipe, baseline: 'a', arms }));
+  return path;
+};
+const members: MemberView[] = [
+  { arm: 'a', seed: 1, status: 'passed', run: 'e.a-20261129-030000', mainScore: 0.5 },
+  { arm: 'b', seed: 1, status: 'failed', run: 'e.b-20261129-030000', mainScore: null, sentence: 'the dataset is bad' },
+];
+const result = { id: 'experiment-e-1', report: '/s/report.html', summary: 'arm  MainScore\na    0.500\n', members };
+const type = 'runExperiment';
+
+describe('critic experiment run', () => {
+  it('starts all experiments of the files and shows their tables', async () => {
+    const server = fakeServer({ [type]: { type, status: 'COMPLETED', silent: true, result: () => result } });
+    const files = [file('one'), file('two')];
+    const { code, out, err } = await critic(
+      ['experiment', 'run', ...files, '--dataset', data, '--seeds', '1,2'],
+      server,
+    );
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const ids = [...server.started.keys()];
+    expect(ids).toEqual([
+      expect.stringMatching(/^experiment-one-\d{8}-\d{6}$/),
+      expect.stringMatching(/^experiment-two-\d{8}-\d{6}$/),
+    ]);
+    expect(server.started.get(ids[0] ?? '')).toMatchObject({
+      name: 'one',
+      seeds: [1, 2],
+      members: [{ arm: 'a' }, { arm: 'b', recipe: { grpo: { steps: 3 }, dataset: { path: data } } }, {}, {}],
+    });
+    expect(out).toContain('a    0.500\nReport: /s/report.html');
+  });
+
+  it('starts none if a file has a fault', async () => {
+    const server = fakeServer({});
+    const files = [file('good'), file('bad', { a: {}, b: { 'grpo.stepz': 3 } })];
+    const { code, err } = await critic(['experiment', 'run', ...files, '--dataset', data], server);
+    expect(code).toBe(1);
+    expect(err).toMatch(/experiment ".*bad\.yaml": 1 fault\n {2}arm b: recipe\.grpo\.stepz: unknown key/);
+    expect(server.started.size).toBe(0);
+  });
+
+  it('takes whole numbers for seeds, and nothing else', () => {
+    expect(seedsOf('1,2,30')).toEqual([1, 2, 30]);
+    for (const text of ['', '1,', 'a', '-1', '1.5', '2147483648', '1 2']) {
+      expect(() => seedsOf(text)).toThrow('expected seeds');
+    }
+  });
+});
+
+describe('an experiment', () => {
+  it('is shown with its runs, and after its end with its table', async () => {
+    const ended = fakeServer({ x: { type, status: 'COMPLETED', result: () => result } });
+    const { out } = await critic(['experiment', 'status', 'x'], ended);
+    expect(out).toBe(
+      [
+        'x: completed',
+        '  a, seed 1: passed 0.500 e.a-20261129-030000',
+        '  b, seed 1: failed e.b-20261129-030000',
+        '    the dataset is bad',
+        '',
+        'arm  MainScore',
+        'a    0.500',
+        'Report: /s/report.html',
+        '',
+      ].join('\n'),
+    );
+    const json = await critic(['experiment', 'status', 'x', '--json'], ended);
+    expect(JSON.parse(json.out)).toMatchObject({ id: 'x', status: 'completed', members });
+  });
+
+  it('without a worker says so', async () => {
+    const { out } = await critic(['experiment', 'status', 'x'], fakeServer({ x: { type, silent: true } }));
+    expect(out).toBe('x: running\n  no worker answers\n');
+  });
+
+  it('that failed is said on watching, with exit code 1', async () => {
+    const fail = () => {
+      throw new Error('unused');
+    };
+    const server = fakeServer({ x: { type, status: 'FAILED', silent: true, result: fail } });
+    const end = await watchExperiment(server.client, 'x', () => undefined, new AbortController().signal, 1);
+    expect(end).toEqual({ status: 'failed', id: 'x', sentence: 'unused' });
+  });
+
+  it('is cancelled while it goes on, and not afterwards', async () => {
+    const server = fakeServer({ x: { type }, y: { type, status: 'COMPLETED' } });
+    expect(await critic(['experiment', 'cancel', 'x'], server)).toMatchObject({ code: 0 });
+    expect(server.calls).toContain('cancel x');
+    const { err } = await critic(['experiment', 'cancel', 'y'], server);
+    expect(err).toContain('experiment y: expected one that goes on, got one that has ended (COMPLETED)');
+  });
+
+  it.each([
+    ['that is not known', 'gone', 'expected the id of an experiment, as "critic experiment list" prints it'],
+    ['that is a run', 'r', 'expected an experiment, got a workflow of type trainCritic'],
+  ])('%s is told', async (_what, id, sentence) => {
+    const { code, err } = await critic(['experiment', 'status', id], fakeServer({ r: {} }));
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(sentence) });
+  });
+
+  it('that goes on is not resumed', async () => {
+    const { err } = await critic(['experiment', 'resume', 'x'], fakeServer({ x: { type } }));
+    expect(err).toContain('experiment x: expected one that has ended, got one that goes on');
+  });
+});
