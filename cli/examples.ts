@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 
 const run = 'demo-20261128-190000';
+const notice = `run-${run}-ended`;
 
 const examples: Readonly<Record<string, string>> = {
   run: 'run recipes/demo.yaml --dataset /data/ie-bench --seed 2',
@@ -18,8 +19,8 @@ const examples: Readonly<Record<string, string>> = {
   schedule: 'schedule apply nights/nightly.yaml --dry-run',
   experiment: 'experiment run experiments/reward-sweep.yaml',
   'notices ls': 'notices ls --open',
-  'notices show': `notices show ${run}-failed`,
-  'notices retry': `notices retry ${run}-failed`,
+  'notices show': `notices show ${notice}`,
+  'notices retry': `notices retry ${notice}`,
   'notices test': 'notices test oncall',
   local: 'local status',
   'local up': 'local up',

@@ -35,6 +35,7 @@ const fields = {
     .string()
     .regex(/^\S+(?: +\S+){4}$/, 'expected five fields, such as "30 1 * * *"')
     .max(200)
+    .superRefine(checkCron)
     .exactOptional()
     .describe('When it begins, as five fields of cron. This or `calendar`.'),
   time_zone: z
@@ -67,9 +68,34 @@ const fields = {
       'At the deadline: go on, or save a checkpoint and stop; the next night goes on from there. Default go-on.',
     ),
 };
-const hasOneBeginning = ({ calendar, cron }: { calendar?: unknown; cron?: unknown }) =>
-  (calendar === undefined) !== (cron === undefined);
-const oneBeginning = 'expected either calendar or cron';
+
+/** The parts of a cron, with their least and highest number. */
+const cronParts = [
+  ['minute', 0, 59],
+  ['hour', 0, 23],
+  ['day of the month', 1, 31],
+  ['month', 1, 12],
+  ['day of the week', 0, 7],
+] as const;
+
+/** Numbers alone: what else Temporal takes or refuses, it says itself. A step (`/15`) is no number of these. */
+function checkCron(cron: string, context: z.RefinementCtx<string>): void {
+  const parts = cron.split(/ +/);
+  for (const [index, [what, least, most]] of cronParts.entries()) {
+    const numbers = (parts[index] ?? '').replaceAll(/\/\d+/g, '').match(/\d+/g) ?? [];
+    const wrong = numbers.find((number) => Number(number) < least || Number(number) > most);
+    if (wrong === undefined) continue;
+    context.addIssue({ code: 'custom', input: cron, message: `expected ${least} to ${most} as ${what}, not ${wrong}` });
+  }
+}
+
+/** Not the whole night is what is wrong, so it is not shown. */
+function checkBeginning(night: { calendar?: unknown; cron?: unknown }, context: z.RefinementCtx<object>): void {
+  const given = ['calendar', 'cron'].filter((field) => Object.hasOwn(night, field));
+  if (given.length === 1) return;
+  const got = given.length === 0 ? 'neither' : 'both';
+  context.addIssue({ code: 'custom', path: ['calendar'], message: 'expected either calendar or cron', input: got });
+}
 
 /** A night file as it is written. */
 export const nightFileSchema = z
@@ -81,12 +107,12 @@ export const nightFileSchema = z
         'Folder from which the recipe is read when a night begins, as the worker sees it. Default: the folder of this file.',
       ),
   })
-  .refine(hasOneBeginning, { error: oneBeginning, path: ['calendar'] });
+  .superRefine(checkBeginning);
 
 /** A night as it travels with its schedule. A schedule may be made by hand, so whoever gets one checks it. */
 export const nightSchema: z.ZodType<Night> = z
   .strictObject({ ...fields, schema: z.literal(1), source: somePath.startsWith('/', 'expected an absolute path') })
-  .refine(hasOneBeginning, { error: oneBeginning, path: ['calendar'] });
+  .superRefine(checkBeginning);
 
 /** Throws an InputFault that names the file, or each field with its value, and what was expected. */
 export async function readNight(path: string): Promise<Night> {

@@ -80,7 +80,10 @@ export function answerUnpin({ store }: StoreDeps): Answerer<'artifact-unpin'> {
       const pinned = [...(await readPins(store.root)).keys()].filter((key) => key.startsWith(input.id));
       const [key] = pinned;
       if (key === undefined || pinned.length > 1) {
-        throw refuse('ConfigInvalid', `input.id: expected one that is pinned, got ${pinned.length} of "${input.id}…"`);
+        throw refuse(
+          'ConfigInvalid',
+          `key: expected that of one pinned artifact, got ${pinned.length === 0 ? 'none' : pinned.length} that begin with "${input.id}"`,
+        );
       }
       await unpin(store.root, key);
       return { key };
@@ -101,7 +104,7 @@ async function detailsOf(store: StoreDeps['store'], prefix: string): Promise<Art
   if (one === undefined || found.length > 1) {
     throw refuse(
       'ConfigInvalid',
-      `input.id: expected the key of one artifact, got ${found.length === 0 ? 'none' : found.length} that begin with "${prefix}"`,
+      `key: expected that of one artifact, got ${found.length === 0 ? 'none' : found.length} that begin with "${prefix}"`,
     );
   }
   const manifest = await store.peek(one.stage, one.key);

@@ -124,7 +124,7 @@ async function checkSlurm({ slurm, job }: HealthDeps): Promise<Found> {
   const release = slurm.server?.release ?? '';
   return {
     state: partitions.length === 0 ? 'problem' : 'good',
-    sentence: `${apiVersion}${release === '' ? '' : ` of Slurm ${release}`}, user ${job.userName}; controller ${hosts}; ${partitions.length} partitions`,
+    sentence: `${apiVersion}${release === '' ? '' : ` of Slurm ${release}`}, user ${job.userName}; controller ${hosts}; ${partitions.length} ${partitions.length === 1 ? 'partition' : 'partitions'}`,
   };
 }
 

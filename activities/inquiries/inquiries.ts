@@ -70,7 +70,7 @@ function checked<Name extends InquiryName>({ input: schema, answer }: Answerer<N
     const read = schema.safeParse(input, { reportInput: true });
     if (read.success) return answer(read.data);
     const [issue] = read.error.issues;
-    const field = ['input', ...(issue?.path ?? [])].join('.');
+    const field = (issue?.path ?? []).join('.') || 'input';
     throw refuse('ConfigInvalid', `${cut(field)}: ${issue === undefined ? 'not usable' : describeIssue(issue)}`);
   };
 }

@@ -1,5 +1,6 @@
 /** `critic notices`: what people were told, what waits in the outbox, and whether a channel works. */
 import * as z from 'zod';
+import { cut } from '../../domain/errors.ts';
 import type { Inquiries, KeptNotice } from '../../domain/inquiries.ts';
 import { noticeKinds } from '../../domain/notice.ts';
 import { plainText } from '../../domain/notice-text.ts';
@@ -59,7 +60,7 @@ function tableOf({ notices: all, unreadable }: Inquiries['notices']['reply']): s
   const damaged = unreadable.map((id) => `damaged, and held up until its files are mended or removed: ${id}`);
   if (all.length === 0) return ['no notices', ...damaged];
   const lines = all.flatMap((notice) => [
-    `${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`.slice(0, 80),
+    cut(`${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`, 80),
     `            ${notice.id}`,
   ]);
   return [...lines, ...damaged];

@@ -1,4 +1,5 @@
 /** `critic run`: starts a run of a recipe and watches it. */
+import { userInfo } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { queueOf } from '../../domain/clusters.ts';
@@ -45,10 +46,21 @@ export function memoOf({ recipe, resumes }: Omit<RunPlan, 'schema' | 'run'>): Re
   return { ...budgetMemo(recipe), ...(resumes === undefined ? {} : { resumes }) };
 }
 
-/** Whose run it is: as said, else whoever types. Empty where nobody is known. */
-export function ownerOf({ env }: Shell, said: string | undefined): { owner?: string } {
-  const owner = said ?? env['USER'] ?? env['LOGNAME'] ?? '';
+/** Whose run it is: as said, else whoever types: by the environment, else by the machine's list of users. Empty where nobody is known. */
+export function ownerOf({ env }: Pick<Shell, 'env'>, said: string | undefined): { owner?: string } {
+  const names = [said, env['USER'], env['LOGNAME']].filter((name) => name !== undefined && name !== '');
+  const owner = names[0] ?? userName();
   return owner === '' ? {} : { owner: owner.slice(0, 100) };
+}
+
+/** Empty for a number that the machine has no name for, as in a container. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return '';
+    throw error;
+  }
 }
 
 export interface RunOptions extends FollowOptions {

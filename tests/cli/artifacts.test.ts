@@ -1,5 +1,6 @@
 /** `critic artifacts` and `critic champion`, through the activities that answer them, on a store of this test. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -75,7 +76,7 @@ describe('artifacts', () => {
     await writeFile(join(bad.path, 'model'), 'weighty');
     const { code, out } = await typed('artifacts', 'verify', good.key, bad.key);
     expect(code).toBe(1);
-    expect(out).toBe(`mix/${good.key}: whole, 1 files, 4 B\nsft/${bad.key}: DAMAGED: model has another content\n`);
+    expect(out).toBe(`mix/${good.key}: whole, 1 file, 4 B\nsft/${bad.key}: DAMAGED: model has another content\n`);
     expect(verifiedView.schema.parse(await json('artifacts', 'verify', bad.key))).toMatchObject([
       { fault: 'model has another content' },
     ]);
@@ -93,7 +94,7 @@ describe('artifacts', () => {
     expect((await typed('artifacts', 'show', key)).out).toContain('still the paper');
     expect(unpinnedView.schema.parse(await json('artifacts', 'unpin', key.slice(0, 6)))).toEqual({ key });
     expect(await readPins(at.store.root)).toEqual(new Map());
-    expect((await typed('artifacts', 'unpin', key)).err).toContain('expected one that is pinned, got 0');
+    expect((await typed('artifacts', 'unpin', key)).err).toContain('expected that of one pinned artifact, got none');
     expect((await typed('artifacts', 'pin', key)).err).toContain("required option '--reason <text>' not specified");
   });
 
@@ -104,6 +105,13 @@ describe('artifacts', () => {
     expect((await readPins(at.store.root)).has(key)).toBe(true);
     expect((await typed('artifacts', 'ls')).out).toContain('mix (pinned)');
   });
+});
+
+it('a person without USER is named by the machine', async () => {
+  const { key } = await publish('mix', { n: 1 });
+  const argv = ['artifacts', 'pin', key, '--reason', 'the paper'];
+  const { code, out } = await critic(argv, at.server, { env: { CRITIC_TEMPORAL_ADDRESS: 'fake:7233' } });
+  expect({ code, out }).toEqual({ code: 0, out: `mix/${key}: pinned by ${userInfo().username}: the paper\n` });
 });
 
 describe('champion', () => {

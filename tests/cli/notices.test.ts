@@ -23,6 +23,7 @@ describe('critic notices', () => {
     expect(server.calls).toContain('inquire critic-caretaker {"name":"notices","input":{"open":true,"limit":20}}');
     expect(code).toBe(0);
     expect(out).toContain('11-28 01:02 given-up  run aaa');
+    expect(out.split('\n')[0]).toMatch(/^.{79}…$/);
     expect(out).toContain('run-a-1-ended');
     expect(out).toContain('damaged, and held up until its files are mended or removed: run-b-1-ended');
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);

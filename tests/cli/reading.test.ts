@@ -190,7 +190,7 @@ describe('checkpoints', () => {
   it('of a name that is no run’s are refused by the worker, by field', async () => {
     const { code, err } = await typed('checkpoints', '../x');
     expect(code).toBe(1);
-    expect(err).toContain('input.run: expected the id of a run, got "../x"');
+    expect(err).toContain('critic: run: expected the id of a run, got "../x"');
   });
 });
 

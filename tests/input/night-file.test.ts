@@ -39,8 +39,13 @@ describe('a night file', () => {
 
   it.each([
     ['recipe: r\ncron: "30 1 * * *"', 'night.name: '],
-    ['name: n\nrecipe: r', 'night.calendar: expected either calendar or cron'],
-    ['name: n\nrecipe: r\ncron: "1 1 * * *"\ncalendar: {at: "01:00"}', 'night.calendar: expected either'],
+    ['name: n\nrecipe: r', 'night.calendar: expected either calendar or cron, got "neither"'],
+    [
+      'name: n\nrecipe: r\ncron: "1 1 * * *"\ncalendar: {at: "01:00"}',
+      'night.calendar: expected either calendar or cron, got "both"',
+    ],
+    ['name: n\nrecipe: r\ncron: "99 1 * * *"', 'night.cron: expected 0 to 59 as minute, not 99, got "99 1 * * *"'],
+    ['name: n\nrecipe: r\ncron: "*/15 1-25 * * *"', 'night.cron: expected 0 to 23 as hour, not 25'],
     ['name: n\nrecipe: r\ncron: "@daily"', 'night.cron: expected five fields, such as "30 1 * * *", got "@daily"'],
     ['name: n\nrecipe: r\ncalendar: {at: "25:00"}', 'night.calendar.at: expected a time such as "01:30", got "25:00"'],
     ['name: n\nrecipe: r\ncalendar: {at: 90}', 'night.calendar.at: '],

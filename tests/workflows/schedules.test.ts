@@ -70,8 +70,29 @@ describe('critic schedule', () => {
       expect(spec.calendars).toHaveLength(1);
       expect(spec.timezone).toBe('Europe/Berlin');
       expect(info.numActionsTaken).toBe(0);
+      expect(await trigger(client, 'a')).toMatchObject({ status: 'triggered', paused: true });
       await unpause(client, 'a');
       expect((await describeNight(client, 'a')).paused).toBe(false);
+    });
+  });
+
+  it('apply shows what somebody has edited in the UI, and makes it as the file says again', async () => {
+    await withServer(async (client) => {
+      const { calendar: _, ...rest } = night('cron');
+      const both = [night('a'), { ...rest, cron: '*/30 1-3 * * mon' }];
+      await byHand(both, client);
+      await listed(client, 2);
+      const handle = client.schedule.getHandle(nightScheduleId('a'));
+      await handle.update((now) => ({ ...now, spec: { ...now.spec, timezone: 'UTC' } }));
+      expect(await byHand(both, client, { dryRun: true })).toEqual(['update a', 'keep cron']);
+      const [change] = await apply(client, { nights: both, prune: false, dryRun: false });
+      expect(changesView.lines(change === undefined ? [] : [change]).join('\n')).toMatch(
+        /times \(edited beside the file\): .*"UTC".* -> .*"Europe\/Berlin"/,
+      );
+      expect((await handle.describe()).spec.timezone).toBe('Europe/Berlin');
+      expect(await byHand(both, client)).toEqual(['keep a', 'keep cron']);
+      await handle.pause('for a while');
+      expect(await byHand(both, client)).toEqual(['keep a', 'keep cron']);
     });
   });
 
@@ -114,7 +135,9 @@ describe('critic schedule', () => {
         for (const at of seen.nextNights) expect(at).toMatch(/T(?:23|00):30:00\.000Z$/);
         const lines = describedView.lines(describedView.schema.parse(seen));
         expect(lines.join('\n')).toMatch(/Last nights \(UTC\)\n {2}.* passed seen-run/);
-        expect(listView.lines(await listNights(client)).join('\n')).toMatch(/^seen {2}next \d{4}-/);
+        expect(listView.lines(await listNights(client)).join('\n')).toMatch(
+          /^NIGHT {2}NEXT \(UTC\) {8}LAST \(UTC\)\nseen {3}\d{4}-[\d-]{5} [\d:]{5} {2}passed \d{4}-/,
+        );
       },
       { beginNight: async () => ({ plan: plan('seen-run'), commit: null, deadline: null }) },
     );

@@ -1,6 +1,7 @@
 /** `critic artifacts`: what the store keeps, one artifact with what made it, whether its files are whole, and what a person wants kept. */
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { cut } from '../../../domain/errors.ts';
 import type { Inquiries } from '../../../domain/inquiries.ts';
 import { stageSchema } from '../../../domain/manifest.ts';
 import type { Stage } from '../../../domain/names.ts';
@@ -48,7 +49,7 @@ export const verifiedView: View<z.output<typeof verified>[]> = {
   lines: (all) =>
     all.map(({ stage, key, files, bytes, fault }) =>
       fault === null
-        ? `${stage}/${key}: whole, ${files} files, ${sizeText(bytes)}`
+        ? `${stage}/${key}: whole, ${counted(files, 'file')}, ${sizeText(bytes)}`
         : `${stage}/${key}: DAMAGED: ${plainLog(fault)}`,
     ),
 };
@@ -61,6 +62,8 @@ export const unpinnedView: View<{ key: string }> = {
   lines: ({ key }) => [`${key}: not pinned any more`],
 };
 
+const counted = (many: number, what: string) => `${many} ${many === 1 ? what : `${what}s`}`;
+
 /** At most 80 columns. A key's first 12 digits are enough to name it. */
 function tableOf({ artifacts: all, count, bytes }: Inquiries['artifacts']['reply']): string[] {
   if (all.length === 0) return ['no artifacts'];
@@ -68,12 +71,12 @@ function tableOf({ artifacts: all, count, bytes }: Inquiries['artifacts']['reply
     `${stage}${isPinned ? ' (pinned)' : ''}`.slice(0, 24),
     key.slice(0, 12),
     sizeText(size),
-    run.slice(0, 38),
+    cut(run, 38),
   ]);
   const more = count > all.length ? `; the newest ${all.length} are shown` : '';
   return [
     ...textTable([['STAGE', 'KEY', 'SIZE', 'MADE BY'], ...rows]),
-    `${count} artifacts, ${sizeText(bytes)}${more}`,
+    `${counted(count, 'artifact')}, ${sizeText(bytes)}${more}`,
   ];
 }
 
@@ -88,7 +91,7 @@ function linesOf(one: z.output<typeof details>): string[] {
     `  folder   ${one.path}`,
     `  made by  run ${one.run}, ${one.madeAt.slice(0, 16).replace('T', ' ')} UTC`,
     ...one.attempts.map((attempt) => `           ${attempt}`),
-    `  holds    ${one.files} files, ${sizeText(one.bytes)}`,
+    `  holds    ${counted(one.files, 'file')}, ${sizeText(one.bytes)}`,
     ...shown.map(({ path, bytes }) => `           ${sizeText(bytes).padStart(10)}  ${plainLog(path)}`),
     ...(one.files > shown.length ? [`           … ${one.files - shown.length} more`] : []),
     ...(Object.keys(one.counts).length === 0 ? [] : [`  counts   ${pairs(one.counts)}`]),
@@ -174,7 +177,7 @@ function addPins(command: Command, shell: Shell): void {
     .addHelpText('after', '\nExample: critic artifacts pin 29ba4ae6a743 --reason "baseline of the paper"')
     .action(async (id: string, options: ViewOptions & { by?: string; reason: string }) => {
       const { owner: by } = ownerOf(shell, options.by);
-      if (by === undefined) throw new CliError('--by: expected a name, got none, and USER is not set');
+      if (by === undefined) throw new CliError('--by: expected a name, got none, and this machine has none for you');
       const input = { id, by, reason: options.reason };
       const reply = z.object({ pin });
       const value = await withClient(shell, (client) => inquire(client, 'artifact-pin', input, reply));

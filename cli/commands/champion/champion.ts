@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { cut } from '../../../domain/errors.ts';
 import type { ChampionSummary, Inquiries, PromotedCritic } from '../../../domain/inquiries.ts';
 import { textTable } from '../../../domain/text-table.ts';
 import { aName, aReason, aRecipe, aRun, wholeNumber, wholeNumberFrom } from '../../arguments.ts';
@@ -48,9 +49,9 @@ function tableOf(all: readonly ChampionSummary[]): string[] {
     mainScore?.toFixed(3) ?? '',
     decidedAt.slice(2, 16).replace('T', ' '),
     (by ?? 'gate').slice(0, 8),
-    run.slice(0, 30),
+    cut(run, 38),
   ]);
-  return textTable([['NAME', 'V', 'SCORE', 'SINCE (UTC)', 'BY', 'RUN'], ...rows]).map((line) => line.slice(0, 80));
+  return textTable([['NAME', 'V', 'SCORE', 'SINCE (UTC)', 'BY', 'RUN'], ...rows]).map((line) => cut(line, 80));
 }
 
 function linesOf(one: ChampionSummary): string[] {
@@ -183,7 +184,7 @@ async function decide(
   options: PromoteOptions,
 ): Promise<void> {
   const { owner: by } = ownerOf(shell, options.by);
-  if (by === undefined) throw new CliError('--by: expected a name, got none, and USER is not set');
+  if (by === undefined) throw new CliError('--by: expected a name, got none, and this machine has none for you');
   const { reason, expect } = options;
   const value = await promoteByHand(client, { name, what, by, reason, ...(expect === undefined ? {} : { expect }) });
   shell.stdout.write(`${textOf(promotedView, value, options)}\n`);

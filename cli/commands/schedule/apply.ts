@@ -9,12 +9,13 @@ import { aPath } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { requireServed } from '../../cluster.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { editsOf, isKept, keepApplied } from './edits.ts';
 import { clusterOfStanding, scheduleOf, type Standing, standingNights } from './schedules.ts';
 
 const change = z.object({
   night: z.string(),
   action: z.enum(['create', 'update', 'keep', 'delete']),
-  /** Fields that differ, as the file has them. null: it has none. */
+  /** Fields that differ, as the file has them (null: it has none), and parts of the schedule that somebody has edited beside the file. */
   fields: z.array(z.object({ field: z.string(), before: z.unknown(), after: z.unknown() })),
   paused: z.boolean(),
   /** False with `--dry-run`. */
@@ -39,7 +40,7 @@ export async function apply(client: Client, { nights, prune, dryRun }: ApplyInpu
   const changes: NightChange[] = [];
   for (const night of nights) {
     const stands = before.get(night.name);
-    const fields = differences(stands?.night, night);
+    const fields = [...differences(stands?.night, night), ...(stands === undefined ? [] : editsOf(stands))];
     const action = stands === undefined ? 'create' : fields.length === 0 ? 'keep' : 'update';
     if (!dryRun) await make(client, night, stands, action);
     changes.push({ night: night.name, action, fields, paused: isPaused(stands), done: !dryRun });
@@ -59,10 +60,12 @@ const isPaused = (stands: Standing | undefined) => stands?.described.state.pause
 async function make(client: Client, night: Night, stands: Standing | undefined, action: NightChange['action']) {
   const wanted = scheduleOf(night);
   try {
-    if (action === 'create') await client.schedule.create(wanted);
+    if (action === 'create') await keepApplied({ handle: await client.schedule.create(wanted) });
+    if (action === 'keep' && stands !== undefined && !isKept(stands)) await keepApplied(stands);
     if (action === 'update') {
       const { spec, action: starts, policies } = wanted;
       await stands?.handle.update(({ state }) => ({ spec, action: starts, policies: policies ?? {}, state }));
+      if (stands !== undefined) await keepApplied(stands);
     }
   } catch (error) {
     // So the SDK says what Temporal refuses of a schedule's times, e.g. a minute of 99.

@@ -11,12 +11,15 @@ import { requireStanding } from './schedules.ts';
 const changed = z.object({
   night: z.string(),
   status: z.enum(['triggered', 'paused', 'unpaused', 'backfilling', 'deleted']),
+  /** The schedule begins no nights by itself: it is paused. Only of what begins nights by hand. */
+  paused: z.boolean().exactOptional(),
 });
 type Changed = z.output<typeof changed>;
 export const changedView: View<Changed> = {
   schema: changed,
-  lines: ({ night, status }) => [
+  lines: ({ night, status, paused }) => [
     `${night} ${status === 'backfilling' ? 'lives the nights of that time, one after another' : `is ${status}`}`,
+    ...(paused === true ? ['Its schedule is paused, and stays so: no other night begins until it is unpaused.'] : []),
   ],
 };
 
@@ -24,10 +27,10 @@ export const changedView: View<Changed> = {
 const maxDays = 366;
 
 export async function trigger(client: Client, night: string): Promise<Changed> {
-  const { handle } = await requireStanding(client, night);
+  const { handle, described } = await requireStanding(client, night);
   // The night itself looks whether another one goes on.
   await handle.trigger('ALLOW_ALL');
-  return { night, status: 'triggered' };
+  return { night, status: 'triggered', paused: described.state.paused };
 }
 
 export async function pause(client: Client, night: string, note?: string): Promise<Changed> {
@@ -52,9 +55,9 @@ export async function backfill(
   if (to.getTime() - from.getTime() > maxDays * 86_400_000)
     throw new CliError(`--from, --to: expected at most ${maxDays} days, got more; take them in parts`);
   if (to > new Date()) throw new CliError(`--to: expected a time that is over, got ${to.toISOString()}`);
-  const { handle } = await requireStanding(client, night);
+  const { handle, described } = await requireStanding(client, night);
   await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
-  return { night, status: 'backfilling' };
+  return { night, status: 'backfilling', paused: described.state.paused };
 }
 
 export async function remove(client: Client, night: string): Promise<Changed> {

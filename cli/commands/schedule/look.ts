@@ -6,6 +6,8 @@ import { shown } from '../../../domain/errors.ts';
 import { isSafeName } from '../../../domain/names.ts';
 import { nightVerdicts } from '../../../domain/night.ts';
 import { aNight } from '../../arguments.ts';
+import { runType } from '../../run-handle.ts';
+import { cleanLines, fitted } from '../../run-text.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { nightType, requireStanding, type Standing, standingNights } from './schedules.ts';
 
@@ -21,9 +23,6 @@ const listed = z.object({
   /** null: none is due. */
   next: z.string().nullable(),
 });
-const list = z.array(listed);
-export const listView: View<z.output<typeof list>> = { schema: list, lines: listLines };
-
 const lived = z.object({
   at: z.string(),
   workflow: z.string(),
@@ -32,6 +31,14 @@ const lived = z.object({
   run: z.string().nullable(),
   sentence: z.string(),
 });
+const list = z.array(
+  listed.extend({
+    /** The newest that Temporal remembers. null: none. */
+    last: lived.nullable(),
+  }),
+);
+export const listView: View<z.output<typeof list>> = { schema: list, lines: listLines };
+
 const described = listed.extend({
   /** As its file says. null: the schedule was not made by this release. */
   file: z.record(z.string(), z.unknown()).nullable(),
@@ -56,7 +63,10 @@ function nextOf({ nextActionTimes }: ScheduleDescription['info']): string[] {
 }
 
 export async function listNights(client: Client): Promise<z.output<typeof list>> {
-  return (await standingNights(client)).map((one) => rowOf(one));
+  const standing = await standingNights(client);
+  return Promise.all(
+    standing.map(async (one) => ({ ...rowOf(one), last: (await lastNights(client, one.name, 1))[0] ?? null })),
+  );
 }
 
 export async function describeNight(client: Client, name: string): Promise<DescribedNight> {
@@ -66,7 +76,7 @@ export async function describeNight(client: Client, name: string): Promise<Descr
     ...rowOf(found),
     file: night === undefined ? null : { ...night },
     nextNights: nextOf(seen.info),
-    lastNights: await lastNights(client, name),
+    lastNights: await lastNights(client, name, lastShown),
   };
 }
 
@@ -78,31 +88,52 @@ const resultSchema = z.object({
 });
 
 /** The newest first, as Temporal remembers them. */
-async function lastNights(client: Client, name: string): Promise<z.output<typeof lived>[]> {
+async function lastNights(client: Client, name: string, most: number): Promise<z.output<typeof lived>[]> {
   if (!isSafeName(name)) return [];
   const found: z.output<typeof lived>[] = [];
   const query = `WorkflowType = '${nightType}' AND CriticNight = '${name}'`;
   for await (const { workflowId, runId, status, startTime, searchAttributes } of client.workflow.list({ query })) {
-    if (found.length >= lastShown) break;
+    if (found.length >= most) break;
     const scheduled = searchAttributes['TemporalScheduledStartTime']?.[0];
     const at = (scheduled instanceof Date ? scheduled : startTime).toISOString();
     const own = { at, workflow: workflowId, run: null };
-    if (status.name === 'RUNNING') found.push({ ...own, verdict: 'running', sentence: '' });
-    else if (status.name === 'COMPLETED') {
+    if (status.name === 'RUNNING') {
+      found.push({ ...own, verdict: 'running', run: await runOf(client, workflowId, runId), sentence: '' });
+    }
+    if (status.name === 'COMPLETED') {
       const { data } = resultSchema.safeParse(await client.workflow.getHandle(workflowId, runId).result());
       found.push({ ...own, verdict: 'lost', sentence: 'its result is of another release', ...data });
-    } else found.push({ ...own, verdict: 'lost', sentence: `its workflow is ${status.name.toLowerCase()}` });
+    }
+    if (!['RUNNING', 'COMPLETED'].includes(status.name))
+      found.push({ ...own, verdict: 'lost', sentence: `its workflow is ${status.name.toLowerCase()}` });
   }
   return found;
+}
+
+/** The run that a night has begun, its child. null: none yet. */
+async function runOf(client: Client, workflowId: string, runId: string): Promise<string | null> {
+  const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
+  return raw.pendingChildren?.find(({ workflowTypeName }) => workflowTypeName === runType)?.workflowId ?? null;
 }
 
 const minute = (iso: string | null) => (iso === null ? '-' : iso.slice(0, 16).replace('T', ' '));
 
 function listLines(rows: z.output<typeof list>): string[] {
   if (rows.length === 0) return ['no nights are scheduled; "critic schedule apply FILE" schedules one'];
-  return rows.map(({ night, next, paused, note }) =>
-    `${night}  ${paused ? `paused${note === null ? '' : `: ${note}`}` : `next ${minute(next)} UTC`}`.slice(0, 80),
-  );
+  const cells = rows.map(({ night, next, paused, last }): [string, string, string] => [
+    night,
+    paused ? 'paused' : minute(next),
+    last === null ? '-' : `${last.verdict} ${minute(last.at)}`,
+  ]);
+  const table = leftTable([['NIGHT', 'NEXT (UTC)', 'LAST (UTC)'], ...cells]);
+  const notes = rows.flatMap(({ night, note, paused }) => (paused && note !== null ? [`${night}: ${note}`] : []));
+  return [...table, ...notes].flatMap((line) => fitted(line, 80));
+}
+
+/** Cells in aligned columns, each from the left. */
+function leftTable(rows: readonly [string, string, string][]): string[] {
+  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length)) + 2;
+  return rows.map(([a, b, c]) => `${a.padEnd(width(0))}${b.padEnd(width(1))}${c}`);
 }
 
 function describedLines({ night, paused, note, file, nextNights, lastNights: last }: DescribedNight): string[] {
@@ -113,20 +144,22 @@ function describedLines({ night, paused, note, file, nextNights, lastNights: las
     'Next nights (UTC)',
     ...(nextNights.length === 0 ? ['  none'] : nextNights.map((at) => `  ${minute(at)}`)),
     'Last nights (UTC)',
-    ...(last.length === 0 ? ['  none'] : last.map((one) => `  ${lastLine(one)}`)),
+    ...(last.length === 0 ? ['  none'] : last.flatMap(lastLines)),
   ];
 }
 
-function lastLine({ at, verdict, run, sentence }: z.output<typeof lived>): string {
-  const why = verdict === 'passed' || run !== null ? '' : sentence.split('\n')[0];
-  return `${minute(at)} ${verdict} ${run ?? ''} ${why}`.replaceAll(/ +/g, ' ').trimEnd();
+/** A night that has a run says no more: the run does. Of a wrong recipe each fault has a line of its own. */
+function lastLines({ at, verdict, run, sentence }: z.output<typeof lived>): string[] {
+  const [why = '', ...more] = verdict === 'passed' || run !== null ? [] : cleanLines(sentence);
+  const first = [minute(at), verdict, run ?? why].filter((part) => part !== '').join(' ');
+  return [`  ${first}`, ...more.map((line) => `      ${line.trim()}`)];
 }
 
 export function registerLook(schedule: Command, shell: Shell): void {
   schedule
     .command('list')
     .option('--json', 'print them as JSON')
-    .description('list nights, and when each is next')
+    .description('list nights, when each is next, and how the last one ended')
     .addHelpText('after', '\nExample: critic schedule list')
     .action(async (options: ViewOptions) => {
       const value = await withClient(shell, listNights);
