@@ -12,6 +12,7 @@ import { services } from './services.ts';
 import { execute, makeState } from './slurm-root.ts';
 import { slurmEnv } from './slurm-services.ts';
 import { folders, type StackConfig } from './stack-config.ts';
+import { withWorkerFiles } from './worker-files.ts';
 
 export interface ServiceStatus {
   name: string;
@@ -23,9 +24,13 @@ export interface ServiceStatus {
 
 export type Say = (line: string) => void;
 
-/** Starts every service that does not run, each as soon as those it needs are ready. Throws one sentence if one fails. */
-export async function up(config: StackConfig, say: Say): Promise<void> {
-  await withLock(config, async () => {
+/**
+ * Starts every service that does not run, each as soon as those it needs are ready. Throws one sentence if one fails, or a file of the worker is faulty; then
+ * nothing was stopped.
+ */
+export async function up(given: StackConfig, say: Say): Promise<void> {
+  await withLock(given, async () => {
+    const config = await withWorkerFiles(given, say);
     prepare(config);
     const ready = new Map<string, Promise<void>>();
     for (const service of services(config)) {
@@ -42,6 +47,7 @@ export async function up(config: StackConfig, say: Say): Promise<void> {
 export async function down(config: StackConfig, say: Say): Promise<void> {
   await withLock(config, async () => {
     const pids = (name: string) => join(folders(config).pids, `${name}.json`);
+    if (running(pids('worker')) !== undefined) say('worker: stopping');
     await stop(pids('worker'), 40_000);
     if (running(pids('slurmctld')) !== undefined) await cancelJobs(config);
     for (const service of services(config).toReversed()) {
@@ -70,7 +76,10 @@ async function bring(config: StackConfig, service: Service, say: Say): Promise<v
   const launch = service.launch();
   const fingerprint = JSON.stringify([launch.argv, launch.env]);
   const standing = running(record);
-  if (standing !== undefined && standing.fingerprint !== fingerprint) await stop(record);
+  if (standing !== undefined && standing.fingerprint !== fingerprint) {
+    say(`${service.name}: is started anew, since its settings have changed`);
+    await stop(record);
+  }
   if (running(record) === undefined) {
     const startedAt = Date.now();
     start(record, { ...launch, log, fingerprint });
