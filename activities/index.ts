@@ -18,6 +18,7 @@ import { createLookUpActivities } from './store/look-up.ts';
 import { createNightActivities } from './nights/nights.ts';
 import { createNotifyActivities } from './notify/notify.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
+import { createPageActivities } from './pages/nights.ts';
 import { createRecordActivities } from './records/records.ts';
 import { createReportActivities } from './report/report.ts';
 import { createEarlierRunActivities } from './resuming/earlier-runs.ts';
@@ -58,6 +59,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createInquiryActivities(deps),
     ...createNotifyActivities(deps),
     ...createNightActivities(deps),
+    ...createPageActivities(deps),
   });
 }
 

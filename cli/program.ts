@@ -12,6 +12,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerExperiment } from './commands/experiment/experiment.ts';
 import { registerLocal } from './commands/local.ts';
+import { registerNights } from './commands/nights.ts';
 import { registerNotices } from './commands/notices.ts';
 import { registerPause } from './commands/pause.ts';
 import { registerPlan } from './commands/plan.ts';
@@ -57,6 +58,7 @@ const verbs: readonly Register[] = [
   registerRerun,
   registerSchedule,
   registerExperiment,
+  registerNights,
   registerNotices,
   registerArtifactsGc,
   registerServe,

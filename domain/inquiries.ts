@@ -8,6 +8,7 @@ import type { Interval } from './evaluation/metrics.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { MetricsRow } from './manifest.ts';
 import type { JobStage, Stage } from './names.ts';
+import type { NightVerdict } from './night.ts';
 import type { Notice } from './notice.ts';
 import type { RunPlan } from './plan.ts';
 import type { GcReport, GcRequest } from './retention.ts';
@@ -80,6 +81,11 @@ export interface Inquiries {
     input: { name: string; what: PromotedCritic; expected: number; by: string; reason: string; request: string };
     reply: { outcome: 'promoted' | 'changed'; champion: ChampionSummary | null };
   };
+  /** Writes nights.html anew. The newest rows of all nights, `limit` at most; `url`: where it is served, null: nowhere. */
+  nights: {
+    input: { limit: number };
+    reply: { page: string; url: string | null; nights: NightSummary[]; unreadable: string[] };
+  };
   /** What a finished evaluation holds of the critic, and of another one beside it. Keys are of evaluation artifacts. */
   compare: { input: { ours: string; theirs: string; seed: number }; reply: EvaluationComparison };
 }
@@ -116,6 +122,25 @@ export interface EvaluationComparison {
   interval: Interval;
   /** Measured on the same pairs. */
   paired: boolean;
+}
+
+/** A night as it ended, or goes on. What is null is not known, or there is none. */
+export interface NightSummary {
+  night: string;
+  /** When it was to begin, ISO, UTC. */
+  at: string;
+  verdict: NightVerdict | 'under-way';
+  why: string;
+  run: string | null;
+  nothingNew: boolean;
+  /** MainScore in [−1, 1], with its 95 % interval. */
+  score: number | null;
+  interval: Interval;
+  /** MainScore minus the champion's. */
+  change: number | null;
+  usd: number | null;
+  gpuHours: number | null;
+  gpuHoursWasted: number | null;
 }
 
 export interface ArtifactSummary {

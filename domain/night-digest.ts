@@ -26,7 +26,8 @@ export interface Digested {
   outcome: NightOutcome;
   score?: Estimate;
   lastNight?: Rivalry;
-  champion?: Rivalry;
+  /** With its version, and its own MainScore as it was promoted. */
+  champion?: Rivalry & { version?: number; mainScore?: number | null };
   /** USD that the teacher was paid in this run; what its estimate expected. */
   usd?: { spent: number; expected: number | null };
   attempts?: AttemptHours[];

@@ -5,7 +5,7 @@
  *   2. its turn: if the night before goes on, this one is skipped, waits, or stops that one and takes over
  *   3. the recipe is read, and a run of it begins: a child that outlives this workflow, whatever becomes of it
  *   4. the run's end, or the deadline
- *   5. people are told
+ *   5. people are told, and the page of all nights is written
  *
  * A cancel of this workflow cancels the run. The schedule lets nights overlap, so that it is decided here, where people can be told.
  */
@@ -44,6 +44,7 @@ import { storeActivities, watchActivities } from './activity-options.ts';
 import type { RunResult } from './conclude-run.ts';
 import { isFailure } from './failure.ts';
 import { untilDeadline } from './night-deadline.ts';
+import { writeNightsPage } from './nights-page.ts';
 import { now, tell } from './telling.ts';
 import type { trainCritic } from './train-critic.ts';
 
@@ -58,6 +59,7 @@ export async function runNight(night: Night): Promise<NightResult> {
   const tonight = { night, at: (typedSearchAttributes.get(scheduledKey) ?? startTime).toISOString() };
   const result = await live(tonight);
   upsertSearchAttributes([{ key: statusKey, value: result.verdict }]);
+  await writeNightsPage();
   return result;
 }
 

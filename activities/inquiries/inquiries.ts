@@ -15,6 +15,7 @@ import { answerLog } from './run-log.ts';
 import { answerMetrics } from './run-metrics.ts';
 import { answerGc } from './gc.ts';
 import { answerHealth, type HealthDeps } from './health.ts';
+import { answerNights } from './nights.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
 
@@ -41,6 +42,7 @@ export function createInquiryActivities(deps: HealthDeps) {
     notice: checked(answerNotice(deps)),
     'notice-retry': checked(answerNoticeRetry(deps)),
     'notice-test': checked(answerNoticeTest(deps)),
+    nights: checked(answerNights(deps)),
     gc: checked(answerGc(deps)),
   } satisfies Record<InquiryName, Checked>;
   return {

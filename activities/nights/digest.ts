@@ -17,6 +17,7 @@ import { offLoop } from '../evaluation/off-loop.ts';
 import { readChampions } from '../gate/champion-file.ts';
 import { heartbeating } from '../heartbeating.ts';
 import { findOutcome } from '../jobs/attempt-files.ts';
+import { digestOf, writeDigest } from '../pages/night-files.ts';
 import { readManifest } from '../store/artifact-store.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { Turns } from './turns.ts';
@@ -35,10 +36,24 @@ export function createDigestActivities({ store }: StoreDeps) {
     async digestNight(request: DigestRequest): Promise<Notice> {
       const { night, at } = request;
       return heartbeating('digesting', async () =>
-        digestNotice(night, at, new Date().toISOString(), await digested(store.root, request)),
+        digestNotice(night, at, new Date().toISOString(), await kept(store.root, request)),
       );
     },
   };
+}
+
+/** What is known of the night, after it was kept for nights.html. That people are told does not depend on that. */
+async function kept(root: string, request: DigestRequest): Promise<Digested> {
+  const { night, at, turn } = request;
+  const found = await digested(root, request);
+  try {
+    await writeDigest(root, turn, digestOf(night.name, at, found));
+    return found;
+  } catch (error) {
+    Context.current().cancellationSignal.throwIfAborted();
+    const cause = error instanceof Error ? error.message : String(error);
+    return { ...found, missing: [...(found.missing ?? []), `this night in nights.html (${cause})`] };
+  }
 }
 
 async function digested(root: string, request: DigestRequest): Promise<Digested> {
@@ -98,13 +113,14 @@ async function againstLastNight(root: string, request: DigestRequest, ours: stri
 }
 
 /** The champion before tonight's own promotion, if there was one. */
-async function againstChampion(root: string, request: DigestRequest, ours: string): Promise<Rivalry | undefined> {
+async function againstChampion(root: string, request: DigestRequest, ours: string): Promise<Digested['champion']> {
   const { run, recipe } = request;
   const signal = Context.current().cancellationSignal;
   const champions = await readChampions(paths.champions(root, recipe.gate.champion), signal);
   const champion = champions.findLast((one) => one.run !== run);
   if (champion === undefined) return undefined;
-  return { run: champion.run, change: await change(ours, champion.evaluation.path, recipe.seed) };
+  const { run: theirs, version, main_score: mainScore, evaluation } = champion;
+  return { run: theirs, version, mainScore, change: await change(ours, evaluation.path, recipe.seed) };
 }
 
 async function change(ours: string, theirs: string, seed: number): Promise<Rivalry['change']> {

@@ -25,6 +25,14 @@ export function frame(title: string, body: Html, own = ''): string {
   return `${page.text}\n`;
 }
 
+/**
+ * Something that a page says, with where it is from: a file or folder, from the store's root, and for one value in it `#` and a JSON pointer. A test reads all of
+ * them and compares. A larger part may have `data-source` too, for what is drawn or told of a whole file.
+ */
+export function cited(said: string | Html, source: string): Html {
+  return html`<span data-source="${source}">${said}</span>`;
+}
+
 /** What is wider than the page scrolls in itself, by keys too. `label` tells those who hear the page what it is, and is used once on a page. */
 export function scrolling(label: string, content: Html): Html {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}">${content}</div>`;

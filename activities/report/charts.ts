@@ -117,21 +117,21 @@ function intervalBar(
     >`;
 }
 
-function figure(title: string, note: Html | undefined, body: Html, wide = width, tall = height): Html {
+export function figure(title: string, note: Html | undefined, body: Html, wide = width, tall = height): Html {
   return html`<figure class="chart">
     <figcaption>${title} ${note}</figcaption>
     <svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="${title}">${body}</svg>
   </figure>`;
 }
 
-function emptyChart(title: string): Html {
+export function emptyChart(title: string): Html {
   return html`<figure class="chart">
     <figcaption>${title}</figcaption>
     <p class="none">Nothing was logged.</p>
   </figure>`;
 }
 
-function grid(ticks: readonly number[], at: (value: number) => number, wide = width): Html[] {
+export function grid(ticks: readonly number[], at: (value: number) => number, wide = width): Html[] {
   return ticks.map(
     (tick) =>
       html`<line
@@ -161,6 +161,6 @@ function digits(value: number): number {
   return Math.abs(value) >= 20 ? 1 : 3;
 }
 
-function px(value: number): string {
+export function px(value: number): string {
   return value.toFixed(1).replace(/\.0$/, '');
 }

@@ -31,6 +31,9 @@ th:first-child,td:first-child{padding-left:0;text-align:left}th:last-child,td:la
 tbody th{font-weight:500}td small{display:block;color:var(--soft);font-size:11px;line-height:1.4}.left{text-align:left}
 .metrics td:not(:first-child){min-width:6.5em}.metrics .grpo th,.metrics .grpo td{font-weight:600}.metrics .grpo small{font-weight:400}.metrics .constant th,.metrics .constant td{color:var(--soft)}
 .key{font:12px/1.7 var(--mono)}.state{font-size:.9em}.state.other{color:var(--bad)}
+.nights td.why{min-width:24em;white-space:normal}.nights td.why small{margin-top:2px}.scroll>.chart{min-width:640px}
+.span{stroke-width:2;opacity:.55}.span.yes{stroke:var(--good)}.span.no{stroke:var(--base)}.mark{stroke-width:2;fill:var(--paper)}.mark.yes{fill:var(--good);stroke:var(--good)}.mark.no{stroke:var(--base)}.champion{fill:none;stroke:var(--grpo);stroke-width:1.5}
+a{color:var(--grpo);text-underline-offset:2px}a:focus-visible,summary:focus-visible,.scroll:focus-visible,input:focus-visible{outline:2px solid var(--grpo);outline-offset:2px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:30px 36px;margin-top:22px}
 .charts.two{grid-template-columns:repeat(auto-fit,minmax(340px,1fr));margin-top:34px}
 .chart{margin:0;min-width:0}.chart figcaption{margin-bottom:8px;font-size:13.5px;font-weight:600}.chart figcaption span{display:block;color:var(--soft);font-size:12px;font-weight:400}

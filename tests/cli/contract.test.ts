@@ -15,6 +15,7 @@ import { doctorView } from '../../cli/commands/doctor.ts';
 import { servicesView } from '../../cli/commands/local.ts';
 import { experimentEndingsView } from '../../cli/commands/experiment/follow.ts';
 import { experimentCancelView, experimentsView, experimentView } from '../../cli/commands/experiment/look.ts';
+import { nightsView } from '../../cli/commands/nights.ts';
 import * as notices from '../../cli/commands/notices.ts';
 import { pauseView } from '../../cli/commands/pause.ts';
 import { planView } from '../../cli/commands/plan.ts';
@@ -74,6 +75,7 @@ const schemas: Record<string, z.ZodType | z.ZodType[]> = {
   'experiment list': experimentsView.schema,
   'experiment status': experimentView.schema,
   'experiment cancel': experimentCancelView.schema,
+  nights: nightsView.schema,
   'notices ls': notices.noticesView.schema,
   'notices show': notices.noticeView.schema,
   'notices retry': notices.retriedView.schema,

@@ -19,5 +19,6 @@ export const paths = [
   'run-night',
   'run-night-stopped',
   'run-experiment',
+  'run-night-page',
 ] as const;
 export type Path = (typeof paths)[number];

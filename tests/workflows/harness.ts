@@ -112,6 +112,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     endNight: async () => undefined,
     pauseNight: async () => 'paused',
     digestNight: async ({ night, at, run, outcome }) => digestNotice(night, at, at, { run, outcome }),
+    writeNightsPage: async () => ({ path: '/store/nights.html' }),
     answerInquiry: async () => ({}),
     examinePartition: async () => ({ partition: null, jobId: '1', nodes: [], collective: null, problems: [] }),
     publishJob: async ({ order }) => artifact(order.stage),

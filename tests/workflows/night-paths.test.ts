@@ -28,6 +28,19 @@ describe('runNight', () => {
     });
   });
 
+  it('writes the page of all nights as it ends', async () => {
+    const path = 'run-night-page';
+    let written = 0;
+    const writeNightsPage = async () => {
+      written += 1;
+      return { path: '/store/nights.html' };
+    };
+    await walk(path, { writeNightsPage }, async (client) => {
+      expect(await (await begin(client, path)).result()).toMatchObject({ verdict: 'passed' });
+    });
+    expect(written).toBe(1);
+  });
+
   it('stops its run at the deadline', async () => {
     const path = 'run-night-stopped';
     const run = 'n-stopped-run';

@@ -282,4 +282,15 @@ describe('a night with a deadline', () => {
     expect(told.map(({ kind }) => kind)).toEqual(['night-ended']);
     expect(isOver).toBe(true);
   });
+
+  it('ends as it ended though its page cannot be written, which is tried some times', async () => {
+    let tried = 0;
+    const writeNightsPage = async () => {
+      tried += 1;
+      throw ApplicationFailure.create({ type: 'NoRoom', message: 'disk full', nonRetryable: tried === 2 });
+    };
+    const { result } = await live(night('pageless'), { writeNightsPage });
+    expect(result).toMatchObject({ verdict: 'passed' });
+    expect(tried).toBe(2);
+  });
 });

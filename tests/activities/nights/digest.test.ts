@@ -1,5 +1,5 @@
 /** What a digest reads of a run, and that it comes though parts are broken. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -88,5 +88,21 @@ describe('a digest', () => {
     const lines = await linesOf({});
     expect(lines[0]).toBe('good');
     expect(lines).toContain('Not known: the artifacts of the run (no view of r-3)');
+  });
+
+  it('is kept for nights.html, and comes though that fails', async () => {
+    await linesOf({});
+    const path = join(root, 'nights/n/turn-000003.digest.json');
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
+      night: 'n',
+      run: 'r-3',
+      verdict: 'passed',
+      usd: null,
+    });
+    await rm(join(root, 'nights'), { recursive: true });
+    await writeFile(join(root, 'nights'), 'in the way');
+    const lines = await linesOf({});
+    expect(lines[0]).toBe('good');
+    expect(lines.find((line) => line.includes('this night in nights.html'))).toMatch(/E(EXIST|NOTDIR)/);
   });
 });
