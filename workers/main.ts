@@ -27,6 +27,7 @@ import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
 import { createWorkers } from './queues.ts';
+import { keptBundle } from './workflow-bundle.ts';
 
 /** Slurm takes a script of at most 4 MiB (`max_script_size`). */
 const maxScriptBytes = 4 * 1024 * 1024;
@@ -47,7 +48,12 @@ async function main(): Promise<void> {
     logger: new DefaultLogger('INFO'),
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
   });
-  const connection = await NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS });
+  // Side by side: until a new worker watches, nobody does.
+  const [bundle, deps, connection] = await Promise.all([
+    keptBundle(),
+    buildDeps(config),
+    NativeConnection.connect({ address: config.CRITIC_TEMPORAL_ADDRESS }),
+  ]);
   const namespace = config.CRITIC_TEMPORAL_NAMESPACE;
   const client = new Client({ connection, namespace });
   const { CRITIC_CLUSTER: cluster, CRITIC_STORE: store } = config;
@@ -55,10 +61,9 @@ async function main(): Promise<void> {
   const settings = { reaperIntervalMs: config.CRITIC_REAPER_INTERVAL_MS };
   await removeEarlierReaper(client);
   await ensureCaretaker(client, settings, cluster);
-  const deps = await buildDeps(config);
   void noticeAccounting(deps.accounting);
   void noticeEngines(deps);
-  const workers = await createWorkers({ connection, namespace, cluster }, createActivities(deps));
+  const workers = await createWorkers({ connection, namespace, cluster }, createActivities(deps), { bundle });
   const running = workers.map((worker) => worker.run());
   const rounds = setInterval(() => {
     void keepCaretaker(client, settings, cluster).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 /** One Temporal worker for each task queue. `workers/main.ts` runs them with the real activities, `bench/runs` with stand-ins. */
-import { fileURLToPath } from 'node:url';
-import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { type NativeConnection, Worker, type WorkerOptions, type WorkflowBundle } from '@temporalio/worker';
 import { type Cluster, queueOf } from '../domain/clusters.ts';
+import { keptBundle } from './workflow-bundle.ts';
 
 /** How much one worker takes on. A test or a bench may ask for other sizes. */
 export interface WorkerSizes {
@@ -27,7 +27,7 @@ const workflowPolling = {
 export async function createWorkers(
   { connection, namespace, cluster }: { connection: NativeConnection; namespace: string; cluster?: Cluster },
   activities: object,
-  { cachedWorkflows, watchers }: WorkerSizes = workerSizes,
+  { bundle, ...sizes }: Partial<WorkerSizes> & { bundle?: WorkflowBundle } = {},
 ): Promise<Worker[]> {
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
@@ -38,13 +38,14 @@ export async function createWorkers(
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
   };
-  const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+  const { cachedWorkflows, watchers } = { ...workerSizes, ...sizes };
+  const workflowBundle = bundle ?? (await keptBundle());
   return Promise.all([
     Worker.create({
       ...common,
       ...workflowPolling,
       taskQueue: queueOf('workflows', cluster),
-      workflowsPath,
+      workflowBundle,
       maxCachedWorkflows: cachedWorkflows,
     }),
     Worker.create({

@@ -79,7 +79,7 @@ export const clusterActivities = activitiesAt('cluster', {
 /** Watchers: one long, heartbeating activity for each job. After a kill -9 of its worker nobody watches for the heartbeat's timeout at least. */
 export const watchActivities = activitiesAt('watch', {
   startToCloseTimeout: '30 days',
-  heartbeatTimeout: '20 seconds',
+  heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: retryOf(paces.watch),
 });
