@@ -186,6 +186,7 @@ const dashes = ['none', '7 3', '2 3', '9 3 2 3', '12 4', '4 4', '1 4', '10 2 1 2
 export const plotStyle = [
   'path.line,path.logged,svg.swatch line{fill:none;stroke-linejoin:round}',
   '.line{stroke-width:2.2}.logged{stroke-width:1;opacity:.22}',
+  'th small{display:block;color:var(--soft);font-size:11px;font-weight:400}',
   'line.zero{stroke:var(--ink);stroke-width:1}',
   '.legend{display:flex;flex-wrap:wrap;gap:2px 18px;margin:8px 0 0;padding:0;list-style:none;font-size:12.5px}',
   '.legend li{display:flex;align-items:center;gap:7px}.legend svg.swatch{width:28px;height:10px;overflow:hidden}',

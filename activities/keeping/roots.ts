@@ -13,6 +13,7 @@ import { namesIn } from '../../files/fresh-look.ts';
 import { forEachConcurrently } from '../bounded-concurrency.ts';
 import { isFailure } from '../failure.ts';
 import { readChampions } from '../gate/champion-file.ts';
+import { lookAt } from '../nights/open-workflow.ts';
 import { isNotFound, readPlan } from '../resuming/run-plans.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { readPins } from '../store/pins.ts';
@@ -20,7 +21,7 @@ import { readPins } from '../store/pins.ts';
 /** A run with a folder in the store. */
 interface StoredRun {
   run: string;
-  plan: Pick<RunPlan, 'resumes' | 'night'>;
+  plan: Pick<RunPlan, 'resumes' | 'night' | 'experiment'>;
   /** When its plan was written, ms. */
   since: number;
   end: { kind: 'open' } | { kind: 'verdict' } | { kind: 'early'; at: number };
@@ -41,13 +42,16 @@ export async function findRoots(root: string, resumableDays: number): Promise<Ro
   const runs = await storedRuns(root);
   const resumed = new Set([...runs.values()].flatMap(({ plan }) => plan.resumes ?? []));
   const newest = await newestOfNights(runs);
+  const experiments = await openExperiments(runs);
   const found = new Map<string, string>();
-  for (const { run, end } of runs.values()) {
+  for (const { run, end, plan } of runs.values()) {
     const night = newest.get(run);
+    const experiment = plan.experiment?.id ?? '';
     if (end.kind === 'open') found.set(run, 'goes on');
     else if (end.kind === 'early' && !resumed.has(run) && Date.now() - end.at < resumableDays * dayMs)
       found.set(run, 'may be resumed');
     else if (night !== undefined) found.set(run, `is the newest of night ${night}`);
+    else if (experiments.has(experiment)) found.set(run, `belongs to ${experiment}, which goes on`);
   }
   const all = new Set<string>();
   const roots = [...found].map(([run, why]) => {
@@ -135,6 +139,16 @@ async function newestOfNights(runs: ReadonlyMap<string, StoredRun>): Promise<Rea
   const found = new Map<string, string>();
   for (const [night, { run }] of newest) if (await isScheduled(night)) found.set(run, night);
   return found;
+}
+
+/** Experiments that go on: their report reads what all their runs have made. */
+async function openExperiments(runs: ReadonlyMap<string, StoredRun>): Promise<ReadonlySet<string>> {
+  const open = new Set<string>();
+  const ids = new Set([...runs.values()].flatMap(({ plan }) => plan.experiment?.id ?? []));
+  await forEachConcurrently([...ids], questions, async (id) => {
+    if ((await lookAt(id)).isOpen) open.add(id);
+  });
+  return open;
 }
 
 async function isScheduled(night: string): Promise<boolean> {

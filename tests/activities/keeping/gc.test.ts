@@ -86,6 +86,13 @@ describe('artifacts', () => {
       },
     ],
     [
+      'belongs to an experiment that goes on',
+      async () => {
+        world.runs['experiment-e'] = { status: 'RUNNING' };
+        await world.run('demo-1', 20, 'COMPLETED', { experiment: { id: 'experiment-e', arm: 'a', seed: 1 } });
+      },
+    ],
+    [
       'cannot be read and goes on',
       async () => {
         await world.run('demo-1', 20, 'RUNNING');

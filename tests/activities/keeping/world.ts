@@ -82,6 +82,8 @@ export class World {
       const { status, ended } = known;
       return {
         status: { name: status },
+        searchAttributes: {},
+        raw: {},
         ...(ended === undefined ? {} : { closeTime: new Date(Date.now() - ended * dayMs) }),
       };
     };

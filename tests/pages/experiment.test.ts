@@ -1,0 +1,62 @@
+/** The page of an experiment in real Chromium: light and dark, at a desk and on a phone, with a keyboard alone. */
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Direction } from '../../domain/experiment/experiment.ts';
+import { memberOf, publishRun, reportInput, writeExperiment } from '../activities/experiments/report-fixtures.ts';
+import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
+import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
+
+let browser: Browser;
+const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
+const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
+  { says: `b is ${is}`, source: 'a paper', metric: 'main_score', of: 'grpo', arm: 'b', is, than: 'a' },
+  { says: `b grows ${is}`, metric: 'tokens_sampled', of: 'gain', arm: 'b', is },
+]);
+
+beforeAll(async () => {
+  browser = await openBrowser();
+  const store = await makeStore();
+  const runs = { 'run-a': await publishRun(store, 'run-a', 3, 40), 'run-b': await publishRun(store, 'run-b', 0.5, 60) };
+  const whole = reportInput([memberOf('a', 'run-a'), memberOf('b', 'run-b')], directions);
+  urls.whole = pathToFileURL((await writeExperiment(store, whole, runs)).path).href;
+  const failed = memberOf('a', null, { status: 'failed', sentence: 'the dataset is bad', mainScore: null });
+  const empty = { ...reportInput([failed], directions), id: 'experiment-empty' };
+  urls.empty = pathToFileURL((await writeExperiment(store, empty, {})).path).href;
+}, 120_000);
+afterAll(async () => browser.close());
+
+describe.each(['whole', 'empty'] as const)('the page of an experiment, %s', (which) => {
+  it.each(schemes)('has nothing that axe complains of, %s, and no faint word in a drawing', async (scheme) => {
+    const { page, outside } = await open(browser, urls[which], scheme);
+    expect(await violations(page)).toEqual([]);
+    expect(await faintWords(page)).toEqual([]);
+    expect(outside).toEqual([]);
+    await page.context().close();
+  });
+
+  it.each([desk, phone])('is not wider than $width pixels, and a key reaches every part of it', async (size) => {
+    const { page } = await open(browser, urls[which], 'light', size);
+    expect(await overflow(page)).toBe(0);
+    expect(await unreachable(page)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe('the lines of two arms', () => {
+  it.each(schemes)('differ in colour and in dash, %s', async (scheme) => {
+    const { page } = await open(browser, urls.whole, scheme);
+    const looks = await page.evaluate(() =>
+      ['arm-0', 'arm-1'].map((arm) => {
+        const line = document.querySelector(`path.line.${arm}`);
+        if (line === null) throw new Error(`no line of ${arm}`);
+        const { stroke, strokeDasharray } = getComputedStyle(line);
+        return { stroke, strokeDasharray };
+      }),
+    );
+    expect(looks[0]?.stroke).not.toBe(looks[1]?.stroke);
+    expect(looks[0]?.strokeDasharray).not.toBe(looks[1]?.strokeDasharray);
+    await page.context().close();
+  });
+});
