@@ -41,6 +41,11 @@ export const failures = {
     remedy: 'Change the permission, the mount, the path or the request, then answer "retry".',
   },
   SlurmUnavailable: { retried: true, remedy: 'Bring back slurmrestd, slurmctld or the token; the run goes on.' },
+  TrainingSick: {
+    retried: false,
+    remedy:
+      'Look at the numbers and answers that the message names. "critic resume" goes on from the checkpoint; a recipe with another reward, learning rate or cold start is a new run.',
+  },
   Superseded: { retried: true, remedy: 'Nothing: another worker has taken over.' },
   SystemError: {
     retried: true,

@@ -111,6 +111,13 @@ export const metricsRowSchema = z.looseObject({
 });
 export type MetricsRow = z.output<typeof metricsRowSchema>;
 
+/** A line of `answers.jsonl`: answers that GRPO sampled in a step, each to another prompt, with people's score. */
+export const sampledStepSchema = z.object({
+  step: z.number(),
+  answers: z.array(z.object({ text: z.string(), mos: z.number() })),
+});
+export type SampledStep = z.output<typeof sampledStepSchema>;
+
 /**
  * One pair of the dataset: a line of `pairs.jsonl`. Image paths are relative to the dataset's folder. The published forms
  * of IE-Bench have only the overall MOS, so the three sub-scores may be absent.

@@ -197,6 +197,8 @@ export const attemptFiles = {
   outcome: 'outcome.json',
   result: 'result.json',
   metrics: 'metrics.jsonl',
+  /** Some of the answers that GRPO sampled. */
+  answers: 'answers.jsonl',
   log: 'job.log',
   stacks: 'stacks.txt',
   output: 'output',

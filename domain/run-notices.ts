@@ -117,17 +117,16 @@ function base({ run, part, at, night, to }: About, what: string) {
   };
 }
 
-/** What a run's numbers say while it trains. Each signal is told once for a stage. */
-export function healthNotice(
-  about: About,
-  stage: string,
-  { signal, sentence }: { signal: string; sentence: string },
-): Notice {
+/** What a run's numbers and answers say while it trains, once for a stage. */
+export function healthNotice(about: About, stage: string, signs: readonly { sentence: string }[]): Notice {
   return {
-    ...base(about, `health-${stage}-${signal}`),
+    ...base(about, `health-${stage}`),
     kind: 'health',
-    title: `run ${about.run}, ${stage}: ${sentence}`,
-    text: 'The run goes on. One signal may be a false alarm; two of different kinds seldom are.',
+    title: `run ${about.run}: ${stage} trains sick`,
+    text: [
+      ...signs.map(({ sentence }) => `${sentence[0]?.toUpperCase() ?? ''}${sentence.slice(1)}.`),
+      'One such sign may be a false alarm; two of different kinds seldom are. What follows is as recipe.watch.health says.',
+    ].join('\n'),
     commands: [`${critic} status ${about.run}`, `${critic} pause ${about.run}`],
   };
 }

@@ -1,13 +1,12 @@
 /**
- * Health of runs that train: their numbers as they stand are judged every few minutes, by the rules of the report (`domain/health/health.ts`). A warning is
- * told once for a stage. It reads what jobs write and changes nothing of a run.
+ * Health of runs that train: their numbers and sampled answers as they stand are judged every few minutes (`domain/health/running.ts`). That one trains sick is
+ * told once for a stage. It reads what jobs write and changes nothing of a run; where a recipe wants more, the job's watcher sees it (watching.ts).
  */
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { stitchedRows } from '../activities/jobs/attempt-metrics.ts';
+import { healthOf } from '../activities/jobs/health-watch.ts';
 import type { Cluster } from '../domain/clusters.ts';
-import { judgeTraining } from '../domain/health/health.ts';
-import type { MetricsRow } from '../domain/manifest.ts';
+import type { RunningHealth } from '../domain/health/running.ts';
 import { isJobStage, jobKind, paths } from '../domain/names.ts';
 import { healthNotice } from '../domain/run-notices.ts';
 import { namesIn } from '../files/fresh-look.ts';
@@ -37,23 +36,21 @@ export class HealthLook {
     this.#next = now.getTime() + everyMs;
     const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND ExecutionStatus = 'Running'`;
     await eachAlone(this.#client.workflow.list({ query }), async (info) => {
-      for (const [stage, rows] of await this.#trained(info.workflowId)) {
-        for (const finding of judgeTraining(rows).filter(({ level }) => level === 'warning')) {
-          await this.#outbox.put(healthNotice({ ...aboutOf(info, now), part: '' }, stage, finding));
-        }
+      for (const [stage, { verdict, signs }] of await this.#trained(info.workflowId)) {
+        if (verdict === 'sick') await this.#outbox.put(healthNotice({ ...aboutOf(info, now), part: '' }, stage, signs));
       }
     });
   }
 
-  /** Numbers of each stage of the run that trains by GRPO, over its attempts so far. */
-  async #trained(run: string): Promise<[string, MetricsRow[]][]> {
+  /** Health of each stage of the run that trains by GRPO, over its attempts so far. */
+  async #trained(run: string): Promise<[string, RunningHealth][]> {
     const jobs = join(paths.run(this.#store, run), 'jobs');
     const stages = [...(await namesIn(jobs))].filter((name) => isJobStage(name) && jobKind(name) === 'grpo');
     return Promise.all(
-      stages.map(async (stage): Promise<[string, MetricsRow[]]> => {
+      stages.map(async (stage): Promise<[string, RunningHealth]> => {
         const attempts = [...(await namesIn(join(jobs, stage)))].flatMap((name) => /^a(\d+)$/.exec(name)?.[1] ?? []);
         const folders = attempts.toSorted((a, b) => Number(a) - Number(b)).map((n) => join(jobs, stage, `a${n}`));
-        return [stage, await stitchedRows(folders)];
+        return [stage, await healthOf(folders)];
       }),
     );
   }

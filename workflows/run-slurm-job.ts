@@ -4,7 +4,7 @@
  *   0. wait for its turn, if the worker's config limits such jobs (turns.ts); it ends with the attempt
  *   1. prepare the attempt's folder: the intent is on disk before anything is sent
  *   2. submit once, or adopt the job that has the attempt's name
- *   3. watch until it is over; show each change of state. Stuck: keep its stacks, cancel it
+ *   3. watch until it is over; show each change of state. Stuck: keep its stacks, cancel it. Training sick (`watch.health`): it saves a checkpoint and ends
  *   4. collect: outcome file, result, what Slurm says → class
  *   5. completed → publish the artifact
  *      else the failure policy: a new attempt (resumed, elsewhere, larger), or ask the operator
@@ -39,11 +39,12 @@ import {
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, attemptName } from '../domain/names.ts';
 import type { OperatorAnswer } from '../domain/operator-answer.ts';
-import { clusterActivities, paces, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
+import { clusterActivities, paces, storeActivities, watchActivities } from './activity-options.ts';
 import { BrokenOff } from './cut.ts';
 import type { JobDesk } from './job-desk.ts';
-import { persist, persistCancelled, tellNotClosed } from './persisting.ts';
-import { isFailure } from './failure.ts';
+import { persist, persistCancelled } from './persisting.ts';
+import { cancelling, cancelPersisting, endSaving } from './end-job.ts';
+import { isFailure, refuse } from './failure.ts';
 import { leaveTurn, takeTurn } from './turns.ts';
 
 /** Runs a job until its artifact is there. Undefined if the operator skipped it. Throws only on an abort and on cancellation. */
@@ -58,6 +59,9 @@ export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boole
       const artifact = await publish(order, state, collected, desk);
       delete desk.jobs[stage];
       return artifact;
+    }
+    if (state.over?.unwell !== undefined && order.watch.health === 'stop') {
+      throw refuse('TrainingSick', `stage ${stage} was stopped: ${state.over.unwell}`);
     }
     const answer = await askOperator(order, desk, state.ended, canSkip);
     if (answer.action === 'skip') {
@@ -79,6 +83,12 @@ async function untilEnded(order: JobOrder, state: JobState, desk: JobDesk): Prom
     const collected = await runAttempt(order, state, desk);
     if (order.turns !== undefined) await leaveTurn(order, state.attempt, desk);
     if (collected.jobClass === 'completed') return { collected, why: '' };
+    if (state.over?.unwell !== undefined) {
+      return {
+        collected,
+        why: `${state.over.unwell}. "retry" goes on from the checkpoint, and asks again for other signs only.`,
+      };
+    }
     if (state.over?.asked === true || state.redo !== undefined) {
       const why = state.redo === undefined ? 'the run was paused' : 'an operator wanted a new attempt';
       const ended = collected.checkpoint === null ? 'ended' : 'saved a checkpoint and ended';
@@ -173,7 +183,10 @@ async function watch(
   const id = activityId(stage, prepared.attempt, 'watch');
   desk.board.stage(stage, { activityId: id });
   for (;;) {
-    if (desk.pause.isOn || state.redo !== undefined) return endAsked(order, prepared, desk);
+    if (desk.pause.isOn || state.redo !== undefined) {
+      await endSaving(order, prepared, desk);
+      return { asked: true };
+    }
     const known = state.known ?? { state: 'PENDING', told: [] };
     const input = {
       attempt: prepared,
@@ -181,7 +194,7 @@ async function watch(
       stage,
       totalSteps: planned.steps ?? planned.rows,
       watch: order.watch,
-      known,
+      known: state.unwell === undefined ? known : { ...known, unwell: state.unwell },
     };
     const summary = `job ${jobId} (${stage} attempt ${prepared.attempt})`;
     let seen: JobObservation;
@@ -200,30 +213,17 @@ async function watch(
     desk.board.stage(stage, { jobState: seen.state, note: seen.node === '' ? seen.reason : `on ${seen.node}` });
     if (seen.stuck !== undefined) desk.board.wait(stage, seen.stuck);
     if (seen.over) return {};
+    if (seen.unwell !== undefined) {
+      state.unwell = [...new Set([...(state.unwell ?? []), ...seen.unwell.kinds])];
+      desk.board.stage(stage, { note: seen.unwell.sentence });
+      await endSaving(order, prepared, desk);
+      return { unwell: seen.unwell.sentence };
+    }
     if (seen.stalled !== undefined) {
       const stacks = await endStalled(order, prepared, jobId, desk);
       return { stalled: seen.stalled, ...(stacks === undefined ? {} : { stacks }) };
     }
   }
-}
-
-/** Has the job save a checkpoint and end, since a person wants that. */
-async function endAsked(
-  order: JobOrder,
-  prepared: PreparedAttempt,
-  desk: JobDesk,
-): Promise<NonNullable<JobState['over']>> {
-  const { stage } = order;
-  const id = activityId(stage, prepared.attempt, 'end');
-  desk.board.stage(stage, { activityId: id, jobState: 'CHECKPOINTING' });
-  const ended = await persist(desk, stage, paces.cluster, (retry) =>
-    clusterActivities.endJob.executeWithOptions(
-      { activityId: id, summary: `${prepared.name}: save a checkpoint and end`, ...retry },
-      [{ name: prepared.name, seconds: order.watch.checkpoint_seconds }],
-    ),
-  );
-  tellNotClosed(desk, stage, ended);
-  return { asked: true };
 }
 
 /** Keeps what a stuck job was doing, if it tells, then ends it: its GPUs are worth more elsewhere. */
@@ -250,24 +250,6 @@ async function endStalled(
   }
   await cancelPersisting(order, prepared, desk);
   return stacks;
-}
-
-async function cancelPersisting(order: JobOrder, prepared: PreparedAttempt, desk: JobDesk): Promise<void> {
-  const { stage } = order;
-  tellNotClosed(desk, stage, await persist(desk, stage, paces.cluster, cancelling(order, prepared)));
-}
-
-/** Cancels whatever runs under the attempt's name. */
-function cancelling(order: JobOrder, prepared: PreparedAttempt) {
-  return (retry: RoundRetry) =>
-    clusterActivities.cancelJob.executeWithOptions(
-      {
-        activityId: activityId(order.stage, prepared.attempt, 'cancel'),
-        summary: `cancel ${prepared.name}`,
-        ...retry,
-      },
-      [{ name: prepared.name }],
-    );
 }
 
 async function publish(order: JobOrder, state: JobState, last: CollectedAttempt, desk: JobDesk): Promise<ArtifactRef> {

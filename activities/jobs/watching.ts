@@ -3,13 +3,13 @@
  * Everything else, such as a pending reason that changes every minute, is sent with heartbeats. The watcher asks the shared poller and
  * never Slurm itself. It looks into the attempt's folder twice a second, and when an outcome appears: it notices a finished job by its
  * outcome file and a stuck one by its metrics. It asks for no file by name before the folder's listing has it: a shared file system would
- * remember for a minute that the file was absent. It has no side effect: after a kill -9 the next try goes on watching.
+ * remember for a minute that the file was absent. Where the recipe wants it, it also returns when a training gets sick. It has no side effect: after a kill -9 the next try goes on watching.
  */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { isTerminal, type SlurmJob } from 'slurm-rest-client';
 import type { JobObservation, WatchInput } from '../../domain/jobs/job-life.ts';
-import { attemptFiles, countsRows } from '../../domain/names.ts';
+import { attemptFiles, countsRows, jobKind } from '../../domain/names.ts';
 import { judgePendingReason, LastingReason } from '../../domain/jobs/pending-reason.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { judgeSilence } from '../../domain/health/stall.ts';
@@ -17,6 +17,7 @@ import { namesIn } from '../../files/fresh-look.ts';
 import { findOutcome, saysDone } from './attempt-files.ts';
 import { MetricsTail } from './attempt-metrics.ts';
 import type { JobDeps } from './deps.ts';
+import { HealthWatch } from './health-watch.ts';
 import type { PolledState } from './polled-state.ts';
 import { OutcomeBell } from './outcome-bell.ts';
 import { StallClock } from './stall-clock.ts';
@@ -57,6 +58,7 @@ export function createWatchActivities(deps: WatchDeps) {
       const lasting = new LastingReason();
       const look = (job: SlurmJob) => describe(job, lasting.look(job.reason, Date.now()), input.known.stuck);
       const bell = new OutcomeBell(input.attempt.directory);
+      const health = healthWatchOf(input);
       let outcomeSince: number | undefined;
       let begun = false;
       let beatAt = 0;
@@ -85,6 +87,8 @@ export function createWatchActivities(deps: WatchDeps) {
           if (seen?.stuck === input.known.stuck) shownAt = Date.now();
           if (seen !== undefined && isNews(seen, input.known, Date.now() - shownAt)) return seen;
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
+          const unwell = running ? await health?.look(Date.now()) : undefined;
+          if (seen !== undefined && unwell !== undefined) return { ...seen, unwell };
           const stalled = judgeSilence(stall.look(running, tail.pace.rows), tail.pace, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await bell.wait(deps.job.fileIntervalMs);
@@ -98,6 +102,12 @@ export function createWatchActivities(deps: WatchDeps) {
       }
     },
   };
+}
+
+/** Only where something follows: what people are told alone, `workers/health-look.ts` sees. */
+function healthWatchOf({ stage, attempt, watch, known }: WatchInput): HealthWatch | undefined {
+  if (jobKind(stage) !== 'grpo' || (watch.health !== 'ask' && watch.health !== 'stop')) return undefined;
+  return new HealthWatch(attempt, known.unwell ?? []);
 }
 
 /** Has it changed from what the workflow knows? `otherForMs`: for how long what is shown has not been seen any more. */

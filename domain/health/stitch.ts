@@ -1,13 +1,12 @@
 /** Stitching: the metrics of several attempts as one logical run (docs/CONTRACTS.md §7). Pure. */
-import type { MetricsRow } from '../manifest.ts';
 
 /**
  * Rows by step, ascending. `attempts` are given oldest first. From the first step of an attempt on, its rows replace all rows of
  * earlier attempts. An attempt without rows changes nothing. If one attempt has two rows of the same step (training and
  * validation), they are merged, and later columns win.
  */
-export function stitchMetrics(attempts: readonly (readonly MetricsRow[])[]): MetricsRow[] {
-  const bySteps = new Map<number, MetricsRow>();
+export function stitchMetrics<Row extends { step: number }>(attempts: readonly (readonly Row[])[]): Row[] {
+  const bySteps = new Map<number, Row>();
   for (const rows of attempts) {
     const first = rows[0]?.step;
     if (first === undefined) continue;

@@ -39,6 +39,14 @@ export interface JobObservation {
   stuck?: string;
   /** The sentence to show if it runs and gets no further. It is not over then. */
   stalled?: string;
+  /** It trains sick, by signs of which at least one was not told before. It is not over then. */
+  unwell?: Unwell;
+}
+
+/** What says that a training is sick: kinds of signs (`domain/health/running.ts`), and all of it in one sentence. */
+export interface Unwell {
+  kinds: string[];
+  sentence: string;
 }
 
 /** What the workflow knows of a job. The watcher returns when that has changed. */
@@ -48,6 +56,8 @@ export interface KnownJob {
   stuck?: string;
   /** All such sentences that were shown for this job. One that comes and goes is not news each time. */
   told: string[];
+  /** Kinds of signs of a sick training that a person has been asked about. */
+  unwell?: string[];
 }
 
 export interface WatchInput {

@@ -29,8 +29,10 @@ export interface JobState {
   prepared?: PreparedAttempt;
   job?: SubmittedJob;
   known?: KnownJob;
-  /** Set when the job is over. `stalled`: it was ended because it got no further. `asked`: a person wanted its end. */
-  over?: { stalled?: string; stacks?: CapturedStacks; asked?: true };
+  /** Set when the job is over. `stalled`: it was ended because it got no further. `asked`: a person wanted its end. `unwell`: it trained sick. */
+  over?: { stalled?: string; stacks?: CapturedStacks; asked?: true; unwell?: string };
+  /** Kinds of signs of a sick training for which an attempt was ended. Whoever answers "retry" is not asked about them again. */
+  unwell?: string[];
   /** What a person wants the next attempt to have. The one under way ends for it, with a checkpoint. */
   redo?: OperatorAnswer;
   /** Set when the attempt is collected. If it failed, the operator is asked, and `why` says why it is not retried by itself. */

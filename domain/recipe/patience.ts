@@ -59,6 +59,12 @@ export const watch = z
       .describe(
         'A job is asked to checkpoint this long before its time limit; a step and a checkpoint must fit. Seconds, at least 1; default 180.',
       ),
+    health: z
+      .enum(['warn', 'ask', 'stop'])
+      .optional()
+      .describe(
+        'What follows two signs of a sick GRPO while it runs: warn tells people, ask also checkpoints and asks, stop ends the run; optional, else warn.',
+      ),
   })
   .describe('When a running job is stuck and when it is asked to checkpoint; default as its fields say.');
 export type WatchSettings = z.output<typeof watch>;

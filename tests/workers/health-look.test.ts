@@ -19,10 +19,13 @@ async function* list() {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the look only lists
 const client = { workflow: { list } } as unknown as Client;
 
+/** Numbers whose answers and entropy go together, as in a collapse. */
 function metrics(stage: string, attempt: number, steps: number[], length: (step: number) => number): void {
   const folder = join(store, 'runs', run, 'jobs', stage, `a${attempt}`);
   mkdirSync(folder, { recursive: true });
-  const lines = steps.map((step) => JSON.stringify({ step, loss: 0.1, response_length: length(step) }));
+  const lines = steps.map((step) =>
+    JSON.stringify({ step, loss: 0.1, response_length: length(step), entropy: length(step) / 1000 }),
+  );
   writeFileSync(join(folder, 'metrics.jsonl'), `${lines.join('\n')}\n{"step":`);
 }
 const steps = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -41,7 +44,7 @@ describe('a run that trains', () => {
     await at(1); // too soon after the first one
     expect([...told.keys()]).toEqual([]);
     await at(2);
-    const id = `run-${run}-health-grpo-length-collapse`;
+    const id = `run-${run}-health-grpo`;
     expect([...told.keys()]).toEqual([id]);
     expect(told.get(id)).toMatchObject([
       {
@@ -49,9 +52,26 @@ describe('a run that trains', () => {
         run,
         night: 'nightly',
         to: ['night-owls'],
-        title: expect.stringContaining(`run ${run}, grpo: `),
+        title: `run ${run}: grpo trains sick`,
+        text: expect.stringMatching(
+          /^Answers got shorter, from 400 to 100\.\nThe entropy fell, from 0\.400 to 0\.100\.\n/,
+        ),
       },
     ]);
+  });
+
+  it('and shows one sign alone is not told of', async () => {
+    const alone = 'alone-20261128-000000';
+    const folder = join(store, 'runs', alone, 'jobs/grpo/a1');
+    mkdirSync(folder, { recursive: true });
+    const lines = steps(1, 60).map((step) => JSON.stringify({ step, response_length: step < 40 ? 400 : 100 }));
+    writeFileSync(join(folder, 'metrics.jsonl'), `${lines.join('\n')}\n`);
+    async function* one() {
+      yield { workflowId: alone, runId: '1', searchAttributes: {}, memo: {} };
+    }
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the look only lists
+    const only = { workflow: { list: one } } as unknown as Client;
+    await new HealthLook(only, store, { put: async () => expect.unreachable() }).look(new Date());
   });
 
   it('without files has nothing to tell', async () => {
@@ -73,6 +93,6 @@ describe('a run that trains', () => {
     const told: string[] = [];
     const put = async ({ id }: Notice) => told.push(id);
     await expect(new HealthLook(both, store, { put }).look(new Date())).rejects.toThrow('ENOTDIR');
-    expect(told).toContain(`run-${run}-health-grpo-length-collapse`);
+    expect(told).toContain(`run-${run}-health-grpo`);
   });
 });

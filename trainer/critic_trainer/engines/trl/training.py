@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin, TrainerState
 from trl import GRPOConfig, GRPOTrainer
 
+from critic_trainer.attempt.answers import AnswerLog
 from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.engines.trainer_callback import DivergedError, StepObserver
@@ -41,14 +42,17 @@ class PromptDataset(torch.utils.data.Dataset):
         }
 
 
-def reward_functions(settings: dict[str, Any]) -> list[RewardFunction]:
+def reward_functions(settings: dict[str, Any], answers: AnswerLog) -> list[RewardFunction]:
     """[accuracy, format] for TRL, whose metrics bear the functions' names. What they raise is a bug and leaves train().
 
-    completions: one assistant message a row. mos: one score a row.
+    completions: one assistant message a row. mos: one score a row. Some of the answers are kept.
     """
 
-    def accuracy(completions: list[list[dict[str, str]]], mos: list[float], **_: Any) -> list[float]:
+    def accuracy(
+        completions: list[list[dict[str, str]]], mos: list[float], trainer_state: TrainerState, **_: Any
+    ) -> list[float]:
         texts = [message[0]["content"] for message in completions]
+        answers.append(trainer_state.global_step + 1, texts, mos)
         pairs = zip(texts, mos, strict=True)
         return [accuracy_reward(text, score, settings["shape"], settings["floor"]) for text, score in pairs]
 
@@ -68,7 +72,9 @@ def train_grpo(attempt: Attempt, rows: list[PromptRow], settings: dict[str, Any]
     suppressed = never_generated(model)
     trainer = GRPOTrainer(
         model=model,
-        reward_funcs=reward_functions(attempt.params["reward"]),
+        reward_funcs=reward_functions(
+            attempt.params["reward"], AnswerLog(attempt.directory / "answers.jsonl", attempt.params["generations"])
+        ),
         args=GRPOConfig(**settings, generation_kwargs={"suppress_tokens": suppressed} if suppressed else None),
         train_dataset=PromptDataset(rows),
         processing_class=processor,
