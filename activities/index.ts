@@ -20,6 +20,7 @@ import { createNotifyActivities } from './notify/notify.ts';
 import { createOrphanActivities } from './jobs/orphans.ts';
 import { createPageActivities } from './pages/nights.ts';
 import { createRecordActivities } from './records/records.ts';
+import { createScoringActivities } from './scoring/scoring.ts';
 import { createReportActivities } from './report/report.ts';
 import { createEarlierRunActivities } from './resuming/earlier-runs.ts';
 import { createStackActivities } from './jobs/stacks.ts';
@@ -56,6 +57,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createGateActivities(deps),
     ...createReportActivities(deps),
     ...createExperimentActivities(deps),
+    ...createScoringActivities(deps),
     ...createInquiryActivities(deps),
     ...createNotifyActivities(deps),
     ...createNightActivities(deps),

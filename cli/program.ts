@@ -22,6 +22,8 @@ import { registerRetry } from './commands/retry.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchedule } from './commands/schedule/schedule.ts';
+import { registerEvaluate } from './commands/scoring/evaluate.ts';
+import { registerScore } from './commands/scoring/score.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
@@ -50,6 +52,8 @@ const verbs: readonly Register[] = [
   registerDiff,
   registerArtifacts,
   registerChampion,
+  registerScore,
+  registerEvaluate,
   registerAnswer,
   registerRetry,
   registerPause,

@@ -25,16 +25,23 @@ import { isStage, runId, type Stage } from '../domain/names.ts';
 import { hopelessTries } from '../domain/run-notices.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
+import type { scorePairs } from '../workflows/score-pairs.ts';
 import type { trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './cli-error.ts';
 import type { ProgressByActivity } from './run-view.ts';
 
 /** The workflow type of a run: its wire name. */
 export const runType = 'trainCritic' satisfies (typeof trainCritic)['name'];
+/** That of a scoring, which shows itself as a run does. */
+export const scoringType = 'scorePairs' satisfies (typeof scorePairs)['name'];
+/** Types of what may be watched, answered, paused and cancelled. */
+export const followedTypes = [runType, scoringType] as const;
 
 /** A run as Temporal has it now. */
 export interface SeenRun {
   handle: WorkflowHandle<typeof trainCritic>;
+  /** It scores pairs and has no verdict. */
+  isScoring: boolean;
   /** Whose workers have it. */
   cluster: Cluster;
   /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
@@ -55,12 +62,12 @@ export interface SeenRun {
 /** This Temporal has no run of the id: it never had, or has forgotten it. */
 export class UnknownRun extends CliError {}
 
-/** Looks a run up. Throws UnknownRun for an id that the server does not know, and a CliError for a workflow that is no run. */
-export async function findRun(client: Client, run: string): Promise<SeenRun> {
+/** Looks a run up. Throws UnknownRun for an id that the server does not know, and a CliError for a workflow that is of no such type. */
+export async function findRun(client: Client, run: string, types: readonly string[] = [runType]): Promise<SeenRun> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
   try {
     const { type, status, raw, memo, taskQueue } = await handle.describe();
-    if (type !== runType) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
+    if (!types.includes(type)) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
     const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
     const isCancelling = isOpen && raw.workflowExtendedInfo?.cancelRequested === true;
@@ -68,7 +75,19 @@ export async function findRun(client: Client, run: string): Promise<SeenRun> {
     const progress = pendingProgress(raw.pendingActivities ?? []);
     const working = stagesOf(raw.pendingActivities ?? []);
     const cluster = clusterOfQueue(taskQueue);
-    return { handle, cluster, status: status.name, isOpen, isStuck, isCancelling, resumes, working, progress };
+    const isScoring = type === scoringType;
+    return {
+      handle,
+      isScoring,
+      cluster,
+      status: status.name,
+      isOpen,
+      isStuck,
+      isCancelling,
+      resumes,
+      working,
+      progress,
+    };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;

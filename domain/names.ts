@@ -178,6 +178,10 @@ export const paths = {
   champions: (store: string, name: string) => `${store}/champions/${name}`,
   /** What people are told: one file a notice, and what became of it at each channel. */
   notices: (store: string) => `${store}/notices`,
+  /** Scores of pairs that no recipe has. */
+  scores: (store: string, id: string) => `${store}/scores/${id}`,
+  /** Agreement of a critic with people on another dataset. */
+  evaluations: (store: string, id: string) => `${store}/evaluations/${id}`,
   /** The report of an experiment. */
   experiment: (store: string, id: string) => `${store}/experiments/${id}`,
   night: (store: string, name: string) => `${store}/nights/${name}`,

@@ -6,4 +6,5 @@ export { reapOrphans } from './reap-orphans.ts';
 export { runExperiment } from './run-experiment.ts';
 export { runJobs } from './run-jobs.ts';
 export { runNight } from './run-night.ts';
+export { scorePairs } from './score-pairs.ts';
 export { trainCritic } from './train-critic.ts';

@@ -7,7 +7,7 @@ import type { OperatorAnswer } from '../../domain/operator-answer.ts';
 import { actions, anAction, aRun, aStage } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import { answerOf, type ChangeOptions, withChanges } from '../job-changes.ts';
-import { afterEnd, findRun } from '../run-handle.ts';
+import { afterEnd, findRun, followedTypes } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { updated } from '../workers.ts';
 
@@ -33,7 +33,7 @@ export async function answer(
 
 /** Sends an update to a run that goes on. Throws a CliError for a run that is not known or over, and with what its validator refuses. */
 export async function tell(client: Client, run: string, update: string, arg: unknown, wanted: string): Promise<string> {
-  const { handle, cluster, status, isOpen } = await findRun(client, run);
+  const { handle, cluster, status, isOpen } = await findRun(client, run, followedTypes);
   if (!isOpen)
     throw new CliError(
       `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status)}`,

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
-import { afterEnd, findRun } from '../run-handle.ts';
+import { afterEnd, findRun, followedTypes } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 /** A run that was asked to end. It ends when its jobs are gone: `watch` sees that. */
@@ -17,7 +17,7 @@ export const cancelView: View<Cancelled> = {
 
 /** Asks the run to cancel. Throws a CliError for a run that is not known, or over. */
 export async function cancel(client: Client, { run }: { run: string }): Promise<Cancelled> {
-  const { handle, status, isOpen } = await findRun(client, run);
+  const { handle, status, isOpen } = await findRun(client, run, followedTypes);
   if (!isOpen)
     throw new CliError(
       `run ${run}: expected one that goes on, got one that has ended (${status})${afterEnd(run, status)}`,

@@ -6,8 +6,9 @@ import { stageSchema } from '../../domain/manifest.ts';
 import { runStatuses } from '../../domain/names.ts';
 import { aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
-import { findRun, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
+import { findRun, followedTypes, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
 import { type RunResult, runResult, verdictLines } from '../run-result.ts';
+import { scoringLines, scoringResult } from '../scoring-result.ts';
 import { cleanLines, commandIndent, fitted } from '../run-text.ts';
 import { type ProgressByActivity, renderRunView, type ViewOptions as RunViewOptions } from '../run-view.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
@@ -82,15 +83,16 @@ export const statusView: View<Look> = { schema: look, lines: (value) => linesOf(
 
 /** Looks once. Throws a CliError for a run that is not known. */
 export async function status(client: Client, run: string, now = new Date()): Promise<Look> {
-  const found = await findRun(client, run);
+  const found = await findRun(client, run, followedTypes);
   const { status: workflow, isStuck: stuck, progress } = found;
   const [seen, end] = await Promise.all([stuck ? undefined : viewOf(client, found), endOf(found)]);
   return { run, workflow, seenAt: now.toISOString(), stuck, view: seen ?? null, progress, end };
 }
 
-async function endOf({ handle, isOpen }: SeenRun): Promise<Look['end']> {
+async function endOf({ handle, isOpen, isScoring }: SeenRun): Promise<Look['end']> {
   if (isOpen) return null;
   try {
+    if (isScoring) return { why: scoringLines(await resultOf(handle, scoringResult)).join('\n') };
     const { summary: _, ...end } = await resultOf(handle, runResult);
     return end;
   } catch (error) {

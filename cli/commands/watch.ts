@@ -6,8 +6,10 @@ import { stageSchema } from '../../domain/manifest.ts';
 import { aRun } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { leave } from '../interrupt.ts';
-import { findRun, resultOf, viewOf } from '../run-handle.ts';
+import { findRun, followedTypes, resultOf, viewOf } from '../run-handle.ts';
 import { runResult, verdictLines } from '../run-result.ts';
+import { scoringLines, scoringResult } from '../scoring-result.ts';
+import { cleanLines } from '../run-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { watchTerminal, type Watching } from '../terminal.ts';
 
@@ -23,6 +25,7 @@ const question = z.object({
 const ending = z.discriminatedUnion('status', [
   // `page`: the run's page in the Temporal UI, if one is configured.
   z.object({ status: z.literal('ended'), run: z.string(), page: z.string().optional(), ...runResult.shape }),
+  z.object({ status: z.literal('scored'), run: z.string(), page: z.string().optional(), ...scoringResult.shape }),
   z.object({ status: z.literal('waiting'), run: z.string(), questions: z.array(question) }),
   z.object({ status: z.literal('left'), run: z.string() }),
 ]);
@@ -48,10 +51,11 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000 } = input;
   try {
     while (!signal.aborted) {
-      const seen = await findRun(client, run);
+      const seen = await findRun(client, run, followedTypes);
       const { handle, isOpen, progress } = seen;
       const view = await viewOf(client, seen);
       if (view !== undefined) terminal.show(view, progress);
+      if (!isOpen && seen.isScoring) return { status: 'scored', run, page, ...(await resultOf(handle, scoringResult)) };
       if (!isOpen) return { status: 'ended', run, page, ...(await resultOf(handle, runResult)) };
       const questions = view?.questions ?? [];
       if (failOnQuestion && questions.length > 0) return ending.parse({ status: 'waiting', run, questions });
@@ -67,6 +71,8 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
 function renderEnding(end: Ending): string[] {
   if (end.status === 'waiting') return [`run ${end.run} waits for an operator`];
   if (end.status === 'left') return [`run ${end.run} goes on`];
+  if (end.status === 'scored')
+    return ['', ...end.summary.trimEnd().split('\n').flatMap(cleanLines), '', ...scoringLines(end, end.page)];
   return [
     ...(end.summary === '' ? [] : ['', ...end.summary.trimEnd().split('\n')]),
     '',
@@ -114,6 +120,7 @@ function waits(run: string): CliError {
 function exitCodeOf(end: Ending): number {
   if (end.status === 'left') return exitCodes.stoppedWatching;
   if (end.status === 'waiting') return exitCodes.asksOperator;
+  if (end.status === 'scored') return exitCodes.done;
   return end.passed ? exitCodes.done : exitCodes.notPassed;
 }
 
@@ -125,7 +132,7 @@ export const registerWatch: Register = (program, shell) => {
     .description('show a run until it ends')
     .action((run: string, options: ViewOptions) =>
       withClient(shell, async (client, { ui }) => {
-        await findRun(client, run); // a run that does not exist is told before anything is shown
+        await findRun(client, run, followedTypes); // a run that does not exist is told before anything is shown
         await follow(shell, client, run, options, ui);
       }),
     );

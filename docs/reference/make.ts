@@ -1,6 +1,6 @@
 /**
  * The reference of what people write, made from the schemas that check it: `npm run docs:recipe` writes docs/RECIPE.md and a JSON Schema for editors of
- * recipes, night files, experiment files and channels files. tests/architecture/reference.test.ts holds that they are as this makes them.
+ * recipes, night files, experiment files, mapping files and channels files. tests/architecture/reference.test.ts holds that they are as this makes them.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { recipeSchema } from '../../domain/recipe.ts';
 import { channelsFileSchema } from '../../input/channels-file.ts';
 import { experimentFileSchema } from '../../input/experiment-file.ts';
+import { mappingFileSchema } from '../../input/mapping-file.ts';
 import { nightFileSchema } from '../../input/night-file.ts';
 
 /** A node of a JSON Schema, as far as the page shows it. */
@@ -35,7 +36,8 @@ An editor that knows YAML's language server completes and checks a recipe that b
 # yaml-language-server: $schema=../docs/recipe.schema.json
 \`\`\`
 
-Night files have [night.schema.json](night.schema.json), experiment files [experiment.schema.json](experiment.schema.json), channels files [channels.schema.json](channels.schema.json).
+Night files have [night.schema.json](night.schema.json), experiment files [experiment.schema.json](experiment.schema.json), channels files [channels.schema.json](channels.schema.json),
+mapping files of \`critic evaluate\` [mapping.schema.json](mapping.schema.json).
 `;
 
 /** Path of each file below the repository → its text. */
@@ -45,6 +47,7 @@ export function referenceFiles(): Record<string, string> {
     'docs/recipe.schema.json': schemaText(recipeSchema, 'A recipe of critic', ['dataset']),
     'docs/night.schema.json': schemaText(nightFileSchema, 'A night file of critic'),
     'docs/experiment.schema.json': schemaText(experimentFileSchema, 'An experiment file of critic'),
+    'docs/mapping.schema.json': schemaText(mappingFileSchema, 'A mapping file of critic'),
     'docs/channels.schema.json': schemaText(channelsFileSchema, 'A channels file of critic'),
   };
 }

@@ -46,7 +46,7 @@ describe('the rooms', () => {
 
   it.each(sources('activities'))('%s imports its own room, domain, files and what does the I/O', (file) => {
     const allowed =
-      /^\.\.?\/(?!.*(?:workflows|workers|cli|infra)\/)|^node:|^@temporalio\/(activity|common)$|^(slurm-rest-client|openai|undici|sharp|zod|p-limit|hyparquet|hyparquet-compressors|nodemailer|standardwebhooks)(\/|$)/;
+      /^\.\.?\/(?!.*(?:workflows|workers|cli|infra)\/)|^node:|^@temporalio\/(activity|common)$|^(slurm-rest-client|openai|csv-parse|undici|sharp|zod|p-limit|hyparquet|hyparquet-compressors|nodemailer|standardwebhooks)(\/|$)/;
     expect(imports(file).filter((name) => !allowed.test(name))).toEqual([]);
   });
 

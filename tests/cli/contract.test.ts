@@ -54,6 +54,8 @@ const schemas: Record<string, z.ZodType | z.ZodType[]> = {
   'champion history': champion.championsView.schema,
   'champion promote': champion.promotedView.schema,
   'champion rollback': champion.promotedView.schema,
+  score: endingView.schema,
+  evaluate: endingView.schema,
   answer: answerView.schema,
   retry: retryView.schema,
   pause: pauseView.schema,

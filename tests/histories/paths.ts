@@ -20,5 +20,6 @@ export const paths = [
   'run-night-stopped',
   'run-experiment',
   'run-night-page',
+  'score-pairs',
 ] as const;
 export type Path = (typeof paths)[number];

@@ -8,7 +8,7 @@ import { aJobStage, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
 import { plainLog, sizeText } from '../../log-text.ts';
-import { findRun, UnknownRun } from '../../run-handle.ts';
+import { findRun, followedTypes, UnknownRun } from '../../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 
 export const jobStageSchema = z.custom<JobStage>((value) => typeof value === 'string' && isJobStage(value));
@@ -91,7 +91,7 @@ async function wantedAttempts(client: Client, { run, stage, attempt }: Wanted): 
   const { attempts } = await inquire(client, 'attempts', { run, stage: stage ?? null }, attemptsReply);
   const newest = attempts.at(-1);
   if (newest === undefined) {
-    await findRun(client, run); // a run that nobody knows is told
+    await findRun(client, run, followedTypes); // a run that nobody knows is told
     const which = stage === undefined ? 'no job has begun' : `stage ${stage} has no job of this run`;
     throw new CliError(`run ${run}: ${which}: it has not begun, or was reused; "critic status ${run}" says which`);
   }
@@ -115,7 +115,7 @@ function pageOf(
 /** A run that this Temporal has forgotten is over. */
 export async function goesOn(client: Client, run: string): Promise<boolean> {
   try {
-    return (await findRun(client, run)).isOpen;
+    return (await findRun(client, run, followedTypes)).isOpen;
   } catch (error) {
     if (error instanceof UnknownRun) return false;
     throw error;

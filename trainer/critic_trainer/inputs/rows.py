@@ -16,25 +16,28 @@ _REMOTE_KEYS = {"hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_f
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One pair to judge. `images`: source and edited, or only edited (absolute). `mos`: mean opinion score, 1 to 5."""
+    """One pair to judge. `images`: source and edited, or only edited (absolute).
+
+    `mos`: mean opinion score, 1 to 5; None where no people have judged the pair.
+    """
 
     id: str
     prompt: str
     images: tuple[Path, ...]
-    mos: float
+    mos: float | None
 
 
-def read_prompts(file: Path, dataset: Path, verify: bool = True) -> list[PromptRow]:
+def read_prompts(file: Path, dataset: Path, verify: bool = True, judged: bool = True) -> list[PromptRow]:
     """All rows of a prompts file, in order. BadDataError names the first bad line; no file is BadConfigurationError.
 
-    verify: are the pictures read? Of several processes one does it.
+    verify: are the pictures read? Of several processes one does it. judged: must each row have a MOS?
     """
     if not file.is_file():
         raise BadConfigurationError(f"attempt.json: inputs.prompts: {file} is not there")
     rows = []
     # Not splitlines(): U+2028 and others may stand unescaped within a JSON string.
     for number, line in enumerate(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
-        rows.append(_prompt_row(line, dataset, f"{file}:{number}", verify))
+        rows.append(_prompt_row(line, dataset, f"{file}:{number}", verify, judged))
     if not rows:
         raise BadDataError(f"{file}: expected at least one row, got none")
     if len({row.id for row in rows}) < len(rows):
@@ -42,20 +45,29 @@ def read_prompts(file: Path, dataset: Path, verify: bool = True) -> list[PromptR
     return rows
 
 
-def _prompt_row(line: str, dataset: Path, where: str, verify: bool) -> PromptRow:
+def _prompt_row(line: str, dataset: Path, where: str, verify: bool, judged: bool) -> PromptRow:
     try:
         raw = json.loads(line)
     except ValueError as error:
         raise BadDataError(f"{where}: not JSON ({error})") from error
     if not isinstance(raw, dict):
         raise BadDataError(f"{where}: expected an object")
-    for name, kind in (("id", str), ("prompt", str), ("images", list), ("mos", int | float)):
+    for name, kind in (("id", str), ("prompt", str), ("images", list)):
         if not isinstance(raw.get(name), kind) or raw.get(name) == "":
             raise BadDataError(f"{where}: {name}: got {json.dumps(raw.get(name))[:80]}")
-    if not math.isfinite(raw["mos"]) or not 1 <= raw["mos"] <= 5:
-        raise BadDataError(f"{where}: mos: expected 1 to 5, got {raw['mos']}")
-    images = _images(raw["images"], dataset, where, verify)
-    return PromptRow(raw["id"], raw["prompt"], images, float(raw["mos"]))
+    mos = _mos(raw, where, judged)
+    return PromptRow(raw["id"], raw["prompt"], _images(raw["images"], dataset, where, verify), mos)
+
+
+def _mos(raw: dict[str, Any], where: str, judged: bool) -> float | None:
+    mos = raw.get("mos")
+    if mos is None and not judged:
+        return None
+    if not isinstance(mos, int | float):
+        raise BadDataError(f"{where}: mos: got {json.dumps(mos)[:80]}")
+    if not math.isfinite(mos) or not 1 <= mos <= 5:
+        raise BadDataError(f"{where}: mos: expected 1 to 5, got {mos}")
+    return float(mos)
 
 
 def _images(given: list[Any], dataset: Path, where: str, verify: bool = True) -> tuple[Path, ...]:

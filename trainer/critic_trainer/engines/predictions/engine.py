@@ -56,7 +56,7 @@ class Prediction(Engine):
     def render(self) -> None:
         attempt = self.attempt
         file = attempt.inputs["prompts"] / f"{attempt.params['split']}.jsonl"
-        rows = read_prompts(file, attempt.inputs["dataset"], verify=self.ranks.first)
+        rows = read_prompts(file, attempt.inputs["dataset"], verify=self.ranks.first, judged=False)
         self._batches = Batches(rows, attempt.params["batch_size"])
         if self.ranks.first and self.ranks.world > self._batches.count:
             log.warning("%d processes, %d batches: some have nothing to do", self.ranks.world, self._batches.count)

@@ -1,0 +1,62 @@
+/** Which critic a scoring asks: the artifact that holds its model, and the plan of the run that made it, which says how it is asked. It only reads. */
+import type { ArtifactRef } from '../../domain/manifest.ts';
+import { isStage, paths } from '../../domain/names.ts';
+import type { RunPlan } from '../../domain/plan.ts';
+import { type ChosenCritic, criticInWords } from '../../domain/scoring/scoring.ts';
+import { refuse } from '../failure.ts';
+import { readChampions } from '../gate/champion-file.ts';
+import { artifactsOf } from '../nights/digest.ts';
+import { readPlan } from '../resuming/run-plans.ts';
+import type { ArtifactStore } from '../store/artifact-store.ts';
+
+export interface FoundCritic {
+  plan: RunPlan;
+  artifact: ArtifactRef;
+  /** For people, such as `champion demo, version 3 (run …)`. */
+  words: string;
+}
+
+/** Refuses (`ConfigInvalid`) a champion or a run that is not there, has made no such model, or whose model does not verify. */
+export async function findCritic(
+  store: ArtifactStore,
+  critic: ChosenCritic,
+  signal: AbortSignal,
+): Promise<FoundCritic> {
+  const { run, path, words } = 'champion' in critic ? await ofChampion(store, critic, signal) : await ofRun(critic);
+  const plan = await readPlan(store.root, run);
+  if (plan === null)
+    throw refuse(
+      'ConfigInvalid',
+      `${words}: expected the plan of run "${run}" in the store, which says how it is asked`,
+    );
+  return { plan, artifact: await verified(store, path, words), words };
+}
+
+async function ofChampion(store: ArtifactStore, { champion }: { champion: string }, signal: AbortSignal) {
+  const found = (await readChampions(paths.champions(store.root, champion), signal)).at(-1);
+  if (found === undefined)
+    throw refuse(
+      'ConfigInvalid',
+      `champion "${champion}": expected one of "critic champion list", got none of this name`,
+    );
+  const { run, version, model } = found;
+  return { run, path: model.path, words: `champion ${champion}, version ${version} (run ${run})` };
+}
+
+async function ofRun(critic: Extract<ChosenCritic, { run: string }>) {
+  const { run, stage } = critic;
+  const words = criticInWords(critic);
+  const path = (await artifactsOf(run))[stage];
+  if (path !== undefined) return { run, path, words };
+  throw refuse('ConfigInvalid', `run "${run}": expected one that has made ${stage}, got one that has not`);
+}
+
+/** Every file of the model is as it was published. It also tells the store that the model is in use. */
+async function verified(store: ArtifactStore, path: string, words: string): Promise<ArtifactRef> {
+  const manifest = await store.artifactAt(path);
+  if (manifest !== undefined && isStage(manifest.stage)) {
+    const { artifact } = await store.find(manifest.stage, manifest.ingredients);
+    if (artifact !== undefined) return artifact;
+  }
+  throw refuse('ConfigInvalid', `${words}: expected its model in "${path}", got none that is whole`);
+}

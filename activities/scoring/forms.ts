@@ -1,0 +1,109 @@
+/** Forms of scores for spreadsheets and terminals. Pure. */
+import { metricNames, type Evaluation } from '../../domain/evaluation/evaluation.ts';
+import type { PairScore } from '../../domain/scoring/scores.ts';
+import { textTable } from '../../domain/text-table.ts';
+import type { PairAnswers } from './answers.ts';
+import type { KeptPair } from './pairs-artifact.ts';
+
+/** A pair with what the critic says of it. `answer`: null where it was not asked. */
+export interface ScoredPair extends PairScore {
+  pair: KeptPair;
+  answer: string | null;
+  /** Tokens of the greedy answer. */
+  tokens: number | null;
+  /** The first sampled answer. */
+  sampled?: PairAnswers['sampled'];
+}
+
+const headings = [
+  'id',
+  'source',
+  'edited',
+  'instruction',
+  'score',
+  'mean',
+  'sd',
+  'samples',
+  'samples_readable',
+  'mos',
+  'fault',
+  'critique',
+] as const;
+/** Rows that a terminal shows. */
+const shownRows = 20;
+
+/** RFC 4180, with a line of names. Numbers that are unknown are empty. */
+export function csvOf(rows: readonly ScoredPair[]): string {
+  const cells = rows.map(({ pair, score, mean, sd, samples, critique, answer }) => [
+    pair.id,
+    pair.source ?? '',
+    pair.edited ?? '',
+    pair.instruction ?? '',
+    numeral(score),
+    numeral(mean),
+    numeral(sd),
+    String(samples.length),
+    String(samples.filter((one) => one !== null).length),
+    numeral(pair.opinions.mos ?? null),
+    pair.fault ?? (score === null ? 'its answer gives no score' : ''),
+    critique === '' && score === null ? (answer ?? '') : critique,
+  ]);
+  return [headings, ...cells].map((row) => `${row.map(quoted).join(',')}\r\n`).join('');
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function numeral(value: number | null): string {
+  return value === null ? '' : String(Number(value.toFixed(4)));
+}
+
+/** The first rows as a table, what could not be scored, and agreement with people where it was measured. Lines end with a line feed. */
+export function summaryOf(rows: readonly ScoredPair[], agreement: Evaluation | null): string {
+  const shown = rows
+    .slice(0, shownRows)
+    .map(({ pair, score, mean, sd, critique }) => [
+      pair.id.slice(0, 24),
+      fixed(score),
+      sd === null ? '' : `${fixed(mean)} ±${fixed(sd)}`,
+      fixed(pair.opinions.mos ?? null),
+      pair.fault === undefined ? (score === null ? 'unreadable answer' : '') : 'not asked',
+      short(pair.fault ?? critique),
+    ]);
+  const table = textTable([['PAIR', 'SCORE', 'SAMPLED', 'PEOPLE', '', ''], ...shown.map((row) => row.slice(0, 5))]);
+  const lines = [
+    ...table.map((line, index) => (index === 0 ? line : `${line}  ${shown[index - 1]?.[5] ?? ''}`.trimEnd())),
+    ...(rows.length > shownRows ? [`… and ${rows.length - shownRows} more`] : []),
+    '',
+    ...(agreement === null ? [] : [...agreementLines(agreement), '']),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function agreementLines({ models, pairs, refused }: Evaluation): string[] {
+  const found = models.grpo ?? {};
+  const measured = ['main_score', 'srcc', 'plcc_fit', 'plcc', 'krcc', 'rmse', 'readable'] as const;
+  const rows = metricNames
+    .filter((name) => measured.some((one) => one === name))
+    .map((name) => {
+      const { value = null, interval = null } = found[name] ?? {};
+      return [name, fixed(value, 3), interval === null ? '' : `${fixed(interval[0], 3)} to ${fixed(interval[1], 3)}`];
+    });
+  const why = refused?.grpo;
+  return [
+    `Agreement with people on ${pairs} pairs:`,
+    ...textTable([['', 'VALUE', '95 %'], ...rows]),
+    ...(why === undefined ? [] : [why]),
+  ];
+}
+
+export function fixed(value: number | null, digits = 2): string {
+  return value === null ? '-' : value.toFixed(digits);
+}
+
+/** One line of at most 60 characters. */
+function short(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+}

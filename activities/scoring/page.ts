@@ -1,0 +1,165 @@
+/**
+ * The page of a scoring: what was asked, what could not be scored first, agreement with people where it was measured, and the pairs with pictures, score, how firm
+ * it is, and critique. Self-contained. All its numbers are in `scores.jsonl` and `evaluation.json` beside it. Pure.
+ */
+import type { Evaluation, MetricName } from '../../domain/evaluation/evaluation.ts';
+import type { ScoringResult } from '../../domain/scoring/scoring.ts';
+import { frame, table } from '../pages/parts.ts';
+import { type Html, html } from '../report/html.ts';
+import { fixed, type ScoredPair } from './forms.ts';
+import { picturedPairs, type Thumbnail } from './thumbnails.ts';
+
+export interface ScoresPage {
+  result: ScoringResult;
+  rows: readonly ScoredPair[];
+  agreement: Evaluation | null;
+  /** By path in the artifact. */
+  pictures: ReadonlyMap<string, Thumbnail>;
+}
+
+/** Rows of the list of what could not be scored. */
+const shownFaults = 200;
+const own = '.faults td{white-space:normal;overflow-wrap:anywhere}.sample h3{margin-top:0}';
+
+export function renderScores({ result, rows, agreement, pictures }: ScoresPage): string {
+  const title = result.purpose === 'evaluate' ? 'Agreement on other data' : 'Scores';
+  const body = html`<main>
+      <header>
+        <p class="kicker">${title} <span>${result.critic}</span></p>
+        <h1>${result.id}</h1>
+        ${figures(result, rows)}
+      </header>
+      ${faults(rows)}${agreement === null ? undefined : agreed(agreement, result)}${pairs(rows, pictures)}
+    </main>
+    <footer>
+      Numbers of pairs are from
+      <a href="scores.jsonl">scores.jsonl</a
+      >${agreement === null ? undefined : html`, those of agreement from <a href="evaluation.json">evaluation.json</a>`};
+      for spreadsheets: <a href="scores.csv">scores.csv</a>.
+    </footer>`;
+  return frame(`${title}: ${result.id}`, body, own);
+}
+
+function figures(result: ScoringResult, rows: readonly ScoredPair[]): Html {
+  const scores = rows.flatMap(({ score }) => score ?? []);
+  const mean = scores.length === 0 ? null : scores.reduce((sum, one) => sum + one, 0) / scores.length;
+  const spreads = rows.flatMap(({ sd }) => sd ?? []);
+  const spread = spreads.length === 0 ? null : spreads.reduce((sum, one) => sum + one, 0) / spreads.length;
+  const shown: [string, string, string][] = [
+    ['Scored', `${result.scored} of ${result.pairs}`, 'pairs'],
+    ['Mean score', fixed(mean), 'of greedy answers, 1 to 5'],
+    ['Spread', fixed(spread), spread === null ? 'needs two samples for each pair' : 'mean deviation of sampled scores'],
+    [
+      'Not scored',
+      String(result.refused + result.unreadable),
+      `${result.refused} not asked, ${result.unreadable} without a score`,
+    ],
+  ];
+  return html`<dl class="figures">
+    ${shown.map(
+      ([name, value, note]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}<small>${note}</small></dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+function faults(rows: readonly ScoredPair[]): Html | undefined {
+  const bad = rows.filter(({ score }) => score === null);
+  if (bad.length === 0) return undefined;
+  const shown = bad.slice(0, shownFaults).map(
+    ({ pair, answer }) =>
+      html`<tr>
+        <th scope="row">${pair.id}</th>
+        <td class="left">${pair.where}</td>
+        <td class="left">${pair.fault ?? `its answer gives no score: ${(answer ?? '').slice(0, 200)}`}</td>
+      </tr>`,
+  );
+  return html`<section>
+    <h2>Not scored</h2>
+    ${table('Pairs without a score', ['Pair', '<Row', '<Why'], shown, 'faults')}${bad.length > shownFaults ? html`<p class="note">And ${bad.length - shownFaults} more, in scores.csv.</p>` : undefined}
+  </section>`;
+}
+
+const measured: readonly [MetricName, string][] = [
+  ['main_score', 'MainScore'],
+  ['srcc', 'SRCC'],
+  ['plcc_fit', 'PLCC after the logistic fit'],
+  ['plcc', 'PLCC'],
+  ['krcc', 'KRCC'],
+  ['rmse', 'RMSE'],
+  ['readable', 'Readable share'],
+];
+
+function agreed({ models, refused, resampling, pairs: count }: Evaluation, { pairs: all }: ScoringResult): Html {
+  const rows = measured.map(([name, label]) => {
+    const { value = null, interval = null } = models.grpo?.[name] ?? {};
+    const constant = models.constant?.[name]?.value ?? null;
+    return html`<tr>
+      <th scope="row">${label}</th>
+      <td data-source="evaluation.json">${fixed(value, 3)}</td>
+      <td data-source="evaluation.json">
+        ${interval === null ? '' : `${fixed(interval[0], 3)} to ${fixed(interval[1], 3)}`}
+      </td>
+      <td data-source="evaluation.json">${fixed(constant, 3)}</td>
+    </tr>`;
+  });
+  return html`<section>
+    <h2>Agreement with people</h2>
+    ${refused?.grpo === undefined ? undefined : html`<p class="lead">${refused.grpo}</p>`}
+    ${table('Agreement with people', ['Metric', 'Critic', '95 %', 'Best constant'], rows)}
+    <p class="note">
+      On ${count} of ${all} pairs: those that could be shown to the critic. Intervals by ${resampling.resamples}
+      resamples of ${resampling.units}
+      ${resampling.unit === 'source' ? 'source pictures, with all their edits' : 'pairs'}. The best constant always says
+      the mean opinion of these pairs. The scale after the mapping is 1 to 5.
+    </p>
+  </section>`;
+}
+
+function pairs(rows: readonly ScoredPair[], pictures: ReadonlyMap<string, Thumbnail>): Html {
+  const shown = rows.slice(0, picturedPairs).filter(({ answer }) => answer !== null);
+  const left = rows.length - picturedPairs;
+  return html`<section>
+    <h2>Pairs</h2>
+    ${left > 0 ? html`<p class="note">The first ${picturedPairs} with pictures; the other ${left} are in scores.csv.</p>` : undefined}
+    ${shown.map((row) => pairOf(row, pictures))}
+  </section>`;
+}
+
+function pairOf(
+  { pair, score, mean, sd, samples, critique, answer }: ScoredPair,
+  pictures: ReadonlyMap<string, Thumbnail>,
+) {
+  const readable = samples.filter((one) => one !== null).length;
+  const { mos } = pair.opinions;
+  return html`<article class="sample">
+    <div class="pair">
+      ${picture(pictures.get(pair.source_image ?? ''), 'Source')}${picture(pictures.get(pair.edited_image ?? ''), 'Edited')}
+    </div>
+    <div>
+      <p class="instruction">${pair.instruction ?? ''}</p>
+      <p class="scores">
+        <b>${score === null ? 'no score' : fixed(score)}</b>
+        <span
+          >sampled ${fixed(mean)}${sd === null ? '' : ` ± ${fixed(sd)}`}, ${readable} of ${samples.length}
+          readable</span
+        >
+        ${mos === undefined ? undefined : html`<span>people ${fixed(mos)}</span>`}
+      </p>
+      <div class="answer">${critique === '' ? (answer ?? '') : critique}</div>
+      <p class="id">${pair.id}, ${pair.where}</p>
+    </div>
+  </article>`;
+}
+
+function picture(small: Thumbnail | undefined, name: string): Html {
+  if (small === undefined) return html`<figure class="picture"><p class="none">${name} cannot be shown</p></figure>`;
+  const { url, width, height } = small;
+  return html`<figure class="picture">
+    <img src="${url}" width="${width}" height="${height}" alt="${name}" loading="lazy" />
+    <figcaption>${name}</figcaption>
+  </figure>`;
+}

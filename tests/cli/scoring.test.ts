@@ -1,0 +1,105 @@
+/** `critic score` and `critic evaluate`: what they ask the workflow for, what they refuse, and what a person sees at the end. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { critic, fakeServer } from './fakes.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'critic-scoring-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const result = {
+  id: 'score-demo-20261129-031500',
+  purpose: 'score',
+  pairs: 4,
+  refused: 1,
+  scored: 2,
+  unreadable: 1,
+  critic: 'champion demo, version 3 (run r)',
+  metrics: null,
+  files: { html: '/s/report.html', jsonl: '/s/scores.jsonl', csv: '/s/scores.csv' },
+  summary: 'PAIR  SCORE\np0    3.20\n',
+};
+const ended = () => fakeServer({ scorePairs: { type: 'scorePairs', status: 'COMPLETED', result: () => result } });
+
+describe('score', () => {
+  it('starts a scoring of a table by a champion, with absolute paths, and shows what came of it', async () => {
+    const server = ended();
+    const { code, out } = await critic(['score', '--champion', 'demo', '--input', 'p.csv', '--samples', '8'], server);
+    expect({ code }).toEqual({ code: 0 });
+    const [[id, order] = ['']] = [...server.started];
+    expect(id).toMatch(/^score-demo-\d{8}-\d{6}$/);
+    expect(order).toMatchObject({
+      schema: 1,
+      id,
+      purpose: 'score',
+      critic: { champion: 'demo' },
+      pairs: { kind: 'table', path: resolve('p.csv') },
+      samples: 8,
+    });
+    expect(out).toContain('p0    3.20');
+    expect(out).toContain('Scored 2 of 4 pairs: 1 could not be shown to the critic, 1 got an answer without a score');
+    expect(out).toContain('JSON Lines:  /s/scores.jsonl');
+  });
+
+  it('prints its result as JSON', async () => {
+    const { out } = await critic(['score', '--run', 'r-1', '--folder', '/f', '--json'], ended());
+    expect(JSON.parse(out)).toMatchObject({ status: 'scored', scored: 2, files: result.files });
+  });
+
+  it.each([
+    [['--champion', 'c'], 'got none of them'],
+    [['--champion', 'c', '--input', 'a', '--folder', 'b'], 'got several of them'],
+    [['--champion', 'c', '--source', 'a', '--edited', 'b'], 'together'],
+    [['--input', 'a'], 'got neither'],
+    [['--champion', 'c', '--run', 'r', '--input', 'a'], 'got both'],
+    [['--champion', 'c', '--input', 'a', '--samples', '65'], 'at most 64, got 65'],
+    [['--run', 'r', '--stage', 'base', '--input', 'a'], 'expected sft or grpo, got "base"'],
+  ])('refuses %j', async (argv, sentence) => {
+    const server = ended();
+    const { code, err } = await critic(['score', ...argv], server);
+    expect({ code, started: server.started.size }).toEqual({ code: 1, started: 0 });
+    expect(err).toContain(sentence);
+  });
+
+  it('is watched, seen and cancelled like a run, and never resumed as one', async () => {
+    const runs = { s: { type: 'scorePairs', status: 'COMPLETED', result: () => result } };
+    expect((await critic(['watch', 's'], fakeServer(runs))).out).toContain('Scored 2 of 4 pairs');
+    expect((await critic(['status', 's'], fakeServer(runs))).out).toContain('Scored 2 of 4 pairs');
+    const open = fakeServer({ s: { type: 'scorePairs' } });
+    expect((await critic(['cancel', 's'], open)).code).toBe(0);
+    const { code, err } = await critic(['resume', 's'], fakeServer({ s: { type: 'scorePairs', status: 'CANCELED' } }));
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('got a workflow of type scorePairs') });
+  });
+});
+
+describe('evaluate', () => {
+  it('reads the mapping file, and asks for agreement', async () => {
+    const mapping = join(folder, 'm.yaml');
+    writeFileSync(mapping, 'columns: { mos: rating }\nscale: { from: 0, to: 100 }\n');
+    const server = ended();
+    await critic(['evaluate', 'demo', '--dataset', '/d', '--mapping', mapping], server);
+    expect([...server.started.values()]).toMatchObject([
+      {
+        purpose: 'evaluate',
+        critic: { champion: 'demo' },
+        pairs: { kind: 'folder', path: '/d' },
+        mapping: { columns: { mos: 'rating' }, scale: { from: 0, to: 100 }, direction: 'higher-is-better' },
+      },
+    ]);
+  });
+
+  it.each([
+    ['scale: { from: 5, to: 1 }\n', 'mapping.scale: expected from below to'],
+    ['columns: { rating: x }\n', 'mapping.columns'],
+    ['table: ../other.csv\n', 'mapping.table: expected a path below the dataset’s folder'],
+    ['colums: {}\n', 'mapping.colums: unknown key'],
+  ])('says what is wrong with %j', async (text, sentence) => {
+    const mapping = join(folder, 'wrong.yaml');
+    writeFileSync(mapping, text);
+    const server = ended();
+    const { code, err } = await critic(['evaluate', 'demo', '--dataset', '/d', '--mapping', mapping], server);
+    expect({ code, started: server.started.size }).toEqual({ code: 1, started: 0 });
+    expect(err).toContain(sentence);
+  });
+});
