@@ -1,4 +1,4 @@
-/** What may go wrong in the night, as a plan says it: what a kill costs, and the disk that checkpoints need. Pure. */
+/** What may go wrong in the night, as a plan says it: what a kill costs, the disk that checkpoints need, a test split that shows nothing. Pure. */
 import { amountOfBytes, bytesNeeded } from '../domain/checkpoint-size.ts';
 import type { DiskEstimate, StageEstimate } from '../domain/estimate.ts';
 import { type KillCost, lostMinutes, saveStepsAllowed } from '../domain/kill-cost.ts';
@@ -37,6 +37,31 @@ export function diskLines(disk: DiskEstimate | undefined): string[] {
     ...lines,
     `WARNING: all together need up to ${amountOfBytes(whole)}: checkpoints stay when their job has ended.`,
   ];
+}
+
+/** Test pairs below which a plan warns. */
+const fewTestPairs = 50;
+/** The logistic fit of MainScore needs so many readable answers. */
+const fewestForScore = 5;
+
+/** A warning if the test split is so small that its MainScore says little. */
+export function testSplitLines(pairs: number): string[] {
+  if (pairs >= fewTestPairs) return [];
+  const said = `WARNING: the test split has ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: expected at least ${fewTestPairs}.`;
+  if (pairs < fewestForScore)
+    return [`${said} With fewer than ${fewestForScore} MainScore is undefined, and the gate does not pass.`];
+  const [low, high] = intervalOfSrcc(0.7, pairs);
+  return [
+    `${said} Of an SRCC of 0.70 the 95 % interval`,
+    `  is about ${low.toFixed(2)} to ${high.toFixed(2)} then, and MainScore is undefined if readable answers are fewer than ${fewestForScore} or all give one score.`,
+  ];
+}
+
+/** 95 % interval by Fisher's z, whose variance for Spearman's coefficient is 1.06 / (n − 3) (Fieller, Hartley and Pearson 1957). Pairs count as independent. */
+function intervalOfSrcc(srcc: number, pairs: number): [low: number, high: number] {
+  const half = 1.96 * Math.sqrt(1.06 / (pairs - 3));
+  const z = Math.atanh(srcc);
+  return [Math.tanh(z - half), Math.tanh(z + half)];
 }
 
 function minutes(value: number): string {

@@ -10,7 +10,7 @@ import {
 import { attemptFiles } from '../domain/names.ts';
 import { textTable } from '../domain/text-table.ts';
 import { configsOf } from './plan-configs.ts';
-import { diskLines, killLines } from './plan-risks.ts';
+import { diskLines, killLines, testSplitLines } from './plan-risks.ts';
 
 /**
  * What jobs would be given, a table of stages, then sentences on money and on what is not known. With `configs`, the folder in which the former
@@ -23,6 +23,7 @@ export function renderPlan({ recipe, dataset, stages, previews, disk }: RunEstim
   return [
     ...(configs === undefined ? previewLines(previews) : writtenLines(previews, configs)),
     `Recipe ${recipe}, dataset of ${splits}.`,
+    ...testSplitLines(dataset['test'] ?? 0),
     'Nothing was asked or submitted.',
     '',
     ...textTable([header, ...stages.map(stageRow)]),

@@ -112,13 +112,16 @@ function commandLines(view: RunView): string[] {
   if (cancelling === true) return logs.length === 0 ? [] : ['', ...logs];
   return [
     '',
-    'From any machine that reaches this server:',
+    'From any machine that reaches this server, or here by *More Actions*, *Send an Update*:',
     '',
     critic(`watch ${run}`),
     ...logs,
     ...jobs.map(({ stage }) => critic(`retry ${run} ${stage} --minutes N`)),
     ...(paused === undefined ? [critic(`pause ${run} --note WHY`)] : []),
     critic(`cancel ${run}`),
+    '',
+    // The UI's frame is a little too low: it must not be a command that is hidden.
+    '---',
   ];
 }
 

@@ -10,7 +10,7 @@ import { type Answerable, matchAnswer, type OperatorAnswer } from '../domain/ope
 import type { Cut } from './cut.ts';
 import { answerUpdate } from './messages.ts';
 import type { RunBoard } from './run-board.ts';
-import { refuse } from './failure.ts';
+import { invalid, refuse } from './failure.ts';
 
 export interface Question {
   stage: Stage;
@@ -48,10 +48,10 @@ export class OperatorQuestions {
     this.#questions = questions;
     setHandler(answerUpdate, (answer) => this.take(answer), {
       description:
-        'Answer a waiting run: {"stage", "action": "retry" | "skip" | "abort", "question"?, "excludeNodes"?, …}',
+        'Answer a waiting run: {"stage": "grpo", "action": "retry"}. Also "skip" and "abort"; "question", "excludeNodes", …',
       validator: (answer) => {
         const fault = this.faultOf(answer);
-        if (fault !== undefined) throw new Error(fault);
+        if (fault !== undefined) throw invalid(fault);
       },
     });
     this.#show();

@@ -9,6 +9,7 @@ import { pauseFault } from '../domain/pausing.ts';
 import type { PauseRequest } from '../domain/jobs/progress.ts';
 import type { Stage } from '../domain/names.ts';
 import type { Cut } from './cut.ts';
+import { invalid } from './failure.ts';
 import { pauseUpdate, unpauseUpdate } from './messages.ts';
 import type { RunBoard } from './run-board.ts';
 
@@ -20,11 +21,12 @@ export class Pause {
     this.#board = board;
     this.#cut = cut;
     setHandler(pauseUpdate, (request) => this.#pause(request ?? {}), {
-      description: 'Have all jobs save a checkpoint and end, and begin nothing until "unpause": {"by"?, "note"?}',
+      description:
+        'Have all jobs save a checkpoint and end, and begin nothing until "unpause". Nothing, or {"by": "ada", "note": "why"}',
       validator: requireRequest,
     });
     setHandler(unpauseUpdate, () => this.#unpause(), {
-      description: 'Go on after "pause": {"by"?, "note"?}',
+      description: 'Go on after "pause". Nothing, or {"by": "ada"}',
       validator: requireRequest,
     });
   }
@@ -58,5 +60,5 @@ export class Pause {
 
 function requireRequest(request?: PauseRequest): void {
   const fault = pauseFault(request);
-  if (fault !== undefined) throw new Error(fault);
+  if (fault !== undefined) throw invalid(fault);
 }

@@ -9,7 +9,7 @@ import { changeable, type JobState } from '../domain/jobs/job-state.ts';
 import { isJobStage, type JobStage } from '../domain/names.ts';
 import { answerFault, futileChange, type OperatorAnswer } from '../domain/operator-answer.ts';
 import type { Cut } from './cut.ts';
-import { refuse } from './failure.ts';
+import { invalid, refuse } from './failure.ts';
 import { retryUpdate } from './messages.ts';
 import type { OperatorQuestions } from './operator.ts';
 
@@ -23,10 +23,10 @@ interface Desk {
 export function takeRetries(desk: Desk): void {
   setHandler(retryUpdate, (wanted) => take(desk, wanted), {
     description:
-      'Have a job begin a new attempt, from its checkpoint: {"stage", "action": "retry", "timeLimitMinutes"?, "partition"?, …}',
+      'Have a job begin a new attempt, from its checkpoint: {"stage": "grpo", "action": "retry", "timeLimitMinutes": 240}. Also "partition", …',
     validator: (wanted) => {
       const fault = faultOf(desk, wanted);
-      if (fault !== undefined) throw new Error(fault);
+      if (fault !== undefined) throw invalid(fault);
     },
   });
 }

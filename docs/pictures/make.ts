@@ -4,7 +4,8 @@
  *   node docs/pictures/make.ts                   terminal.svg from npm-start.txt, what `npm start` printed
  *   node docs/pictures/make.ts --report FILE     report.png: the top of a run's report
  *   node docs/pictures/make.ts --run RUN         runs.svg, status.svg: what the command prints of the local stack that is up;
- *                                                ui-runs.png, ui-run.png: its Temporal UI (ui.ts)
+ *                                                ui-runs.png, ui-run.png: its Temporal UI (ui.ts); of a run whose SFT asks
+ *                                                also ui-answer.png: the form for answers, refusing a wrong one
  *
  * Nothing is made up: lines that repeat are left out, and a long line is cut.
  */

@@ -1,6 +1,6 @@
 /** What a plan says of kills and of the disk. */
 import { describe, expect, it } from 'vitest';
-import { diskLines, killLines } from '../../cli/plan-risks.ts';
+import { diskLines, killLines, testSplitLines } from '../../cli/plan-risks.ts';
 import { estimateJob, type MeasuredJob } from '../../domain/estimate.ts';
 import type { Stage } from '../../domain/names.ts';
 
@@ -69,5 +69,18 @@ describe('the disk', () => {
     expect(diskLines({ free: 500e9, jobs }).at(-1)).toBe(
       'WARNING: all together need up to 845.2 GB: checkpoints stay when their job has ended.',
     );
+  });
+});
+
+describe('a small test split', () => {
+  it('is warned of, with what it could show at best', () => {
+    expect(testSplitLines(8)).toEqual([
+      'WARNING: the test split has 8 pairs: expected at least 50. Of an SRCC of 0.70 the 95 % interval',
+      '  is about -0.04 to 0.94 then, and MainScore is undefined if readable answers are fewer than 5 or all give one score.',
+    ]);
+    expect(testSplitLines(1)).toEqual([
+      'WARNING: the test split has 1 pair: expected at least 50. With fewer than 5 MainScore is undefined, and the gate does not pass.',
+    ]);
+    expect(testSplitLines(50)).toEqual([]);
   });
 });
