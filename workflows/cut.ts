@@ -29,6 +29,9 @@ export class Cut {
   readonly #scopes = new Set<CancellationScope>();
   readonly #named = new Map<string, CancellationScope>();
   readonly #broken = new Set<CancellationScope>();
+  /** Work that is no place for a cut, and may be broken off by its name alone. */
+  readonly #breakable = new Map<string, CancellationScope>();
+  readonly #brokenNames = new Set<string>();
   #branches = 1;
   #standing = 0;
   #held = 0;
@@ -73,6 +76,35 @@ export class Cut {
       this.#broken.add(scope);
       scope.cancel();
     }
+    const alone = name === undefined ? undefined : this.#breakable.get(name);
+    if (name === undefined || alone === undefined) return;
+    this.#brokenNames.add(name);
+    alone.cancel();
+  }
+
+  /** Is there work of this name that only `breakOff(name)` breaks off? */
+  isBreakable(name: string): boolean {
+    return this.#breakable.has(name);
+  }
+
+  /**
+   * Runs `work`, which may be done again: `breakOff(name)` breaks it off, a cut does not. It gives the very promise of `work`. When that fails, `hasBroken`
+   * says whether it was broken off.
+   */
+  breakable<T>(work: () => Promise<T>, name: string): Promise<T> {
+    const scope = new CancellationScope();
+    this.#breakable.set(name, scope);
+    this.#brokenNames.delete(name);
+    let working: Promise<T> | undefined;
+    const over = () => void this.#breakable.delete(name);
+    scope.run(() => (working = work())).then(over, over);
+    if (working === undefined) throw new Error('a scope begins its work at once');
+    return working;
+  }
+
+  /** Was the work of this name broken off, which has failed? It is asked once for each failure. */
+  hasBroken(name: string): boolean {
+    return this.#brokenNames.delete(name) && !CancellationScope.current().consideredCancelled;
   }
 
   /**

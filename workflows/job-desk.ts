@@ -8,6 +8,7 @@ import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { JobState } from '../domain/jobs/job-state.ts';
 import type { JobStage, Stage } from '../domain/names.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
+import type { OperatorAnswer } from '../domain/operator-answer.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import { Cut } from './cut.ts';
 import { OperatorQuestions, type Questions } from './operator.ts';
@@ -32,6 +33,8 @@ export interface JobDesk extends Desk, Pick<DeskState, 'ledger' | 'jobs'> {
   pause: Pause;
   /** Orders of the jobs under way, for what an operator wants of them. Known anew after a cut. */
   orders: Partial<Record<JobStage, JobOrder>>;
+  /** Stages under way that are no jobs and can be begun again as an operator wants. */
+  steps: Partial<Record<Stage, (wanted: OperatorAnswer) => void>>;
 }
 
 /** `stages`: those that the run shows, in this order. `resumes`: the run that it goes on from. */
@@ -45,7 +48,7 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   const cut = new Cut(limits.historyEvents);
   const operator = new OperatorQuestions(view.run, board, cut, questions);
   const pause = new Pause(board, cut);
-  const desk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {} };
+  const desk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {}, steps: {} };
   takeRetries(desk);
   return desk;
 }

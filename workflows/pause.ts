@@ -1,10 +1,11 @@
 /**
  * Pause: an operator takes a run off the GPUs for a while. Its jobs save a checkpoint and end, and no stage begins until it is unpaused; then each job
- * goes on from its checkpoint. Work that is no job (a check, an evaluation, synthesis) is not broken off: it ends by itself and holds no GPU.
+ * goes on from its checkpoint. Synthesis stops to ask the teacher, keeps the answers that it has, and asks the rest later. Other work that is no job (a check,
+ * an evaluation) is not broken off: it ends by itself and holds no GPU.
  *
  * That it is paused is part of the view, so it outlives a worker and a cut. Questions can be answered meanwhile, and the run can be cancelled.
  */
-import { condition, setHandler } from '@temporalio/workflow';
+import { condition, patched, setHandler } from '@temporalio/workflow';
 import { pauseFault } from '../domain/pausing.ts';
 import type { PauseRequest } from '../domain/jobs/progress.ts';
 import type { Stage } from '../domain/names.ts';
@@ -48,6 +49,8 @@ export class Pause {
       return `paused already since ${before.since}${before.by === undefined ? '' : ` by ${before.by}`}`;
     this.#board.pause(request);
     this.#cut.breakOff();
+    // A run of an earlier release has let synthesis end by itself.
+    if (this.#cut.isBreakable('synthesis') && patched('pause-breaks-off-synthesis')) this.#cut.breakOff('synthesis');
     return 'pausing: jobs save a checkpoint and end, and nothing begins until it is unpaused';
   }
 

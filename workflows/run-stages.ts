@@ -138,16 +138,20 @@ async function letGo({ plan, desk }: Run, stage: JobStage, key: string): Promise
   );
 }
 
-/** A stage that is made by one activity, `work`: shown, run, asked about if it fails, remembered. */
+/** What the activity of a step is given. */
+export type StepOptions = { activityId: string; summary: string } & RoundRetry;
+
+/**
+ * A stage that is made by one activity, `work`: shown, run, asked about if it fails, remembered. `onBroken` is given what ends the work for good, and throws
+ * it, or returns when the work is to begin again.
+ */
 export async function runStep<Role extends string>(
   run: Run,
   { name, inputs }: { name: Stage; inputs: { readonly [One in Role]?: Stage } },
   summary: string,
-  work: (
-    options: { activityId: string; summary: string } & RoundRetry,
-    input: (role: Role) => ArtifactRef,
-  ) => Promise<ArtifactRef>,
+  work: (options: StepOptions, input: (role: Role) => ArtifactRef) => Promise<ArtifactRef>,
   pace: RetryPace = paces.store,
+  onBroken?: (error: unknown) => Promise<void>,
 ): Promise<void> {
   const { desk, state } = run;
   if (state.artifacts[name] !== undefined) return;
@@ -161,10 +165,16 @@ export async function runStep<Role extends string>(
     if (stage === undefined) throw new Error(`stage "${name}" is not made from any ${role}`);
     return artifactOf(run, stage);
   };
-  const made = await persist(desk, name, pace, (retry) => work({ activityId: id, summary, ...retry }, input), {
-    onAnswer,
-  });
-  finish(run, name, made);
+  for (;;) {
+    try {
+      const tried = (retry: RoundRetry) => work({ activityId: id, summary, ...retry }, input);
+      const made = await persist(desk, name, pace, tried, { onAnswer });
+      return finish(run, name, made);
+    } catch (error) {
+      if (onBroken === undefined) throw error;
+      await onBroken(error);
+    }
+  }
 }
 
 export function finish(run: Run, name: Stage, artifact: ArtifactRef): void {
@@ -173,7 +183,7 @@ export function finish(run: Run, name: Stage, artifact: ArtifactRef): void {
 }
 
 /** The plan with another cap for synthesis. The cap is in no artifact's key, so what is paid for is kept. */
-function withBudget(plan: RunPlan, usd: number): RunPlan {
+export function withBudget(plan: RunPlan, usd: number): RunPlan {
   const { recipe } = plan;
   return { ...plan, recipe: { ...recipe, synthesis: { ...teacherNeeded(recipe), budget_usd: usd } } };
 }

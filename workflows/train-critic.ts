@@ -10,15 +10,15 @@
  */
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunPlan } from '../domain/plan.ts';
-import { teacherNeeded } from '../domain/recipe/arms.ts';
 import { stageGraph, type StageNode, upstream } from '../domain/stage-graph.ts';
-import { llmActivities, paces, storeActivities } from './activity-options.ts';
+import { storeActivities } from './activity-options.ts';
 import { beginRun } from './begin-run.ts';
 import { judge, report, resultOf, type RunResult } from './conclude-run.ts';
 import { refuse } from './failure.ts';
 import { openDesk, walkAt } from './job-desk.ts';
 import { defaultLimits, type RunLimits } from './persisting.ts';
 import { newState, type Run, runJobStage, type RunState, runStep } from './run-stages.ts';
+import { synthesize } from './synthesizing.ts';
 
 /** `state` is given when a run continues as new: it goes on where it was, with its jobs, questions and artifacts. */
 export async function trainCritic(
@@ -56,16 +56,7 @@ async function makeStage(run: Run, node: StageNode): Promise<void> {
     case 'dataset':
       return beginRun(run, node);
     case 'synthesis':
-      return runStep(
-        run,
-        node,
-        `critiques by ${teacherNeeded(run.plan.recipe).model}`,
-        (options, input) =>
-          llmActivities.synthesizeCritiques.executeWithOptions(options, [
-            { plan: run.plan, dataset: input('dataset') },
-          ]),
-        paces.llm,
-      );
+      return synthesize(run, node);
     case 'prompts':
       return runStep(run, node, 'render prompts', (options, input) =>
         storeActivities.writePrompts.executeWithOptions(options, [{ plan: run.plan, dataset: input('dataset') }]),

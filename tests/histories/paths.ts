@@ -12,6 +12,7 @@ export const paths = [
   'train-critic-asked-abort',
   'train-critic-outage',
   'train-critic-cancelled',
+  'train-critic-paused-in-synthesis',
   'train-critic-continued',
   'run-jobs',
   'reap-orphans',

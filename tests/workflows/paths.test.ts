@@ -15,7 +15,7 @@ import type { reapOrphans } from '../../workflows/reap-orphans.ts';
 import type { runJobs } from '../../workflows/run-jobs.ts';
 import type { Path } from '../histories/paths.ts';
 import { sftOrder } from '../activities/fixtures.ts';
-import { completed, histories, plan, start, stubs, until, withWorkers } from './harness.ts';
+import { artifact, completed, histories, plan, start, stubs, until, withWorkers } from './harness.ts';
 
 const ended = { state: 'COMPLETED', reason: '', node: 'n1', over: true };
 
@@ -153,6 +153,28 @@ describe('trainCritic', () => {
       mended.is = true;
       expect(await handle.result()).toMatchObject({ passed: true });
     });
+  });
+
+  it('stops to ask the teacher while it is paused', async () => {
+    const path = 'train-critic-paused-in-synthesis';
+    let tries = 0;
+    const synthesizeCritiques: Activities['synthesizeCritiques'] = async () =>
+      (tries += 1) === 1 ? forever() : artifact('synthesis');
+    await walk(path, { synthesizeCritiques }, async (client) => {
+      const handle = await start(client, path);
+      await until(
+        async () => tries,
+        (count) => count === 1,
+      );
+      await handle.executeUpdate('pause', { args: [{}] });
+      await until(
+        () => view(client, path),
+        ({ status }) => status === 'paused',
+      );
+      await handle.executeUpdate('unpause', { args: [{}] });
+      expect(await handle.result()).toMatchObject({ passed: true });
+    });
+    expect(tries).toBe(2);
   });
 
   it('cancels its jobs when it is cancelled', async () => {
