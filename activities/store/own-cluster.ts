@@ -1,20 +1,21 @@
 /**
- * Whose store it is: `<store>/cluster.json` names the one cluster that works in it. Two clusters in one store would tell people of each other's runs, and take
+ * Whose store it is: `<store>/cluster/owner.json` names the one cluster that works in it. Two clusters in one store would tell people of each other's runs, and take
  * each other's turns.
  *
- * The file is made by link(2), once, and never changed. kill -9 before it leaves a `.tmp` that nobody reads; after it the worker finds the store its own.
+ * The folder is made by one rename and never changed. kill -9 before it leaves a `.tmp` that nobody reads; after it the worker finds the store its own.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Cluster, clusterInWords } from '../../domain/clusters.ts';
 import { staleViewMs, whenListed } from '../../files/fresh-look.ts';
 import { parseJson } from '../../files/json.ts';
 import { readRegularText } from '../../files/regular-file.ts';
-import { hasCode, syncFolder } from './durable-file.ts';
+import { hasCode, syncFolder, writeFileAtomic } from './durable-file.ts';
 
-const name = 'cluster.json';
+const [folderName, fileName] = ['cluster', 'owner.json'];
+const name = `${folderName}/${fileName}`;
 const maxBytes = 4096;
 const ownerSchema = z.strictObject({ schema: z.literal(1), cluster: z.string().nullable() });
 
@@ -29,7 +30,7 @@ export async function claimStore(root: string, cluster: Cluster): Promise<void> 
     owner === undefined ? `unreadable ("${name}")` : `that of ${clusterInWords(owner.cluster ?? undefined)}`;
   throw new Error(
     `CRITIC_STORE: expected a store of ${clusterInWords(cluster)} (CRITIC_CLUSTER), got "${root}", which is ${whose}; each cluster needs a store of its own. ` +
-      `To give this one to another cluster, stop its workers and remove "${join(root, name)}"`,
+      `To give this one to another cluster, stop its workers and remove "${join(root, folderName)}"`,
   );
 }
 
@@ -42,23 +43,18 @@ async function readOwner(root: string, patienceMs: number): Promise<z.output<typ
   throw new Error(`"${join(root, name)}": expected {"schema": 1, "cluster": name or null}, got something else`);
 }
 
-/** False: another worker was first. */
+/** False: another worker was first. A folder cannot be renamed onto one that has a file, so one of several succeeds, on any file system. */
 async function wasWritten(root: string, cluster: Cluster): Promise<boolean> {
-  const temporary = join(root, `.${name}.${randomUUID()}.tmp`);
+  const temporary = join(root, `.cluster-${randomUUID()}.tmp`);
   try {
-    const file = await open(temporary, 'wx', 0o640);
-    try {
-      await file.writeFile(`${JSON.stringify({ schema: 1, cluster: cluster ?? null })}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await link(temporary, join(root, name));
+    await mkdir(temporary, { mode: 0o750 });
+    await writeFileAtomic(join(temporary, fileName), `${JSON.stringify({ schema: 1, cluster: cluster ?? null })}\n`);
+    await rename(temporary, join(root, folderName));
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
+    if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return false;
     throw error;
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
   await syncFolder(root);
   return true;

@@ -38,7 +38,12 @@ export const registerLocal: Register = (program, shell) => {
     .description('start what does not run')
     .action(async () => {
       await up(config(), say);
-      say(`Temporal UI: http://127.0.0.1:${port(config(), 'temporalUi')}   state: ${config().state}`);
+      const { sharedTemporal, state } = config();
+      const server =
+        sharedTemporal === undefined
+          ? `Temporal UI: http://127.0.0.1:${port(config(), 'temporalUi')}`
+          : `Temporal: ${sharedTemporal}, of another stack`;
+      say(`${server}   state: ${state}`);
     });
   local
     .command('down')

@@ -5,6 +5,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { claimStore } from '../../activities/store/own-cluster.ts';
 import { prepare } from './prepare.ts';
 import { running, start, startTimeOf, stop } from './processes.ts';
 import type { Service } from './service.ts';
@@ -25,13 +26,15 @@ export interface ServiceStatus {
 export type Say = (line: string) => void;
 
 /**
- * Starts every service that does not run, each as soon as those it needs are ready. Throws one sentence if one fails, or a file of the worker is faulty; then
- * nothing was stopped.
+ * Starts every service that does not run, each as soon as those it needs are ready. Throws one sentence if one fails, a file of the worker is faulty, or the
+ * store is another cluster's; then nothing was stopped.
  */
 export async function up(given: StackConfig, say: Say): Promise<void> {
   await withLock(given, async () => {
     const config = await withWorkerFiles(given, say);
     prepare(config);
+    // As the worker itself would, but before the one that runs is stopped.
+    if (services(config).some(({ name }) => name === 'worker')) await claimStore(folders(config).store, config.cluster);
     const ready = new Map<string, Promise<void>>();
     for (const service of services(config)) {
       const before = service.after.map((name) => ready.get(name) ?? Promise.resolve());

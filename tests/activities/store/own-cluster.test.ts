@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { claimStore } from '../../../activities/store/own-cluster.ts';
@@ -21,13 +21,13 @@ describe('a store', () => {
   it.each([undefined, 'a'])('is that of the first cluster that comes, and stays so (%s)', async (first) => {
     await claim(first);
     await claim(first);
-    const file = join(root, 'cluster.json');
+    const own = join(root, 'cluster');
     await expect(claim('b')).rejects.toThrow(
       `CRITIC_STORE: expected a store of cluster "b" (CRITIC_CLUSTER), got "${root}", which is that of ${first === undefined ? 'the cluster without a name' : 'cluster "a"'}`,
     );
-    await expect(claim(first === undefined ? 'a' : undefined)).rejects.toThrow(`remove "${file}"`);
-    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ schema: 1, cluster: first ?? null });
-    await rm(file);
+    await expect(claim(first === undefined ? 'a' : undefined)).rejects.toThrow(`remove "${own}"`);
+    expect(JSON.parse(await readFile(join(own, 'owner.json'), 'utf8'))).toEqual({ schema: 1, cluster: first ?? null });
+    await rm(own, { recursive: true });
     await claim('b');
   });
 
@@ -42,7 +42,7 @@ describe('a store', () => {
     const effects = await effectsOf(() => claimStore(root, 'a'));
     expect(effects.length).toBeGreaterThan(3);
     for (const moment of effects.keys()) {
-      await rm(join(root, 'cluster.json'), { force: true });
+      await rm(join(root, 'cluster'), { recursive: true, force: true });
       await killedAt(moment, () => claimStore(root, 'a'));
       await claim('a');
       await expect(claim('b')).rejects.toThrow('that of cluster "a"');
@@ -50,7 +50,8 @@ describe('a store', () => {
   });
 
   it('with a file that is none of ours is refused by its path', async () => {
-    await writeFile(join(root, 'cluster.json'), '{"cluster": "a"}');
-    await expect(claim('a')).rejects.toThrow(`"${join(root, 'cluster.json')}": expected {"schema": 1`);
+    await mkdir(join(root, 'cluster'));
+    await writeFile(join(root, 'cluster/owner.json'), '{"cluster": "a"}');
+    await expect(claim('a')).rejects.toThrow(`"${join(root, 'cluster/owner.json')}": expected {"schema": 1`);
   });
 });
