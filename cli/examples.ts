@@ -27,6 +27,7 @@ const examples: Readonly<Record<string, string>> = {
   'local down': 'local down',
   'local status': 'local status --json',
   'local logs': 'local logs worker',
+  'local sample': 'local sample --sources 30 --edits 5',
 };
 
 /** Ends the help of each command below this one with its example, where it has none yet. */

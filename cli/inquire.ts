@@ -2,12 +2,12 @@
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type * as z from 'zod';
-import { caretakerId, clusterInWords } from '../domain/clusters.ts';
+import { caretakerId, type Cluster, clusterInWords } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
 import { CliError } from './cli-error.ts';
 import { chosenCluster, clusterOfRun } from './cluster.ts';
-import { updated } from './workers.ts';
+import { NobodyAnswers, updated } from './workers.ts';
 
 /**
  * The reply to an inquiry, checked by its schema. The caretaker of the cluster of run `of` is asked, or where it is about no run, that of the chosen one. Throws
@@ -20,7 +20,19 @@ export async function inquire<Name extends InquiryName>(
   schema: z.ZodType<Inquiries[Name]['reply']>,
   of: string | undefined = runOf(input),
 ): Promise<Inquiries[Name]['reply']> {
-  const { data, error } = schema.safeParse(await replyTo(client, { name, input }, of), { reportInput: true });
+  const cluster = of === undefined ? chosenCluster(client) : await clusterOfRun(client, of);
+  return inquireOn(client, cluster, name, input, schema);
+}
+
+/** The same of the caretaker of this cluster. */
+export async function inquireOn<Name extends InquiryName>(
+  client: Client,
+  cluster: Cluster,
+  name: Name,
+  input: Inquiries[Name]['input'],
+  schema: z.ZodType<Inquiries[Name]['reply']>,
+): Promise<Inquiries[Name]['reply']> {
+  const { data, error } = schema.safeParse(await replyTo(client, { name, input }, cluster), { reportInput: true });
   if (data !== undefined) return data;
   const [issue] = error?.issues ?? [];
   const fault = issue === undefined ? '' : `: ${['reply', ...issue.path].join('.')}: ${describeIssue(issue)}`;
@@ -35,9 +47,8 @@ function runOf(input: object): string | undefined {
 async function replyTo(
   client: Client,
   inquiry: { name: InquiryName; input: unknown },
-  run: string | undefined,
+  cluster: Cluster,
 ): Promise<unknown> {
-  const cluster = run === undefined ? chosenCluster(client) : await clusterOfRun(client, run);
   try {
     return await updated(
       client,
@@ -47,7 +58,7 @@ async function replyTo(
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
-      throw new CliError(
+      throw new NobodyAnswers(
         `nobody answers: no worker of this release has run ${cluster === undefined ? 'on' : `for ${clusterInWords(cluster)} on`} this Temporal server; start one`,
       );
     }

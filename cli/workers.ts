@@ -11,6 +11,9 @@ import { CliError } from './cli-error.ts';
 /** temporal.api.enums.v1.TaskQueueType. */
 const types = { workflow: 1, activity: 2 } as const;
 
+/** No worker answers, or none has for a while. */
+export class NobodyAnswers extends CliError {}
+
 export interface AskedQueue {
   name: string;
   /** Workers that have asked it in the last five minutes. */
@@ -43,7 +46,9 @@ const startOne = 'start one ("npm run critic -- local up" starts that of a local
 /** Throws a CliError if nobody has asked for work in the last five minutes. */
 export async function requireWorker(client: Client, cluster: Cluster): Promise<void> {
   if ((await askedQueues(client, cluster)).some(({ workers }) => workers > 0)) return;
-  throw new CliError(`nobody answers: no worker asks this Temporal server for work; nothing was done; ${startOne}`);
+  throw new NobodyAnswers(
+    `nobody answers: no worker asks this Temporal server for work; nothing was done; ${startOne}`,
+  );
 }
 
 export interface Patience {
@@ -72,7 +77,7 @@ export async function whileWorkersAsk<T>(
       const now = JSON.stringify(await askedQueues(client, cluster));
       if (now !== before) [before, since] = [now, performance.now()];
       else if (performance.now() - since >= silentMs) {
-        throw new CliError(`nobody answers: no worker has asked for work for ${silentMs / 1000} s; ${startOne}`);
+        throw new NobodyAnswers(`nobody answers: no worker has asked for work for ${silentMs / 1000} s; ${startOne}`);
       }
     }
   };
@@ -122,7 +127,7 @@ async function takenUp<Reply>(client: Client, { handle, cluster }: Addressee, na
     // Temporal has forgotten the last worker meanwhile: nobody will come.
     if ((await askedQueues(client, cluster)).every(({ workers }) => workers === 0)) break;
   }
-  throw new CliError(
+  throw new NobodyAnswers(
     'nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers. What was asked may still be done when one is back',
   );
 }

@@ -8,7 +8,7 @@ import type { Interval } from './evaluation/metrics.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { MetricsRow } from './manifest.ts';
 import type { JobStage, Stage } from './names.ts';
-import type { NightVerdict } from './night.ts';
+import type { Night, NightVerdict } from './night.ts';
 import type { Notice } from './notice.ts';
 import type { RunPlan } from './plan.ts';
 import type { GcReport, GcRequest } from './retention.ts';
@@ -17,7 +17,10 @@ import type { GcReport, GcRequest } from './retention.ts';
 export interface Inquiries {
   /** The plan of a run as the store keeps it. null: the store has no such run. */
   plan: { input: { run: string }; reply: { plan: RunPlan | null } };
-  /** The newest notices, or those that are not delivered everywhere; at most 100. `unreadable`: ids of those with a damaged file. */
+  /**
+   * The newest notices, or those that are not delivered everywhere; at most 100. `unreadable`: ids of those with a damaged file. One without a delivery was
+   * taken up by no channel: it waits, or no channel takes such a notice.
+   */
   notices: { input: { open: boolean; limit: number }; reply: { notices: KeptNotice[]; unreadable: string[] } };
   /** null: there is none of this id. */
   notice: { input: { id: string }; reply: { notice: Notice | null; deliveries: Record<string, NoticeDelivery> } };
@@ -54,6 +57,8 @@ export interface Inquiries {
   checkpoints: { input: { run: string }; reply: { checkpoints: CheckpointSummary[] } };
   /** What of the store nobody needs. With `apply` it is removed. */
   gc: { input: GcRequest; reply: GcReport };
+  /** What of a night is not there, as its worker sees it: folder, recipe with dataset and model, channels. */
+  'night-check': { input: { night: Night }; reply: { faults: string[] } };
   /** What the worker sees of store, Slurm, environments and the teacher's key. */
   health: { input: Record<string, never>; reply: { checks: HealthCheck[] } };
   /** Artifacts by their manifests, newest first; how many there are in all. `run`: those that it made. */

@@ -63,7 +63,9 @@ async function main(): Promise<void> {
   await ensureCaretaker(client, settings, cluster);
   void noticeAccounting(deps.accounting);
   void noticeEngines(deps);
-  const workers = await createWorkers({ connection, namespace, cluster }, createActivities(deps), { bundle });
+  const workers = await createWorkers({ connection, namespace, cluster }, createActivities({ ...deps, channels }), {
+    bundle,
+  });
   const running = workers.map((worker) => worker.run());
   const rounds = setInterval(() => {
     void keepCaretaker(client, settings, cluster).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * Health: what the worker sees of store, Slurm, its environments and the teacher's key. Each check has its own patience and says what it found: none
- * hides another one. No request goes to the teacher, and no secret is in a sentence.
+ * Health: what the worker sees of store, Slurm, its environments, channels and the teacher's key. Each check has its own patience and says what it found: none
+ * hides another one. The teacher is asked for its list of models, which costs nothing; no secret is in a sentence.
  *
  * One side effect: a file of 64 KiB in the store, `.doctor-<uuid>.tmp`, written, read back and removed. kill -9 in between leaves it; it is a leftover that
  * `artifacts gc` finds. A full disk or a read-only mount is the finding.
@@ -12,19 +12,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { HealthCheck } from '../../domain/health-check.ts';
 import { viewAgeMs } from '../../files/fresh-look.ts';
+import type { ChannelsFile } from '../../input/channels-file.ts';
 import type { JobDeps } from '../jobs/deps.ts';
 import { describeEngines } from '../store/engine.ts';
 import type { TeacherDeps } from '../teacher/accounts.ts';
+import { checkAccounts, checkPartitions } from './account-limits.ts';
 import type { Answerer } from './answerer.ts';
+import { checkChannels } from './channels-health.ts';
 
 export interface HealthDeps extends Pick<JobDeps, 'store' | 'slurm' | 'accounting'>, TeacherDeps {
   job: JobDeps['job'] & { trainerSource: string };
   /** When the token with which Slurm is asked ends. Undefined: it does not say. */
   tokenEnds: () => Promise<Date | undefined>;
+  /** Where people are told. Undefined: nowhere. */
+  channels?: ChannelsFile;
 }
 
 /** A check that takes longer is a problem by itself. */
 const patienceMs = 60_000;
+/** A teacher that does not list its models within this time does not answer, ms. */
+const teacherMs = 15_000;
 /** Less than this is told, GiB: a checkpoint of a 7B model has more. */
 const fewGib = 100;
 const gib = 1024 ** 3;
@@ -41,9 +48,12 @@ export function answerHealth(deps: HealthDeps): Answerer<'health'> {
         ['file system', () => checkView(deps.store.root)],
         ['slurmrestd', () => checkSlurm(deps)],
         ['Slurm token', () => checkToken(deps)],
+        ['partitions', () => checkPartitions(deps.slurm)],
         ['slurmdbd', () => checkAccounting(deps)],
+        ['accounts', async () => checkAccounts(deps.slurm, deps.job.userName, await deps.accounting.notice())],
         ['environments', () => checkEnvironments(deps)],
         ['teacher key', () => checkTeacher(deps)],
+        ['channels', () => checkChannels(deps.store.root, deps.channels)],
       ];
       return { checks: (await Promise.all(checks.map(([what, check]) => safely(what, check)))).flat() };
     },
@@ -147,6 +157,12 @@ async function checkEnvironments({ job }: HealthDeps): Promise<Found[]> {
 }
 
 async function checkTeacher({ llm }: HealthDeps): Promise<Found> {
-  await llm.open();
-  return { state: 'good', sentence: `its file can be read and is closed to others; for ${llm.baseUrl} (not asked)` };
+  const { client } = await llm.open();
+  const models = await client.models(AbortSignal.timeout(teacherMs));
+  return models === undefined
+    ? { state: 'note', sentence: `its file is closed to others; ${llm.baseUrl} has no list of models to try it with` }
+    : {
+        state: 'good',
+        sentence: `${llm.baseUrl} accepts it, and lists ${models.length} ${models.length === 1 ? 'model' : 'models'}`,
+      };
 }

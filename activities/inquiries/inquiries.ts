@@ -15,6 +15,7 @@ import { answerLog } from './run-log.ts';
 import { answerMetrics } from './run-metrics.ts';
 import { answerGc } from './gc.ts';
 import { answerHealth, type HealthDeps } from './health.ts';
+import { answerNightCheck } from './night-check.ts';
 import { answerNights } from './nights.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
 import { answerPlan } from './run-plan.ts';
@@ -38,6 +39,7 @@ export function createInquiryActivities(deps: HealthDeps) {
     champions: checked(answerChampions(deps)),
     'champion-promote': checked(answerChampionPromote(deps)),
     compare: checked(answerCompare(deps)),
+    'night-check': checked(answerNightCheck(deps)),
     notices: checked(answerNotices(deps)),
     notice: checked(answerNotice(deps)),
     'notice-retry': checked(answerNoticeRetry(deps)),

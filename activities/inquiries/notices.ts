@@ -28,7 +28,8 @@ export function answerNotices({ store }: StoreDeps): Answerer<'notices'> {
         if (read === undefined) unreadable.push(id);
         if (read?.notice === undefined) continue;
         const { notice, deliveries } = read;
-        if (open && Object.values(deliveries).every(({ state }) => state === 'sent')) continue;
+        const states = Object.values(deliveries).map(({ state }) => state);
+        if (open && states.length > 0 && states.every((state) => state === 'sent')) continue;
         kept.push({ id, kind: notice.kind, at: notice.at, title: notice.title, deliveries: brief(deliveries) });
       }
       return {

@@ -8,6 +8,7 @@
  */
 import { log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
+import * as z from 'zod';
 import { noUsage } from '../../domain/budget.ts';
 import { withoutKey } from './api-key.ts';
 import {
@@ -18,7 +19,8 @@ import {
   type TeacherQuestion,
 } from './completion-body.ts';
 import type { Image } from '../dataset/image.ts';
-import { isAbort, refuse } from '../failure.ts';
+import { parseJson } from '../../files/json.ts';
+import { isAbort, passing, refuse } from '../failure.ts';
 import { readCompletion, readRateNews, readRetryAfter, type TeacherAnswer, type UnusableReason } from './answer.ts';
 
 export const openAiUrl = 'https://api.openai.com/v1';
@@ -28,6 +30,8 @@ export function openAiPackage(baseUrl: string, key: string): OpenAI {
   const noEnvironment = { organization: null, project: null, webhookSecret: null, logLevel: 'off' } as const;
   return new OpenAI({ apiKey: key, baseURL: baseUrl, maxRetries: 0, ...noEnvironment });
 }
+
+const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** What `ask` sends. */
 export interface TeacherRequest extends Pick<TeacherQuestion, 'timeoutMs' | 'requestKey'> {
@@ -81,6 +85,24 @@ export class TeacherClient {
       signal.throwIfAborted();
       if (deadline.aborted) return noAnswer(`no answer within ${timeoutMs / 1000} s`);
       return this.#otherFormat(error, format) ?? judgeError(error, this.#key);
+    }
+  }
+
+  /**
+   * Ids of the models that the key may use: a request that costs nothing. Undefined: the server has no such list, so the key was not tried. Throws
+   * `TeacherDenied` for a key that is not accepted, else a sentence without the key.
+   */
+  async models(signal: AbortSignal): Promise<string[] | undefined> {
+    try {
+      const response = await this.#openai.get('/models', { signal }).asResponse();
+      const { data } = modelList.safeParse(parseJson(await response.text()));
+      return (data?.data ?? []).map(({ id }) => id);
+    } catch (error) {
+      if (error instanceof APIError && (error.status === 404 || error.status === 405)) return undefined;
+      const said = withoutKey(causes(error), this.#key).slice(0, 300);
+      const isDenied = error instanceof APIError && (error.status === 401 || error.status === 403);
+      if (isDenied) throw refuse('TeacherDenied', `the teacher does not accept the key (${said})${hint(401)}`);
+      throw passing('TeacherUnavailable', `the list of models: ${said}`);
     }
   }
 

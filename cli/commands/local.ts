@@ -2,13 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../domain/errors.ts';
 import { down, status, up } from '../../infra/local/stack.ts';
-import { folders, port, stackConfig } from '../../infra/local/stack-config.ts';
+import { checkout, folders, localEnvironment, port, stackConfig } from '../../infra/local/stack-config.ts';
+import { aPath } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
-import { type Register, textOf, type View, type ViewOptions } from '../shell.ts';
+import { drawSample, withSampleOptions } from './demo.ts';
+import { type Register, type Shell, textOf, type View, type ViewOptions } from '../shell.ts';
 
 const services = z.array(
   z.object({
@@ -27,6 +30,23 @@ export const servicesView: View<Services> = { schema: services, lines: (rows) =>
 /** Where the local stack keeps the addresses of its servers, for a CLI on the same machine. */
 export function localRecord(env: NodeJS.ProcessEnv): string {
   return folders(stackConfig(env)).env;
+}
+
+/** Where `recipes/smoke.yaml` looks for its dataset. */
+const sampleFolder = join(checkout, 'datasets/sample');
+
+function addSample(local: Command, shell: Shell): void {
+  withSampleOptions(local.command('sample'), 20, 5)
+    .option('--out <folder>', 'where to', aPath, sampleFolder)
+    .description('draw the sample dataset that recipes/smoke.yaml names')
+    .action((options: Parameters<typeof drawSample>[3] & { out: string }) => {
+      const config = stackConfig(shell.env);
+      const python = localEnvironment(config)['CRITIC_PYTHON'] ?? '';
+      if (!existsSync(python)) {
+        throw new CliError(`the stack's Python "${python}" is not there; "npm start" installs it`);
+      }
+      drawSample(shell, config, resolve(options.out), options);
+    });
 }
 
 export const registerLocal: Register = (program, shell) => {
@@ -56,6 +76,7 @@ export const registerLocal: Register = (program, shell) => {
     .action((options: ViewOptions) => {
       say(textOf(servicesView, status(config()), options));
     });
+  addSample(local, shell);
   local
     .command('logs')
     .argument('<service>', 'a name that "critic local status" lists')

@@ -63,10 +63,15 @@ function tableOf({ notices: all, unreadable }: Inquiries['notices']['reply']): s
     cut(`${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`, 80),
     `            ${notice.id}`,
   ]);
-  return [...lines, ...damaged];
+  const isKept = all.some((notice) => stateOf(notice) === 'kept');
+  return [
+    ...lines,
+    ...damaged,
+    ...(isKept ? ['kept: no channel has taken it up; "critic doctor --no-job" says which there are'] : []),
+  ];
 }
 
-/** The worst state of all channels. `kept`: it goes nowhere, or has not begun to. */
+/** The worst state of all channels. `kept`: no channel has taken it up: there is none for it, or it was told just now. */
 function stateOf({ deliveries: all }: Pick<KeptNotice, 'deliveries'>): string {
   const states = Object.values(all).map(({ state }) => state);
   return (['given-up', 'sending', 'pending', 'sent'] as const).find((state) => states.includes(state)) ?? 'kept';
@@ -81,7 +86,11 @@ function linesOf({ notice, deliveries: all }: Inquiries['notice']['reply']): str
     ];
     return `  ${channel}: ${state}, tries ${tries}${more.length === 0 ? '' : `; ${more.join('; ')}`}`;
   });
-  return [...plainText(notice).split('\n'), '', ...(ways.length === 0 ? ['  no channel has taken it up'] : ways)];
+  return [
+    ...plainText(notice).split('\n'),
+    '',
+    ...(ways.length === 0 ? ['  no channel has taken it up; "critic doctor --no-job" says which there are'] : ways),
+  ];
 }
 
 export const registerNotices: Register = (program, shell) => {
@@ -91,7 +100,7 @@ export const registerNotices: Register = (program, shell) => {
     .addHelpText('after', '\nExample: critic notices ls --open');
   command
     .command('ls')
-    .option('--open', 'only those that are not delivered everywhere')
+    .option('--open', 'only those that are not delivered everywhere, or go nowhere')
     .option('--limit <n>', 'at most so many, up to 100', wholeNumberFrom(1), 20)
     .option('--json', 'print them as JSON')
     .description('list notices, newest first')

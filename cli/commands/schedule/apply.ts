@@ -9,6 +9,7 @@ import { aPath } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { requireServed } from '../../cluster.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { checkNights } from './check.ts';
 import { editsOf, isKept, keepApplied } from './edits.ts';
 import { clusterOfStanding, scheduleOf, type Standing, standingNights } from './schedules.ts';
 
@@ -101,21 +102,31 @@ function fieldChange(action: NightChange['action'], before: unknown, after: unkn
   return action === 'create' ? shown(after) : `${shown(before)} -> ${shown(after)}`;
 }
 
+interface ApplyOptions extends ViewOptions {
+  prune?: true;
+  dryRun?: true;
+  unchecked?: true;
+}
+
 export function registerApply(schedule: Command, shell: Shell): void {
   schedule
     .command('apply')
     .argument('<files...>', 'files of nights (YAML)')
     .option('--prune', 'delete the schedules of nights that none of the files names, on the same clusters')
     .option('--dry-run', 'show what would change, and change nothing')
+    .option('--unchecked', 'even if the worker finds no such recipe, dataset or channel')
     .option('--json', 'print the changes as JSON')
     .description('make the schedules as the files say; what is paused stays paused')
     .addHelpText('after', '\nExample: critic schedule apply nights/*.yaml --dry-run')
-    .action(async (files: string[], options: ViewOptions & { prune?: true; dryRun?: true }) => {
+    .action(async (files: string[], options: ApplyOptions) => {
       const nights: Night[] = [];
       for (const file of files) nights.push(await readNight(aPath(file)));
       const input = { nights, prune: options.prune === true, dryRun: options.dryRun === true };
       const value = await withClient(shell, async (client) => {
         for (const { name, cluster } of nights) await requireServed(client, cluster, `night "${name}": cluster`);
+        if (options.unchecked !== true) {
+          await checkNights(client, nights, (sentence) => void shell.stderr.write(`${sentence}\n`));
+        }
         return apply(client, input);
       });
       shell.stdout.write(`${textOf(changesView, value, options)}\n`);

@@ -14,6 +14,18 @@ export async function accountingRows(session: Session, call: Call): Promise<Slur
   return rows.toSorted((a, b) => order(a) - order(b));
 }
 
+/** A list of slurmdbd's that is not about jobs. Empty if nothing matches. */
+export async function accountingList<T>(
+  session: Session,
+  call: Call,
+  key: string,
+  read: (wire: unknown) => T,
+): Promise<T[]> {
+  const answer = await ask(session, call);
+  if (answer === undefined) return [];
+  return readList(call, answer, key).map((row) => parse(call, answer, () => read(row)));
+}
+
 /**
  * 26.05 says "Unable to connect to database" (7000) for a dead slurmdbd and for a token that is not accepted. slurmctld, which
  * checks the same token, tells the two apart.

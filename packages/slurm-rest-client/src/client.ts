@@ -3,12 +3,13 @@
  * caller retries, polls, and finds out what an ambiguous submit did.
  */
 import * as z from 'zod';
-import { accountingRows } from './accounting.ts';
+import { accountingList, accountingRows } from './accounting.ts';
 import type { SignalTarget } from './adapters/adapter.ts';
 import { failure, isGood, readAnswer, unreadable, type Answer } from './answer.ts';
 import { get, parse, post, rawRequest, readList, type Call } from './call.ts';
 import { refusedHere, SlurmError } from './errors.ts';
 import { killJob } from './kill.ts';
+import { readAssociation, readQos } from './limits.ts';
 import { readNode, readPing, readStatistics } from './read-cluster.ts';
 import { Session } from './session.ts';
 import { splitState } from './states.ts';
@@ -219,9 +220,23 @@ export class SlurmClient {
     return accountingRows(this.#session, { ...get('slurmdb', 'jobs/', `look up job "${name}" in slurmdbd`), query });
   }
 
-  /** slurmdbd's rows of a job id, oldest first: one for each life of a requeued job, and of *another* job if ids were reused. */
+  /** slurmdbd's rows of a job id, oldest first: each life of a requeued job, and of *another* job if ids were reused. */
   async accountingJobs({ id }: { id: string }): Promise<t.SlurmJob[]> {
     return accountingRows(this.#session, get('slurmdb', `job/${checkJobId(id)}`, `look up job ${id} in slurmdbd`));
+  }
+
+  /** Accounts under which a user may submit, with slurmdbd's limits. Empty: slurmdbd has none of the user. */
+  async associations(user: string): Promise<t.SlurmAssociation[]> {
+    const call: Call = { ...get('slurmdb', 'associations/', 'list accounts'), query: [['user', user]] };
+    const all = await accountingList(this.#session, call, 'associations', readAssociation);
+    return all.filter((one) => one.user === user);
+  }
+
+  /** All QOS with their limits. */
+  async qos(): Promise<t.SlurmQos[]> {
+    const { apiVersion } = await this.connect();
+    const key = apiVersion === 'v0.0.38' ? 'QOS' : 'qos';
+    return accountingList(this.#session, get('slurmdb', 'qos/', 'list QOS'), key, readQos);
   }
 
   /** The server's own OpenAPI document (about 1.6 MB on 24.11), unread. */

@@ -232,3 +232,36 @@ export interface SlurmServer {
 }
 
 export type ApiVersion = 'v0.0.38' | 'v0.0.40' | 'v0.0.41' | 'v0.0.42' | 'v0.0.43' | 'v0.0.44' | 'v0.0.45';
+
+/** Limits on one user. Undefined: no limit, or none is said. */
+export interface SlurmLimits {
+  /** Of one job. */
+  wallMinutes: number | undefined;
+  /** Jobs that run at a time. */
+  running: number | undefined;
+  /** Jobs that wait or run. */
+  submitted: number | undefined;
+  /** TRES of one job, such as `gres/gpu`. */
+  perJob: { tres: string; count: number }[];
+  /** TRES of all jobs together. */
+  together: { tres: string; count: number }[];
+}
+
+/** Under which account a user may submit. */
+export interface SlurmAssociation {
+  account: string;
+  cluster: string;
+  /** Undefined: on each. */
+  partition: string | undefined;
+  user: string;
+  /** Of a job that names no account. */
+  isDefault: boolean;
+  /** Names of the QOS that it may use. */
+  qos: string[];
+  limits: SlurmLimits;
+}
+
+export interface SlurmQos {
+  name: string;
+  limits: SlurmLimits;
+}

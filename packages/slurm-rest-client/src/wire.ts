@@ -167,3 +167,47 @@ export const partition40 = z.object({
 
 /** One entry of a DELETE answer's `status` (v0.0.42+): one job, or one task of an array. */
 export const killStatus = z.object({ error: z.object({ code: number, string: text, message: text }).nullish() });
+
+/** An object, or nothing at all: null and absent are one without fields. */
+const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.preprocess((value) => value ?? {}, z.object(shape));
+
+/** TRES with their counts. A name is the type, then which one of it: `gres/gpu`. */
+const amounts = z.preprocess(
+  (value) => value ?? [],
+  z
+    .array(z.object({ type: text, name: text, count: number }))
+    .transform((all) =>
+      all.flatMap(({ type, name, count }) =>
+        count === undefined || count < 0 ? [] : [{ tres: name === '' ? type : `${type}/${name}`, count }],
+      ),
+    ),
+);
+
+export const association = z.object({
+  account: text,
+  cluster: text,
+  partition: text,
+  user: text,
+  /** 0 or 1 on v0.0.38. */
+  is_default: z
+    .union([z.boolean(), z.number(), z.null()])
+    .optional()
+    .transform((value) => value === true || value === 1),
+  flags: words,
+  qos: words,
+  max: part({
+    jobs: part({ per: part({ wall_clock: number }), active: number, total: number }),
+    tres: part({ per: part({ job: amounts }), total: amounts }),
+  }),
+});
+
+export const qos = z.object({
+  name: text,
+  limits: part({
+    max: part({
+      wall_clock: part({ per: part({ job: number }) }),
+      jobs: part({ active_jobs: part({ per: part({ user: number }) }), per: part({ user: number }) }),
+      tres: part({ per: part({ job: amounts, user: amounts }) }),
+    }),
+  }),
+});

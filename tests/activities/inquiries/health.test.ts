@@ -21,13 +21,15 @@ async function looked(changed: object = {}) {
     server: { apiVersion: 'v0.0.42', release: '24.11.5', cluster: '' },
     connect: async () => ({ apiVersion: 'v0.0.42' }),
     ping: async () => ({ up: true, controllers: [{ host: 'ctl', mode: 'primary', up: true }] }),
-    partitions: async () => [{ name: 'a100' }],
+    partitions: async () => [{ name: 'a100', state: 'UP', totalNodes: 2, maxTimeMinutes: undefined }],
+    associations: async () => [],
+    qos: async () => [],
   };
   const all = {
     store: new ArtifactStore(root),
     slurm,
     accounting: { notice: async () => undefined },
-    llm: new TeacherAccounts({ baseUrl: 'http://teacher', apiKeyFile: key }),
+    llm: new TeacherAccounts({ baseUrl: 'http://127.0.0.1:1', apiKeyFile: key }),
     job: { python: '/no/python', environments: [], userName: 'critic', trainerSource: '/no/trainer' },
     tokenEnds: async () => new Date(Date.now() + 3_600_000 + 5000),
     ...changed,
@@ -46,10 +48,14 @@ describe('the worker’s health', () => {
     expect(say('store')).toBe(`good: "${root}" can be written and read, mode 0750`);
     expect(say('disk')).toMatch(/^(?:good|note): \d+ GiB free/);
     expect(say('file system')).toMatch(/^good: /);
-    expect(say('slurmrestd')).toBe('good: v0.0.42 of Slurm 24.11.5, user critic; controller ctl; 1 partitions');
+    expect(say('slurmrestd')).toBe('good: v0.0.42 of Slurm 24.11.5, user critic; controller ctl; 1 partition');
+    expect(say('partitions')).toBe('good: a100: up, 2 nodes, no time limit');
+    expect(say('accounts')).toMatch(/^note: user critic has no account/);
+    expect(say('channels')).toMatch(/^note: nobody is told/);
     expect(say('Slurm token')).toMatch(/^good: it ends \S+Z, in 60 minutes$/);
     expect(say('slurmdbd')).toBe('good: it answers');
-    expect(say('teacher key')).toMatch(/^good: .*http:\/\/teacher/);
+    // Nobody listens there; that a key is tried on a real server is a test of its own.
+    expect(say('teacher key')).toMatch(/^problem: the list of models: Connection error/);
     expect(await readdir(root)).toEqual([]);
   });
 
@@ -64,6 +70,7 @@ describe('the worker’s health', () => {
     expect(say('slurmrestd')).toBe('problem: connect ECONNREFUSED');
     expect(say('Slurm token')).toMatch(/^problem: .* in 0 minutes$/);
     expect(say('slurmdbd')).toBe('note: slurmdbd does not answer');
+    expect(say('accounts')).toMatch(/^note: without slurmdbd/);
     expect(say('teacher key')).toContain('expected mode 0600, got 0644');
     expect(say('teacher key')).not.toContain('secret');
     // An environment that cannot be asked is told; a recipe that needs it is refused before its run.
