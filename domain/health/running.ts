@@ -7,7 +7,7 @@
 import { topShare } from '../evaluation/evaluation.ts';
 import { nearDuplicates } from '../critique/repetition.ts';
 import { parseAnswer } from '../critique/score.ts';
-import { mean } from '../evaluation/metrics.ts';
+import { agreement, mean } from '../evaluation/metrics.ts';
 import type { MetricsRow, SampledStep } from '../manifest.ts';
 import type { HealthVerdict } from './health.ts';
 
@@ -27,20 +27,24 @@ export interface RunningHealth {
 
 /** Shares are of the first window's mean. All are ours; `bench/health` has the traces on which they were set, and others. */
 export interface RunningLimits {
-  /** Steps in a window. Nothing is said before there are two windows. */
+  /** Steps at the start that the newest ones are compared with, and how many newest ones. Nothing is said of them before there are both. */
+  start: number;
   window: number;
-  /** Standard errors by which two windows must differ. */
+  /** Standard errors by which the two must differ. */
   certainty: number;
   lengthCollapse: number;
   entropyCollapse: number;
   entropyGrowth: number;
   gradientGrowth: number;
-  /** Points of the accuracy reward that are lost. */
+  /** Points of the accuracy reward that are lost, and of the share of answers with the form. */
   accuracyFall: number;
+  formatFall: number;
   formatPerfect: number;
   formatLost: number;
   /** Share of a step's prompts whose answers all have one reward: nothing can be learnt from them. */
   flatReward: number;
+  /** The standard deviation of rewards within a prompt, of that at the start, where accuracy has not risen. */
+  rewardSpread: number;
   /** Nats of the KL term. */
   kl: number;
   /** Answers without which nothing is said of them, and the newest ones that are looked at. */
@@ -49,27 +53,33 @@ export interface RunningLimits {
   /** Share of answers with one same score; a score's standard deviation, of that at the start. */
   sameScore: number;
   spreadCollapse: number;
+  /** Rank correlation of scores with people's that is lost. */
+  agreementFall: number;
   /** Share of critiques that nearly repeat one of another pair, above that at the start. */
   sameText: number;
   similarity: number;
 }
 
 export const runningLimits: RunningLimits = {
+  start: 5,
   window: 10,
   certainty: 4,
   lengthCollapse: 0.75,
   entropyCollapse: 0.4,
-  entropyGrowth: 2,
-  gradientGrowth: 5,
+  entropyGrowth: 1.3,
+  gradientGrowth: 2,
   accuracyFall: 0.05,
+  formatFall: 0.05,
   formatPerfect: 0.95,
   formatLost: 0.5,
   flatReward: 0.5,
+  rewardSpread: 0.7,
   kl: 0.5,
   fewestAnswers: 24,
   newestAnswers: 48,
   sameScore: 0.5,
-  spreadCollapse: 0.4,
+  spreadCollapse: 0.6,
+  agreementFall: 0.4,
   sameText: 0.3,
   similarity: 0.9,
 };
@@ -95,6 +105,7 @@ function signsOfRows(rows: readonly MetricsRow[], limits: RunningLimits): Sign[]
     ...above('entropy', 'the entropy grew', change('entropy'), limits.entropyGrowth, limits),
     ...above('gradient', 'the gradient norm grew', change('grad_norm'), limits.gradientGrowth, limits),
     ...accuracySigns(rows, limits),
+    ...formatSigns(change('reward_format'), limits),
     ...flatSigns(rows, limits),
     ...klSigns(change('kl'), limits),
   ];
@@ -102,26 +113,38 @@ function signsOfRows(rows: readonly MetricsRow[], limits: RunningLimits): Sign[]
 
 /** Accuracy on dev where it is measured, else on what is trained on: it falls, and worse, it falls while the form is perfect. */
 function accuracySigns(rows: readonly MetricsRow[], limits: RunningLimits): Sign[] {
-  const dev = changeOf(rows, 'validation_reward_l1', { ...limits, window: 2 });
+  const dev = changeOf(rows, 'validation_reward_l1', { start: 1, window: 2 });
   const [where, accuracy] = dev === undefined ? ['', changeOf(rows, 'reward_l1', limits)] : [' on dev', dev];
-  const format = changeOf(rows, 'reward_format', limits);
-  const lost = format !== undefined && format.last < limits.formatLost;
-  const form = lost ? [sign('format', `only ${percent(format.last)} of the answers have the form`)] : [];
   if (accuracy === undefined || accuracy.last >= accuracy.first - limits.accuracyFall || !isCertain(accuracy, limits)) {
-    return form;
+    return [];
   }
   const fell = `the accuracy reward${where} fell, ${numbers(accuracy)}`;
-  const perfect = format !== undefined && format.last > limits.formatPerfect;
-  return [...form, sign('reward', perfect ? `${fell}, while the form is perfect` : fell)];
+  const format = changeOf(rows, 'reward_format', limits)?.last ?? 0;
+  return [sign('reward', format > limits.formatPerfect ? `${fell}, while the form is perfect` : fell)];
+}
+
+/** Answers that have not the form, or have it less and less. */
+function formatSigns(format: Change | undefined, limits: RunningLimits): Sign[] {
+  if (format === undefined) return [];
+  if (format.last < limits.formatLost)
+    return [sign('format', `only ${percent(format.last)} of the answers have the form`)];
+  if (format.last >= format.first - limits.formatFall || !isCertain(format, limits)) return [];
+  return [sign('format', `fewer answers have the form, ${numbers(format)}`)];
 }
 
 /** Groups of answers with one reward each teach nothing. */
-function flatSigns(rows: readonly MetricsRow[], { flatReward, window }: RunningLimits): Sign[] {
-  const newest = valuesOf(rows, 'reward_std_zero').slice(-window);
-  if (newest.length < window || mean(newest) <= flatReward) return [];
-  return [
-    sign('reward', `the answers to ${percent(mean(newest))} of the prompts all have one reward: nothing is learnt`),
-  ];
+function flatSigns(rows: readonly MetricsRow[], limits: RunningLimits): Sign[] {
+  const newest = valuesOf(rows, 'reward_std_zero').slice(-limits.window);
+  if (newest.length === limits.window && mean(newest) > limits.flatReward) {
+    return [
+      sign('reward', `the answers to ${percent(mean(newest))} of the prompts all have one reward: nothing is learnt`),
+    ];
+  }
+  const [within, accuracy] = [changeOf(rows, 'reward_std', limits), changeOf(rows, 'reward_l1', limits)];
+  if (within === undefined || within.last >= limits.rewardSpread * within.first || !isCertain(within, limits))
+    return [];
+  if (accuracy !== undefined && accuracy.last > accuracy.first) return [];
+  return [sign('reward', `answers to one prompt differ less in reward, ${numbers(within)}, and are no better`)];
 }
 
 function klSigns(change: Change | undefined, { kl }: RunningLimits): Sign[] {
@@ -131,32 +154,55 @@ function klSigns(change: Change | undefined, { kl }: RunningLimits): Sign[] {
 
 /** Scores and words of the newest sampled answers, beside those at the start. */
 function signsOfAnswers(steps: readonly SampledStep[], limits: RunningLimits): Sign[] {
-  const all = steps.flatMap(({ answers }) => answers.map(({ text }) => parseAnswer(text)));
+  const all = steps.flatMap(({ answers }) => answers.map(({ text, mos }) => ({ ...parseAnswer(text), mos })));
   const read = all.flatMap((one) => (one.kind === 'scored' ? [one] : []));
   if (read.length < 2 * limits.fewestAnswers) return [];
-  const [first, newest] = [read.slice(0, limits.newestAnswers), read.slice(-limits.newestAnswers)];
-  const same = topShare(newest.map(({ score }) => score.toFixed(2)));
-  const [before, after] = [spread(first), spread(newest)];
+  const half = Math.min(limits.newestAnswers, Math.floor(read.length / 2));
+  const [first, newest] = [read.slice(0, half), read.slice(-half)];
   const [once, again] = [repeated(first, limits), repeated(newest, limits)];
-  return [
-    ...(same > limits.sameScore ? [sign('scores', `${percent(same)} of the newest answers give one same score`)] : []),
-    ...(same <= limits.sameScore && after < limits.spreadCollapse * before
-      ? [
-          sign(
-            'scores',
-            `the scores hardly differ any more: their standard deviation fell from ${before.toFixed(2)} to ${after.toFixed(2)} points`,
-          ),
-        ]
-      : []),
-    ...(again > once + limits.sameText
+  const template =
+    again > once + limits.sameText
       ? [
           sign(
             'text',
             `${percent(again)} of the newest critiques nearly repeat one of another pair, ${percent(once)} at the start: a template`,
           ),
         ]
-      : []),
+      : [];
+  return [...scoreSigns(first, newest, limits), ...template];
+}
+
+interface ReadAnswer {
+  score: number;
+  mos: number;
+  think: string;
+}
+
+/** Rigid scores: one same score, scores that hardly differ, or scores that have nothing to do with people's any more. */
+function scoreSigns(first: readonly ReadAnswer[], newest: readonly ReadAnswer[], limits: RunningLimits): Sign[] {
+  const same = topShare(newest.map(({ score }) => score.toFixed(2)));
+  const known = topShare(first.map(({ score }) => score.toFixed(2)));
+  if (same > limits.sameScore && same > known) {
+    return [sign('scores', `${percent(same)} of the newest answers give one same score`)];
+  }
+  const [before, after] = [spread(first), spread(newest)];
+  if (after < limits.spreadCollapse * before) {
+    const change = `from ${before.toFixed(2)} to ${after.toFixed(2)} points`;
+    return [sign('scores', `the scores differ less and less: their standard deviation fell ${change}`)];
+  }
+  const [agreed, agrees] = [following(first), following(newest)];
+  if (agrees > agreed - limits.agreementFall) return [];
+  return [
+    sign(
+      'scores',
+      `the scores follow people’s no more: their rank correlation fell from ${agreed.toFixed(2)} to ${agrees.toFixed(2)}`,
+    ),
   ];
+}
+
+/** Rank correlation with people's scores; 0 where all are the same. */
+function following(answers: readonly ReadAnswer[]): number {
+  return agreement(answers.map(({ score, mos }) => ({ predicted: score, mos }))).srcc ?? 0;
 }
 
 function spread(answers: readonly { score: number }[]): number {
@@ -169,23 +215,24 @@ function repeated(answers: readonly { think: string }[], { similarity }: Running
   return nearDuplicates(texts, similarity).length / answers.length;
 }
 
-/** Means of the first and the newest window of a column, and the standard error of their difference. */
+/** Means of a column at the start and over the newest steps, and the standard error of their difference. */
 interface Change {
   first: number;
   last: number;
   error: number;
 }
 
-/** Undefined before there are two windows of finite values. */
+/** Undefined before there are both. The noise of a step follows from the differences of neighbours, so that a trend does not count as noise. */
 function changeOf(
   rows: readonly MetricsRow[],
   name: string,
-  { window }: Pick<RunningLimits, 'window'>,
+  { start, window }: Pick<RunningLimits, 'start' | 'window'>,
 ): Change | undefined {
   const values = valuesOf(rows, name);
-  if (values.length < 2 * window) return undefined;
-  const [first, last] = [values.slice(0, window), values.slice(-window)];
-  return { first: mean(first), last: mean(last), error: Math.sqrt((variance(first) + variance(last)) / window) };
+  if (values.length < start + window) return undefined;
+  const [first, last] = [mean(values.slice(0, start)), mean(values.slice(-window))];
+  const jumps = values.slice(1).map((value, index) => (value - (values[index] ?? value)) ** 2);
+  return { first, last, error: Math.sqrt((mean(jumps) / 2) * (1 / start + 1 / window)) };
 }
 
 function valuesOf(rows: readonly MetricsRow[], name: string): number[] {
@@ -193,12 +240,6 @@ function valuesOf(rows: readonly MetricsRow[], name: string): number[] {
     const value = row[name];
     return typeof value === 'number' && Number.isFinite(value) ? [value] : [];
   });
-}
-
-/** Of a sample: divided by one less than its size. */
-function variance(values: readonly number[]): number {
-  const centre = mean(values);
-  return values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1);
 }
 
 function isCertain({ first, last, error }: Change, { certainty }: RunningLimits): boolean {

@@ -1,0 +1,30 @@
+/** Judging traces as a watcher would have, step by step. */
+import { judgeRunning } from '../../domain/health/running.ts';
+import type { Trace } from './trace.ts';
+
+export interface Judged extends Pick<Trace, 'name' | 'is' | 'what'> {
+  steps: number;
+  /** The first step after which there was one sign, and two that agree; null: never. */
+  warned: number | null;
+  sick: number | null;
+  /** Kinds of signs at the verdict, else all that were ever seen. */
+  kinds: string[];
+}
+
+export function judgeTrace({ name, is, what, rows, answers }: Trace): Judged {
+  const seen = new Set<string>();
+  let warned: number | null = null;
+  for (const [index, { step }] of rows.entries()) {
+    const { verdict, signs } = judgeRunning(
+      rows.slice(0, index + 1),
+      answers.filter((one) => one.step <= step),
+    );
+    for (const { kind } of signs) seen.add(kind);
+    if (verdict !== 'healthy') warned ??= step;
+    if (verdict === 'sick') {
+      const kinds = [...new Set(signs.map(({ kind }) => kind))];
+      return { name, is, what, steps: rows.length, warned, sick: step, kinds };
+    }
+  }
+  return { name, is, what, steps: rows.length, warned, sick: null, kinds: [...seen] };
+}
