@@ -143,7 +143,7 @@ export function describeChanges(
     const live = progressOf(stage, progress);
     const job = `${stage.jobId ?? ''} ${stage.jobState ?? ''} ${stage.attempt ?? 1}`;
     const before = stages[stage.stage];
-    const trouble = live?.trouble ?? before?.trouble ?? '';
+    const trouble = live?.trouble ?? stage.trouble?.why ?? before?.trouble ?? '';
     const next = { status: stage.status, job, tenth: tenth(live), done: live?.done ?? -1, at: now.getTime(), trouble };
     if (stage.status === 'pending' && before === undefined) continue;
     const event =
@@ -210,7 +210,9 @@ function stageParts(stage: StageView, live: StageProgress | undefined, now: Date
   if (state !== undefined && !ordinary && stage.status !== 'paused') parts.push(state);
   if (stage.attempt !== undefined && stage.attempt > 1) parts.push(`attempt ${stage.attempt}`);
   if (stage.status !== 'reused') parts.push(took(stage, now));
-  if (running && live?.trouble !== undefined) parts.push(`tried again after: ${cleanInOne(live.trouble)}`);
+  // While a try goes on Temporal no longer tells it; the run may know it from a worker.
+  const trouble = live?.trouble ?? stage.trouble?.why;
+  if (running && trouble !== undefined) parts.push(`tried again after: ${cleanInOne(trouble)}`);
   parts.push(cleanInOne((running ? live?.note : undefined) ?? stage.note ?? ''));
   return parts.filter((part) => part !== '');
 }

@@ -104,7 +104,7 @@ export const searchAttributes = {
 
 /**
  * Value of the `CriticStatus` search attribute. `waiting` = a person must answer, or mend why a job cannot start. `paused` = an operator has
- * stopped it for a while.
+ * stopped it for a while. The attribute says `pausing` while that is not done yet.
  */
 export const runStatuses = ['running', 'waiting', 'paused', 'passed', 'not-passed', 'cancelled', 'aborted'] as const;
 export type RunStatus = (typeof runStatuses)[number];

@@ -30,10 +30,12 @@ export function newView(run: string, recipe: string, stages: readonly Stage[], r
   return { run, recipe, status: 'running', ...earlier, stages: lines, questions: [] };
 }
 
+type ShownStatus = RunStatus | 'pausing';
+
 export class RunBoard {
   readonly #view: RunView;
   /** What the search attribute says. Undefined in a run that has just begun or continued. */
-  #shownStatus: RunStatus | undefined;
+  #shownStatus: ShownStatus | undefined;
   /** Likewise. */
   #shownStages: string | undefined;
   /** How many rounds of an activity each stage has under way. */
@@ -189,7 +191,7 @@ export class RunBoard {
     if (openStatuses.some((one) => one === view.status)) view.status = this.#openStatus();
     if (view.status === 'waiting') view.waitingSince ??= now();
     else delete view.waitingSince;
-    if (view.status !== this.#shownStatus) this.#tellStatus();
+    if (this.#toShow() !== this.#shownStatus) this.#tellStatus();
     this.#draw();
   }
 
@@ -202,9 +204,16 @@ export class RunBoard {
     return stages.some(({ status }) => status === 'waiting') ? 'waiting' : 'running';
   }
 
+  /** That it pauses, for the list of runs. One that an earlier release began does not tell it: the order of its commands would change. */
+  #toShow(): ShownStatus {
+    const { status, paused, pages } = this.#view;
+    return status === 'running' && paused !== undefined && pages !== undefined ? 'pausing' : status;
+  }
+
   /** In one upsert, so that no search finds a run that waits since never. */
   #tellStatus(): void {
-    const { status, waitingSince } = this.#view;
+    const { waitingSince } = this.#view;
+    const status = this.#toShow();
     const since = waitingSince === undefined ? null : new Date(waitingSince);
     const waits = since !== null || this.#shownStatus === 'waiting';
     upsertSearchAttributes([

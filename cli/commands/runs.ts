@@ -11,8 +11,8 @@ import { findRun, runType } from '../run-handle.ts';
 import { cut } from '../run-text.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
-/** The last five come from Temporal: the run's own code could not say them. */
-const statuses = [...runStatuses, 'cancelling', 'stuck', 'failed', 'terminated', 'timed-out'] as const;
+/** The last five come from Temporal: the run's own code could not say them. `pausing` is of the list alone: in its own view the run has `paused`. */
+const statuses = [...runStatuses, 'pausing', 'cancelling', 'stuck', 'failed', 'terminated', 'timed-out'] as const;
 type Status = (typeof statuses)[number];
 
 const row = z.object({
@@ -120,7 +120,7 @@ function statusOf(temporal: string, own: string | null): Status {
     case 'CANCELLED':
       return 'cancelled';
     default:
-      return runStatuses.find((one) => one === own) ?? 'running';
+      return [...runStatuses, 'pausing' as const].find((one) => one === own) ?? 'running';
   }
 }
 
@@ -131,7 +131,7 @@ const mostCluster = 10;
 /** One line a run, at most 80 columns. */
 function tableOf(rows: readonly RunRow[]): string[] {
   if (rows.length === 0) return ['no such runs'];
-  const open: readonly Status[] = ['running', 'waiting', 'paused', 'cancelling', 'stuck'];
+  const open: readonly Status[] = ['running', 'waiting', 'pausing', 'paused', 'cancelling', 'stuck'];
   const clusters = rows.map(({ cluster }) => cut(cluster ?? '', mostCluster));
   const widest = Math.max(...clusters.map(({ length }) => length));
   const ofStatus = widest === 0 ? mostStatus : withCluster - Math.max(widest, 'CLUSTER'.length);

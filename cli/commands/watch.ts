@@ -6,8 +6,8 @@ import { stageSchema } from '../../domain/manifest.ts';
 import { aRun } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { leave } from '../interrupt.ts';
-import { findRun, followedTypes, resultOf, viewOf } from '../run-handle.ts';
-import { runResult, verdictLines } from '../run-result.ts';
+import { findRun, followedTypes, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
+import { type RunResult, runResult, verdictLines } from '../run-result.ts';
 import { scoringLines, scoringResult } from '../scoring-result.ts';
 import { cleanLines } from '../run-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
@@ -52,11 +52,12 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   try {
     while (!signal.aborted) {
       const seen = await findRun(client, run, followedTypes);
-      const { handle, isOpen, progress } = seen;
+      const { isOpen, progress } = seen;
       const view = await viewOf(client, seen);
       if (view !== undefined) terminal.show(view, progress);
-      if (!isOpen && seen.isScoring) return { status: 'scored', run, page, ...(await resultOf(handle, scoringResult)) };
-      if (!isOpen) return { status: 'ended', run, page, ...(await resultOf(handle, runResult)) };
+      if (!isOpen && seen.isScoring)
+        return { status: 'scored', run, page, ...(await resultOf(seen.handle, scoringResult)) };
+      if (!isOpen) return { status: 'ended', run, page, ...(await verdictOf(seen)) };
       const questions = view?.questions ?? [];
       if (failOnQuestion && questions.length > 0) return ending.parse({ status: 'waiting', run, questions });
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined); // aborted: the loop's condition sees it
@@ -64,6 +65,18 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
     return { status: 'left', run };
   } finally {
     terminal.stop();
+  }
+}
+
+/** A run without a verdict is told with what may be done about it. */
+async function verdictOf({ handle, status }: SeenRun): Promise<RunResult> {
+  try {
+    return await resultOf(handle, runResult);
+  } catch (error) {
+    if (!(error instanceof CliError) || status === 'COMPLETED') throw error;
+    throw new CliError(
+      `${error.message}\nGo on from what it has saved with: npm run critic -- resume ${handle.workflowId}`,
+    );
   }
 }
 

@@ -60,6 +60,19 @@ describe('a run that somebody stops', () => {
   });
 });
 
+describe('an activity that is tried again', () => {
+  it('is named with its reason also while a try goes on, of which the run was told', () => {
+    const trouble = { why: 'no answer\nfrom slurmrestd', at: '2026-11-23T19:05:30.000Z' };
+    const stage: StageView = { stage: 'sft', status: 'running', trouble };
+    expect(renderRunView({ ...view, stages: [stage] }, {}, now, plain)[1]).toBe(
+      '▶ sft           tried again after: no answer; from slurmrestd',
+    );
+    const first = describeChanges(nothingTold, { ...view, stages: [stage] }, {}, now);
+    expect(first.lines).toEqual(['19:10:00 ▶ sft  tried again after: no answer; from slurmrestd']);
+    expect(describeChanges(first.told, { ...view, stages: [stage] }, {}, now).lines).toEqual([]);
+  });
+});
+
 describe('a narrow terminal', () => {
   const narrow = { columns: 40, color: false };
 

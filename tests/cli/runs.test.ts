@@ -88,6 +88,12 @@ describe('the order of runs', () => {
     expect(read.at(-1)).toBe('oldest');
   });
 
+  it('says that a run pauses, as the run tells it', async () => {
+    const pausing = { ...info('p', 1), searchAttributes: { CriticStatus: ['pausing'], CriticStage: ['sft'] } };
+    const { out } = await critic(['runs', '--status', 'pausing'], fakeServer({ p: {} }, [pausing]));
+    expect(out).toMatch(/^p +pausing: sft /m);
+  });
+
   it('has the stages that are under way, and says that one is being cancelled', async () => {
     const { out } = await critic(['runs'], server());
     expect(out).toMatch(/^open +cancelling: sft\+pred…/m);

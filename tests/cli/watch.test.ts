@@ -99,7 +99,7 @@ describe('watch', () => {
     };
     const { code, err } = await critic(['watch', 'r'], fakeServer({ r: { status: 'FAILED', view, result: fail } }));
     expect(code).toBe(1);
-    expect(err).toBe(`critic: ${sentence}\n`);
+    expect(err).toBe(`critic: ${sentence}\nGo on from what it has saved with: npm run critic -- resume r\n`);
   });
 
   it('says in one sentence that there is no such run, or that it is no run', async () => {

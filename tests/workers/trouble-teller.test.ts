@@ -44,6 +44,13 @@ describe('an activity that is tried again', () => {
     expect(sent.at(-1)).toEqual(['trouble', { activityId: 'sft-a1-submit', why: 'after 32 s' }]);
   });
 
+  it('is told again by an observer that begins anew, and is the same then', async () => {
+    for (const at of [0, 30]) await look(at, failing('no answer'));
+    teller = new TroubleTeller();
+    for (const at of [60, 90]) await look(at, failing('no answer'));
+    expect(sent).toEqual([sent[0], sent[0]]);
+  });
+
   it('counts while a try has just begun, and is taken back when one works for a minute', async () => {
     await look(0, failing('no answer', { state: started, at: -5 }));
     await look(30, failing('no answer', { state: started, at: 25 }));

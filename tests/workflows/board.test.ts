@@ -59,6 +59,40 @@ describe('the list of runs', () => {
   });
 });
 
+describe('the status in the list', () => {
+  it('is pausing until all jobs have saved and ended, then paused, then running', { timeout: 60_000 }, async () => {
+    const run = 'wf-board-pausing';
+    const free = Promise.withResolvers<undefined>();
+    const { activities, calls, asked } = working(['sft', 'predict-base'], {
+      ...served,
+      endJob: async ({ name }) => {
+        await free.promise;
+        asked.add(name);
+        return { jobId: '101' };
+      },
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      await bothWatched(calls);
+      await tell(client, run, 'pause');
+      await until(
+        () => status(client, run),
+        (shown) => shown?.[0] === 'pausing',
+      );
+      expect(await page(client, run)).toMatch(/^\*\*pausing/);
+      expect((await look(client, run)).status).toBe('running');
+      free.resolve(undefined);
+      await until(
+        () => status(client, run),
+        (shown) => shown?.[0] === 'paused',
+      );
+      await tell(client, run, 'unpause');
+      await handle.result();
+      expect(await status(client, run)).toEqual(['passed']);
+    });
+  });
+});
+
 describe('the page of a run', () => {
   it('says that the run is being cancelled while its jobs are ended', { timeout: 60_000 }, async () => {
     const run = 'wf-board-cancelling';
