@@ -60,6 +60,8 @@ const schema = z.object({
   CRITIC_MODEL_ROOTS: folders,
   /** Folders of models that only the worker sees, e.g. a Hugging Face cache. Links into them are followed. */
   CRITIC_MODEL_CACHES: folders,
+  /** Temporal's UI, for links to runs. */
+  CRITIC_TEMPORAL_UI: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
   /** Where `critic serve` serves the store's pages to people. */
   CRITIC_PAGES_URL: httpUrl.transform((url) => url.replace(/\/+$/, '')).optional(),
   CRITIC_READY_FILE: absolute.optional(),

@@ -125,6 +125,7 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
     },
     cluster: config.CRITIC_CLUSTER,
     store: new ArtifactStore(config.CRITIC_STORE),
+    ...runsUrl(config),
     ...(config.CRITIC_PAGES_URL === undefined ? {} : { pagesUrl: config.CRITIC_PAGES_URL }),
     slurm,
     accounting: new Accounting(slurm, { patienceMs: config.CRITIC_ACCOUNTING_PATIENCE_MS }),
@@ -143,6 +144,10 @@ async function buildDeps(config: WorkerConfig): Promise<ActivityDeps> {
       fileIntervalMs: config.CRITIC_FILE_INTERVAL_MS,
     },
   };
+}
+
+function runsUrl({ CRITIC_TEMPORAL_UI: ui, CRITIC_TEMPORAL_NAMESPACE: namespace }: WorkerConfig) {
+  return ui === undefined ? {} : { runsUrl: `${ui}/namespaces/${encodeURIComponent(namespace)}/workflows` };
 }
 
 /**

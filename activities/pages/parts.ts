@@ -12,6 +12,10 @@ export function frame(title: string, body: Html, own = ''): string {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width,initial-scale=1" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+        />
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
         <style>
@@ -26,7 +30,7 @@ export function frame(title: string, body: Html, own = ''): string {
 }
 
 /**
- * Something that a page says, with where it is from: a file or folder, from the store's root, and for one value in it `#` and a JSON pointer. A test reads all of
+ * Something that a page says, with where it is from: a file or folder, from the store's root, and for one value in it `#` and a JSON pointer. Several, with blanks between: their sum. A test reads all of
  * them and compares. A larger part may have `data-source` too, for what is drawn or told of a whole file.
  */
 export function cited(said: string | Html, source: string): Html {
@@ -68,4 +72,12 @@ export function facts(list: readonly (readonly [name: string, value: string | Ht
           <dd>${value}</dd>`,
     )}
   </dl>`;
+}
+
+/** `0:07`, `12:30`, `1:02:03`. */
+export function time(seconds: number): string {
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }

@@ -24,6 +24,8 @@ export type Picture = { url: string; width: number; height: number } | { missing
 
 export interface Sample {
   id: string;
+  /** Its row in the predictions' file, from 0. */
+  row: number;
   instruction: string;
   mos: number;
   /** null: the answer cannot be read. */
@@ -76,6 +78,21 @@ export interface ReportData {
   /** Requests to the teacher that were sent, may have been paid, and brought nothing: pair, request key, USD at most. */
   uncertain: { id: string; request: string; usd: number }[];
   facts: Fact[];
+  sources: Sources;
+  /** Where else one can look, as URLs. Parts that nobody serves are undefined. */
+  links: { temporal?: string };
+}
+
+/** Files that the page cites, from the store's root. Undefined: the run has none. */
+export interface Sources {
+  /** `report.json`, and the run's plan. */
+  report: string;
+  plan: string;
+  evaluation?: string;
+  sft?: string;
+  grpo?: string;
+  /** The last critic's answers. */
+  predictions?: string;
 }
 
 /** Names of models as every table and chart has them. */

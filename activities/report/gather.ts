@@ -2,7 +2,7 @@
  * Gathers what the report shows from a run's artifacts. Every part is optional: if a run does not have it, it is left out, and the page says
  * so. zod checks files of jobs.
  */
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import * as z from 'zod';
 import type { RunEstimate } from '../../domain/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
@@ -20,17 +20,20 @@ import { readIfPresent } from '../store/durable-file.ts';
 import { readEvaluation } from '../evaluation/evaluation-file.ts';
 import { parseJson } from '../../files/json.ts';
 import { type Prediction, readPredictions } from '../evaluation/predictions.ts';
-import type { Fact, Point, ReportArtifact, ReportData, ReportInput, Series } from './data.ts';
+import type { Fact, Point, ReportArtifact, ReportData, ReportInput, Series, Sources } from './data.ts';
 import { loadSamples } from './samples.ts';
 import { readTeacher } from './teacher.ts';
 
 type Artifacts = ReportInput['artifacts'];
 type Manifests = Partial<Record<Stage, ArtifactManifest>>;
 
+/** `root`: the store's. `temporal`: the run's page in Temporal's UI. */
 export async function gatherReport(
+  root: string,
   input: ReportInput,
   estimate: RunEstimate | undefined,
   now: Date,
+  temporal?: string,
 ): Promise<ReportData> {
   const { plan, artifacts, gate, jobs, startedAt } = input;
   const { dataset } = artifacts;
@@ -40,10 +43,12 @@ export async function gatherReport(
   const test = dataset === undefined ? [] : (await readDatasetPairs(dataset)).filter((pair) => pair.split === 'test');
   const predicted: ReportData['predicted'] = [];
   let last: Prediction[] = [];
+  let lastArtifact: ArtifactRef | undefined;
   for (const model of ['base', 'sft', 'grpo'] as const) {
     const artifact = artifacts[`predict-${model}`];
     if (artifact === undefined || dataset === undefined) continue;
     last = await readPredictions(artifact, test);
+    lastArtifact = artifact;
     predicted.push({ model, points: scatterPoints(last) });
   }
   const stages = stageNames(plan.recipe);
@@ -62,14 +67,36 @@ export async function gatherReport(
       responseLength: series(grpo, 'response_length'),
     },
     predicted,
-    samples: dataset === undefined ? [] : await loadSamples(dataset, test, last),
+    samples: dataset === undefined ? [] : await loadSamples(dataset, test, last, await rowsOf(lastArtifact)),
     findings: findingsOf(evaluation, grpo),
     jobs,
     artifacts: artifactList(manifests, stages, plan.run),
     estimate,
     uncertain: teacher.uncertain,
     facts: [...recipeFacts(input), ...teacher.facts, ...(await codeFacts(artifacts, manifests))],
+    sources: sourcesOf(root, input, lastArtifact),
+    links: temporal === undefined ? {} : { temporal },
   };
+}
+
+function sourcesOf(root: string, { plan, artifacts }: ReportInput, predictions: ArtifactRef | undefined): Sources {
+  const file = (artifact: ArtifactRef | undefined, name: string) =>
+    artifact === undefined ? undefined : relative(root, join(artifact.path, name));
+  const found = {
+    evaluation: file(artifacts.evaluation, 'metrics.json'),
+    sft: file(artifacts.sft, 'metrics.jsonl'),
+    grpo: file(artifacts.grpo, 'metrics.jsonl'),
+    predictions: file(predictions, 'predictions.jsonl'),
+  };
+  const known = Object.fromEntries(Object.entries(found).filter(([, name]) => name !== undefined));
+  return { report: `runs/${plan.run}/report.json`, plan: `runs/${plan.run}/plan.json`, ...known };
+}
+
+/** Which row of the predictions' file is of which pair. */
+async function rowsOf(predictions: ArtifactRef | undefined): Promise<Map<string, number>> {
+  const text = predictions && (await readIfPresent(join(predictions.path, 'predictions.jsonl')));
+  const lines = (text ?? '').split('\n').filter((line) => line !== '');
+  return new Map(lines.map((line, at) => [z.object({ id: z.string() }).parse(parseJson(line)).id, at]));
 }
 
 async function metricsOf(artifact: ArtifactRef | undefined): Promise<MetricsRow[]> {

@@ -3,24 +3,28 @@
  * tag escapes whatever a model or a dataset wrote.
  */
 import { hasFormat, parseAnswer } from '../../domain/critique/score.ts';
-import { frame } from '../pages/parts.ts';
+import { cited, frame } from '../pages/parts.ts';
+import { breakdown } from './breakdown.ts';
 import { lineChart, scatter } from './charts.ts';
 import { modelLabels, type Picture, type ReportData, type Sample } from './data.ts';
 import { type Html, html } from './html.ts';
 import { record } from './record.ts';
-import { header, results } from './results.ts';
+import { header, results, troubles } from './results.ts';
 
 export function renderPage(data: ReportData): string {
   return frame(
     `${data.run} · critic report`,
     html`${header(data)}
-      <main>${results(data)}${training(data)}${agreementPlots(data)}${samples(data)}${record(data)}</main>
+      <main>
+        ${troubles(data)}${results(data)}${breakdown(data)}${training(data)}${agreementPlots(data)}${samples(data)}${record(data)}
+      </main>
       <footer>One file, nothing loaded from elsewhere.</footer>`,
   );
 }
 
-function training({ training: { loss, reward, responseLength } }: ReportData): Html {
-  return html`<section>
+function training({ training: { loss, reward, responseLength }, sources: { sft, grpo } }: ReportData): Html {
+  const files = [sft, grpo].filter((file) => file !== undefined).join(' ');
+  return html`<section ${files === '' ? undefined : html`data-source="${files}"`}>
     <h2>Training</h2>
     <div class="charts">
       ${lineChart('SFT loss', 'sft', loss)}${lineChart('GRPO reward', 'grpo', reward)}${lineChart('Answer length in tokens', 'grpo', responseLength)}
@@ -28,10 +32,10 @@ function training({ training: { loss, reward, responseLength } }: ReportData): H
   </section>`;
 }
 
-function agreementPlots({ predicted }: ReportData): Html {
+function agreementPlots({ predicted, sources: { predictions = '' } }: ReportData): Html {
   if (predicted.length === 0) return html``;
   const plots = predicted.map(({ model, points }) => scatter(modelLabels[model], model, points));
-  return html`<section>
+  return html`<section data-source="${predictions}">
     <h2>Predicted against people</h2>
     <p class="note">
       Each dot is a pair of the test split: its mean opinion score across, the critic’s greedy score up. On the dashed
@@ -41,30 +45,49 @@ function agreementPlots({ predicted }: ReportData): Html {
   </section>`;
 }
 
-function samples({ samples: chosen }: ReportData): Html {
+/** A strip that the reader moves through from the smallest error to the largest: by swiping, by arrow keys, or by the errors above it. */
+function samples({ samples: chosen, sources: { predictions = '' } }: ReportData): Html {
   if (chosen.length === 0) return html``;
-  return html`<section>
+  return html`<section data-source="${predictions}">
     <h2>Sample critiques</h2>
     <p class="note">
       Chosen by rule from the greedy answers of the last critic: the three smallest errors, four at the median, the
-      three largest.
+      three largest. Each error leads to its critique.
     </p>
-    ${chosen.map(sample)}
+    <nav class="errors" aria-label="Critiques by error">
+      <ol>
+        ${chosen.map(
+          (one, index) =>
+            html`<li>
+              <a href="#critique-${index + 1}">${errorOf(one) ?? 'unreadable'}</a>
+            </li>`,
+        )}
+      </ol>
+    </nav>
+    <div class="strip" tabindex="0" role="region" aria-label="Sample critiques, by error">
+      ${chosen.map((one, index) => sample(one, index + 1, predictions))}
+    </div>
   </section>`;
 }
 
-function sample(one: Sample): Html {
-  const predicted = one.predicted === null ? 'unreadable' : one.predicted.toFixed(2);
-  const error = one.predicted === null ? undefined : html` · off by ${Math.abs(one.predicted - one.mos).toFixed(2)}`;
-  return html`<article class="sample">
+function errorOf({ predicted, mos }: Sample): string | undefined {
+  return predicted === null ? undefined : Math.abs(predicted - mos).toFixed(2);
+}
+
+function sample(one: Sample, number: number, file: string): Html {
+  const at = `${file}#/${one.row}`;
+  const predicted = one.predicted === null ? html`unreadable` : cited(one.predicted.toFixed(2), `${at}/greedy/text`);
+  const error = one.predicted === null ? undefined : html` · off by ${errorOf(one)}`;
+  return html`<article class="sample" id="critique-${number}" aria-label="Critique of ${one.id}">
     <div class="pair">${picture(one.source, 'source')}${picture(one.edited, 'edited')}</div>
     <div class="words">
       <p class="instruction">“${one.instruction}”</p>
       <p class="scores">
-        <b>${predicted}</b> critic <b>${one.mos.toFixed(2)}</b> people <span>${one.why}${error}</span>
+        <b>${predicted}</b> critic <b>${cited(one.mos.toFixed(2), `${at}/mos`)}</b> people
+        <span>${one.why}${error}</span>
       </p>
-      <div class="answer">${critique(one)}</div>
-      <p class="id">${one.id}</p>
+      <div class="answer" data-source="${at}/greedy/text">${critique(one)}</div>
+      <p class="id">${cited(one.id, `${at}/id`)}</p>
     </div>
   </article>`;
 }

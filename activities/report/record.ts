@@ -1,49 +1,69 @@
 /** The last part of the page: jobs, cost, artifacts, provenance and the whole recipe. Pure. */
-import { facts, table } from '../pages/parts.ts';
+import { cited, facts, table, time } from '../pages/parts.ts';
 import type { ReportArtifact, ReportData } from './data.ts';
 import { type Html, html } from './html.ts';
+import { type ReportRecord, reportRecord } from './record-file.ts';
 
 const shownUncertain = 50;
 
 export function record(data: ReportData): Html {
+  const { report, plan } = data.sources;
+  const kept = reportRecord(data);
+  const told = data.facts.map(([name, value], index): [string, Html] => [
+    name,
+    cited(value, `${report}#/facts/${index}/1`),
+  ]);
   return html`<section>
       <h2>Jobs and cost</h2>
-      ${costFacts(data)}${estimateTable(data)}${uncertainTable(data)}${jobTable(data)}
+      ${costFacts(kept, report)}${estimateTable(data, kept)}${uncertainTable(data)}${jobTable(data)}
     </section>
     <section>
       <h2>Provenance</h2>
-      ${facts([['Run', data.run], ...data.facts, ['Started', moment(data.startedAt)], ['Report written', moment(data.finishedAt)]])}${artifactTable(data.artifacts)}
-      <details>
+      ${facts([
+        ['Run', cited(data.run, `${report}#/run`)],
+        ...told,
+        ['Started', cited(moment(data.startedAt), `${report}#/startedAt`)],
+        ['Report written', cited(moment(data.finishedAt), `${report}#/finishedAt`)],
+      ])}${artifactTable(data.artifacts)}
+      <details data-source="${plan}">
         <summary>The whole recipe</summary>
-        <pre>${JSON.stringify(data.recipe, null, 2)}</pre>
+        <pre tabindex="0">${JSON.stringify(data.recipe, null, 2)}</pre>
       </details>
     </section>`;
 }
 
 /** What this run spent, and what its result cost in all: earlier runs paid for reused artifacts. */
-function costFacts({ artifacts, jobs: ran }: ReportData): Html {
-  const fresh = artifacts.filter((artifact) => artifact.fresh);
-  const gpuHours = ran.reduce((all, job) => all + job.gpuHours, 0);
+function costFacts({ spent: { run, all } }: ReportRecord, file: string): Html {
+  const usd = (value: number, of: 'run' | 'all') => cited(`$${value.toFixed(2)}`, `${file}#/spent/${of}/usd`);
+  const hours = (value: number, of: 'run' | 'all') => cited(value.toFixed(3), `${file}#/spent/${of}/gpuHours`);
+  const jobs = cited(String(run.jobs), `${file}#/spent/run/jobs`);
   return facts([
-    ['This run', `${money(fresh)} for the teacher, ${hours(gpuHours)} in ${plural(ran.length, 'job')}`],
-    ['With what it reused', `${money(artifacts)} for the teacher, ${hours(sum(artifacts, 'gpuHours'))}`],
+    [
+      'This run',
+      html`${usd(run.usd, 'run')} for the teacher, ${hours(run.gpuHours, 'run')} GPU-hours in ${jobs}
+      ${run.jobs === 1 ? 'job' : 'jobs'}`,
+    ],
+    ['With what it reused', html`${usd(all.usd, 'all')} for the teacher, ${hours(all.gpuHours, 'all')} GPU-hours`],
   ]);
 }
 
 /** What was expected before anything was spent, beside what it took, for stages that had to be made and tell either. */
-function estimateTable({ estimate, artifacts }: ReportData): Html {
-  const rows = (estimate?.stages ?? []).flatMap(({ stage, job, synthesis }) => {
-    if (job === undefined && synthesis === undefined) return [];
+function estimateTable({ artifacts, sources: { report } }: ReportData, { estimates }: ReportRecord): Html {
+  const rows = estimates.map(({ stage, usd, seconds, gpuHours }, index) => {
     const actual = artifacts.find((one) => one.stage === stage);
-    const expectedUsd = synthesis === undefined ? undefined : synthesis.usd.expected + synthesis.usd.spent;
+    const isJob = usd === null;
+    const expected = (name: string, value: number | null, show: (value: number) => string) =>
+      value === null ? html`unknown` : cited(show(value), `${report}#/estimates/${index}/${name}`);
+    const took = (name: string, value: number | undefined, show: (value: number) => string) =>
+      actual === undefined || value === undefined ? undefined : cited(show(value), costAt(actual, name));
     return html`<tr>
-      <th scope="row">${stage}</th>
-      <td>${dollars(expectedUsd)}</td>
-      <td>${dollars(synthesis && actual?.usd)}</td>
-      <td>${job === undefined ? '' : known(job.seconds, time)}</td>
-      <td>${job && actual?.seconds !== undefined ? time(actual.seconds) : ''}</td>
-      <td>${job === undefined ? '' : known(job.gpuHours.expected, (value) => value.toFixed(3))}</td>
-      <td>${(job && actual?.gpuHours)?.toFixed(3) ?? ''}</td>
+      <th scope="row">${cited(stage, `${report}#/estimates/${index}/stage`)}</th>
+      <td>${isJob ? undefined : expected('usd', usd, dollars)}</td>
+      <td>${isJob ? undefined : took('usd', actual?.usd, dollars)}</td>
+      <td>${isJob ? expected('seconds', seconds, time) : undefined}</td>
+      <td>${isJob ? took('seconds', actual?.seconds, time) : undefined}</td>
+      <td>${isJob ? expected('gpuHours', gpuHours, thousandths) : undefined}</td>
+      <td>${isJob ? took('gpu_hours', actual?.gpuHours, thousandths) : undefined}</td>
     </tr>`;
   });
   if (rows.length === 0) return html``;
@@ -56,77 +76,86 @@ function estimateTable({ estimate, artifacts }: ReportData): Html {
 }
 
 /** Names requests whose answer never came, so that they can be found on the teacher's bill. */
-function uncertainTable({ uncertain }: ReportData): Html {
+function uncertainTable({ uncertain, sources }: ReportData): Html {
   if (uncertain.length === 0) return html``;
   const usd = (list: ReportData['uncertain']) => `$${list.reduce((all, one) => all + one.usd, 0).toFixed(4)}`;
   const left = uncertain.slice(shownUncertain);
-  const rows = uncertain.slice(0, shownUncertain).map(
-    (one) =>
-      html`<tr>
-        <th scope="row">${one.id}</th>
-        <td class="left key">${one.request}</td>
-        <td>${usd([one])}</td>
-      </tr>`,
-  );
+  const rows = uncertain.slice(0, shownUncertain).map((one, index) => {
+    const at = `${sources.report}#/uncertain/${index}`;
+    return html`<tr>
+      <th scope="row">${cited(one.id, `${at}/id`)}</th>
+      <td class="left key">${cited(one.request, `${at}/request`)}</td>
+      <td>${cited(usd([one]), `${at}/usd`)}</td>
+    </tr>`;
+  });
   const rest =
     left.length === 0 ? '' : ` ${left.length} more, of ${usd(left)}, are in the synthesis artifact’s card.json.`;
-  return html`<p class="note">
+  return html`<p class="note" data-source="${sources.report}">
       ${plural(uncertain.length, 'request')} to the teacher may have been paid for and brought nothing: in flight when a
       worker died, or never answered. Up to ${usd(uncertain)}, counted as spent; each was asked again.${rest}
     </p>
     ${table('Uncertain requests', ['Uncertain: pair', '<Request key', 'USD at most'], rows)}`;
 }
 
-function dollars(usd: number | undefined): string {
-  return usd === undefined ? '' : `$${usd.toFixed(2)}`;
-}
-
-function known(value: number | null, render: (value: number) => string): string {
-  return value === null ? 'unknown' : render(value);
-}
-
-function jobTable({ jobs: ran }: ReportData): Html {
+function jobTable({ jobs: ran, sources }: ReportData): Html {
   if (ran.length === 0) return html`<p class="none">No job was run: every artifact was there already.</p>`;
-  const rows = ran.map(
-    (job) =>
-      html`<tr>
-        <th scope="row">${job.stage}</th>
-        <td class="left">${job.jobId}</td>
-        <td>${job.attempt}</td>
-        <td class="left state ${job.state === 'COMPLETED' ? 'ok' : 'other'}">${job.state}</td>
-        <td>${time(job.seconds)}</td>
-        <td>${job.gpuHours.toFixed(3)}</td>
-      </tr>`,
-  );
+  const rows = ran.map((job, index) => {
+    const at = `${sources.report}#/jobs/${index}`;
+    return html`<tr>
+      <th scope="row">${cited(job.stage, `${at}/stage`)}</th>
+      <td class="left">${cited(job.jobId, `${at}/jobId`)}</td>
+      <td>${cited(String(job.attempt), `${at}/attempt`)}</td>
+      <td class="left state ${job.state === 'COMPLETED' ? 'ok' : 'other'}">${job.state}</td>
+      <td>${cited(time(job.seconds), `${at}/seconds`)}</td>
+      <td>${cited(thousandths(job.gpuHours), `${at}/gpuHours`)}</td>
+    </tr>`;
+  });
   return table('Jobs', ['Stage', '<Slurm job', 'Attempt', '<State', 'Time', 'GPU-hours'], rows);
 }
 
+/** Each links to its manifest, which says what it was made from. */
 function artifactTable(list: readonly ReportArtifact[]): Html {
-  const rows = list.map(
-    (one) =>
-      html`<tr>
-        <th scope="row">${one.stage}</th>
-        <td class="left key">${one.key}</td>
-        <td class="left">${one.fresh ? 'this run' : `reused, ${one.madeBy}`}</td>
-        <td>${dollars(one.usd)}</td>
-        <td>${one.tokens?.toLocaleString('en-US') ?? ''}</td>
-        <td>${one.gpuHours === undefined ? '' : one.gpuHours.toFixed(3)}</td>
-        <td>${one.seconds === undefined ? '' : time(one.seconds)}</td>
-      </tr>`,
-  );
+  const rows = list.map((one) => {
+    const cost = (name: string, value: number | undefined, show: (value: number) => string) =>
+      value === undefined ? undefined : cited(show(value), costAt(one, name));
+    const manifest = manifestOf(one);
+    return html`<tr>
+      <th scope="row">${cited(one.stage, `${manifest}#/stage`)}</th>
+      <td class="left key"><a href="../../${manifest}">${cited(one.key, `${manifest}#/key`)}</a></td>
+      <td class="left">${one.fresh ? 'this run' : html`reused, ${cited(one.madeBy, `${manifest}#/made_by/run`)}`}</td>
+      <td>${cost('usd', one.usd, dollars)}</td>
+      <td>${tokens(one)}</td>
+      <td>${cost('gpu_hours', one.gpuHours, thousandths)}</td>
+      <td>${cost('seconds', one.seconds, time)}</td>
+    </tr>`;
+  });
   return table('Artifacts', ['Artifact', '<Key', '<Made by', 'USD', 'Tokens', 'GPU-hours', 'Time'], rows);
 }
 
-function money(artifacts: readonly ReportArtifact[]): string {
-  return `$${sum(artifacts, 'usd').toFixed(2)}`;
+function manifestOf({ stage, key }: ReportArtifact): string {
+  return `artifacts/${stage}/${key}/manifest.json`;
 }
 
-function hours(gpuHours: number): string {
-  return `${gpuHours.toFixed(3)} GPU-hours`;
+function costAt(artifact: ReportArtifact, name: string): string {
+  return `${manifestOf(artifact)}#/cost/${name}`;
 }
 
-function sum(artifacts: readonly ReportArtifact[], field: 'usd' | 'gpuHours'): number {
-  return artifacts.reduce((all, artifact) => all + (artifact[field] ?? 0), 0);
+/** Input and output together. */
+function tokens(artifact: ReportArtifact): Html | undefined {
+  const { tokens: count } = artifact;
+  if (count === undefined) return undefined;
+  return cited(
+    count.toLocaleString('en-US'),
+    `${costAt(artifact, 'input_tokens')} ${costAt(artifact, 'output_tokens')}`,
+  );
+}
+
+function dollars(usd: number): string {
+  return `$${usd.toFixed(2)}`;
+}
+
+function thousandths(value: number): string {
+  return value.toFixed(3);
 }
 
 function plural(count: number, noun: string): string {
@@ -136,12 +165,4 @@ function plural(count: number, noun: string): string {
 /** `2026-11-23 19:00:00 UTC`. */
 function moment(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
-}
-
-/** `0:07`, `12:30`, `1:02:03`. */
-function time(seconds: number): string {
-  const whole = Math.round(seconds);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }

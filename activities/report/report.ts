@@ -1,5 +1,5 @@
 /**
- * The report of a run: `report.html` (self-contained: no script, no external resource) and `summary.txt` (the table that a terminal shows) in the
+ * The report of a run: `report.html` (self-contained: no script, no external resource), `report.json` (what it shows that no other file has) and `summary.txt` (the table that a terminal shows) in the
  * run's folder. Each is replaced atomically, so after a kill -9 writing them again gives whole files.
  */
 import { mkdir } from 'node:fs/promises';
@@ -14,6 +14,7 @@ import { translated } from '../failure.ts';
 import type { ReportInput } from './data.ts';
 import { gatherReport } from './gather.ts';
 import { renderPage } from './page.ts';
+import { reportRecord } from './record-file.ts';
 import { renderSummary } from './summary.ts';
 
 export interface WrittenReport {
@@ -32,12 +33,15 @@ export function createReportActivities(deps: StoreDeps) {
   return {
     async writeReport(input: ReportInput): Promise<WrittenReport> {
       const { run } = input.plan;
+      const { root } = deps.store;
+      const temporal = deps.runsUrl === undefined ? undefined : `${deps.runsUrl}/${run}`;
       return translated(`write the report of run "${run}"`, Context.current().cancellationSignal, async () => {
-        const data = await gatherReport(input, await readEstimate(deps.store.root, run), new Date());
-        const folder = paths.run(deps.store.root, run);
+        const data = await gatherReport(root, input, await readEstimate(root, run), new Date(), temporal);
+        const folder = paths.run(root, run);
         await mkdir(folder, { recursive: true });
         const summary = renderSummary(data.evaluation);
         await writeFileAtomic(join(folder, 'summary.txt'), summary);
+        await writeFileAtomic(join(folder, 'report.json'), `${JSON.stringify(reportRecord(data), null, 2)}\n`);
         const path = join(folder, 'report.html');
         const page = renderPage(data);
         await writeFileAtomic(path, page);

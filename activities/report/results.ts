@@ -2,52 +2,129 @@
 import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
 import { type Evaluation, type MetricName, type ModelName, modelNames } from '../../domain/evaluation/evaluation.ts';
 import type { Estimate } from '../../domain/evaluation/resampling.ts';
-import { table } from '../pages/parts.ts';
+import { cited, table, time } from '../pages/parts.ts';
 import { intervalChart } from './charts.ts';
 import { modelLabels, type ReportData } from './data.ts';
 import { type Html, html } from './html.ts';
 import { percent, rewardName, rounded, short } from './summary.ts';
 
-export function header({ run, recipe, gate, evaluation, finishedAt }: ReportData): Html {
-  const day = finishedAt.slice(0, 16).replace('T', ' ');
+export function header(data: ReportData): Html {
+  const { run, recipe, gate, finishedAt, sources, links } = data;
+  const { report } = sources;
   const verdict =
     gate &&
     html`<p class="verdict ${gate.passed ? 'yes' : 'no'}">${gate.passed ? 'Gate passed' : 'Gate not passed'}</p>`;
-  const reasons = gate?.reasons.map((reason) => html`<li>${reason}</li>`);
+  const reasons = gate?.reasons.map(
+    (reason, index) => html`<li>${cited(reason, `${report}#/gate/reasons/${index}`)}</li>`,
+  );
   return html`<header>
-    <p class="kicker">Critic report <span>recipe ${recipe.name} · ${day} UTC</span></p>
-    <h1>${run}</h1>
+    <p class="kicker">
+      Critic report
+      <span
+        >recipe ${cited(recipe.name, `${report}#/recipe`)} ·
+        ${cited(finishedAt.slice(0, 16).replace('T', ' '), `${report}#/finishedAt`)} UTC</span
+      >
+    </p>
+    <h1>${cited(run, `${report}#/run`)}</h1>
     ${verdict}${
       reasons &&
       html`<ul class="reasons">
         ${reasons}
       </ul>`
-    }${evaluation && figures(evaluation)}
+    }${figures(data)}
+    <nav class="ways" aria-label="Further pages">
+      ${links.temporal === undefined ? undefined : html`<a href="${links.temporal}">The run in Temporal</a>`}
+      <a href="../../nights.html">All nights</a> <a href="report.json">Its numbers as JSON</a>
+    </nav>
   </header>`;
 }
 
+/** What went wrong, before anything else. Nothing if all went well. */
+export function troubles({ jobs, findings, evaluation, uncertain, sources }: ReportData): Html {
+  const attempts = jobs.flatMap((job, index) => {
+    if (job.state === 'COMPLETED') return [];
+    const at = `${sources.report}#/jobs/${index}`;
+    return [
+      html`<li class="warning">
+        ${cited(job.stage, `${at}/stage`)}, attempt ${cited(String(job.attempt), `${at}/attempt`)} (job
+        ${cited(job.jobId, `${at}/jobId`)}): ${cited(job.state, `${at}/state`)} after
+        ${cited(time(job.seconds), `${at}/seconds`)}
+      </li>`,
+    ];
+  });
+  const warnings = findings.filter(({ level }) => level === 'warning');
+  const told = sources.evaluation ?? sources.report;
+  const refused = Object.entries(evaluation?.refused ?? {}).map(
+    ([model, why]) => html`<li class="warning" data-source="${told}">${labelOf(model)}: ${why}</li>`,
+  );
+  const health = warnings.map(
+    ({ sentence }) => html`<li class="warning" data-source="${sources.grpo ?? told}">${sentence}</li>`,
+  );
+  const paid =
+    uncertain.length === 0
+      ? []
+      : [
+          html`<li class="warning" data-source="${sources.report}">
+            ${uncertain.length} requests to the teacher may have been paid and brought nothing
+          </li>`,
+        ];
+  const all = [...refused, ...health, ...attempts, ...paid];
+  if (all.length === 0) return html``;
+  return html`<section>
+    <h2>Look at this first</h2>
+    <ul class="findings">
+      ${all}
+    </ul>
+  </section>`;
+}
+
+function labelOf(model: string): string {
+  const known: Readonly<Record<string, string>> = modelLabels;
+  return known[model] ?? model;
+}
+
 /** The four most important numbers of the critic after GRPO. */
-function figures(evaluation: Evaluation): Html {
+function figures({ evaluation, sources }: ReportData): Html | undefined {
+  if (evaluation === undefined || sources.evaluation === undefined) return undefined;
   const grpo = evaluation.models.grpo ?? {};
-  const shown: [string, string, Html | undefined][] = [
-    ['MainScore', short(grpo.main_score), bounds(grpo.main_score)],
-    ['SRCC', short(grpo.srcc), bounds(grpo.srcc)],
-    ['Reward at T = 1', short(grpo.reward_sampled), bounds(grpo.reward_sampled)],
-    ['Readable', percent(grpo.readable), html`of ${evaluation.pairs} greedy answers`],
+  const at = (metric: MetricName) => `${sources.evaluation}#/models/grpo/${metric}`;
+  const shown: [string, Html, Html | undefined][] = [
+    ['MainScore', number(grpo.main_score, at('main_score')), bounds(grpo.main_score, at('main_score'))],
+    ['SRCC', number(grpo.srcc, at('srcc')), bounds(grpo.srcc, at('srcc'))],
+    [
+      'Reward at T = 1',
+      number(grpo.reward_sampled, at('reward_sampled')),
+      bounds(grpo.reward_sampled, at('reward_sampled')),
+    ],
+    [
+      'Readable',
+      number(grpo.readable, at('readable'), percent),
+      html`of ${cited(String(evaluation.pairs), `${sources.evaluation}#/pairs`)} greedy answers`,
+    ],
   ];
   return html`<dl class="figures">
     ${shown.map(
       ([name, value, note]) =>
         html`<div>
-          <dt>${name}</dt>
+          <dt data-source="${sources.evaluation}">${name}</dt>
           <dd>${value}<small>${note}</small></dd>
         </div>`,
     )}
   </dl>`;
 }
 
-export function results({ evaluation, findings }: ReportData): Html {
-  if (evaluation === undefined) {
+/** An estimate's value, with where it is. `at`: of the whole estimate. */
+function number(
+  estimate: Estimate | undefined,
+  at: string,
+  show: (one: Estimate | undefined) => string = (one) => short(one),
+): Html {
+  const said = show(estimate);
+  return said === '–' ? html`–` : cited(said, `${at}/value`);
+}
+
+export function results({ evaluation, findings, sources }: ReportData): Html {
+  if (evaluation === undefined || sources.evaluation === undefined) {
     return html`<section>
       <h2>Agreement with people</h2>
       <p class="none">Nothing was evaluated.</p>
@@ -55,7 +132,7 @@ export function results({ evaluation, findings }: ReportData): Html {
   }
   const claims = grpoClaims(evaluation).map((claim) => html`<li class="${claim.direction}">${claim.sentence}</li>`);
   const found = findings.map((one) => html`<li class="${one.level}">${one.sentence}</li>`);
-  return html`<section>
+  return html`<section data-source="${sources.evaluation}">
     <h2>Agreement with people</h2>
     <p class="lead">${grpoHeadline(evaluation)}</p>
     ${
@@ -67,7 +144,7 @@ export function results({ evaluation, findings }: ReportData): Html {
               GRPO − SFT on the same pairs. A gain is claimed only where the whole 95 % interval is above zero.
             </p>`
         : undefined
-    }${tables(evaluation)}
+    }${tables(evaluation, sources.evaluation)}
     <div class="charts two">
       ${chart(evaluation, 'main_score', 'MainScore')}${chart(evaluation, 'reward_sampled', 'Reward at temperature 1')}
     </div>
@@ -110,34 +187,37 @@ const rewardColumns: readonly Column[] = [
   ['readable', 'Readable', percent],
 ];
 
-function tables(evaluation: Evaluation): Html {
+function tables(evaluation: Evaluation, file: string): Html {
   const { unit, units, resamples } = evaluation.resampling;
   const drawn =
     unit === 'source'
       ? `${units} source images, with all their edits`
       : `${units} pairs (too few sources to draw those)`;
-  return html`${metricsTable(evaluation, 'Agreement of each critic with people', agreementColumns)}
+  return html`${metricsTable(evaluation, file, 'Agreement of each critic with people', agreementColumns)}
     <p class="note">
       Greedy answers to ${evaluation.pairs} pairs of the test split. Small: 95 % bootstrap intervals, ${resamples}
       resamples of ${drawn}. MainScore is the mean of SRCC and PLCC fit, which is PLCC after a 4-parameter logistic.
     </p>
-    ${metricsTable(evaluation, 'Reward of each critic', rewardColumns)}
+    ${metricsTable(evaluation, file, 'Reward of each critic', rewardColumns)}
     <p class="note">
       Reward is ${rewardName(evaluation)}. The constant predictor says the train split’s mean MOS, in perfect form.
     </p>`;
 }
 
-function metricsTable(evaluation: Evaluation, label: string, columns: readonly Column[]): Html {
-  const rows = modelNames.flatMap((model) => row(evaluation, model, columns));
+function metricsTable(evaluation: Evaluation, file: string, label: string, columns: readonly Column[]): Html {
+  const rows = modelNames.flatMap((model) => row(evaluation, file, model, columns));
   return table(label, ['Critic', ...columns.map(([, title]) => title)], rows, 'metrics');
 }
 
-function row(evaluation: Evaluation, model: ModelName, columns: readonly Column[]): Html[] {
+function row(evaluation: Evaluation, file: string, model: ModelName, columns: readonly Column[]): Html[] {
   const metrics = evaluation.models[model];
   if (metrics === undefined) return [];
   const cells = columns.map(([name, , show = short]) => {
     const estimate = metrics[name];
-    return html`<td>${show(estimate)}${show === short ? bounds(estimate) : undefined}</td>`;
+    const at = `${file}#/models/${model}/${name}`;
+    return html`<td>
+      ${number(estimate, at, (one) => show(one))}${show === short ? bounds(estimate, at) : undefined}
+    </td>`;
   });
   return [
     html`<tr class="${model}">
@@ -151,8 +231,9 @@ function tokens(estimate: Estimate | undefined): string {
   return short(estimate, 1);
 }
 
-function bounds(estimate: Estimate | undefined, digits = 3): Html | undefined {
+function bounds(estimate: Estimate | undefined, at: string): Html | undefined {
   const interval = estimate?.interval ?? null;
   if (interval === null || interval[0] === interval[1]) return undefined;
-  return html`<small>${rounded(interval[0], digits)} – ${rounded(interval[1], digits)}</small>`;
+  const [low, high] = interval;
+  return html`<small>${cited(rounded(low), `${at}/interval/0`)} – ${cited(rounded(high), `${at}/interval/1`)}</small>`;
 }

@@ -47,6 +47,7 @@ export async function loadSamples(
   dataset: ArtifactRef,
   test: readonly Pair[],
   rows: readonly Prediction[],
+  places: ReadonlyMap<string, number>,
 ): Promise<Sample[]> {
   const pairs = new Map(test.map((pair) => [pair.id, pair]));
   const found: Sample[] = [];
@@ -56,7 +57,17 @@ export async function loadSamples(
     const { id, instruction, source_image, edited_image } = pair;
     const source = await picture(dataset.path, source_image);
     const edited = await picture(dataset.path, edited_image);
-    found.push({ id, instruction, mos: row.mos, predicted, answer: row.greedy.text, source, edited, why });
+    found.push({
+      id,
+      row: places.get(id) ?? 0,
+      instruction,
+      mos: row.mos,
+      predicted,
+      answer: row.greedy.text,
+      source,
+      edited,
+      why,
+    });
   }
   return found;
 }

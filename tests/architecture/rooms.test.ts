@@ -68,7 +68,8 @@ describe('the rooms', () => {
     (file) => {
       const stack = /^cli\/commands\/(demo|local)\.ts$/.test(file) ? '|infra/local' : '';
       const rooms = new RegExp(`^(?:\\.\\./)+(?:domain|files|input|workflows/messages\\.ts${stack})`);
-      const packages = /^node:|^@temporalio\/(client|common)$|^(commander|send|yaml|zod|@bomb\.sh\/tab)(\/|$)/;
+      const packages =
+        /^node:|^@temporalio\/(client|common)$|^(commander|protobufjs|send|yaml|zod|@bomb\.sh\/tab)(\/|$)/;
       const outside = imports(file).filter((name) =>
         name.startsWith('.') ? !rooms.test(name) && !staysIn('cli', file, name) : !packages.test(name),
       );

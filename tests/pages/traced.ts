@@ -9,7 +9,7 @@ import type { Page } from 'playwright-core';
 export interface Shown {
   text: string;
   source: string | null;
-  /** The table cell, term or heading in which it is. */
+  /** What it is in, if that is a cell (not the heading of a column), a description, the title or an item of a list. */
   within: string | null;
 }
 
@@ -23,7 +23,7 @@ export async function numbersOf(page: Page): Promise<Shown[]> {
       const parent = node.parentElement;
       if (parent === null || !/\d/.test(text)) continue;
       const source = parent.closest('[data-source]')?.getAttribute('data-source') ?? null;
-      found.push({ text, source, within: parent.closest('td, th, dd, h1, li')?.tagName.toLowerCase() ?? null });
+      found.push({ text, source, within: parent.closest('td, tbody th, dd, h1, li')?.tagName.toLowerCase() ?? null });
     }
     return found;
   });
@@ -33,17 +33,28 @@ export async function numbersOf(page: Page): Promise<Shown[]> {
 export function faults(root: string, shown: readonly Shown[]): string[] {
   return shown.flatMap(({ text, source }) => {
     if (source === null) return [`"${text}" is from nowhere`];
-    return source.split(' ').flatMap((one) => faultOf(root, text, one));
+    const parts = source.split(' ').map((one) => read(root, one));
+    const missing = parts.flatMap((part) => ('missing' in part ? [`"${text}": ${part.missing} is not there`] : []));
+    const values = parts.flatMap((part) => ('value' in part ? [part.value] : []));
+    if (missing.length > 0 || values.length === 0) return missing;
+    const sum = values.reduce((all: number, one) => all + (typeof one === 'number' ? one : Number.NaN), 0);
+    const value = values.length === 1 ? values[0] : sum;
+    return shows(text, value) ? [] : [`"${text}" is not ${JSON.stringify(value)}, which ${source} says`];
   });
 }
 
-function faultOf(root: string, text: string, source: string): string[] {
+/** What a source says. Of a whole file or folder: nothing but that it is there. */
+function read(root: string, source: string): { missing: string } | { value: unknown } | Record<string, never> {
   const [file = '', pointer] = source.split('#');
   const path = join(root, file);
-  if (!existsSync(path)) return [`"${text}": ${file} is not there`];
-  if (pointer === undefined) return [];
-  const value = valueAt(JSON.parse(readFileSync(path, 'utf8')), pointer);
-  return shows(text, value) ? [] : [`"${text}" is not ${JSON.stringify(value)}, which ${source} says`];
+  if (!existsSync(path)) return { missing: file };
+  if (pointer === undefined) return {};
+  const content = readFileSync(path, 'utf8');
+  // Rows of JSON Lines are counted from 0.
+  const json: unknown = file.endsWith('.jsonl')
+    ? content.split('\n').map((line): unknown => (line === '' ? null : JSON.parse(line)))
+    : JSON.parse(content);
+  return { value: valueAt(json, pointer) };
 }
 
 function valueAt(json: unknown, pointer: string): unknown {
@@ -55,16 +66,26 @@ function valueAt(json: unknown, pointer: string): unknown {
   return at;
 }
 
-/** Does a text show a value: a number to the digits that it has, per cent, or a time; a text itself, or the minute of a time? */
+/** Does a text show a value: a number to the digits that it has, per cent, or a time; a text itself, a part of it, a number in it, or the minute of a time? */
 function shows(text: string, value: unknown): boolean {
-  if (typeof value === 'string')
-    return value === text || value.replace('T', ' ').startsWith(text) || value.includes(text);
-  if (typeof value !== 'number') return false;
-  const [clock] = /^(?:\d+:)?\d+:\d\d$/.exec(text) ?? [];
-  if (clock !== undefined) {
-    const seconds = clock.split(':').reduce((all, part) => 60 * all + Number(part), 0);
-    return Math.abs(seconds - value) <= 0.5;
+  if (typeof value === 'string') {
+    const plain = (words: string) => words.replace(/\s+/g, ' ').trim();
+    const numbers = [...value.matchAll(/\d+(?:\.\d+)?/g)].map(([number]) => Number(number));
+    return (
+      plain(value).includes(text) ||
+      value.replace('T', ' ').startsWith(text.replace(/ UTC$/, '')) ||
+      numbers.some((number) => isRounded(text, number))
+    );
   }
+  return typeof value === 'number' && (isTime(text, value) || isRounded(text, value));
+}
+
+function isTime(text: string, seconds: number): boolean {
+  if (!/^(?:\d+:)?\d+:\d\d$/.test(text)) return false;
+  return Math.abs(text.split(':').reduce((all, part) => 60 * all + Number(part), 0) - seconds) <= 0.5;
+}
+
+function isRounded(text: string, value: number): boolean {
   const said = text
     .replace('−', '-')
     .replace(/^([+-]?)\$/, '$1')

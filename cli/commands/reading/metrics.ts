@@ -1,15 +1,17 @@
 /** `critic metrics`: the numbers of a stage's training as one series, whatever number of attempts it took. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { type MetricsRow, metricsRowSchema } from '../../../domain/manifest.ts';
 import type { JobStage } from '../../../domain/names.ts';
 import { textTable } from '../../../domain/text-table.ts';
-import { aJobStage, aRun, wholeNumberFrom } from '../../arguments.ts';
+import { aJobStage, aPath, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { appendEvents, writeEvents } from '../../tensorboard.ts';
 import { attemptsReply, goesOn, jobStageSchema } from './logs.ts';
 
 const series = z.object({
@@ -68,13 +70,13 @@ async function rowsAfter(
 async function followMetrics(
   client: Client,
   { run, stage, rows }: Series,
-  show: (rows: MetricsRow[]) => void,
+  show: (rows: MetricsRow[]) => void | Promise<void>,
 ): Promise<void> {
   let last = rows.at(-1)?.step ?? -1;
   for (let isOpen = true; isOpen;) {
     isOpen = await goesOn(client, run);
     const found = await rowsAfter(client, run, stage, null, last, isOpen ? 15 : 0);
-    if (found.rows.length > 0) show(found.rows);
+    if (found.rows.length > 0) await show(found.rows);
     last = found.rows.at(-1)?.step ?? last;
     if (isOpen) await sleep(3000);
   }
@@ -138,6 +140,7 @@ function cell(value: unknown): string {
 interface MetricsOptions extends ViewOptions {
   follow?: true;
   csv?: true;
+  tensorboard?: string;
   last?: number;
 }
 
@@ -148,14 +151,28 @@ export const registerMetrics: Register = (program, shell) => {
     .argument('[stage]', 'a stage with a job (default: the newest training)', aJobStage)
     .option('-f, --follow', 'go on as rows come, until the run is over')
     .option('--csv', 'all columns as CSV; with -f those of the first rows')
+    .option(
+      '--tensorboard <dir>',
+      'write a TensorBoard event file there instead, in RUN/STAGE; -f appends to it',
+      aPath,
+    )
     .option('--last <n>', 'the last rows only', wholeNumberFrom(1))
     .option('--json', 'print all rows as JSON (not with -f)')
     .description('print the numbers of a training, one row a step, all attempts stitched')
     .addHelpText('after', '\nExample: critic metrics demo-20261128-190000 grpo --csv > grpo.csv')
     .action(async (run: string, stage: JobStage | undefined, options: MetricsOptions) => {
       if (options.follow === true && options.json === true) throw new CliError('--json: expected no -f beside it');
+      if (options.tensorboard !== undefined && (options.json === true || options.csv === true))
+        throw new CliError('--tensorboard: expected neither --csv nor --json beside it');
       await withClient(shell, async (client) => {
         const all = await metrics(client, run, stage);
+        if (options.tensorboard !== undefined) {
+          const path = join(options.tensorboard, run, all.stage, 'events.out.tfevents.critic');
+          await writeEvents(path, all.rows);
+          shell.stdout.write(`${all.rows.length} steps: ${path}\n`);
+          if (options.follow === true) await followMetrics(client, all, (rows) => appendEvents(path, rows));
+          return;
+        }
         const value = options.last === undefined ? all : { ...all, rows: all.rows.slice(-options.last) };
         const columns = options.csv === true ? csvColumns(all.rows) : columnsOf(all.rows);
         const lines = (rows: readonly MetricsRow[], isFirst: boolean) =>

@@ -1,5 +1,7 @@
 /** Fixtures of the report: a store with everything that a run has, and the page written from it. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { paths } from '../../../domain/names.ts';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createEvaluationActivities } from '../../../activities/evaluation/evaluation.ts';
 import type { ReportInput } from '../../../activities/report/data.ts';
@@ -32,8 +34,14 @@ export async function writeReport(
     jobs: [],
     startedAt: '2026-11-23T19:00:00Z',
   };
+  const merged = { ...whole, ...input };
+  const folder = paths.run(store.root, merged.plan.run);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'plan.json'), JSON.stringify(merged.plan));
   const report = await inActivity(env, () =>
-    createReportActivities({ store, pagesUrl: 'http://pages' }).writeReport({ ...whole, ...input }),
+    createReportActivities({ store, pagesUrl: 'http://pages', runsUrl: 'http://temporal/workflows' }).writeReport(
+      merged,
+    ),
   );
   return { ...report, page: await readFile(report.path, 'utf8') };
 }
