@@ -45,6 +45,7 @@ import type { JobDesk } from './job-desk.ts';
 import { persist, persistCancelled } from './persisting.ts';
 import { cancelling, cancelPersisting, endSaving } from './end-job.ts';
 import { isFailure, refuse } from './failure.ts';
+import { MadeElsewhere, standAside } from './stand-aside.ts';
 import { leaveTurn, takeTurn } from './turns.ts';
 
 /** Runs a job until its artifact is there. Undefined if the operator skipped it. Throws only on an abort and on cancellation. */
@@ -53,7 +54,13 @@ export async function runSlurmJob(order: JobOrder, desk: JobDesk, canSkip: boole
   const state = (desk.jobs[stage] ??= { ...newJob });
   desk.orders[stage] = order;
   for (;;) {
-    state.ended ??= await untilEnded(order, state, desk);
+    try {
+      state.ended ??= await untilEnded(order, state, desk);
+    } catch (error) {
+      if (!(error instanceof MadeElsewhere)) throw error;
+      delete desk.jobs[stage];
+      return error.artifact;
+    }
     const { collected } = state.ended;
     if (collected.jobClass === 'completed') {
       const artifact = await publish(order, state, collected, desk);
@@ -119,6 +126,11 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
       [{ order, attempt, changes }],
     ),
   ));
+  if (prepared.elsewhere !== undefined) {
+    delete state.prepared;
+    await standAside(order, attempt, prepared.elsewhere, desk);
+    return runAttempt(order, state, desk);
+  }
   try {
     const job = (state.job ??= await submit(order, state, prepared, desk));
     if (job.refused !== undefined) return refusedAttempt(job.refused, changes.excludeNodes);

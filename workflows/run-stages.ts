@@ -15,11 +15,12 @@ import { teacherNeeded } from '../domain/recipe/arms.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
 import { turnsFor } from '../domain/turns.ts';
-import { paces, type RetryPace, type RoundRetry, storeActivities, watchActivities } from './activity-options.ts';
+import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
 import { isResumed, takeOver } from './earlier-runs.ts';
 import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
 import { persist } from './persisting.ts';
 import { runSlurmJob } from './run-slurm-job.ts';
+import { awaitMaker } from './stand-aside.ts';
 
 /** What a run knows of itself: plain data, which is changed in place and taken along when the run continues as new. */
 export interface RunState {
@@ -112,20 +113,6 @@ async function lookUp(
     if (found.heldBy === undefined) return found;
     await awaitMaker(desk, stage, found.key, found.heldBy);
   }
-}
-
-/** Waits for an artifact that another run makes. No person is needed, so the stage is shown as running. */
-async function awaitMaker(desk: JobDesk, stage: JobStage, key: string, heldBy: string): Promise<void> {
-  const id = activityId(stage, 0, 'await');
-  desk.board.start(stage, { activityId: id, note: `run ${heldBy} makes it` });
-  await persist(desk, stage, paces.watch, (retry) =>
-    desk.cut.interruptible(() =>
-      watchActivities.awaitArtifact.executeWithOptions(
-        { activityId: id, summary: `run ${heldBy} makes ${stage}`, ...retry },
-        [{ stage, key, heldBy }],
-      ),
-    ),
-  );
 }
 
 /** A stage that is skipped is free for other runs. */

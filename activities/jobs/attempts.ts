@@ -19,7 +19,8 @@ import { writeAttemptKey } from './attempt-key.ts';
 import { stitchedMetrics } from './attempt-metrics.ts';
 import { verifyBaseModel } from '../store/base-model.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
-import { freeArtifact } from '../store/makers.ts';
+import { claimArtifact, freeArtifact, makerOf } from '../store/makers.ts';
+import { stillMakes } from '../store/still-makes.ts';
 import type { JobDeps } from './deps.ts';
 import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
@@ -37,9 +38,20 @@ export interface PublishJobInput {
 export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'models'>) {
   const { store, job, models } = deps;
   return {
-    /** Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. */
+    /**
+     * Creates the attempt's folder and writes `attempt.json`: the intent, before the POST. `elsewhere`: it does not, since another run has the claim by
+     * now, or has made the artifact.
+     */
     async prepareAttempt({ order, attempt, changes }: AttemptInput): Promise<PreparedAttempt> {
       requireReadableName(order, attempt);
+      const elsewhere = await madeElsewhere(store, order, attempt);
+      if (elsewhere !== undefined)
+        return {
+          name: attemptName(order.run, order.stage, attempt),
+          directory: paths.attempt(store.root, order.run, order.stage, attempt),
+          attempt,
+          elsewhere,
+        };
       if (order.baseModel !== undefined) {
         const model = { key: order.baseModel, path: order.model };
         await heartbeating('looking at the base model', () => verifyBaseModel(model, store.root, models));
@@ -67,6 +79,26 @@ export function createAttemptActivities(deps: Pick<JobDeps, 'store' | 'job' | 'm
       });
     },
   };
+}
+
+/**
+ * A run that rested for long may have lost its claim (`still-makes.ts`). A first attempt has looked a moment ago. To claim is one rename: kill -9 after it
+ * leaves the claim to this run, and the next try finds it.
+ */
+async function madeElsewhere(
+  store: ArtifactStore,
+  { run, stage, key, ingredients }: JobOrder,
+  attempt: number,
+): Promise<PreparedAttempt['elsewhere']> {
+  const maker = await makerOf(store.root, { stage, key });
+  if (maker === run || (maker === undefined && attempt === 1)) return undefined;
+  return heartbeating('who makes it', async () => {
+    const heldBy = await claimArtifact(store.root, { stage, key }, run, (one) => stillMakes(one, stage));
+    const { artifact } = await store.find(stage, ingredients);
+    if (artifact === undefined) return heldBy === run ? undefined : { heldBy };
+    if (heldBy === run) await freeArtifact(store.root, { stage, key }, run);
+    return { artifact };
+  });
 }
 
 /**

@@ -5,10 +5,10 @@
 import { Context } from '@temporalio/activity';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
-import { runStatus } from '../run-status.ts';
 import { claimArtifact, freeArtifact, makerOf } from './makers.ts';
 import type { StoreDeps } from './deps.ts';
 import { heartbeating } from '../heartbeating.ts';
+import { stillMakes } from './still-makes.ts';
 
 export interface LookedUp {
   key: string;
@@ -40,7 +40,7 @@ export function createLookUpActivities({ store }: StoreDeps) {
         const { key } = found;
         if (found.artifact !== undefined) return { key, artifact: found.artifact };
         if (run === undefined) return { key };
-        const maker = await claimArtifact(store.root, { stage, key }, run, isOpen);
+        const maker = await claimArtifact(store.root, { stage, key }, run, (one) => stillMakes(one, stage));
         if (maker !== run) return { key, heldBy: maker };
         // Its maker may have published it and let go between the look and the claim.
         const { artifact } = await store.find(stage, ingredients);
@@ -56,7 +56,7 @@ export function createLookUpActivities({ store }: StoreDeps) {
         for (let look = 1; ; look += 1) {
           if ((await store.peek(stage, key)) !== undefined) return;
           if ((await makerOf(store.root, { stage, key })) !== heldBy) return;
-          if (look % looksForEachQuestion === 1 && !(await isOpen(heldBy))) return;
+          if (look % looksForEachQuestion === 1 && !(await stillMakes(heldBy, stage))) return;
           await Context.current().sleep(lookMs);
         }
       });
@@ -67,9 +67,4 @@ export function createLookUpActivities({ store }: StoreDeps) {
       await freeArtifact(store.root, { stage, key }, run);
     },
   };
-}
-
-/** A run that this Temporal does not know (it is older than its retention) is over. */
-async function isOpen(run: string): Promise<boolean> {
-  return (await runStatus(run)) === 'open';
 }

@@ -3,6 +3,7 @@
  * largest is a log's tail of 2,000 characters.
  */
 import type { AttemptChanges, JobOrder } from './job-spec.ts';
+import type { ArtifactRef } from '../manifest.ts';
 import type { JobStage } from '../names.ts';
 import type { JobClass } from './job-outcome.ts';
 
@@ -11,6 +12,8 @@ export interface PreparedAttempt {
   name: string;
   directory: string;
   attempt: number;
+  /** Nothing was prepared: while the run rested, another one made the artifact, or makes it now. */
+  elsewhere?: { artifact: ArtifactRef } | { heldBy: string };
 }
 
 export interface AttemptInput {

@@ -96,4 +96,25 @@ describe('two runs that need the same artifact', () => {
     });
     expect(freed).toEqual([{ stage: 'predict-base', key: 'key-predict-base', run }]);
   });
+
+  it('make it once where the first one rested: it waits for the other, and takes what that has made', async () => {
+    const run = 'wf-shares-rested';
+    const seen: unknown[] = [];
+    let tries = 0;
+    const { activities, calls } = stubs({
+      prepareAttempt: async ({ order, attempt }) => {
+        const prepared = { name: `critic-${order.run}-${order.stage}-a${attempt}`, directory: '/a', attempt };
+        if (order.stage !== 'sft') return prepared;
+        tries += 1;
+        if (tries === 1) return { ...prepared, elsewhere: { heldBy: 'other' } };
+        return { ...prepared, elsewhere: { artifact: { ...artifact('sft'), reused: true } } };
+      },
+      awaitArtifact: async (input) => void seen.push(input),
+    });
+    await withWorkers(activities, run, async (client) => {
+      expect(await (await start(client, run)).result()).toMatchObject({ passed: true, reused: ['sft'] });
+    });
+    expect(seen).toMatchObject([{ stage: 'sft', heldBy: 'other' }]);
+    expect(calls.filter((call) => call.startsWith('submitJob sft'))).toEqual([]);
+  });
 });

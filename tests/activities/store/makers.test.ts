@@ -34,10 +34,12 @@ function activities() {
       if (status[run] === undefined) throw new WorkflowNotFoundError('not found', run, undefined);
       return { status: { name: status[run] } };
     },
+    query: async () => ({ stages: [], questions: [] }),
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is used
   const client = {
     workflow: { getHandle },
+    withDeadline: (_: unknown, work: () => unknown) => work(),
     withAbortSignal: (_: unknown, work: () => unknown) => work(),
   } as unknown as Client;
   const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client });
