@@ -1,5 +1,5 @@
 /** Forms of scores for spreadsheets and terminals. Pure. */
-import { metricNames, type Evaluation } from '../../domain/evaluation/evaluation.ts';
+import { type Evaluation, metricNames, whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
 import type { PairScore } from '../../domain/scoring/scores.ts';
 import { textTable } from '../../domain/text-table.ts';
 import type { PairAnswers } from './answers.ts';
@@ -81,7 +81,8 @@ export function summaryOf(rows: readonly ScoredPair[], agreement: Evaluation | n
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function agreementLines({ models, pairs, refused }: Evaluation): string[] {
+function agreementLines(agreement: Evaluation): string[] {
+  const { models, pairs } = agreement;
   const found = models.grpo ?? {};
   const measured = ['main_score', 'srcc', 'plcc_fit', 'plcc', 'krcc', 'rmse', 'readable'] as const;
   const rows = metricNames
@@ -90,12 +91,18 @@ function agreementLines({ models, pairs, refused }: Evaluation): string[] {
       const { value = null, interval = null } = found[name] ?? {};
       return [name, fixed(value, 3), interval === null ? '' : `${fixed(interval[0], 3)} to ${fixed(interval[1], 3)}`];
     });
-  const why = refused?.grpo;
+  const why = whyNone(agreement);
   return [
     `Agreement with people on ${pairs} pairs:`,
     ...textTable([['', 'VALUE', '95 %'], ...rows]),
     ...(why === undefined ? [] : [why]),
   ];
+}
+
+/** Why there is no MainScore. Undefined: there is one. */
+export function whyNone(agreement: Evaluation): string | undefined {
+  if ((agreement.models.grpo?.main_score?.value ?? null) !== null) return undefined;
+  return `No MainScore: ${whyNoMainScore(agreement, 'grpo')}`;
 }
 
 export function fixed(value: number | null, digits = 2): string {

@@ -2,10 +2,11 @@
  * The page of a scoring: what was asked, what could not be scored first, agreement with people where it was measured, and the pairs with pictures, score, how firm
  * it is, and critique. Self-contained. All its numbers are in `scores.jsonl` and `evaluation.json` beside it. Pure.
  */
-import type { Evaluation, MetricName } from '../../domain/evaluation/evaluation.ts';
+import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import type { ScoringResult } from '../../domain/scoring/scoring.ts';
 import { frame, table } from '../pages/parts.ts';
 import { type Html, html } from '../report/html.ts';
+import { agreed } from './agreement-page.ts';
 import { fixed, type ScoredPair } from './forms.ts';
 import { picturedPairs, type Thumbnail } from './thumbnails.ts';
 
@@ -80,42 +81,6 @@ function faults(rows: readonly ScoredPair[]): Html | undefined {
   return html`<section>
     <h2>Not scored</h2>
     ${table('Pairs without a score', ['Pair', '<Row', '<Why'], shown, 'faults')}${bad.length > shownFaults ? html`<p class="note">And ${bad.length - shownFaults} more, in scores.csv.</p>` : undefined}
-  </section>`;
-}
-
-const measured: readonly [MetricName, string][] = [
-  ['main_score', 'MainScore'],
-  ['srcc', 'SRCC'],
-  ['plcc_fit', 'PLCC after the logistic fit'],
-  ['plcc', 'PLCC'],
-  ['krcc', 'KRCC'],
-  ['rmse', 'RMSE'],
-  ['readable', 'Readable share'],
-];
-
-function agreed({ models, refused, resampling, pairs: count }: Evaluation, { pairs: all }: ScoringResult): Html {
-  const rows = measured.map(([name, label]) => {
-    const { value = null, interval = null } = models.grpo?.[name] ?? {};
-    const constant = models.constant?.[name]?.value ?? null;
-    return html`<tr>
-      <th scope="row">${label}</th>
-      <td data-source="evaluation.json">${fixed(value, 3)}</td>
-      <td data-source="evaluation.json">
-        ${interval === null ? '' : `${fixed(interval[0], 3)} to ${fixed(interval[1], 3)}`}
-      </td>
-      <td data-source="evaluation.json">${fixed(constant, 3)}</td>
-    </tr>`;
-  });
-  return html`<section>
-    <h2>Agreement with people</h2>
-    ${refused?.grpo === undefined ? undefined : html`<p class="lead">${refused.grpo}</p>`}
-    ${table('Agreement with people', ['Metric', 'Critic', '95 %', 'Best constant'], rows)}
-    <p class="note">
-      On ${count} of ${all} pairs: those that could be shown to the critic. Intervals by ${resampling.resamples}
-      resamples of ${resampling.units}
-      ${resampling.unit === 'source' ? 'source pictures, with all their edits' : 'pairs'}. The best constant always says
-      the mean opinion of these pairs. The scale after the mapping is 1 to 5.
-    </p>
   </section>`;
 }
 

@@ -172,7 +172,25 @@ describe('scores', () => {
     expect(result.metrics?.srcc?.value).toBeCloseTo(1);
     expect(result.metrics?.readable?.value).toBe(1);
     expect(result.summary).toContain('Agreement with people on 12 pairs');
-    expect(await readFile(result.files.html, 'utf8')).toContain('Agreement with people');
+    const page = await readFile(result.files.html, 'utf8');
+    expect(page).toContain('Agreement with people');
+    expect(page).not.toContain('By dimension and editing method');
+  });
+
+  it('are compared with people by dimension and method, where the table says these', async () => {
+    const opinion = (index: number) => 1 + (4 * index) / 11;
+    const rows = rowsIn(folder, 12, opinion).map((row, index) =>
+      'pair' in row
+        ? { ...row, pair: { ...row.pair, method: 'm1', opinions: { mos: opinion(index), fidelity: opinion(index) } } }
+        : row,
+    );
+    const numbers = rows.map((_, index) => index + 1);
+    const predictions = await answersOf(store, numbers, (n) => [answer(opinion(n - 1)), answer(3), answer(3)]);
+    const { files } = await written(await publish(store, rows), predictions, { purpose: 'evaluate' });
+    const page = await readFile(files.html, 'utf8');
+    expect(page).toContain('By dimension and editing method');
+    expect(page).toMatch(/fidelity: overall score<\/th>\s*<td data-source="evaluation.json">12 of 12/);
+    expect(page).toMatch(/method m1<\/th>\s*<td data-source="evaluation.json">12 of 12/);
   });
 
   it('say why there is no agreement where most answers cannot be read', async () => {
