@@ -20,15 +20,21 @@ export interface Settings {
   tokenize?: boolean;
 }
 
+/** A small dataset; the same one each time. */
+export async function drawnDataset(): Promise<string> {
+  const dataset = join(state, 'datasets/ranks');
+  const python = process.env['CRITIC_PYTHON'] ?? 'none';
+  const drawing = ['-m', 'critic_trainer.scenes', '--out', dataset, '--seed', '7', '--sources', '10', '--edits', '4'];
+  await execute(python, drawing, { env: { ...process.env, PYTHONPATH: join(root, 'trainer') } });
+  return dataset;
+}
+
 /** The smoke recipe with SFT in two processes, one on each node, and the dataset that it takes. */
 export async function writeRecipe(
   folder: string,
   { epochs, minutes, tokenize = false }: Settings,
 ): Promise<{ recipe: string; dataset: string }> {
-  const dataset = join(state, 'datasets/ranks');
-  const python = process.env['CRITIC_PYTHON'] ?? 'none';
-  const drawing = ['-m', 'critic_trainer.scenes', '--out', dataset, '--seed', '7', '--sources', '10', '--edits', '4'];
-  await execute(python, drawing, { env: { ...process.env, PYTHONPATH: join(root, 'trainer') } });
+  const dataset = await drawnDataset();
   const text = await readFile(join(root, 'recipes/smoke.yaml'), 'utf8');
   const small = '{ partition: a100, cpus: 1, memory_mib: 4000, time_limit_minutes: 10 }';
   const spread = `deepspeed: zero3
