@@ -103,6 +103,8 @@ export const places: readonly [folder: string, depth: number][] = [
   ['notices', 2],
   ['nights', 2],
   ['runs', 2],
+  // nights.html and nights.json are beside the folders.
+  ['.', 1],
 ];
 
 /** What crashes have left, untouched since `before` (ms): paths. */

@@ -3,17 +3,22 @@
  *
  *   node docs/pictures/make.ts                   terminal.svg from npm-start.txt, what `npm start` printed
  *   node docs/pictures/make.ts --report FILE     report.png: the top of a run's report
+ *   node docs/pictures/make.ts --nights           nights.png: nights.html of three weeks of nights that tests make up
  *   node docs/pictures/make.ts --run RUN         runs.svg, status.svg: what the command prints of the local stack that is up;
  *                                                ui-runs.png, ui-run.png: its Temporal UI (ui.ts); of a run whose SFT asks
  *                                                also ui-answer.png: the form for answers, refusing a wrong one
  *
- * Nothing is made up: lines that repeat are left out, and a long line is cut.
+ * Nothing else is made up: lines that repeat are left out, and a long line is cut.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeNights } from '../../activities/pages/nights.ts';
+import { ArtifactStore } from '../../activities/store/artifact-store.ts';
+import { threeWeeks } from '../../tests/activities/pages/nights-fixtures.ts';
 import { port, stackConfig } from '../../infra/local/stack-config.ts';
 import { photograph, photographUi } from './ui.ts';
 
@@ -84,12 +89,21 @@ function outputOf(...args: string[]): string[] {
     .split('\n');
 }
 
-const { values } = parseArgs({ options: { report: { type: 'string' }, run: { type: 'string' } } });
-const { report, run } = values;
+const { values } = parseArgs({
+  options: { report: { type: 'string' }, nights: { type: 'boolean' }, run: { type: 'string' } },
+});
+const { report, nights, run } = values;
 
 write('terminal.svg', terminal('npm start', tellingLines(readFileSync(join(folder, 'npm-start.txt'), 'utf8'))));
 if (report !== undefined) {
   await photograph(pathToFileURL(report).href, join(folder, 'report.png'), { width: 1000, height: 985 });
+}
+if (nights === true) {
+  const store = new ArtifactStore(mkdtempSync(join(tmpdir(), 'critic-nights-')));
+  await threeWeeks(store);
+  const { path } = await writeNights({ store }, () => new Date('2026-11-22T08:00:00Z'));
+  await photograph(pathToFileURL(path).href, join(folder, 'nights.png'), { width: 1000, height: 985 });
+  rmSync(store.root, { recursive: true });
 }
 if (run !== undefined) {
   write('runs.svg', terminal('critic runs', outputOf('runs', '--limit', '12')));

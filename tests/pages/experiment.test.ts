@@ -1,11 +1,12 @@
 /** The page of an experiment in real Chromium: light and dark, at a desk and on a phone, with a keyboard alone. */
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Direction } from '../../domain/experiment/experiment.ts';
 import { memberOf, publishRun, reportInput, writeExperiment } from '../activities/experiments/report-fixtures.ts';
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
 import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
+import { numbersOf, strangers } from './traced.ts';
 
 let browser: Browser;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
@@ -59,4 +60,12 @@ describe('the lines of two arms', () => {
     expect(looks[0]?.strokeDasharray).not.toBe(looks[1]?.strokeDasharray);
     await page.context().close();
   });
+});
+
+it('the page of an experiment has every number of its tables from report.json beside it', async () => {
+  const { page } = await open(browser, urls.whole, 'light');
+  const cells = (await numbersOf(page)).filter(({ within }) => within === 'td');
+  expect(cells.length).toBeGreaterThan(10);
+  expect(strangers(fileURLToPath(new URL('report.json', urls.whole)), cells)).toEqual([]);
+  await page.context().close();
 });
