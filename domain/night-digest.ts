@@ -33,6 +33,8 @@ export interface Digested {
   attempts?: AttemptHours[];
   /** GPU-hours that its estimate expected. */
   gpuHoursExpected?: number;
+  /** It was stopped for the next night, which goes on from it. */
+  isTakenOver?: boolean;
   /** Path of the report. */
   report?: string;
   /** Parts that could not be read, and why. */
@@ -82,13 +84,14 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
   const { run, outcome, score, lastNight, champion, missing = [] } = digested;
   const { verdict, sentence, nothingNew } = outcome;
   const isPaused = night.pause_on_failure && pausesSchedule(verdict);
-  const next = todo(verdict, run, night.name);
+  const isTakenOver = verdict === 'cancelled' && digested.isTakenOver === true;
+  const next = todo(isTakenOver ? 'stopped' : verdict, run, night.name);
   return nightNotice(night, at, 'ended', {
     kind: 'night-ended',
     also: [kinds[verdict]],
     at: now,
     run,
-    title: `${nightTitle(night.name, at)} ${words[verdict]}${nothingNew ? ': nothing new' : ''}`,
+    title: `${nightTitle(night.name, at)} ${isTakenOver ? 'gave way to the next night' : words[verdict]}${nothingNew ? ': nothing new' : ''}`,
     text: [
       sentence,
       ...(nothingNew ? ['Nothing new: every artifact was there already, and nothing was spent.'] : []),

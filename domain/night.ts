@@ -114,6 +114,9 @@ export function pausesSchedule(verdict: NightVerdict): boolean {
   return verdict === 'failed' || verdict === 'wrong-recipe';
 }
 
+/** Why a run is stopped whose next night takes over: the note of its pause. */
+export const takesOver = 'the next night takes over';
+
 /** Id of the workflow of one night, as a Temporal schedule makes it: the action's id, then the time to the second. */
 export function nightWorkflowId(night: string, at: Date): string {
   return `${nightScheduleId(night)}-${at.toISOString().replace(/\.\d+Z$/, 'Z')}`;

@@ -30,6 +30,7 @@ import {
 import {
   type EarlierNight,
   pausesSchedule,
+  takesOver,
   type Night,
   type NightBeginning,
   type NightOutcome,
@@ -109,7 +110,7 @@ async function takeTurn(tonight: Tonight): Promise<TakenTurn | { before: Earlier
     if (overlap === 'skip') return { before };
     if (overlap === 'take-over' && before.run !== null) {
       await watchActivities.stopRun.executeWithOptions({ summary: `checkpoint and end of ${before.run}` }, [
-        { run: before.run, by: nightTitle(night.name, at), note: 'the next night takes over' },
+        { run: before.run, by: nightTitle(night.name, at), note: takesOver },
       ]);
       stopped = { resumes: before.run };
     }

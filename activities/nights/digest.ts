@@ -5,7 +5,7 @@
 import { Context } from '@temporalio/activity';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { isJobStage, paths, type Stage } from '../../domain/names.ts';
-import type { Night, NightOutcome } from '../../domain/night.ts';
+import { type Night, type NightOutcome, takesOver } from '../../domain/night.ts';
 import { type AttemptHours, type Digested, digestNotice, type Rivalry } from '../../domain/night-digest.ts';
 import type { Notice } from '../../domain/notice.ts';
 import { jobPlacement } from '../../domain/plan.ts';
@@ -73,6 +73,7 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
   const made = madeIn(view);
   const ours = made.evaluation;
   const found = {
+    isTakenOver: view?.paused?.note === takesOver,
     report: view?.stages.find(({ stage, status }) => stage === 'report' && status === 'done')?.note,
     score: ours && (await part('the evaluation', async () => (await readEvaluation(ours)).models.grpo?.main_score)),
     lastNight: ours && (await part('the change against last night', () => againstLastNight(root, request, ours))),

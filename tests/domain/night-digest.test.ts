@@ -79,4 +79,12 @@ describe('a digest', () => {
   ] as const)('of a night that %s says what to type', (verdict, command) => {
     expect(of({ outcome: { verdict, sentence: 's', nothingNew: false } }).commands[0]).toBe(command);
   });
+
+  it('of a night that the next one took over wants nothing of anybody: to resume it would take its work away', () => {
+    const outcome = { verdict: 'cancelled', sentence: 'the run was cancelled', nothingNew: false } as const;
+    const { title, text, commands } = of({ outcome, isTakenOver: true });
+    expect(title).toMatch(/gave way to the next night$/);
+    expect(text).toContain('Nothing is to be done: the next night goes on from there.');
+    expect(commands).toEqual(['critic schedule describe n']);
+  });
 });
