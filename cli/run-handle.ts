@@ -166,10 +166,15 @@ export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: Run
 }
 
 /** What may be done with a run that has ended, after a sentence that says so. */
-export function afterEnd(run: string, status: string): string {
+export function afterEnd(run: string, status: string, isScoring = false): string {
   return status === 'COMPLETED'
     ? `; see "npm run critic -- status ${run}"`
-    : `; it can be resumed: npm run critic -- resume ${run}`;
+    : `; it can be resumed: ${resuming(run, isScoring)}`;
+}
+
+/** The command that goes on where a run, or a scoring, ended early. */
+export function resuming(run: string, isScoring: boolean): string {
+  return `npm run critic -- ${isScoring ? 'score --resume' : 'resume'} ${run}`;
 }
 
 /** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API. */

@@ -37,7 +37,7 @@ async function ofChampion(store: ArtifactStore, { champion }: { champion: string
   if (found === undefined)
     throw refuse(
       'ConfigInvalid',
-      `champion "${champion}": expected one of "critic champion list", got none of this name`,
+      `champion "${champion}": expected one of "critic champion show", got none of this name`,
     );
   const { run, version, model } = found;
   return { run, path: model.path, words: `champion ${champion}, version ${version} (run ${run})` };

@@ -33,10 +33,10 @@ export async function answer(
 
 /** Sends an update to a run that goes on. Throws a CliError for a run that is not known or over, and with what its validator refuses. */
 export async function tell(client: Client, run: string, update: string, arg: unknown, wanted: string): Promise<string> {
-  const { handle, cluster, status, isOpen } = await findRun(client, run, followedTypes);
+  const { handle, cluster, status, isOpen, isScoring } = await findRun(client, run, followedTypes);
   if (!isOpen)
     throw new CliError(
-      `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status)}`,
+      `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status, isScoring)}`,
     );
   try {
     return await updated<string>(client, { handle, cluster }, update, arg);

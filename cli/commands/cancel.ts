@@ -17,10 +17,10 @@ export const cancelView: View<Cancelled> = {
 
 /** Asks the run to cancel. Throws a CliError for a run that is not known, or over. */
 export async function cancel(client: Client, { run }: { run: string }): Promise<Cancelled> {
-  const { handle, status, isOpen } = await findRun(client, run, followedTypes);
+  const { handle, status, isOpen, isScoring } = await findRun(client, run, followedTypes);
   if (!isOpen)
     throw new CliError(
-      `run ${run}: expected one that goes on, got one that has ended (${status})${afterEnd(run, status)}`,
+      `run ${run}: expected one that goes on, got one that has ended (${status})${afterEnd(run, status, isScoring)}`,
     );
   await handle.cancel();
   return { run, status: 'cancelling' };

@@ -4,9 +4,10 @@ import * as z from 'zod';
 import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import { runStatuses } from '../../domain/names.ts';
+import { scoringStages } from '../../domain/scoring/scoring.ts';
 import { aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
-import { findRun, followedTypes, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
+import { findRun, followedTypes, resultOf, resuming, type SeenRun, viewOf } from '../run-handle.ts';
 import { type RunResult, runResult, verdictLines } from '../run-result.ts';
 import { scoringLines, scoringResult } from '../scoring-result.ts';
 import { cleanLines, commandIndent, fitted } from '../run-text.ts';
@@ -136,12 +137,15 @@ function shownAs(seen: RunView, { workflow, end, seenAt }: Look): RunView & { wo
   return { ...seen, stages, questions: [], ...(word === undefined || isOwn ? {} : { word }) };
 }
 
-function endLines({ run, workflow }: Look, end: NonNullable<Look['end']>, width: number): string[] {
+function endLines({ run, workflow, view: seen }: Look, end: NonNullable<Look['end']>, width: number): string[] {
   if ('why' in end) {
+    const isScoring = seen?.stages.some((line) => line.stage === scoringStages.pairs) ?? false;
+    // Paths are to be copied.
+    if (isScoring && workflow === 'COMPLETED') return cleanLines(end.why);
     const why = cleanLines(end.why).flatMap((line) => fitted(line, width));
     // A result that cannot be read is a verdict all the same.
     if (workflow === 'COMPLETED') return why;
-    return [...why, 'Go on from what it has saved with:', `${commandIndent}npm run critic -- resume ${run}`];
+    return [...why, 'Go on from what it has saved with:', `${commandIndent}${resuming(run, isScoring)}`];
   }
   const score = end.mainScore === null ? 'undefined' : end.mainScore.toFixed(3);
   return [`MainScore: ${score}`, ...verdictLines(end, undefined, width)];

@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { WorkflowFailedError } from '@temporalio/client';
+import { CancelledFailure } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { critic, fakeServer } from './fakes.ts';
 
@@ -70,6 +72,22 @@ describe('score', () => {
     expect((await critic(['cancel', 's'], open)).code).toBe(0);
     const { code, err } = await critic(['resume', 's'], fakeServer({ s: { type: 'scorePairs', status: 'CANCELED' } }));
     expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('got a workflow of type scorePairs') });
+  });
+
+  it('says by which command it goes on where it ended early, and paths whole', async () => {
+    const stages = [{ stage: 'prompts-pairs' as const, status: 'done' as const }];
+    const view = { run: 's', recipe: 'score', status: 'cancelled' as const, stages, questions: [] };
+    const failed = () => {
+      throw new WorkflowFailedError('it failed', new CancelledFailure('a person'), 'CANCEL_REQUESTED');
+    };
+    const gone = () => fakeServer({ s: { type: 'scorePairs', status: 'CANCELLED', view, result: failed } });
+    expect((await critic(['status', 's'], gone())).out).toContain('    npm run critic -- score --resume s\n');
+    expect((await critic(['cancel', 's'], gone())).err).toContain('npm run critic -- score --resume s');
+    const html = `/${'folder/'.repeat(20)}report.html`;
+    const done = { type: 'scorePairs', status: 'COMPLETED', view: { ...view, status: 'passed' as const } };
+    const whole = { ...result, files: { ...result.files, html } };
+    const { out } = await critic(['status', 's'], fakeServer({ s: { ...done, result: () => whole } }));
+    expect(out).toContain(`Page:        ${html}\n`);
   });
 });
 
