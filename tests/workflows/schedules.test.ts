@@ -76,6 +76,19 @@ describe('critic schedule', () => {
     });
   });
 
+  it('apply by several at once, and at once after another, comes to the same', async () => {
+    await withServer(async (client) => {
+      const nights = [night('at-once-1'), night('at-once-2')];
+      const all = await Promise.all([1, 2, 3].map(() => apply(client, { nights, prune: false, dryRun: false })));
+      const made = all.flat().filter(({ action }) => action === 'create');
+      expect(made.map(({ night: name }) => name).toSorted()).toEqual(['at-once-1', 'at-once-2']);
+      // Temporal's list may not have them yet.
+      const again = await apply(client, { nights, prune: false, dryRun: false });
+      expect(again.map(({ action }) => action)).toEqual(['keep', 'keep']);
+      for (const { name } of nights) await remove(client, name);
+    });
+  });
+
   it('apply shows what somebody has edited in the UI, and makes it as the file says again', async () => {
     await withServer(async (client) => {
       const { calendar: _, ...rest } = night('cron');

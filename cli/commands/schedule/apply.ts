@@ -1,5 +1,5 @@
 /** `critic schedule apply`: shows how the files of nights differ from the schedules that stand, and makes these so. */
-import type { Client } from '@temporalio/client';
+import { type Client, ScheduleAlreadyRunning } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../../domain/errors.ts';
@@ -11,7 +11,7 @@ import { requireServed } from '../../cluster.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { checkNights } from './check.ts';
 import { editsOf, isKept, keepApplied } from './edits.ts';
-import { clusterOfStanding, scheduleOf, type Standing, standingNights } from './schedules.ts';
+import { clusterOfStanding, scheduleOf, type Standing, standing, standingNights } from './schedules.ts';
 
 const change = z.object({
   night: z.string(),
@@ -40,11 +40,9 @@ export async function apply(client: Client, { nights, prune, dryRun }: ApplyInpu
   const before = new Map((await standingNights(client)).map((one) => [one.name, one]));
   const changes: NightChange[] = [];
   for (const night of nights) {
-    const stands = before.get(night.name);
-    const fields = [...differences(stands?.night, night), ...(stands === undefined ? [] : editsOf(stands))];
-    const action = stands === undefined ? 'create' : fields.length === 0 ? 'keep' : 'update';
-    if (!dryRun) await make(client, night, stands, action);
-    changes.push({ night: night.name, action, fields, paused: isPaused(stands), done: !dryRun });
+    // The list may be seconds behind, e.g. after an apply that was killed.
+    const stands = before.get(night.name) ?? (await standing(client, night.name));
+    changes.push(await applyOne(client, night, stands, dryRun));
   }
   for (const stands of prune ? before.values() : []) {
     if (nights.some(({ name }) => name === stands.name)) continue;
@@ -54,6 +52,24 @@ export async function apply(client: Client, { nights, prune, dryRun }: ApplyInpu
     changes.push({ night: stands.name, action: 'delete', fields: [], paused: isPaused(stands), done: !dryRun });
   }
   return changes;
+}
+
+async function applyOne(
+  client: Client,
+  night: Night,
+  stands: Standing | undefined,
+  dryRun: boolean,
+): Promise<NightChange> {
+  const fields = [...differences(stands?.night, night), ...(stands === undefined ? [] : editsOf(stands))];
+  const action = stands === undefined ? 'create' : fields.length === 0 ? 'keep' : 'update';
+  try {
+    if (!dryRun) await make(client, night, stands, action);
+  } catch (error) {
+    // Another apply has made it meanwhile.
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    return applyOne(client, night, await standing(client, night.name), dryRun);
+  }
+  return { night: night.name, action, fields, paused: isPaused(stands), done: !dryRun };
 }
 
 const isPaused = (stands: Standing | undefined) => stands?.described.state.paused ?? false;
