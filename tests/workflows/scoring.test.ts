@@ -79,6 +79,7 @@ describe('scorePairs', () => {
     await withWorkers(activities, id, async (client) => {
       await (await start(client, orderOf(id, { resumes: 'score-old' }))).result();
     });
+    expect(calls).toContain('endEarlierJobs');
     expect(calls.indexOf('endEarlierJobs')).toBeLessThan(calls.findIndex((call) => call.startsWith('submitJob')));
     expect(calls).toContain('findEarlierAttempts predict-pairs');
   });
