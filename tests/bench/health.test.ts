@@ -1,4 +1,4 @@
-/** The recorded trainings: sick ones are found while there is something to save, and no healthy one is called sick. */
+/** The recorded trainings: which sick ones are found and when, and no healthy one is called sick. */
 import { describe, expect, it } from 'vitest';
 import { judgeTrace } from '../../bench/health/judging.ts';
 import { readTraces } from '../../bench/health/trace.ts';
@@ -8,14 +8,26 @@ const these = (is: 'healthy' | 'sick') => judged.filter((one) => one.is === is);
 
 describe('recorded trainings', () => {
   it('are of both kinds', () => {
-    expect(these('sick').length).toBeGreaterThanOrEqual(1);
+    expect(these('sick').length).toBeGreaterThanOrEqual(3);
     expect(these('healthy').length).toBeGreaterThanOrEqual(4);
   });
 
-  it.each(these('sick'))('$name, which is sick ($what), is found after 40 steps at most', ({ sick, kinds }) => {
-    expect(sick).not.toBeNull();
-    expect(sick).toBeLessThanOrEqual(40);
-    expect(kinds.length).toBeGreaterThanOrEqual(2);
+  it.each(these('sick'))('$name, which is sick ($what), shows a sign after 20 steps at most', ({ warned }) => {
+    expect(warned).not.toBeNull();
+    expect(warned).toBeLessThanOrEqual(20);
+  });
+
+  it('of a wrong learning rate are found; a reward that is always the same is one sign, and never two', () => {
+    const found = these('sick').map(({ name, sick, kinds }) => [
+      name,
+      sick,
+      kinds.toSorted((x, y) => x.localeCompare(y)),
+    ]);
+    expect(found).toEqual([
+      ['flat-reward', null, ['reward']],
+      ['lr-times-10', 33, ['reward', 'scores']],
+      ['lr-times-33', 15, ['entropy', 'format', 'reward']],
+    ]);
   });
 
   it.each(these('healthy'))('$name, which is healthy ($what), is never called sick', ({ sick }) => {
