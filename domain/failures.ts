@@ -33,8 +33,7 @@ export const failures = {
   /** What the plan says is wrong. A run's plan never changes. */
   RecipeInvalid: {
     retried: false,
-    remedy:
-      'A run keeps its recipe: answer "abort", correct the recipe and start a new run, which reuses what is done. If the cluster is wrong and not the recipe, mend that and answer "retry".',
+    remedy: 'Answer "abort" and start a new run of the corrected recipe, or mend the cluster and answer "retry".',
   },
   Refused: {
     retried: false,
@@ -43,8 +42,7 @@ export const failures = {
   SlurmUnavailable: { retried: true, remedy: 'Bring back slurmrestd, slurmctld or the token; the run goes on.' },
   TrainingSick: {
     retried: false,
-    remedy:
-      'Look at the numbers and answers that the message names. "critic resume" goes on from the checkpoint; a recipe with another reward, learning rate or cold start is a new run.',
+    remedy: 'Look at what the message names, then "critic resume" it, or start a new run of a changed recipe.',
   },
   Superseded: { retried: true, remedy: 'Nothing: another worker has taken over.' },
   SystemError: {
@@ -54,8 +52,7 @@ export const failures = {
   TeacherDenied: { retried: false, remedy: 'Correct the API key, or what it may use, then answer "retry".' },
   TeacherRefused: {
     retried: false,
-    remedy:
-      'If the recipe names a wrong model or setting: answer "abort", correct it and start a new run; a run keeps its recipe, and all answers are kept. If the base URL of the worker is wrong: correct that and answer "retry".',
+    remedy: 'Answer "abort" and start a run of a corrected recipe, or correct the base URL and answer "retry".',
   },
   TeacherUnavailable: { retried: true, remedy: 'Bring back the teacher; the run goes on, and all answers are kept.' },
 } as const satisfies Record<string, FailureKind>;
