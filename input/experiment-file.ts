@@ -141,6 +141,8 @@ async function membersOf(
       } else faults.push(...checked.faults.map((fault) => `arm ${arm.name}: ${fault}`));
     }
   }
+  const clusters = [...new Set(members.map(({ recipe }) => recipe.cluster ?? 'the one without a name'))];
+  if (clusters.length > 1) faults.push(`recipe.cluster: expected one cluster for all arms, got ${clusters.join(', ')}`);
   // Another seed has the same faults.
   if (faults.length > 0) throw new InputFault(describeFaults(what, [...new Set(faults)]));
   return members;

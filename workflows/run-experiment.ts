@@ -4,7 +4,7 @@
  *   1. a run for each arm and seed, a few at once: children that outlive this workflow, whatever becomes of it. What two arms share is made once: the runs
  *      themselves see to that, like any two runs (`activities/store/makers.ts`)
  *   2. a run that fails is said in the report; the others go on
- *   3. the report, from what the runs have made
+ *   3. the report, from what the runs have made: their artifacts are noted at each end
  *
  * A cancel of this workflow cancels its runs. It holds nothing that is not in its history, so a kill -9 of its worker changes nothing.
  */
@@ -19,7 +19,6 @@ import {
   TemporalFailure,
   TerminatedFailure,
   CancelledFailure,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import {
@@ -28,6 +27,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/common';
 import type {
+  EndedMember,
   Experiment,
   ExperimentResult,
   ExperimentView,
@@ -47,11 +47,11 @@ import type { trainCritic } from './train-critic.ts';
 
 const recipeKey = defineSearchAttributeKey('CriticRecipe', SearchAttributeType.KEYWORD);
 const ownerKey = defineSearchAttributeKey('CriticOwner', SearchAttributeType.KEYWORD);
-const statusKey = defineSearchAttributeKey('CriticStatus', SearchAttributeType.KEYWORD);
 
 export async function runExperiment(experiment: Experiment): Promise<ExperimentResult> {
   const { workflowId: id } = workflowInfo();
   const { name, members, at_most: most, question } = experiment;
+  const ended = members.map((): EndedMember['artifacts'] => ({}));
   const views = members.map(({ arm, seed }): MemberView => ({
     arm,
     seed,
@@ -65,29 +65,26 @@ export async function runExperiment(experiment: Experiment): Promise<ExperimentR
     setCurrentDetails(detailsOf(view, question));
   };
   setHandler(experimentQuery, () => view, { description: 'the runs of the experiment and how they stand' });
-  upsertSearchAttributes([{ key: statusKey, value: 'running' }]);
   show();
   try {
     await fewAtOnce(members, most, async (member, index) => {
       const own = views[index];
-      if (own !== undefined) await live(experiment, member, own, show);
+      if (own === undefined) return;
+      await live(experiment, member, own, show);
+      if (own.status === 'passed' || own.status === 'not-passed') ended[index] = await artifactsOf(own.run);
     });
     show('reporting');
     const { members: _recipes, ...facts } = experiment;
     const { path, summary } = await storeActivities.writeExperimentReport.executeWithOptions(
       { summary: 'paired differences, plots, costs' },
-      [{ id, experiment: facts, members: views }],
+      [{ id, experiment: facts, members: views.map((one, index) => ({ ...one, artifacts: ended[index] ?? {} })) }],
     );
     const result: ExperimentResult = { id, report: path, summary, members: views };
     await tell(experimentNotice(result, now(), question));
     show('done');
-    upsertSearchAttributes([{ key: statusKey, value: 'passed' }]);
     return result;
   } catch (error) {
-    if (CancellationScope.current().consideredCancelled) {
-      show('cancelled');
-      upsertSearchAttributes([{ key: statusKey, value: 'cancelled' }]);
-    }
+    if (CancellationScope.current().consideredCancelled) show('cancelled');
     throw error;
   }
 }
@@ -129,6 +126,12 @@ async function live(experiment: Experiment, member: Member, own: MemberView, sho
     if (CancellationScope.current().consideredCancelled) throw error;
   }
   show();
+}
+
+/** At once: Temporal may forget the run before the last one has ended. */
+async function artifactsOf(run: string | null): Promise<EndedMember['artifacts']> {
+  if (run === null) return {};
+  return storeActivities.findRunArtifacts.executeWithOptions({ summary: `what ${run} has made` }, [{ run }]);
 }
 
 /** Begins the run under the id of this second. If another workflow has it, that of the next one is taken. */

@@ -1,5 +1,5 @@
 /** What the report of an experiment is made of: plain values. `gather.ts` gathers them, `page.ts` and `summary.ts` show them, `report.json` holds them. */
-import type { Experiment, MemberView } from '../../domain/experiment/experiment.ts';
+import type { EndedMember, Experiment, MemberView } from '../../domain/experiment/experiment.ts';
 import type { ExperimentMeasures } from '../../domain/experiment/measuring.ts';
 
 /** The experiment without the recipes of its runs. */
@@ -8,7 +8,7 @@ export type ExperimentFacts = Omit<Experiment, 'members'>;
 export interface ExperimentReportInput {
   id: string;
   experiment: ExperimentFacts;
-  members: MemberView[];
+  members: EndedMember[];
 }
 
 export interface Spent {

@@ -1,15 +1,14 @@
 /**
  * Gathers what the runs of an experiment have left: judged answers, training numbers, costs. It only reads. A run whose files cannot be read is left out and
- * named; a server or a worker that does not answer fails the activity, which is tried again.
+ * named; a store that does not answer fails the activity, which is tried again.
  */
 import { Context } from '@temporalio/activity';
 import type { MemberItems } from '../../domain/experiment/measuring.ts';
-import type { MemberView } from '../../domain/experiment/experiment.ts';
+import type { EndedMember, MemberView } from '../../domain/experiment/experiment.ts';
 import { paths, type Stage } from '../../domain/names.ts';
 import { readJudgedItems } from '../evaluation/evaluation-file.ts';
 import { toFailure } from '../failure.ts';
 import { readMetrics } from '../jobs/attempt-metrics.ts';
-import { artifactsOf } from '../nights/digest.ts';
 import { readManifest } from '../store/artifact-store.ts';
 import type { MemberCost, MemberReport, Spent, TrainingPoint } from './data.ts';
 
@@ -21,10 +20,9 @@ export interface Gathered {
   items?: MemberItems;
 }
 
-export async function gatherMember(root: string, member: MemberView): Promise<Gathered> {
+export async function gatherMember(root: string, { artifacts, ...member }: EndedMember): Promise<Gathered> {
   const bare: MemberReport = { ...member, cost: null, training: [], files: null };
   if (member.run === null) return { report: { ...bare, missing: 'it has no run' } };
-  const artifacts = await artifactsOf(member.run);
   try {
     return await readMember(root, member, member.run, artifacts);
   } catch (error) {

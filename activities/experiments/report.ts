@@ -6,10 +6,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { cut } from '../../domain/errors.ts';
-import { isSafeName, paths } from '../../domain/names.ts';
+import { isSafeName, paths, type Stage } from '../../domain/names.ts';
 import { offLoop } from '../evaluation/off-loop.ts';
 import { refuse } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
+import { artifactsOf } from '../nights/digest.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { writeFileAtomic } from '../store/durable-file.ts';
 import type { ExperimentReport, ExperimentReportInput } from './data.ts';
@@ -22,7 +23,13 @@ const maxSummary = 8000;
 
 export function createExperimentActivities({ store }: StoreDeps) {
   return {
-    /** Throws if Temporal or a worker does not tell what a run has made. */
+    /** Folders of the artifacts of a run that has just ended. Throws if no worker answers for it. Reads only. */
+    async findRunArtifacts({ run }: { run: string }): Promise<Partial<Record<Stage, string>>> {
+      const found = Object.entries(await artifactsOf(run));
+      return Object.fromEntries(found.filter(([, path]) => path !== undefined));
+    },
+
+    /** Throws if the store does not answer. */
     async writeExperimentReport(input: ExperimentReportInput): Promise<{ path: string; summary: string }> {
       const { id } = input;
       if (!isSafeName(id, 100)) throw refuse('ConfigInvalid', `id: expected the id of an experiment, got "${cut(id)}"`);

@@ -3,7 +3,7 @@
  * (`input/experiment-file.ts`), and travels as plain data into the workflow that begins the runs.
  */
 import type { MetricName } from '../evaluation/evaluation.ts';
-import { isSafeName } from '../names.ts';
+import { isSafeName, type Stage } from '../names.ts';
 import type { Recipe } from '../recipe.ts';
 
 /** Runs of one experiment at most: all their recipes travel in one payload of Temporal, which takes 2 MB. */
@@ -122,6 +122,11 @@ export interface MemberView {
   mainScore: number | null;
   /** Why it failed. */
   sentence?: string;
+}
+
+/** A member whose run has ended, with the folders of its artifacts by stage: what a run has made outlives its history in Temporal. */
+export interface EndedMember extends MemberView {
+  artifacts: Partial<Record<Stage, string>>;
 }
 
 /** What the workflow shows of itself. */

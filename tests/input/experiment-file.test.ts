@@ -79,6 +79,11 @@ describe('an experiment file', () => {
       new RegExp(`expected at most ${mostMembers} runs, got 127`),
     ],
     [
+      'arms on two clusters',
+      { arms: { a: {}, b: { cluster: 'x' } } },
+      /recipe\.cluster: expected one cluster for all arms, got the one without a name, x/,
+    ],
+    [
       'a recipe that is not there',
       { recipe: 'nowhere.yaml' },
       /recipe ".*nowhere\.yaml": expected a readable YAML file/,

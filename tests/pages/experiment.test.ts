@@ -18,12 +18,17 @@ const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
 beforeAll(async () => {
   browser = await openBrowser();
   const store = await makeStore();
-  const runs = { 'run-a': await publishRun(store, 'run-a', 3, 40), 'run-b': await publishRun(store, 'run-b', 0.5, 60) };
-  const whole = reportInput([memberOf('a', 'run-a'), memberOf('b', 'run-b')], directions);
-  urls.whole = pathToFileURL((await writeExperiment(store, whole, runs)).path).href;
-  const failed = memberOf('a', null, { status: 'failed', sentence: 'the dataset is bad', mainScore: null });
+  const whole = reportInput(
+    [
+      memberOf('a', 'run-a', await publishRun(store, 'run-a', 3, 40)),
+      memberOf('b', 'run-b', await publishRun(store, 'run-b', 0.5, 60)),
+    ],
+    directions,
+  );
+  urls.whole = pathToFileURL((await writeExperiment(store, whole)).path).href;
+  const failed = memberOf('a', null, {}, { status: 'failed', sentence: 'the dataset is bad', mainScore: null });
   const empty = { ...reportInput([failed], directions), id: 'experiment-empty' };
-  urls.empty = pathToFileURL((await writeExperiment(store, empty, {})).path).href;
+  urls.empty = pathToFileURL((await writeExperiment(store, empty)).path).href;
 }, 120_000);
 afterAll(async () => browser.close());
 

@@ -89,6 +89,9 @@ describe('an experiment', () => {
       given.members.map(({ arm, seed }) => ({ id: 'experiment-whole', arm, seed, owner: 'o' })),
     );
     expect(reported).toHaveLength(1);
+    expect(reported[0]?.members.map(({ artifacts }) => artifacts)).toEqual(
+      given.members.map(() => ({ evaluation: '/store/evaluation' })),
+    );
     // The recipes of the runs are not sent again.
     expect(JSON.stringify(reported[0])).not.toContain('base_model');
     expect(told).toMatchObject([{ kind: 'experiment-ended', id: 'experiment-whole-ended' }]);
@@ -109,7 +112,7 @@ describe('an experiment', () => {
         expect(members.map(({ status }) => status)).toEqual(['failed', 'passed', 'passed']);
       },
     );
-    expect(reported[0]?.members[0]).toMatchObject({ status: 'failed', sentence: 'the dataset is bad' });
+    expect(reported[0]?.members[0]).toMatchObject({ status: 'failed', sentence: 'the dataset is bad', artifacts: {} });
     expect(told[0]?.title).toBe('experiment-one-fails: 2 of 3 runs came to a verdict');
     expect(told[0]?.commands).toContain('critic experiment resume experiment-one-fails');
   });

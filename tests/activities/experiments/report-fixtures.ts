@@ -6,7 +6,7 @@ import type { ArtifactStore } from '../../../activities/store/artifact-store.ts'
 import { createEvaluationActivities } from '../../../activities/evaluation/evaluation.ts';
 import type { ExperimentReportInput } from '../../../activities/experiments/data.ts';
 import { createExperimentActivities } from '../../../activities/experiments/report.ts';
-import type { Direction, MemberView } from '../../../domain/experiment/experiment.ts';
+import type { Direction, EndedMember } from '../../../domain/experiment/experiment.ts';
 import type { ArtifactRef } from '../../../domain/manifest.ts';
 import {
   evaluationPairs,
@@ -49,7 +49,7 @@ export async function publishRun(store: ArtifactStore, run: string, noise: numbe
 export type Artifacts = Record<string, ArtifactRef>;
 
 /** An experiment of two arms, `a` and `b`, and these members. */
-export function reportInput(members: MemberView[], directions: Direction[] = []): ExperimentReportInput {
+export function reportInput(members: EndedMember[], directions: Direction[] = []): ExperimentReportInput {
   return {
     id: 'experiment-e-20261129-030000',
     experiment: {
@@ -69,26 +69,37 @@ export function reportInput(members: MemberView[], directions: Direction[] = [])
   };
 }
 
-export function memberOf(arm: string, run: string | null, fields: Partial<MemberView> = {}): MemberView {
-  return { arm, seed: 1, run, status: 'passed', mainScore: 0.5, ...fields };
+/** A member whose run has these artifacts. */
+export function memberOf(
+  arm: string,
+  run: string | null,
+  artifacts: Artifacts = {},
+  fields: Partial<EndedMember> = {},
+): EndedMember {
+  const folders = Object.fromEntries(Object.values(artifacts).map(({ stage, path }) => [stage, path]));
+  return { arm, seed: 1, run, status: 'passed', mainScore: 0.5, artifacts: folders, ...fields };
 }
 
-/** Writes the report where runs have these artifacts. A run that is not among them has no history. */
+/** Writes the report. */
 export async function writeExperiment(
   store: ArtifactStore,
   input: ExperimentReportInput,
-  runs: Record<string, Artifacts>,
 ): Promise<{ path: string; summary: string }> {
-  const getHandle = (run: string) => ({
+  const { env } = activityEnvironment();
+  return inActivity(env, () => createExperimentActivities({ store }).writeExperimentReport(input));
+}
+
+/** What `findRunArtifacts` gives where the view of the only run that Temporal knows, `known`, has these stages. */
+export async function findArtifacts(store: ArtifactStore, run: string, stages: readonly object[]): Promise<unknown> {
+  const getHandle = (one: string) => ({
     query: async () => {
-      const artifacts = runs[run];
-      if (artifacts === undefined) throw new Error(`no worker answers for ${run}`);
-      return { stages: Object.values(artifacts).map(({ stage, path }) => ({ stage, artifact: path })) };
+      if (one !== 'known') throw new Error(`no worker answers for ${one}`);
+      return { stages };
     },
   });
   const withAbortSignal = (_signal: AbortSignal, work: () => unknown) => work();
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const client = { workflow: { getHandle }, withAbortSignal } as unknown as Client;
   const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client });
-  return inActivity(env, () => createExperimentActivities({ store }).writeExperimentReport(input));
+  return inActivity(env, () => createExperimentActivities({ store }).findRunArtifacts({ run }));
 }

@@ -8,7 +8,14 @@ import type { ArtifactStore } from '../../../activities/store/artifact-store.ts'
 import type { Direction } from '../../../domain/experiment/experiment.ts';
 import { makeStore } from '../evaluation/evaluation-fixtures.ts';
 import { rejection } from '../fixtures.ts';
-import { type Artifacts, memberOf, publishRun, reportInput, writeExperiment } from './report-fixtures.ts';
+import {
+  type Artifacts,
+  findArtifacts,
+  memberOf,
+  publishRun,
+  reportInput,
+  writeExperiment,
+} from './report-fixtures.ts';
 
 // Thousands of curve fits: seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -26,8 +33,10 @@ let store: ArtifactStore;
 let runs: Record<string, Artifacts>;
 let written: { path: string; summary: string; page: string; report: ExperimentReport };
 
-async function write(input = reportInput([memberOf('a', 'run-a'), memberOf('b', 'run-b')], [longer])) {
-  const { path, summary } = await writeExperiment(store, input, runs);
+const both = () => [memberOf('a', 'run-a', runs['run-a']), memberOf('b', 'run-b', runs['run-b'])];
+
+async function write(members = both()) {
+  const { path, summary } = await writeExperiment(store, reportInput(members, [longer]));
   const folder = dirname(path);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- we wrote it
   const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as ExperimentReport;
@@ -88,8 +97,9 @@ describe('the report of an experiment', () => {
   });
 
   it('names a run without numbers first, and compares the others', async () => {
-    const failed = memberOf('b', 'run-b', { status: 'failed', sentence: 'the dataset is bad', mainScore: null });
-    const { page, report, summary } = await writeWith({ 'run-a': runs['run-a'] ?? {}, 'run-b': {} }, failed);
+    const [a] = both();
+    const fields = { status: 'failed', sentence: 'the dataset is bad', mainScore: null } as const;
+    const { page, report, summary } = await write([a ?? memberOf('a', null), memberOf('b', 'run-b', {}, fields)]);
     expect(report.members[1]).toMatchObject({ missing: 'it was not evaluated' });
     expect(report.measures.directions).toMatchObject([{ verdict: 'missing', measured: null }]);
     expect(report.measures.arms[0]?.own.grpo?.main_score?.value).toBeGreaterThan(0);
@@ -101,27 +111,21 @@ describe('the report of an experiment', () => {
   it('leaves out a run whose evaluation was damaged, and names the file', async () => {
     const damaged = await publishRun(store, 'run-c', 1, 10);
     await writeFile(join(damaged.evaluation.path, 'items.jsonl'), '{"id": "x"}\n');
-    const { report } = await writeWith({ 'run-a': runs['run-a'] ?? {}, 'run-b': damaged }, memberOf('b', 'run-b'));
+    const [a] = both();
+    const { report } = await write([a ?? memberOf('a', null), memberOf('b', 'run-c', damaged)]);
     expect(report.members[1]?.missing).toMatch(/items\.jsonl: its content is not what the manifest lists/);
-  });
-
-  it('is tried again while no worker answers for a run', async () => {
-    const input = reportInput([memberOf('a', 'run-a'), memberOf('b', 'unanswered')]);
-    expect(String(await rejection(writeExperiment(store, input, runs)))).toContain('no worker answers for unanswered');
   });
 
   it('is written nowhere but in its folder', async () => {
     const input = { ...reportInput([]), id: '../x' };
-    expect(String(await rejection(writeExperiment(store, input, runs)))).toContain('expected the id of an experiment');
+    expect(String(await rejection(writeExperiment(store, input)))).toContain('expected the id of an experiment');
   });
 });
 
-async function writeWith(own: Record<string, Artifacts>, b: ReturnType<typeof memberOf>) {
-  const before = runs;
-  runs = own;
-  try {
-    return await write(reportInput([memberOf('a', 'run-a'), b], [longer]));
-  } finally {
-    runs = before;
-  }
-}
+describe('what a run has made', () => {
+  it('is known from its view, and asked again while no worker answers', async () => {
+    const stages = [{ stage: 'grpo', artifact: '/s/grpo' }, { stage: 'report' }];
+    expect(await findArtifacts(store, 'known', stages)).toEqual({ grpo: '/s/grpo' });
+    expect(String(await rejection(findArtifacts(store, 'gone', [])))).toContain('no worker answers for gone');
+  });
+});
