@@ -40,7 +40,7 @@ export async function cliConfig(env: NodeJS.ProcessEnv, localRecord: () => strin
     if (own !== undefined && !isClusterName(own))
       throw new CliError(`CRITIC_CLUSTER: expected ${clusterExpected}, got ${shown(own)}`);
     throw new CliError(
-      'CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "npm run critic -- local up")',
+      'CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "critic local up")',
     );
   }
   const {
@@ -63,9 +63,7 @@ export async function storeFolder(env: NodeJS.ProcessEnv, localRecord: () => str
 /** Undefined if there is no such file. */
 async function readRecord(path: string): Promise<object | undefined> {
   const fault = (got: string) =>
-    new CliError(
-      `the local stack's record "${path}": expected JSON as "npm run critic -- local up" writes it, got ${got}`,
-    );
+    new CliError(`the local stack's record "${path}": expected JSON as "critic local up" writes it, got ${got}`);
   try {
     const record: unknown = JSON.parse(await readRegularText(path, maxRecordBytes));
     return typeof record === 'object' && record !== null ? record : undefined;

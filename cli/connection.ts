@@ -12,7 +12,7 @@ export async function connect(config: CliConfig): Promise<Client> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new CliError(
-      `CRITIC_TEMPORAL_ADDRESS: expected a Temporal server at "${config.address}", got no answer (${why}); "npm run critic -- local status" says what runs`,
+      `CRITIC_TEMPORAL_ADDRESS: expected a Temporal server at "${config.address}", got no answer (${why}); "critic local status" says what runs`,
     );
   }
 }

@@ -167,9 +167,7 @@ export async function withFreeId<T>(recipe: Recipe, now: Date, start: (plan: Run
 
 /** What may be done with a run that has ended, after a sentence that says so. */
 export function afterEnd(run: string, status: string, isScoring = false): string {
-  return status === 'COMPLETED'
-    ? `; see "npm run critic -- status ${run}"`
-    : `; it can be resumed: ${resuming(run, isScoring)}`;
+  return status === 'COMPLETED' ? `; see "critic status ${run}"` : `; it can be resumed: ${resuming(run, isScoring)}`;
 }
 
 /** The command that goes on where a run, or a scoring, ended early. */

@@ -41,7 +41,7 @@ export async function askedQueues(client: Client, cluster: Cluster): Promise<Ask
   );
 }
 
-const startOne = 'start one ("npm run critic -- local up" starts that of a local stack)';
+const startOne = 'start one ("critic local up" starts that of a local stack)';
 
 /** Throws a CliError if nobody has asked for work in the last five minutes. */
 export async function requireWorker(client: Client, cluster: Cluster): Promise<void> {

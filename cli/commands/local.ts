@@ -100,7 +100,7 @@ export function logOf(env: NodeJS.ProcessEnv, service: string): string {
   }
   const log = join(folders(config).logs, `${service}.log`);
   if (existsSync(log)) return log;
-  throw new CliError(`${service} has no log yet: "${log}" is not there; "npm run critic -- local up" starts it`);
+  throw new CliError(`${service} has no log yet: "${log}" is not there; "critic local up" starts it`);
 }
 
 function describeRow(row: Services[number]): string {

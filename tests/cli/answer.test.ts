@@ -75,7 +75,7 @@ describe('answer', () => {
   });
 
   it.each([
-    ['COMPLETED', 'see "npm run critic -- status r"'],
+    ['COMPLETED', 'see "critic status r"'],
     ['TERMINATED', 'it can be resumed: npm run critic -- resume r'],
   ])('says that the run is over, and what then: %s', async (status, then) => {
     const ended = await critic(['answer', 'r', 'sft', 'retry'], fakeServer({ r: { status } }));

@@ -46,7 +46,7 @@ describe('where Temporal is', () => {
     const { code, err } = await configOf({});
     expect(code).toBe(1);
     expect(err).toBe(
-      'critic: CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "npm run critic -- local up")\n',
+      'critic: CRITIC_TEMPORAL_ADDRESS: expected host:port of a Temporal server, got nothing (or start a local one with "critic local up")\n',
     );
   });
 
@@ -57,9 +57,7 @@ describe('where Temporal is', () => {
   ])('is not read from %s in the record’s place', async (_name, write, sentence) => {
     const { code, err, seen } = await configOf({}, write);
     expect({ code, seen }).toEqual({ code: 1, seen: undefined });
-    expect(err).toContain(
-      `the local stack's record "${record}": expected JSON as "npm run critic -- local up" writes it, `,
-    );
+    expect(err).toContain(`the local stack's record "${record}": expected JSON as "critic local up" writes it, `);
     expect(err).toContain(sentence);
     rmSync(record);
   });
@@ -153,7 +151,7 @@ describe('local', () => {
     const log = join(env.CRITIC_STATE, 'local/logs/worker.log');
     expect(await critic(['local', 'logs', 'worker'], undefined, { env })).toMatchObject({
       code: 1,
-      err: `critic: worker has no log yet: "${log}" is not there; "npm run critic -- local up" starts it\n`,
+      err: `critic: worker has no log yet: "${log}" is not there; "critic local up" starts it\n`,
     });
     mkdirSync(join(env.CRITIC_STATE, 'local/logs'), { recursive: true });
     writeFileSync(log, '');

@@ -56,7 +56,7 @@ describe('a run', () => {
       expect(code).toBe(0);
       expect(await critic('cancel', run)).toMatchObject({
         code: 1,
-        err: `critic: run ${run}: expected one that goes on, got one that has ended (COMPLETED); see "npm run critic -- status ${run}"\n`,
+        err: `critic: run ${run}: expected one that goes on, got one that has ended (COMPLETED); see "critic status ${run}"\n`,
       });
     });
     const { code, out } = await critic('watch', run);

@@ -23,7 +23,7 @@ const summary = z.object({
   isPinned: z.boolean(),
 });
 const pin = z.object({ stage: stageSchema, key: z.string(), by: z.string(), reason: z.string(), at: z.string() });
-const list = z.object({ artifacts: z.array(summary), count: z.number(), bytes: z.number() });
+export const artifactsReply = z.object({ artifacts: z.array(summary), count: z.number(), bytes: z.number() });
 const details = z.object({
   ...summary.shape,
   path: z.string(),
@@ -42,7 +42,7 @@ const verified = z.object({
   fault: z.string().nullable(),
 });
 
-export const artifactsView: View<Inquiries['artifacts']['reply']> = { schema: list, lines: tableOf };
+export const artifactsView: View<Inquiries['artifacts']['reply']> = { schema: artifactsReply, lines: tableOf };
 export const artifactView: View<z.output<typeof details>> = { schema: details, lines: linesOf };
 export const verifiedView: View<z.output<typeof verified>[]> = {
   schema: z.array(verified),
@@ -129,7 +129,7 @@ function addList(command: Command, shell: Shell): void {
     .addHelpText('after', '\nExample: critic artifacts ls --stage grpo')
     .action(async (options: ListOptions) => {
       const input = { stage: options.stage ?? null, run: options.run ?? null, limit: options.limit };
-      const value = await withClient(shell, (client) => inquire(client, 'artifacts', input, list));
+      const value = await withClient(shell, (client) => inquire(client, 'artifacts', input, artifactsReply));
       shell.stdout.write(`${textOf(artifactsView, value, options)}\n`);
     });
 }

@@ -26,7 +26,7 @@ const champion = z.object({
   reasons: z.array(z.string()),
 });
 const list = z.array(champion);
-const reply = z.object({ champions: list });
+export const championsReply = z.object({ champions: list });
 const promoted = z.object({ outcome: z.enum(['promoted', 'changed']), champion: champion.nullable() });
 
 export const championsView: View<ChampionSummary[]> = { schema: list, lines: tableOf };
@@ -68,9 +68,9 @@ function linesOf(one: ChampionSummary): string[] {
 
 /** The newest version of this champion. Throws a CliError if there is none of the name. */
 async function current(client: Client, name: string): Promise<ChampionSummary> {
-  const [newest] = (await inquire(client, 'champions', { name }, reply)).champions;
+  const [newest] = (await inquire(client, 'champions', { name }, championsReply)).champions;
   if (newest !== undefined) return newest;
-  const { champions: all } = await inquire(client, 'champions', { name: null }, reply);
+  const { champions: all } = await inquire(client, 'champions', { name: null }, championsReply);
   const names = all.map((one) => one.name).join(', ');
   throw new CliError(`champion "${name}": expected ${names === '' ? 'one, but there is none yet' : `one of ${names}`}`);
 }
@@ -91,7 +91,8 @@ export async function promoteByHand(
 ): Promise<Inquiries['champion-promote']['reply']> {
   const { name, what, by, reason, expect } = input;
   const run = 'critic' in what ? what.critic.run : undefined;
-  const expected = expect ?? (await inquire(client, 'champions', { name }, reply, run)).champions[0]?.version ?? 0;
+  const expected =
+    expect ?? (await inquire(client, 'champions', { name }, championsReply, run)).champions[0]?.version ?? 0;
   const asked = { name, what, expected, by, reason, request: randomUUID() };
   return inquire(client, 'champion-promote', asked, promoted, run);
 }
@@ -129,7 +130,11 @@ export const registerChampion: Register = (program, shell) => {
     .action(async (name: string | undefined, options: ViewOptions) => {
       const text = await withClient(shell, async (client) => {
         if (name !== undefined) return textOf(championView, await current(client, name), options);
-        return textOf(championsView, (await inquire(client, 'champions', { name: null }, reply)).champions, options);
+        return textOf(
+          championsView,
+          (await inquire(client, 'champions', { name: null }, championsReply)).champions,
+          options,
+        );
       });
       shell.stdout.write(`${text}\n`);
     });
@@ -142,7 +147,7 @@ export const registerChampion: Register = (program, shell) => {
     .action(async (name: string, options: ViewOptions) => {
       const value = await withClient(shell, async (client) => {
         await current(client, name); // a name that there is not is told
-        return (await inquire(client, 'champions', { name }, reply)).champions;
+        return (await inquire(client, 'champions', { name }, championsReply)).champions;
       });
       shell.stdout.write(`${textOf(championsView, value, options)}\n`);
     });
