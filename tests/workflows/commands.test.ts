@@ -81,7 +81,11 @@ describe('a run', () => {
       await startWaiting(client, now);
       const watched = critic('watch', run);
       expect(await critic('cancel', run)).toMatchObject({ code: 0, err: '' });
-      expect(await watched).toMatchObject({ code: 1, err: `critic: ${run} was cancelled: Workflow canceled\n` });
+      const hint = `Go on from what it has saved with: npm run critic -- resume ${run}`;
+      expect(await watched).toMatchObject({
+        code: 1,
+        err: `critic: ${run} was cancelled: Workflow canceled\n${hint}\n`,
+      });
       const listed = async () => (await critic('runs', '--status', 'cancelled')).out;
       await until(listed, (text) => new RegExp(`^${run} +cancelled`, 'm').test(text));
     });
