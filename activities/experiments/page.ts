@@ -49,7 +49,7 @@ function directions(report: ExperimentReport): Html | undefined {
       </li>`,
   );
   return html`<section>
-    <h2>What was published, and what this shows</h2>
+    <h2>What the file of the experiment says, and what this shows</h2>
     <p class="lead">
       ${count('shown')} of ${told.length} shown, ${count('opposite')} the other way round, ${count('open')} cannot be
       told${count('missing') === 0 ? '' : `, ${count('missing')} not measured`}.

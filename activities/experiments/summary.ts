@@ -28,7 +28,7 @@ export function summarize(report: ExperimentReport): string {
     '',
     ...table,
     basis(report),
-    ...(told.length === 0 ? [] : ['', 'What was published, and what these intervals say:', ...told]),
+    ...(told.length === 0 ? [] : ['', 'What the file of the experiment says, and what these intervals show:', ...told]),
     ...(missing.length === 0 ? [] : ['', 'Without numbers:', ...missing]),
     '',
   ].join('\n');
@@ -46,5 +46,5 @@ export function basis({ experiment: { seeds }, measures: { pairs, resampling } }
 /** GPU-hours for what these runs made themselves. */
 function spentBy(members: readonly MemberReport[]): string {
   const costs = members.flatMap(({ cost }) => cost ?? []);
-  return costs.length === 0 ? '–' : costs.reduce((sum, { own }) => sum + own.gpuHours, 0).toFixed(2);
+  return costs.length === 0 ? '–' : costs.reduce((sum, { own }) => sum + own.gpuHours, 0).toFixed(3);
 }

@@ -106,6 +106,12 @@ async function contentOf(
 ): Promise<Champion> {
   if ('version' in what) {
     const found = champions.find(({ version }) => version === what.version);
+    const newest = champions.at(-1);
+    if (found !== undefined && found.model.key === newest?.model.key)
+      throw refuse(
+        'ConfigInvalid',
+        `version: expected one with another critic than the champion's, got ${what.version}`,
+      );
     if (found !== undefined) return found;
     const versions = champions.map(({ version }) => version);
     throw refuse('ConfigInvalid', `version: expected one of ${versions.join(', ') || 'none'}, got ${what.version}`);

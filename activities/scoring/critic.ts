@@ -1,4 +1,5 @@
 /** Which critic a scoring asks: the artifact that holds its model, and the plan of the run that made it, which says how it is asked. It only reads. */
+import { WorkflowNotFoundError } from '@temporalio/common';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { isStage, paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -6,7 +7,7 @@ import { type ChosenCritic, criticInWords } from '../../domain/scoring/scoring.t
 import { refuse } from '../failure.ts';
 import { readChampions } from '../gate/champion-file.ts';
 import { artifactsOf } from '../nights/digest.ts';
-import { readPlan } from '../resuming/run-plans.ts';
+import { isNotFound, readPlan } from '../resuming/run-plans.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
 
 export interface FoundCritic {
@@ -46,9 +47,21 @@ async function ofChampion(store: ArtifactStore, { champion }: { champion: string
 async function ofRun(critic: Extract<ChosenCritic, { run: string }>) {
   const { run, stage } = critic;
   const words = criticInWords(critic);
-  const path = (await artifactsOf(run))[stage];
+  const path = (await madeBy(run))[stage];
   if (path !== undefined) return { run, path, words };
   throw refuse('ConfigInvalid', `run "${run}": expected one that has made ${stage}, got one that has not`);
+}
+
+async function madeBy(run: string): ReturnType<typeof artifactsOf> {
+  try {
+    return await artifactsOf(run);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError || isNotFound(error))) throw error;
+    throw refuse(
+      'ConfigInvalid',
+      `run "${run}": expected a run that Temporal knows ("critic runs"), got none of this id`,
+    );
+  }
 }
 
 /** Every file of the model is as it was published. It also tells the store that the model is in use. */

@@ -78,7 +78,7 @@ describe('the report of an experiment', () => {
 
   it('tells a terminal the same, within 80 columns', () => {
     const { summary } = written;
-    expect(summary).toMatch(/^a +\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] +baseline +2\d\.\d +0\.50$/m);
+    expect(summary).toMatch(/^a +\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\] +baseline +2\d\.\d +0\.500$/m);
     expect(summary).toContain('shown: b <i>agrees</i> better');
     expect(summary).toContain('One seed');
     const table = summary.split('\n').slice(2, 5);
@@ -104,7 +104,7 @@ describe('the report of an experiment', () => {
     expect(report.measures.directions).toMatchObject([{ verdict: 'missing', measured: null }]);
     expect(report.measures.arms[0]?.own.grpo?.main_score?.value).toBeGreaterThan(0);
     expect(page).toContain('1 of 2 runs have no numbers');
-    expect(page.indexOf('the dataset is bad')).toBeLessThan(page.indexOf('What was published'));
+    expect(page.indexOf('the dataset is bad')).toBeLessThan(page.indexOf('What the file of the experiment says'));
     expect(summary).toContain('b, seed 1: the dataset is bad');
   });
 
