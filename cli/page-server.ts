@@ -36,7 +36,8 @@ const types: Readonly<Record<string, string>> = {
 const plain = 'text/plain; charset=utf-8';
 
 const headers = {
-  'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
@@ -127,12 +128,13 @@ function pathOf(url: string): string | undefined {
   }
 }
 
-/** A link that leads out of the store, or a file that this process may not read, is as one that is not there. */
+/** A link that leads out of the store or to what is not served, or a file that this process may not read, is as one that is not there. */
 async function isReadable(root: string, path: string): Promise<boolean> {
   try {
     const real = await realpath(join(root, path));
+    if (!real.startsWith(root + sep) || !isServed(real.slice(root.length))) return false;
     await access(real, constants.R_OK);
-    return real.startsWith(root + sep);
+    return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error) return false;
     throw error;

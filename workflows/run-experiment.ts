@@ -9,6 +9,7 @@
  * A cancel of this workflow cancels its runs. It holds nothing that is not in its history, so a kill -9 of its worker changes nothing.
  */
 import {
+  ActivityFailure,
   CancellationScope,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
@@ -71,7 +72,7 @@ export async function runExperiment(experiment: Experiment): Promise<ExperimentR
       const own = views[index];
       if (own === undefined) return;
       await live(experiment, member, own, show);
-      if (own.status === 'passed' || own.status === 'not-passed') ended[index] = await artifactsOf(own.run);
+      if (own.status === 'passed' || own.status === 'not-passed') ended[index] = await artifactsOf(own);
     });
     show('reporting');
     const { members: _recipes, ...facts } = experiment;
@@ -129,9 +130,16 @@ async function live(experiment: Experiment, member: Member, own: MemberView, sho
 }
 
 /** At once: Temporal may forget the run before the last one has ended. */
-async function artifactsOf(run: string | null): Promise<EndedMember['artifacts']> {
+async function artifactsOf(own: MemberView): Promise<EndedMember['artifacts']> {
+  const { run } = own;
   if (run === null) return {};
-  return storeActivities.findRunArtifacts.executeWithOptions({ summary: `what ${run} has made` }, [{ run }]);
+  try {
+    return await storeActivities.findRunArtifacts.executeWithOptions({ summary: `what ${run} has made` }, [{ run }]);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || CancellationScope.current().consideredCancelled) throw error;
+    own.sentence = 'what it has made could not be found';
+    return {};
+  }
 }
 
 /** Begins the run under the id of this second. If another workflow has it, that of the next one is taken. */

@@ -18,6 +18,7 @@ const maxInstructionBytes = 64 * 1024;
 export async function folderPairs(folder: string, instruction: string | undefined): Promise<NamedRow[]> {
   const sources = await listed(folder, 'source');
   const edits = await listed(folder, 'edited');
+  const names = new Set(edits);
   const byStem = new Map(sources.filter(isPicture).map((name) => [stem(name), name]));
   const rows: NamedRow[] = [];
   for (const name of edits.filter(isPicture)) {
@@ -28,7 +29,7 @@ export async function folderPairs(folder: string, instruction: string | undefine
       rows.push({ where, id, fault: `expected a picture "source/${id}.*", got none` });
       continue;
     }
-    const own = edits.includes(`${id}.txt`) ? await said(join(folder, 'edited', `${id}.txt`)) : instruction;
+    const own = names.has(`${id}.txt`) ? await said(join(folder, 'edited', `${id}.txt`)) : instruction;
     const read = fieldSchemas.instruction.safeParse(own);
     if (read.success) {
       const pair = { id, source: join(folder, 'source', source), edited: join(folder, 'edited', name) };
@@ -58,7 +59,9 @@ async function said(path: string): Promise<string | undefined> {
   try {
     return (await readRegularText(path, maxInstructionBytes)).trim();
   } catch (error) {
-    if (error instanceof FileFault) return undefined;
+    // A link to nothing, or a file that the worker may not read, says nothing of this edit; the others go on.
+    const isUnreadable = ['ENOENT', 'EACCES', 'ELOOP'].some((code) => hasCode(error, code));
+    if (error instanceof FileFault || isUnreadable) return undefined;
     throw error;
   }
 }

@@ -51,8 +51,10 @@ export function csvOf(rows: readonly ScoredPair[]): string {
   return [headings, ...cells].map((row) => `${row.map(quoted).join(',')}\r\n`).join('');
 }
 
+/** A spreadsheet takes what begins so for a formula: an apostrophe makes it text. `scores.jsonl` has it as it was. */
 function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 function numeral(value: number | null): string {

@@ -68,10 +68,20 @@ export interface PairsInput {
 
 /** Publishes the rows. Refuses (`DataInvalid`) where not one pair can be shown to a critic, with the first faults. */
 export async function publishPairs(input: PairsInput): Promise<ArtifactRef> {
+  // The key is known when the pictures are: they wait in a folder that no key has.
+  const from = await tryFolder(input.store, scoringStages.pairs, 'gathering');
+  try {
+    return await publishFrom(input, from);
+  } catch (error) {
+    // A full disk must not get fuller with each try.
+    await rm(from, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function publishFrom(input: PairsInput, from: string): Promise<ArtifactRef> {
   const { store, run, recipe, rows } = input;
   const stage = scoringStages.pairs;
-  // The key is known when the pictures are: they wait in a folder that no key has.
-  const from = await tryFolder(store, stage, 'gathering');
   const pictures = await copyPictures(input, from);
   const sizes: Record<string, readonly [number, number]> = {};
   for (const picture of pictures.values()) if ('path' in picture) sizes[picture.path] = picture.size;

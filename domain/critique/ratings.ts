@@ -14,9 +14,9 @@ export type Ratings = Partial<Record<Dimension, number>>;
 const words: Readonly<Record<string, number>> = { bad: 1, poor: 2, fair: 3, good: 4, excellent: 5 };
 
 const pattern =
-  /(?<!\boverall )\b(alignment|fidelity|quality)(?: (?:score|rating))?(?: (?:is|of|gets))?[:=]? ?(?:(bad|poor|fair|good|excellent)\b|(\d{1,3}(?:\.\d{1,6})?)(?![\d.%]*[\d%]))/g;
+  /(?<!\boverall )\b(alignment|fidelity|quality)(?: (?:score|rating)(?: of)?)?(?: (?:is|gets))?[:=]? ?(?:(bad|poor|fair|good|excellent)\b|(\d{1,3}(?:\.\d{1,6})?)(?![\d.%]*[\d%])(?! ?(?:\/|out of)(?! ?5(?:\.0+)?(?!\d|\.\d))))/g;
 
-/** Ratings that a critique states. Of several for one dimension the last counts: critiques end with their sum. A number outside [1, 5] is none. */
+/** Ratings that a critique states. Of several for one dimension the last counts: critiques end with their sum. A number outside [1, 5], or of another scale (4/10), is none. */
 export function statedRatings(critique: string): Ratings {
   const found: Ratings = {};
   for (const [, name, word, number] of critique.toLowerCase().replace(/\s+/g, ' ').matchAll(pattern)) {

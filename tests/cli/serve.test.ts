@@ -31,6 +31,9 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'outside.json'), 'secret');
   symlinkSync(join(folder, 'outside.json'), join(store, 'runs/r-1/link.json'));
   symlinkSync(folder, join(store, 'runs/r-2'));
+  // What a job may plant: links of served names to what is in the store and not served.
+  symlinkSync(join(store, 'notices/n.json'), join(store, 'artifacts/grpo/k/notice.json'));
+  symlinkSync(join(store, 'runs/r-1/jobs/grpo/a1/job.log'), join(store, 'artifacts/grpo/k/log.txt'));
   mkdirSync(join(store, 'runs/r-1/folder.json'));
   server = await servePages(store, 0, ['pages.example']);
 });
@@ -87,6 +90,8 @@ describe('not served', () => {
     '/../outside.json',
     '//etc/passwd.json',
     '/runs/r-1/link.json',
+    '/artifacts/grpo/k/notice.json',
+    '/artifacts/grpo/k/log.txt',
     '/runs/r-2/outside.json',
     '/runs/r-1/folder.json',
     '/runs/r-1/jobs/grpo/a1/job.log',

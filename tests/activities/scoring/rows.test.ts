@@ -1,5 +1,5 @@
 /** What a person names as pairs, in all forms: no row is dropped, and each fault names the row, the column and what was expected. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { namedRows } from '../../../activities/scoring/rows.ts';
@@ -130,6 +130,21 @@ describe('a folder without a table', () => {
     const rows = await rowsOf({ kind: 'folder', path: folder, instruction: 'blue' });
     expect(rows.map((row) => ('pair' in row ? row.pair.instruction : null))).toEqual(['red', 'blue', null]);
     expect(rows[0]).toMatchObject({ pair: { source: join(folder, 'source/a.jpg') } });
+  });
+
+  it('goes on with the others where a text is a link to nothing', async () => {
+    await write({
+      'source/a.png': '',
+      'source/b.png': '',
+      'edited/a.png': '',
+      'edited/b.png': '',
+      'edited/a.txt': 'red',
+    });
+    await symlink('/nowhere', join(folder, 'edited/b.txt'));
+    expect(faultsOf(await rowsOf({ kind: 'folder', path: folder }))).toEqual([
+      'a',
+      'edited/b.png: expected an instruction in "edited/b.txt", or one for all, got nothing',
+    ]);
   });
 
   it('says what a folder lacks', async () => {

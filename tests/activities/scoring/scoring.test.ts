@@ -2,6 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import { csvOf } from '../../../activities/scoring/forms.ts';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readKeptPairs } from '../../../activities/scoring/pairs-artifact.ts';
 import { writeScores } from '../../../activities/scoring/writing.ts';
@@ -202,5 +203,19 @@ describe('scores', () => {
     const result = await written(pairs, predictions, { purpose: 'evaluate' });
     expect(result.metrics?.main_score?.value).toBeNull();
     expect(await readFile(result.files.html, 'utf8')).toContain('only 1 of 4 answers can be read');
+  });
+});
+
+it('a table for spreadsheets has no formula, whatever tables and models say', () => {
+  const pair = { n: 1, id: '=1+1', where: 'line 2', source: '@a', edited: '+b', instruction: '-c', opinions: {} };
+  const critique = '=HYPERLINK("http://x")';
+  const row = { pair, score: 3, mean: null, sd: null, samples: [], critique, answer: '', tokens: 1 };
+  const [line] = parse(csvOf([row]), { columns: true });
+  expect(line).toMatchObject({
+    id: "'=1+1",
+    source: "'@a",
+    edited: "'+b",
+    instruction: "'-c",
+    critique: `'${critique}`,
   });
 });

@@ -16,6 +16,10 @@ it.each<[string, Ratings]>([
   ['alignment 10, fidelity 0, quality 80%', {}],
   ['alignment 3.5.1, fidelity 3%, quality 45', {}],
   ['alignment badly done, misalignment good', {}],
+  // Of another scale, or a count of something.
+  ['alignment 4/10, fidelity: 4 out of 10, quality 3.5/10', {}],
+  ['fidelity of 3 objects is lost', {}],
+  ['Alignment 3/5. Fidelity: 2 out of 5, quality 4.5 / 5.0 at most', { alignment: 3, fidelity: 2, quality: 4.5 }],
   ['', {}],
 ])('%s', (critique, expected) => {
   expect(statedRatings(critique)).toEqual(expected);
