@@ -60,8 +60,8 @@ describe('the pipeline on a real Temporal and a real Slurm', () => {
     const made = [];
     // Other files of live tests leave artifacts in the same store.
     for (const key of await readdir(folder)) {
-      const manifest = await readFile(join(folder, key, 'manifest.json'), 'utf8');
-      if (manifest.includes(`"run": "${first.run}"`)) made.push(key);
+      const text = await readFile(join(folder, key, 'manifest.json'), 'utf8');
+      if (text.includes(`"run": "${first.run}"`)) made.push(key);
     }
     expect(made).toHaveLength(1);
     const text = await readFile(join(folder, made[0] ?? '', 'metrics.jsonl'), 'utf8');
