@@ -55,17 +55,20 @@ it('an experiment whose worker is killed, and that is cancelled and resumed, mak
   expect(report.measures.arms.map(({ seeds }) => seeds)).toEqual([[Number(seed)], [Number(seed)]]);
 
   const done = [...(await accountedJobs(name))].filter(([, jobs]) => jobs.some((one) => one.state === 'COMPLETED'));
-  const kinds = done.map(([job]) => /-(sft|grpo|predict-\w+)-a\d+$/.exec(job)?.[1] ?? job);
-  // Both arms train alike up to GRPO.
-  expect(kinds.toSorted()).toEqual([
+  const kindOf = (job: string) => /-(sft|grpo|predict-\w+)-a\d+$/.exec(job)?.[1] ?? job;
+  // A job of the cancelled run may have come to its end as it was asked to stop; what it made was not taken then, or not made again.
+  const again = done.flatMap(([job]) => (job.includes(run) ? [] : [kindOf(job)]));
+  const shared = new Set(['sft', 'predict-base', 'predict-sft']);
+  expect(again.filter((kind) => !shared.has(kind)).toSorted()).toEqual([
     'grpo',
     'grpo',
-    'predict-base',
     'predict-grpo',
     'predict-grpo',
-    'predict-sft',
-    'sft',
   ]);
+  // Both arms train alike up to GRPO.
+  const once = again.filter((kind) => shared.has(kind));
+  expect(once).toHaveLength(new Set(once).size);
+  expect(new Set(done.map(([job]) => kindOf(job)))).toEqual(new Set([...shared, 'grpo', 'predict-grpo']));
   expect(await champions()).not.toContain(name);
   await rm(folder, { recursive: true });
 });
