@@ -44,7 +44,8 @@ it('an experiment whose worker is killed, and that is cancelled and resumed, mak
 
   expect(await critic('experiment', 'cancel', id).done).toMatchObject({ code: 0 });
   expect(await first.done).toMatchObject({ code: 1, output: expect.stringContaining('was cancelled') });
-  expect([...(await accountedJobs(name)).values()].flat().filter((one) => one.state === 'RUNNING')).toEqual([]);
+  const before = await accountedJobs(name);
+  expect([...before.values()].flat().filter((one) => one.state === 'RUNNING')).toEqual([]);
 
   const { code, output } = await critic('experiment', 'resume', id).done;
   expect({ code, output }).toMatchObject({ code: 0 });
@@ -56,8 +57,8 @@ it('an experiment whose worker is killed, and that is cancelled and resumed, mak
 
   const done = [...(await accountedJobs(name))].filter(([, jobs]) => jobs.some((one) => one.state === 'COMPLETED'));
   const kindOf = (job: string) => /-(sft|grpo|predict-\w+)-a\d+$/.exec(job)?.[1] ?? job;
-  // A job of the cancelled run may have come to its end as it was asked to stop; what it made was not taken then, or not made again.
-  const again = done.flatMap(([job]) => (job.includes(run) ? [] : [kindOf(job)]));
+  // A job of the cancelled experiment may have come to its end as it was asked to stop; what it made was not taken then, or not made again.
+  const again = done.flatMap(([job]) => (before.has(job) ? [] : [kindOf(job)]));
   const shared = new Set(['sft', 'predict-base', 'predict-sft']);
   expect(again.filter((kind) => !shared.has(kind)).toSorted()).toEqual([
     'grpo',
