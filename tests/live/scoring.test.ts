@@ -77,7 +77,9 @@ it('200 pairs that the critic never saw are scored once each, whatever is killed
   await trained.done;
 
   const jobs = (id: string, number: number) => join(store, 'runs', id, 'jobs/predict-pairs', `a${number}`);
-  const first = critic('score', '--run', run, '--input', join(unseen, 'other.csv'));
+  // So many answers that the job outlives its first checkpoint (after 15 s) on a quiet machine too.
+  const asked = ['score', '--run', run, '--input', join(unseen, 'other.csv'), '--samples', '16'];
+  const first = critic(...asked);
   const [, id = 'none'] = await sees(first.seen, /^run (score-smoke-\S+)/m, 60);
   await until('a checkpoint of the first attempt', () => hasCheckpoint(jobs(id, 1)));
   const [trainer = 0] = (await ranksOf(jobs(id, 1))).values();
@@ -110,7 +112,7 @@ it('200 pairs that the critic never saw are scored once each, whatever is killed
   expect(scores.filter((row) => row.answer !== null)).toHaveLength(count);
 
   // Once more: the answers stand, and no job runs.
-  const repeated = await critic('score', '--run', run, '--input', join(unseen, 'other.csv')).done;
+  const repeated = await critic(...asked).done;
   expect(repeated.code).toBe(0);
   expect(repeated.output).toMatch(/↺ predict-pairs/);
   await rm(own, { recursive: true });
