@@ -54,8 +54,9 @@ export function troubles({ jobs, findings, evaluation, uncertain, sources }: Rep
   });
   const warnings = findings.filter(({ level }) => level === 'warning');
   const told = sources.evaluation ?? sources.report;
-  const refused = Object.entries(evaluation?.refused ?? {}).map(
-    ([model, why]) => html`<li class="warning" data-source="${told}">${labelOf(model)}: ${why}</li>`,
+  // That the base, before any training, gives few readable answers is no fault of the run.
+  const refused = Object.entries(evaluation?.refused ?? {}).flatMap(([model, why]) =>
+    model === 'base' ? [] : [html`<li class="warning" data-source="${told}">${labelOf(model)}: ${why}</li>`],
   );
   const health = warnings.map(
     ({ sentence }) => html`<li class="warning" data-source="${sources.grpo ?? told}">${sentence}</li>`,

@@ -35,7 +35,7 @@ tbody th{font-weight:500}td small{display:block;color:var(--soft);font-size:11px
 .span{stroke-width:2;opacity:.55}.span.yes{stroke:var(--good)}.span.no{stroke:var(--base)}.mark{stroke-width:2;fill:var(--paper)}.mark.yes{fill:var(--good);stroke:var(--good)}.mark.no{stroke:var(--base)}.champion{fill:none;stroke:var(--grpo);stroke-width:1.5}
 a{color:var(--grpo);text-underline-offset:2px}a:focus-visible,summary:focus-visible,.scroll:focus-visible,input:focus-visible{outline:2px solid var(--grpo);outline-offset:2px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(270px,1fr));gap:30px 36px;margin-top:22px}
-.charts.two{grid-template-columns:repeat(auto-fit,minmax(340px,1fr));margin-top:34px}
+.charts.two{grid-template-columns:repeat(auto-fill,minmax(340px,1fr));margin-top:34px}
 .chart{margin:0;min-width:0}.chart figcaption{margin-bottom:8px;font-size:13.5px;font-weight:600}.chart figcaption span{display:block;color:var(--soft);font-size:12px;font-weight:400}
 svg{display:block;width:100%;height:auto;overflow:visible;font:11px var(--sans);font-variant-numeric:tabular-nums}
 svg .axis{fill:var(--soft)}svg .name,svg .value{fill:var(--ink);font-size:12px}svg text.resume{fill:var(--soft);font-size:10px}
