@@ -22,13 +22,13 @@ import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
 import { cut, describeIssue } from '../domain/errors.ts';
 import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
 import { isStage, runId, type Stage } from '../domain/names.ts';
-import { hopelessTries } from '../domain/run-notices.ts';
+import { hopelessTries } from '../domain/notices/run-notices.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import type { Recipe } from '../domain/recipe.ts';
 import type { scorePairs } from '../workflows/score-pairs.ts';
 import type { trainCritic } from '../workflows/train-critic.ts';
 import { CliError } from './cli-error.ts';
-import type { ProgressByActivity } from './run-view.ts';
+import type { ProgressByActivity } from './views/run-view.ts';
 
 /** The workflow type of a run: its wire name. */
 export const runType = 'trainCritic' satisfies (typeof trainCritic)['name'];

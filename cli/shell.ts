@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import type * as z from 'zod';
 import { chooseCluster } from './cluster.ts';
 import { type CliConfig, cliConfig } from './config.ts';
-import type { TerminalStream } from './terminal.ts';
+import type { TerminalStream } from './views/terminal.ts';
 
 export interface Shell {
   env: NodeJS.ProcessEnv;

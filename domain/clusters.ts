@@ -32,7 +32,7 @@ export function clusterOfQueue(queue: string): Cluster {
   return place === -1 ? undefined : queue.slice(place + 1);
 }
 
-/** Id of the cluster's caretaker, its one workflow that always runs (workflows/caretaker.ts). */
+/** Id of the cluster's caretaker, its one workflow that always runs (workflows/upkeep/caretaker.ts). */
 export function caretakerId(cluster: Cluster): string {
   return at('critic-caretaker', cluster);
 }

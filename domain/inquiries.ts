@@ -1,6 +1,6 @@
 /**
  * Inquiries: what a person may ask of store and cluster from any machine that reaches Temporal. The CLI sends one to the caretaker
- * (`workflows/caretaker.ts`), an activity answers it (`activities/inquiries/`), and the reply comes back through Temporal. So a reply has at most
+ * (`workflows/upkeep/caretaker.ts`), an activity answers it (`activities/inquiries/`), and the reply comes back through Temporal. So a reply has at most
  * 100 KiB; what may be larger comes in pages.
  */
 import type { Metrics } from './evaluation/evaluation.ts';
@@ -8,10 +8,10 @@ import type { Interval } from './evaluation/metrics.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { MetricsRow } from './manifest.ts';
 import type { JobStage, Stage } from './names.ts';
-import type { Night, NightVerdict } from './night.ts';
-import type { Notice } from './notice.ts';
+import type { Night, NightVerdict } from './nights/night.ts';
+import type { Notice } from './notices/notice.ts';
 import type { RunPlan } from './plan.ts';
-import type { GcReport, GcRequest } from './retention.ts';
+import type { GcReport, GcRequest } from './keeping/retention.ts';
 
 /** Input and reply of each inquiry, by its name, which is a wire contract. */
 export interface Inquiries {

@@ -10,7 +10,7 @@
  */
 import * as z from 'zod';
 import { cut } from '../domain/errors.ts';
-import { noticeKinds } from '../domain/notice.ts';
+import { noticeKinds } from '../domain/notices/notice.ts';
 import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';
 

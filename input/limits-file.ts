@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { cut } from '../domain/errors.ts';
 import { jobKinds } from '../domain/names.ts';
 import { oneSlurmName } from '../domain/recipe/fields.ts';
-import type { Limit } from '../domain/turns.ts';
+import type { Limit } from '../domain/keeping/turns.ts';
 import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';
 

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { clusterExpected, isClusterName } from '../domain/clusters.ts';
 import { cut } from '../domain/errors.ts';
 import { isSafeName } from '../domain/names.ts';
-import { daysOfWeek, type Night, overlaps } from '../domain/night.ts';
+import { daysOfWeek, type Night, overlaps } from '../domain/nights/night.ts';
 import { somePath } from '../domain/recipe/fields.ts';
 import { schemaFault } from './input-fault.ts';
 import { readYamlFile } from './yaml-file.ts';

@@ -5,7 +5,7 @@
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { caretakerId, type Cluster, queueOf } from '../domain/clusters.ts';
 import type { CaretakerSettings } from '../domain/inquiries.ts';
-import { hopelessTries } from '../domain/run-notices.ts';
+import { hopelessTries } from '../domain/notices/run-notices.ts';
 
 /** The schedule by which earlier releases began each look. */
 const earlierSchedule = 'critic-reaper';

@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { healthOf } from '../activities/jobs/health-watch.ts';
+import { healthOf } from '../activities/jobs/watching/health-watch.ts';
 import type { Cluster } from '../domain/clusters.ts';
 import type { RunningHealth } from '../domain/health/running.ts';
 import { isJobStage, jobKind, paths } from '../domain/names.ts';
-import { healthNotice } from '../domain/run-notices.ts';
+import { healthNotice } from '../domain/notices/run-notices.ts';
 import { namesIn } from '../files/fresh-look.ts';
 import { eachAlone } from './each-alone.ts';
 import { aboutOf, type NoticeKeeper, ofCluster } from './run-observer.ts';

@@ -13,7 +13,7 @@ import { ArtifactStore } from '../activities/store/artifact-store.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { TeacherAccounts } from '../activities/teacher/accounts.ts';
 import type { Outbox } from '../activities/notify/outbox.ts';
-import { JobPoller } from '../activities/jobs/job-poller.ts';
+import { JobPoller } from '../activities/jobs/watching/job-poller.ts';
 import { readLimits } from '../input/limits-file.ts';
 import { readRegularText } from '../files/regular-file.ts';
 import { readChannels } from '../input/channels-file.ts';

@@ -6,8 +6,13 @@
 import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Cluster } from '../domain/clusters.ts';
-import { brokenNightNotice, heldUpNotice, type NightWorkflow, stuckNightNotice } from '../domain/night-notices.ts';
-import { hopelessTries } from '../domain/run-notices.ts';
+import {
+  brokenNightNotice,
+  heldUpNotice,
+  type NightWorkflow,
+  stuckNightNotice,
+} from '../domain/nights/night-notices.ts';
+import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { nightSchema } from '../input/night-file.ts';
 import { eachAlone } from './each-alone.ts';
 import { backMs, nightOf, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';

@@ -11,7 +11,7 @@ import * as z from 'zod';
 import { writeFileAtomic } from '../activities/store/durable-file.ts';
 import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
 import { nightScheduleId, isSafeName, paths } from '../domain/names.ts';
-import { notBegunNotice } from '../domain/night-notices.ts';
+import { notBegunNotice } from '../domain/nights/night-notices.ts';
 import { namesIn, whenListed } from '../files/fresh-look.ts';
 import { parseJson } from '../files/json.ts';
 import { readRegularText } from '../files/regular-file.ts';

@@ -14,7 +14,7 @@ import pLimit from 'p-limit';
 import * as z from 'zod';
 import { type Cluster, queueOf } from '../domain/clusters.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
-import type { Notice } from '../domain/notice.ts';
+import type { Notice } from '../domain/notices/notice.ts';
 import {
   type About,
   endedNotice,
@@ -23,7 +23,7 @@ import {
   stuckNotice,
   waitingNotices,
   budgetNotice,
-} from '../domain/run-notices.ts';
+} from '../domain/notices/run-notices.ts';
 import { isToldByNight } from './told-by-night.ts';
 import { TroubleTeller } from './trouble-teller.ts';
 

@@ -1,7 +1,7 @@
 /** Runs of nights: the night's digest tells how its run ended, so nobody else does, unless no digest comes. It only reads. */
 import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
 import { nightScheduleId } from '../domain/names.ts';
-import { hopelessTries } from '../domain/run-notices.ts';
+import { hopelessTries } from '../domain/notices/run-notices.ts';
 
 /** How long after the run's end its night may take for the digest, ms. Then the end is told without it. */
 const digestMs = 3_600_000;

@@ -3,7 +3,7 @@ import { ActivityFailure, isCancellation, log } from '@temporalio/workflow';
 import { activityId, type Stage } from '../domain/names.ts';
 import type { StepOf } from '../domain/stage-graph.ts';
 import { paces, storeActivities } from './activity-options.ts';
-import { endEarlierJobs, isResumed } from './earlier-runs.ts';
+import { endEarlierJobs, isResumed } from './jobs/earlier-runs.ts';
 import { persist } from './persisting.ts';
 import { artifactOf, finish, importedOf, type Run } from './run-stages.ts';
 

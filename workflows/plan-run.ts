@@ -2,7 +2,7 @@
  * planRun: what a run of this plan would reuse, ask, cost and take. It spends nothing and starts no job. It checks the dataset and
  * publishes it in the store, as the run itself would. A later run finds it there.
  */
-import type { RunEstimate } from '../domain/estimate.ts';
+import type { RunEstimate } from '../domain/estimate/estimate.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { storeActivities } from './activity-options.ts';
 

@@ -5,7 +5,7 @@
 import type { Activities } from '../activities/index.ts';
 import type { PreparedRun } from '../activities/store/imports.ts';
 import { ingredientsUnder } from '../domain/anew.ts';
-import { orderJob } from '../domain/job-order.ts';
+import { orderJob } from '../domain/jobs/job-order.ts';
 import type { JobOrder } from '../domain/jobs/job-spec.ts';
 import type { ArtifactRef } from '../domain/manifest.ts';
 import { activityId, type JobStage, type Stage } from '../domain/names.ts';
@@ -14,13 +14,13 @@ import type { RunPlan } from '../domain/plan.ts';
 import { teacherNeeded } from '../domain/recipe/arms.ts';
 import { type JobNode, stageNames } from '../domain/stage-graph.ts';
 import { ingredientsOfJob } from '../domain/stage-keys.ts';
-import { turnsFor } from '../domain/turns.ts';
+import { turnsFor } from '../domain/keeping/turns.ts';
 import { paces, type RetryPace, type RoundRetry, storeActivities } from './activity-options.ts';
-import { isResumed, takeOver } from './earlier-runs.ts';
-import { type DeskState, type JobDesk, newDesk } from './job-desk.ts';
+import { isResumed, takeOver } from './jobs/earlier-runs.ts';
+import { type DeskState, type JobDesk, newDesk } from './jobs/job-desk.ts';
 import { persist } from './persisting.ts';
-import { runSlurmJob } from './run-slurm-job.ts';
-import { awaitMaker } from './stand-aside.ts';
+import { runSlurmJob } from './jobs/run-slurm-job.ts';
+import { awaitMaker } from './jobs/stand-aside.ts';
 
 /** What a run knows of itself: plain data, which is changed in place and taken along when the run continues as new. */
 export interface RunState {

@@ -13,9 +13,9 @@ import { activityId } from '../domain/names.ts';
 import { type ScoringOrder, type ScoringResult, scoringStages } from '../domain/scoring/scoring.ts';
 import { criticStage, scoringNode } from '../domain/scoring/scoring-job.ts';
 import { paces, storeActivities } from './activity-options.ts';
-import { endEarlierJobs, isResumed } from './earlier-runs.ts';
+import { endEarlierJobs, isResumed } from './jobs/earlier-runs.ts';
 import { refuse } from './failure.ts';
-import { type JobDesk, newDesk, openDesk, walkAt } from './job-desk.ts';
+import { type JobDesk, newDesk, openDesk, walkAt } from './jobs/job-desk.ts';
 import { defaultLimits, persist, type RunLimits } from './persisting.ts';
 import { artifactOf, finish, type Run, runJobStage, type RunState } from './run-stages.ts';
 

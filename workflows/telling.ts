@@ -1,5 +1,5 @@
 /** To tell people something from a workflow. */
-import type { Notice } from '../domain/notice.ts';
+import type { Notice } from '../domain/notices/notice.ts';
 import { storeActivities } from './activity-options.ts';
 
 export async function tell(notice: Notice): Promise<void> {

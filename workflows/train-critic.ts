@@ -15,7 +15,7 @@ import { storeActivities } from './activity-options.ts';
 import { beginRun } from './begin-run.ts';
 import { judge, report, resultOf, type RunResult } from './conclude-run.ts';
 import { refuse } from './failure.ts';
-import { openDesk, walkAt } from './job-desk.ts';
+import { openDesk, walkAt } from './jobs/job-desk.ts';
 import { defaultLimits, type RunLimits } from './persisting.ts';
 import { newState, type Run, runJobStage, type RunState, runStep } from './run-stages.ts';
 import { synthesize } from './synthesizing.ts';

@@ -4,9 +4,9 @@
  */
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { amountOfBytes, bytesNeeded, checkpointSize } from '../../domain/checkpoint-size.ts';
+import { amountOfBytes, bytesNeeded, checkpointSize } from '../../domain/estimate/checkpoint-size.ts';
 import { describeFault } from '../../domain/errors.ts';
-import type { DiskEstimate } from '../../domain/estimate.ts';
+import type { DiskEstimate } from '../../domain/estimate/estimate.ts';
 import { keyedParams } from '../../domain/jobs/job-spec.ts';
 import { canonicalJson } from '../../domain/manifest.ts';
 import type { Recipe } from '../../domain/recipe.ts';

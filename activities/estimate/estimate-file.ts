@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import { paths } from '../../domain/names.ts';
 import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';

@@ -19,7 +19,7 @@ import {
   type StageEstimate,
   type SynthesisEstimate,
   usualOutputTokens,
-} from '../../domain/estimate.ts';
+} from '../../domain/estimate/estimate.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { countsRows, recipeInRun, recipeOfRun, type Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

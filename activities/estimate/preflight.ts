@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { describeFault, describeFaults } from '../../domain/errors.ts';
-import { orderJob } from '../../domain/job-order.ts';
+import { orderJob } from '../../domain/jobs/job-order.ts';
 import { firstAttempt } from '../../domain/jobs/job-spec.ts';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

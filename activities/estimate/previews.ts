@@ -7,8 +7,8 @@
  */
 import * as z from 'zod';
 import { describeFault } from '../../domain/errors.ts';
-import type { JobPreview, Previews } from '../../domain/estimate.ts';
-import { orderJob } from '../../domain/job-order.ts';
+import type { JobPreview, Previews } from '../../domain/estimate/estimate.ts';
+import { orderJob } from '../../domain/jobs/job-order.ts';
 import { firstAttempt, type JobOrder, renderJobRequest } from '../../domain/jobs/job-spec.ts';
 import { paths, type Stage } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';

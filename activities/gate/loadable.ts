@@ -11,7 +11,7 @@ import { link, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { ArtifactManifest } from '../../domain/manifest.ts';
-import { type ModelCard, modelCard } from '../../domain/model-card.ts';
+import { type ModelCard, modelCard } from '../../domain/evaluation/model-card.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { stageGraph } from '../../domain/stage-graph.ts';
 import { isJobStage, type Stage } from '../../domain/names.ts';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { cut } from '../../domain/errors.ts';
-import type { Night } from '../../domain/night.ts';
+import type { Night } from '../../domain/nights/night.ts';
 import { InputFault } from '../../input/input-fault.ts';
 import type { ChannelsFile } from '../../input/channels-file.ts';
 import { nightSchema } from '../../input/night-file.ts';

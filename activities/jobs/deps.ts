@@ -4,7 +4,7 @@ import type { ModelFolders } from '../store/base-model.ts';
 import type { EngineSource } from '../store/environments.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Accounting } from './accounting.ts';
-import type { JobPoller } from './job-poller.ts';
+import type { JobPoller } from './watching/job-poller.ts';
 
 export interface JobDeps extends StoreDeps {
   slurm: SlurmClient;

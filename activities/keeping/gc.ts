@@ -1,5 +1,5 @@
 /**
- * Garbage: what of a store nobody needs (`domain/retention.ts` says what that is), and its removal (`removing.ts` says what a kill leads to).
+ * Garbage: what of a store nobody needs (`domain/keeping/retention.ts` says what that is), and its removal (`removing.ts` says what a kill leads to).
  *
  *   leftover    what a killed process has begun, older than a day
  *   scratch     what jobs of runs that are over and cannot be resumed left beside logs and numbers: output, checkpoints, caches
@@ -22,7 +22,7 @@ import {
   type KnownArtifact,
   neededKeys,
   oldestFirst,
-} from '../../domain/retention.ts';
+} from '../../domain/keeping/retention.ts';
 import { viewAgeMs } from '../../files/fresh-look.ts';
 import { systemCode } from '../failure.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';

@@ -13,7 +13,7 @@
  */
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { GoingKind } from '../../domain/retention.ts';
+import type { GoingKind } from '../../domain/keeping/retention.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { modifiedAt } from './roots.ts';

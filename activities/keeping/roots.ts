@@ -8,7 +8,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isSafeName, nightScheduleId, paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
-import { dayMs, type RootRun } from '../../domain/retention.ts';
+import { dayMs, type RootRun } from '../../domain/keeping/retention.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { forEachConcurrently } from '../bounded-concurrency.ts';
 import { isFailure } from '../failure.ts';

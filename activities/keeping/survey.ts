@@ -5,7 +5,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { attemptFiles, isJobStage, isStage, type JobStage, paths } from '../../domain/names.ts';
-import { type KnownArtifact, type KnownCheckpoint } from '../../domain/retention.ts';
+import { type KnownArtifact, type KnownCheckpoint } from '../../domain/keeping/retention.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { findJson, listCheckpoints } from '../jobs/attempt-files.ts';
 import { findAttemptKey } from '../jobs/attempt-key.ts';

@@ -10,7 +10,7 @@ import { mkdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { paths, type JobStage } from '../../domain/names.ts';
-import type { Turn } from '../../domain/turns.ts';
+import type { Turn } from '../../domain/keeping/turns.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import type { StageProgress } from '../../domain/jobs/progress.ts';
 import { heartbeating } from '../heartbeating.ts';

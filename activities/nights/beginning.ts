@@ -10,7 +10,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isSafeName, paths, runId } from '../../domain/names.ts';
-import { type Night, type NightBeginning, nextLocalTime } from '../../domain/night.ts';
+import { type Night, type NightBeginning, nextLocalTime } from '../../domain/nights/night.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { readRegularText } from '../../files/regular-file.ts';

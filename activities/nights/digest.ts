@@ -5,9 +5,9 @@
 import { Context } from '@temporalio/activity';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { isJobStage, paths, type Stage } from '../../domain/names.ts';
-import { type Night, type NightOutcome, takesOver } from '../../domain/night.ts';
-import { type AttemptHours, type Digested, digestNotice, type Rivalry } from '../../domain/night-digest.ts';
-import type { Notice } from '../../domain/notice.ts';
+import { type Night, type NightOutcome, takesOver } from '../../domain/nights/night.ts';
+import { type AttemptHours, type Digested, digestNotice, type Rivalry } from '../../domain/nights/night-digest.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { jobPlacement } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { namesIn } from '../../files/fresh-look.ts';

@@ -1,7 +1,7 @@
 /** How a night ends: its turn says so, and a schedule that is to stop after a failure is paused. Both are safe to repeat. */
 import { Context } from '@temporalio/activity';
 import { nightScheduleId } from '../../domain/names.ts';
-import type { NightVerdict } from '../../domain/night.ts';
+import type { NightVerdict } from '../../domain/nights/night.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { Turns } from './turns.ts';
 

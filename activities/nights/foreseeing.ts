@@ -1,9 +1,9 @@
 /** Will a night's run make its deadline? It only looks: at the run's estimate in the store, at its view, and at the heartbeats of what it does. */
 import { Context } from '@temporalio/activity';
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import type { RunView, StageProgress } from '../../domain/jobs/progress.ts';
-import { secondsLeft, type SeenRun } from '../../domain/night-eta.ts';
+import { secondsLeft, type SeenRun } from '../../domain/nights/night-eta.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import { readEstimate } from '../estimate/estimate-file.ts';
 import { heartbeating } from '../heartbeating.ts';

@@ -1,4 +1,4 @@
-/** All activities of nights: what `workflows/run-night.ts` calls. A night has nobody to ask, so they are patient. */
+/** All activities of nights: what `workflows/nights/run-night.ts` calls. A night has nobody to ask, so they are patient. */
 import type { ClusterDeps } from '../cluster-check.ts';
 import { patientAll } from '../failure.ts';
 import type { StoreDeps } from '../store/deps.ts';

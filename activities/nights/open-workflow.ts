@@ -1,7 +1,7 @@
 /** What the activities of nights know of workflows: asked of Temporal itself, whose answer is never behind. */
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { hopelessTries } from '../../domain/run-notices.ts';
+import { hopelessTries } from '../../domain/notices/run-notices.ts';
 
 export interface Looked {
   isKnown: boolean;

@@ -1,6 +1,6 @@
 /** One night at a time: who holds the turn, and until when. */
 import { Context } from '@temporalio/activity';
-import type { EarlierNight } from '../../domain/night.ts';
+import type { EarlierNight } from '../../domain/nights/night.ts';
 import { passing } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
 import type { StoreDeps } from '../store/deps.ts';

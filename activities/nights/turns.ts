@@ -13,7 +13,7 @@ import { link, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { paths } from '../../domain/names.ts';
-import { nightVerdicts } from '../../domain/night.ts';
+import { nightVerdicts } from '../../domain/nights/night.ts';
 import { namesIn, whenListed } from '../../files/fresh-look.ts';
 import { parseJson } from '../../files/json.ts';
 import { readRegularText } from '../../files/regular-file.ts';

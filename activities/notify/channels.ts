@@ -11,8 +11,8 @@ import { createTransport } from 'nodemailer';
 import { Webhook } from 'standardwebhooks';
 import { fetch } from 'undici';
 import * as z from 'zod';
-import type { Notice } from '../../domain/notice.ts';
-import { plainText, slackText } from '../../domain/notice-text.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
+import { plainText, slackText } from '../../domain/notices/notice-text.ts';
 import type { ChannelSettings } from '../../input/channels-file.ts';
 import { readSecret, withoutKey } from '../teacher/api-key.ts';
 

@@ -1,5 +1,5 @@
 /** To tell people from a workflow: the notice goes into the outbox. It is delivered by the pump, whatever becomes of the workflow. */
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { patientAll } from '../failure.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { Outbox } from './outbox.ts';

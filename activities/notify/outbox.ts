@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type Notice, noticeKinds } from '../../domain/notice.ts';
+import { type Notice, noticeKinds } from '../../domain/notices/notice.ts';
 import { isSafeName, paths } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { parseJson } from '../../files/json.ts';

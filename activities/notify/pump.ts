@@ -7,7 +7,7 @@
  * notice is never lost, and a receiver that minds the id never shows it twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import type { ChannelsFile } from '../../input/channels-file.ts';
 import { type Send, senderOf } from './channels.ts';
 import type { Delivery, Outbox } from './outbox.ts';

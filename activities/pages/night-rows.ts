@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { isSafeName, paths } from '../../domain/names.ts';
-import type { NightVerdict } from '../../domain/night.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { NightVerdict } from '../../domain/nights/night.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { namesIn } from '../../files/fresh-look.ts';
 import { Turns } from '../nights/turns.ts';
 import { Outbox } from '../notify/outbox.ts';

@@ -1,5 +1,5 @@
 /** What the report's page is made of: plain values. `gather.ts` gathers them, `page.ts` renders them. */
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import type { EndedJob } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';

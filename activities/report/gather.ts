@@ -4,7 +4,7 @@
  */
 import { basename, join, relative } from 'node:path';
 import * as z from 'zod';
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import { judgeTraining } from '../../domain/health/health.ts';
 import type { ArtifactManifest, ArtifactRef, MetricsRow } from '../../domain/manifest.ts';

@@ -2,7 +2,7 @@
  * `report.json` beside a run's report: what the page shows that no other file of the store has, or that is a sum of several. The page names this file as the source
  * of such numbers. Temporal forgets a run after some weeks; this keeps its jobs and its verdict.
  */
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import type { EndedJob } from '../../domain/jobs/job-life.ts';
 import type { GateDecision } from '../gate/gate.ts';
 import type { Fact, ReportArtifact, ReportData } from './data.ts';

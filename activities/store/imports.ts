@@ -8,7 +8,7 @@ import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { Recipe } from '../../domain/recipe.ts';
-import type { Limit } from '../../domain/turns.ts';
+import type { Limit } from '../../domain/keeping/turns.ts';
 import { enginesIn } from '../../domain/stage-graph.ts';
 import { checkDisk, estimateDisk, trainingsToCome } from '../estimate/disk.ts';
 import { checkPlacement, type ClusterSource } from '../estimate/placement-check.ts';

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplicationFailure } from '@temporalio/activity';
 import type { LimitFunction } from 'p-limit';
-import { cost } from '../../domain/budget.ts';
+import { cost } from '../../domain/estimate/budget.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import type { FolderLease } from '../store/folder-lease.ts';
 import type { RateLimiter } from '../teacher/limiter.ts';

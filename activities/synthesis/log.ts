@@ -7,7 +7,7 @@
  * counts as spent. Requests of a batch have no `asked`: the batch log (`batches/log.ts`) tells what is in batches.
  */
 import * as z from 'zod';
-import { addUsage, noUsage, type Usage } from '../../domain/budget.ts';
+import { addUsage, noUsage, type Usage } from '../../domain/estimate/budget.ts';
 import type { Critique } from '../../domain/critique/prompt.ts';
 import { RowLog } from '../store/row-log.ts';
 import { critiquePartsSchema, unusableReasons } from '../teacher/answer.ts';

@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { cost } from '../../domain/budget.ts';
+import { cost } from '../../domain/estimate/budget.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';
 import { commonestOpening } from '../../domain/critique/repetition.ts';
 import type { SynthesisLog } from './log.ts';

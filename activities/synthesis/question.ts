@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { cost } from '../../domain/budget.ts';
-import type { RequestTokens } from '../../domain/estimate.ts';
+import { cost } from '../../domain/estimate/budget.ts';
+import type { RequestTokens } from '../../domain/estimate/estimate.ts';
 import type { Pair } from '../../domain/manifest.ts';
 import { shownImages, teacherPrompt } from '../../domain/critique/prompt.ts';
 import type { SynthesisSettings } from '../../domain/recipe.ts';

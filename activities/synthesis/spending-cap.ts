@@ -3,7 +3,7 @@
  * whatever is in flight. If a reservation does not fit, it waits: requests in flight may cost less than reserved. If none is in flight,
  * the cap is reached.
  */
-import { type Purse, reserve, settle } from '../../domain/budget.ts';
+import { type Purse, reserve, settle } from '../../domain/estimate/budget.ts';
 
 export class SpendingCap {
   #purse: Purse;

@@ -14,7 +14,7 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { type ApplicationFailure, Context } from '@temporalio/activity';
 import { ingredientsUnder } from '../../domain/anew.ts';
-import { batchPrices } from '../../domain/budget.ts';
+import { batchPrices } from '../../domain/estimate/budget.ts';
 import type { ArtifactRef, Pair } from '../../domain/manifest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { teacherNeeded } from '../../domain/recipe/arms.ts';

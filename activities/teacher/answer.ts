@@ -3,7 +3,7 @@
  * off, an error, empty, a refusal, truncated, or not what was asked for. Pure: text in, classified answer out.
  */
 import * as z from 'zod';
-import type { Usage } from '../../domain/budget.ts';
+import type { Usage } from '../../domain/estimate/budget.ts';
 import type { Critique } from '../../domain/critique/prompt.ts';
 import type { RateNews, Refusal } from './permit.ts';
 import { parseJson } from '../../files/json.ts';

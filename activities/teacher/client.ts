@@ -9,7 +9,7 @@
 import { log } from '@temporalio/activity';
 import { APIConnectionError, APIError, OpenAI } from 'openai';
 import * as z from 'zod';
-import { noUsage } from '../../domain/budget.ts';
+import { noUsage } from '../../domain/estimate/budget.ts';
 import { withoutKey } from './api-key.ts';
 import {
   type AnswerFormat,

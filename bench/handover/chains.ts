@@ -9,7 +9,7 @@ import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import { type JobStage, taskQueues } from '../../domain/names.ts';
 import { identity } from '../../infra/local/slurm-root.ts';
 import { users } from '../../infra/local/stack-config.ts';
-import type { runJobs } from '../../workflows/run-jobs.ts';
+import type { runJobs } from '../../workflows/jobs/run-jobs.ts';
 import { config, slurm } from '../stack.ts';
 
 /** Four stages whose jobs follow each other; what they are called does not matter here. */

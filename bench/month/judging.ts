@@ -1,7 +1,7 @@
 /** Did each night end as it should? Pure: from what was played, counted and told to a verdict. */
 import * as z from 'zod';
-import type { NightResult } from '../../domain/night.ts';
-import { noticeKinds } from '../../domain/notice.ts';
+import type { NightResult } from '../../domain/nights/night.ts';
+import { noticeKinds } from '../../domain/notices/notice.ts';
 import type { MonthCounts } from './counting.ts';
 
 /** `made`: jobs ran. `reused`: nothing had changed. */

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandToken, SlurmClient } from 'slurm-rest-client';
 import { forEachConcurrently } from '../../activities/bounded-concurrency.ts';
-import { JobPoller } from '../../activities/jobs/job-poller.ts';
+import { JobPoller } from '../../activities/jobs/watching/job-poller.ts';
 import { isInstalled, releaseStack, slurmReleases } from '../../infra/local/slurm-releases.ts';
 import { down, up } from '../../infra/local/stack.ts';
 import { localEnvironment, port, type StackConfig, tokenCommand, users } from '../../infra/local/stack-config.ts';

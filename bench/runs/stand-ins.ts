@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SlurmJob } from 'slurm-rest-client';
 import type { Activities } from '../../activities/index.ts';
-import type { PolledState } from '../../activities/jobs/polled-state.ts';
-import { createWatchActivities } from '../../activities/jobs/watching.ts';
+import type { PolledState } from '../../activities/jobs/watching/polled-state.ts';
+import { createWatchActivities } from '../../activities/jobs/watching/watching.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { attemptFiles, attemptName, type Stage } from '../../domain/names.ts';
 

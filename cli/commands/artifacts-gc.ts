@@ -2,8 +2,8 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { amountOfBytes } from '../../domain/checkpoint-size.ts';
-import { type GcReport, type GcRequest, goingKinds, usualResumableDays } from '../../domain/retention.ts';
+import { amountOfBytes } from '../../domain/estimate/checkpoint-size.ts';
+import { type GcReport, type GcRequest, goingKinds, usualResumableDays } from '../../domain/keeping/retention.ts';
 import { positiveNumber, wholeNumber } from '../arguments.ts';
 import { inquire } from '../inquire.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';

@@ -10,12 +10,12 @@ import { type Examined, examinationMinutes, type ExaminationOrder } from '../../
 import { queueOf } from '../../domain/clusters.ts';
 import { oneSlurmName } from '../../domain/recipe/fields.ts';
 import { shown } from '../../domain/errors.ts';
-import type { examineCluster } from '../../workflows/examine-cluster.ts';
+import type { examineCluster } from '../../workflows/upkeep/examine-cluster.ts';
 import { InvalidArgumentError } from 'commander';
 import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { chosenCluster } from '../cluster.ts';
-import { doctorLines } from '../doctor-view.ts';
+import { doctorLines } from '../views/doctor-view.ts';
 import { healthCheck, healthChecks, healthLines } from '../health-checks.ts';
 import { resultOf } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';

@@ -1,7 +1,7 @@
 /** `critic nights`: what became of all nights, and their page written anew. */
 import * as z from 'zod';
 import type { Inquiries, NightSummary } from '../../domain/inquiries.ts';
-import { nightVerdicts } from '../../domain/night.ts';
+import { nightVerdicts } from '../../domain/nights/night.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { wholeNumberFrom } from '../arguments.ts';
 import { inquire } from '../inquire.ts';

@@ -2,8 +2,8 @@
 import * as z from 'zod';
 import { cut } from '../../domain/errors.ts';
 import type { Inquiries, KeptNotice } from '../../domain/inquiries.ts';
-import { noticeKinds } from '../../domain/notice.ts';
-import { plainText } from '../../domain/notice-text.ts';
+import { noticeKinds } from '../../domain/notices/notice.ts';
+import { plainText } from '../../domain/notices/notice-text.ts';
 import { wholeNumberFrom } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import { inquire } from '../inquire.ts';

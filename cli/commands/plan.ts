@@ -2,14 +2,14 @@
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { queueOf } from '../../domain/clusters.ts';
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import { stageSchema } from '../../domain/manifest.ts';
 import type { Recipe } from '../../domain/recipe.ts';
 import type { planRun } from '../../workflows/plan-run.ts';
 import { aPath, wholeNumber } from '../arguments.ts';
 import { onCluster, requireServed } from '../cluster.ts';
-import { renderPlan } from '../plan-view.ts';
-import { writeConfigs } from '../plan-configs.ts';
+import { renderPlan } from '../views/plan-view.ts';
+import { writeConfigs } from '../views/plan-configs.ts';
 import { readRecipe } from '../../input/recipe-file.ts';
 import { resultOf, withFreeId } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';

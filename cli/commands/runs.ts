@@ -8,7 +8,7 @@ import { runStatuses } from '../../domain/names.ts';
 import { chosenCluster } from '../cluster.ts';
 import { aRecipe, wholeNumberFrom } from '../arguments.ts';
 import { findRun, runType } from '../run-handle.ts';
-import { cut } from '../run-text.ts';
+import { cut } from '../views/run-text.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 /** The last five come from Temporal: the run's own code could not say them. `pausing` is of the list alone: in its own view the run has `paused`. */

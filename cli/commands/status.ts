@@ -8,12 +8,12 @@ import { scoringStages } from '../../domain/scoring/scoring.ts';
 import { aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import { findRun, followedTypes, resultOf, resuming, type SeenRun, viewOf } from '../run-handle.ts';
-import { type RunResult, runResult, verdictLines } from '../run-result.ts';
-import { scoringLines, scoringResult } from '../scoring-result.ts';
-import { cleanLines, commandIndent, fitted } from '../run-text.ts';
-import { type ProgressByActivity, renderRunView, type ViewOptions as RunViewOptions } from '../run-view.ts';
+import { type RunResult, runResult, verdictLines } from '../views/run-result.ts';
+import { scoringLines, scoringResult } from '../views/scoring-result.ts';
+import { cleanLines, commandIndent, fitted } from '../views/run-text.ts';
+import { type ProgressByActivity, renderRunView, type ViewOptions as RunViewOptions } from '../views/run-view.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
-import { sizeOf } from '../terminal.ts';
+import { sizeOf } from '../views/terminal.ts';
 
 const text = z.string().exactOptional();
 const stage = z.object({

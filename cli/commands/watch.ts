@@ -7,11 +7,11 @@ import { aRun } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { leave } from '../interrupt.ts';
 import { findRun, followedTypes, resultOf, type SeenRun, viewOf } from '../run-handle.ts';
-import { type RunResult, runResult, verdictLines } from '../run-result.ts';
-import { scoringLines, scoringResult } from '../scoring-result.ts';
-import { cleanLines } from '../run-text.ts';
+import { type RunResult, runResult, verdictLines } from '../views/run-result.ts';
+import { scoringLines, scoringResult } from '../views/scoring-result.ts';
+import { cleanLines } from '../views/run-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
-import { watchTerminal, type Watching } from '../terminal.ts';
+import { watchTerminal, type Watching } from '../views/terminal.ts';
 
 const question = z.object({
   id: z.string(),

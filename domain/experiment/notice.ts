@@ -1,5 +1,5 @@
 /** What people are told at the end of an experiment. Pure. */
-import type { Notice } from '../notice.ts';
+import type { Notice } from '../notices/notice.ts';
 import type { ExperimentResult } from './experiment.ts';
 
 /** At most 8,000 characters, as a notice's text may have. */

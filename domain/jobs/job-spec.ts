@@ -5,10 +5,10 @@
  */
 import type { Params } from '../engines/engine.ts';
 import { type EngineName, engines, type EngineVersions } from '../engines/registry.ts';
-import { deaf } from '../kill-cost.ts';
+import { deaf } from '../estimate/kill-cost.ts';
 import { attemptFiles, attemptName, type JobStage } from '../names.ts';
 import type { Resources, WatchSettings } from '../recipe.ts';
-import type { Turn } from '../turns.ts';
+import type { Turn } from '../keeping/turns.ts';
 
 /** What computes a job's output: the engine's name, Python's minor version and the packages that matter to it, by name. */
 export interface Engine {

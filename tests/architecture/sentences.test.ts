@@ -31,7 +31,7 @@ describe('ARCHITECTURE', () => {
     'says that run-slurm-job alone knows a job’s life: %s is asked for there only',
     (activity) => {
       const asking = workflows.filter((file) => new RegExp(`\\b${activity}\\b`).test(read(file)));
-      expect(asking).toEqual(['workflows/run-slurm-job.ts']);
+      expect(asking).toEqual(['workflows/jobs/run-slurm-job.ts']);
     },
   );
 });

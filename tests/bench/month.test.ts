@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MonthCounts } from '../../bench/month/counting.ts';
 import { type Expected, type Played, verdictOn } from '../../bench/month/judging.ts';
-import type { NightVerdict } from '../../domain/night.ts';
+import type { NightVerdict } from '../../domain/nights/night.ts';
 
 function night(number: number, expected: Expected, verdict: NightVerdict, nothingNew = false): Played {
   const run = verdict === 'passed' ? `month-20261101-00000${number}` : null;

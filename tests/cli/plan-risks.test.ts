@@ -1,7 +1,7 @@
 /** What a plan says of kills and of the disk. */
 import { describe, expect, it } from 'vitest';
-import { diskLines, killLines, testSplitLines } from '../../cli/plan-risks.ts';
-import { estimateJob, type MeasuredJob } from '../../domain/estimate.ts';
+import { diskLines, killLines, testSplitLines } from '../../cli/views/plan-risks.ts';
+import { estimateJob, type MeasuredJob } from '../../domain/estimate/estimate.ts';
 import type { Stage } from '../../domain/names.ts';
 
 const resources = { nodes: 1, gpus_per_node: 8, cpus: 1, time_limit_minutes: 600, exclude_nodes: [] };

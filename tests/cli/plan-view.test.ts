@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { writeConfigs } from '../../cli/plan-configs.ts';
-import { renderPlan } from '../../cli/plan-view.ts';
-import type { JobPreview, RunEstimate, SynthesisEstimate } from '../../domain/estimate.ts';
+import { writeConfigs } from '../../cli/views/plan-configs.ts';
+import { renderPlan } from '../../cli/views/plan-view.ts';
+import type { JobPreview, RunEstimate, SynthesisEstimate } from '../../domain/estimate/estimate.ts';
 
 const synthesis: SynthesisEstimate = {
   rows: 800,

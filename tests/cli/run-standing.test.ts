@@ -1,6 +1,6 @@
 /** A run that somebody stops, and what a narrow terminal must not spoil. */
 import { describe, expect, it } from 'vitest';
-import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/run-view.ts';
+import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/views/run-view.ts';
 import type { RunView, StageView } from '../../domain/jobs/progress.ts';
 
 const now = new Date('2026-11-23T19:10:00Z');

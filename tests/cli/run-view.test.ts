@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/run-view.ts';
+import { describeChanges, nothingTold, questionLines, renderRunView } from '../../cli/views/run-view.ts';
 import type { RunView, StageProgress, StageView } from '../../domain/jobs/progress.ts';
 
 const now = new Date('2026-11-23T19:10:00Z');

@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml';
 import * as z from 'zod';
 import { endingView } from '../../cli/commands/watch.ts';
 import { planView } from '../../cli/commands/plan.ts';
-import type { RunEstimate } from '../../domain/estimate.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
 import type { OperatorQuestion } from '../../domain/jobs/progress.ts';
 import { critic, fakeServer } from './fakes.ts';
 

@@ -4,7 +4,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
-import { describeChanges, nothingTold } from '../../cli/run-view.ts';
+import { describeChanges, nothingTold } from '../../cli/views/run-view.ts';
 import { critic, fakeServer, type FakeRun } from './fakes.ts';
 
 const view: RunView = {

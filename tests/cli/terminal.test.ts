@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { watchTerminal } from '../../cli/terminal.ts';
+import { watchTerminal } from '../../cli/views/terminal.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 
 const view: RunView = {

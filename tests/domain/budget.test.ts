@@ -1,6 +1,6 @@
 /** Money: what usage costs, and that a cap holds whatever is in flight. */
 import { describe, expect, it } from 'vitest';
-import { addUsage, batchPrices, cost, noUsage, type Purse, reserve, settle } from '../../domain/budget.ts';
+import { addUsage, batchPrices, cost, noUsage, type Purse, reserve, settle } from '../../domain/estimate/budget.ts';
 
 /** gpt-4o's list price of 2024-10: USD 2.50, 1.25 cached, 10.00 a million tokens. */
 const prices = { input: 2.5, cached_input: 1.25, output: 10 };

@@ -1,6 +1,6 @@
 /** Sizes of checkpoints by formula, against checkpoints that were really written, and for the published model. */
 import { describe, expect, it } from 'vitest';
-import { amountOfBytes, bytesNeeded, checkpointSize } from '../../domain/checkpoint-size.ts';
+import { amountOfBytes, bytesNeeded, checkpointSize } from '../../domain/estimate/checkpoint-size.ts';
 import type { EngineName } from '../../domain/engines/registry.ts';
 
 /** Parameters of the tiny critic, which ties its last layer to its first one. */

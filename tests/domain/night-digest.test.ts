@@ -1,7 +1,7 @@
 /** The digest's words: verdict, changes with intervals, what was spent, what to do and to type. */
 import { describe, expect, it } from 'vitest';
-import type { Night } from '../../domain/night.ts';
-import { digestNotice, type Digested } from '../../domain/night-digest.ts';
+import type { Night } from '../../domain/nights/night.ts';
+import { digestNotice, type Digested } from '../../domain/nights/night-digest.ts';
 
 const night: Night = {
   schema: 1,

@@ -1,8 +1,8 @@
 /** Nights: local times, ids, and when a run ends at the earliest. */
 import { describe, expect, it } from 'vitest';
-import type { RunEstimate } from '../../domain/estimate.ts';
-import { nextLocalTime, nightNoticeId, nightWorkflowId } from '../../domain/night.ts';
-import { secondsLeft } from '../../domain/night-eta.ts';
+import type { RunEstimate } from '../../domain/estimate/estimate.ts';
+import { nextLocalTime, nightNoticeId, nightWorkflowId } from '../../domain/nights/night.ts';
+import { secondsLeft } from '../../domain/nights/night-eta.ts';
 import { isSafeName } from '../../domain/names.ts';
 import { stageNames } from '../../domain/stage-graph.ts';
 import { plan } from '../workflows/harness.ts';

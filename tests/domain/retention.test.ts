@@ -6,7 +6,7 @@ import {
   type KnownArtifact,
   neededKeys,
   oldestFirst,
-} from '../../domain/retention.ts';
+} from '../../domain/keeping/retention.ts';
 
 const key = (n: number) => String(n).padStart(32, '0');
 const artifact = (n: number, usedAt: number, from: number[] = []): KnownArtifact => ({

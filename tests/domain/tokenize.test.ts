@@ -1,7 +1,7 @@
 /** `sft.tokenize`: a job between the mix and SFT, whose key follows from what determines tokens alone. */
 import { describe, expect, it } from 'vitest';
 import { besideTokens, llamaFactoryArguments, ownedByTrainer } from '../../domain/engines/llamafactory-arguments.ts';
-import { orderJob } from '../../domain/job-order.ts';
+import { orderJob } from '../../domain/jobs/job-order.ts';
 import type { Stage } from '../../domain/names.ts';
 import { checkRecipe, type Recipe } from '../../domain/recipe.ts';
 import { isJob, type JobNode, stageGraph } from '../../domain/stage-graph.ts';

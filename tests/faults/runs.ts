@@ -7,7 +7,7 @@ import { artifactKey } from '../../activities/store/artifact-store.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import { type JobStage, paths, taskQueues } from '../../domain/names.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
-import type { runJobs } from '../../workflows/run-jobs.ts';
+import type { runJobs } from '../../workflows/jobs/run-jobs.ts';
 import { nodes } from '../../infra/local/slurm-files.ts';
 import { counters, slurm, temporalAddress, trainer, where } from './stack.ts';
 

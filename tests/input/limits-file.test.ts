@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { turnsFor } from '../../domain/turns.ts';
+import { turnsFor } from '../../domain/keeping/turns.ts';
 import { readLimits } from '../../input/limits-file.ts';
 
 async function limits(text: string) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { HealthLook } from '../../workers/health-look.ts';
 
 const store = mkdtempSync(join(tmpdir(), 'critic-health-look-'));

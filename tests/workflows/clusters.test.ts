@@ -4,12 +4,12 @@ import { NativeConnection } from '@temporalio/worker';
 import { describe, expect, inject, it } from 'vitest';
 import { scheduleOf } from '../../cli/commands/schedule/schedules.ts';
 import { type Cluster, caretakerId, queueOf } from '../../domain/clusters.ts';
-import type { Night } from '../../domain/night.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Night } from '../../domain/nights/night.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { ensureCaretaker, keepCaretaker } from '../../workers/caretaker.ts';
 import { createWorkers } from '../../workers/queues.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
-import type { runNight } from '../../workflows/run-night.ts';
+import type { runNight } from '../../workflows/nights/run-night.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { plan, stubs, until } from './harness.ts';
 

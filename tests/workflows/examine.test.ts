@@ -6,7 +6,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { Examined, ExaminationOrder } from '../../domain/examination.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { examineCluster } from '../../workflows/examine-cluster.ts';
+import type { examineCluster } from '../../workflows/upkeep/examine-cluster.ts';
 import { stubs, withWorkers } from './harness.ts';
 
 const order = (partition: string): ExaminationOrder => ({

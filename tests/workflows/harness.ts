@@ -12,7 +12,7 @@ import type { Activities } from '../../activities/index.ts';
 import type { CollectedAttempt } from '../../domain/jobs/job-life.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
-import { digestNotice } from '../../domain/night-digest.ts';
+import { digestNotice } from '../../domain/nights/night-digest.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { recipeSchema, type SftSettings } from '../../domain/recipe.ts';
 import type { RunLimits } from '../../workflows/persisting.ts';

@@ -6,14 +6,14 @@ import { Context } from '@temporalio/activity';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import { createWatchActivities } from '../../activities/jobs/watching.ts';
+import { createWatchActivities } from '../../activities/jobs/watching/watching.ts';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import type { JobStage } from '../../domain/names.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
-import type { runJobs } from '../../workflows/run-jobs.ts';
+import type { runJobs } from '../../workflows/jobs/run-jobs.ts';
 import { completed, histories, start, stubs, until, withWorkers } from './harness.ts';
 
 function order(run: string, stage: JobStage): JobOrder {

@@ -2,9 +2,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import { taskQueues } from '../../domain/names.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { NightEnds } from '../../workers/night-ends.ts';
-import type { runNight } from '../../workflows/run-night.ts';
+import type { runNight } from '../../workflows/nights/run-night.ts';
 import { start, stubs, withWorkers } from './harness.ts';
 import { night } from './nights.ts';
 

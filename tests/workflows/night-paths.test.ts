@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { runNight } from '../../workflows/run-night.ts';
+import type { runNight } from '../../workflows/nights/run-night.ts';
 import type { Path } from '../histories/paths.ts';
 import { plan, stubs, withWorkers } from './harness.ts';
 import { forever, night } from './nights.ts';

@@ -8,8 +8,8 @@ import { describe, expect, inject, it } from 'vitest';
 import { apply } from '../../cli/commands/schedule/apply.ts';
 import { pause, remove } from '../../cli/commands/schedule/change.ts';
 import { nightScheduleId, taskQueues } from '../../domain/names.ts';
-import { type Night, nightWorkflowId } from '../../domain/night.ts';
-import type { Notice } from '../../domain/notice.ts';
+import { type Night, nightWorkflowId } from '../../domain/nights/night.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { NightWatch } from '../../workers/night-watch.ts';
 import { until } from './harness.ts';
 

@@ -3,9 +3,9 @@ import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Activities } from '../../activities/index.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { Night } from '../../domain/night.ts';
-import type { Notice } from '../../domain/notice.ts';
-import type { runNight } from '../../workflows/run-night.ts';
+import type { Night } from '../../domain/nights/night.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
+import type { runNight } from '../../workflows/nights/run-night.ts';
 import { stubs, withWorkers } from './harness.ts';
 
 /** A night at 01:30 UTC that does nothing special but what `fields` say. */

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import { runs } from '../../cli/commands/runs.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { taskQueues } from '../../domain/names.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import { plan, start, stubs, until, withWorkers } from './harness.ts';

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { CancelledJob } from '../../activities/jobs/cancelling.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { ReapLimits, reapOrphans } from '../../workflows/reap-orphans.ts';
+import type { ReapLimits, reapOrphans } from '../../workflows/upkeep/reap-orphans.ts';
 import { stubs, withWorkers } from './harness.ts';
 
 const quick: ReapLimits = { cancelSeconds: 8, atOnce: 3, lookSeconds: 60 };

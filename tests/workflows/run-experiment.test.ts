@@ -6,7 +6,7 @@ import type { Activities } from '../../activities/index.ts';
 import type { ExperimentReportInput } from '../../activities/experiments/data.ts';
 import type { Experiment, ExperimentView } from '../../domain/experiment/experiment.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import type { runExperiment } from '../../workflows/run-experiment.ts';
 import { experiment } from './experiments.ts';

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { Client } from '@temporalio/client';
 import type { Activities } from '../../activities/index.ts';
 import { type Stage, taskQueues } from '../../domain/names.ts';
-import type { EarlierNight } from '../../domain/night.ts';
-import type { runNight } from '../../workflows/run-night.ts';
+import type { EarlierNight } from '../../domain/nights/night.ts';
+import type { runNight } from '../../workflows/nights/run-night.ts';
 import { artifact, plan, stubs, until, withWorkers } from './harness.ts';
 import { forever, live, night } from './nights.ts';
 

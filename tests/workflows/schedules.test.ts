@@ -5,7 +5,7 @@ import { apply, changesView } from '../../cli/commands/schedule/apply.ts';
 import { backfill, pause, remove, trigger, unpause } from '../../cli/commands/schedule/change.ts';
 import { describedView, describeNight, listNights, listView } from '../../cli/commands/schedule/look.ts';
 import { nightScheduleId } from '../../domain/names.ts';
-import type { Night } from '../../domain/night.ts';
+import type { Night } from '../../domain/nights/night.ts';
 import { plan, stubs, until, withWorkers } from './harness.ts';
 
 const night = (name: string, fields: Partial<Night> = {}): Night => ({

@@ -8,7 +8,7 @@ import { status } from '../../cli/commands/status.ts';
 import { runs } from '../../cli/commands/runs.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { taskQueues } from '../../domain/names.ts';
-import type { Notice } from '../../domain/notice.ts';
+import type { Notice } from '../../domain/notices/notice.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import { start, stubs, until, withWorkers } from './harness.ts';
 

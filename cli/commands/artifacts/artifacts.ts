@@ -9,7 +9,7 @@ import { textTable } from '../../../domain/text-table.ts';
 import { aKey, aName, aReason, aRun, aStage, wholeNumberFrom } from '../../arguments.ts';
 import { CliError, exitCodes } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
-import { plainLog, sizeText } from '../../log-text.ts';
+import { plainLog, sizeText } from '../../views/log-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { ownerOf } from '../run.ts';
 

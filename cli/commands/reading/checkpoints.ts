@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { textTable } from '../../../domain/text-table.ts';
 import { aRun } from '../../arguments.ts';
 import { inquire } from '../../inquire.ts';
-import { sizeText } from '../../log-text.ts';
+import { sizeText } from '../../views/log-text.ts';
 import { requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { jobStageSchema } from './logs.ts';

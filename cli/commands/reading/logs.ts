@@ -7,7 +7,7 @@ import { isJobStage, type JobStage } from '../../../domain/names.ts';
 import { aJobStage, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
-import { plainLog, sizeText } from '../../log-text.ts';
+import { plainLog, sizeText } from '../../views/log-text.ts';
 import { findRun, followedTypes, UnknownRun } from '../../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 

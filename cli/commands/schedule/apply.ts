@@ -3,7 +3,7 @@ import { type Client, ScheduleAlreadyRunning } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../../domain/errors.ts';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import { readNight } from '../../../input/night-file.ts';
 import { aPath } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';

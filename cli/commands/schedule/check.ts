@@ -1,7 +1,7 @@
 /** Before a schedule is made: has the night's worker its folder, recipe, dataset and channels? Where no worker answers, nothing is checked, which is said. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquireOn } from '../../inquire.ts';
 import { NobodyAnswers } from '../../workers.ts';

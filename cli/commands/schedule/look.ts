@@ -4,10 +4,10 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../../domain/errors.ts';
 import { isSafeName } from '../../../domain/names.ts';
-import { nightVerdicts } from '../../../domain/night.ts';
+import { nightVerdicts } from '../../../domain/nights/night.ts';
 import { aNight } from '../../arguments.ts';
 import { runType } from '../../run-handle.ts';
-import { cleanLines, fitted } from '../../run-text.ts';
+import { cleanLines, fitted } from '../../views/run-text.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { nightType, requireStanding, type Standing, standingNights } from './schedules.ts';
 

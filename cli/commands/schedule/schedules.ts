@@ -10,9 +10,9 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { type Cluster, clusterOfQueue, queueOf } from '../../../domain/clusters.ts';
 import { nightScheduleId } from '../../../domain/names.ts';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import { nightSchema } from '../../../input/night-file.ts';
-import type { runNight } from '../../../workflows/run-night.ts';
+import type { runNight } from '../../../workflows/nights/run-night.ts';
 import { CliError } from '../../cli-error.ts';
 
 export const nightType = 'runNight' satisfies (typeof runNight)['name'];

@@ -1,6 +1,6 @@
 /** `critic evaluate`: how far a champion agrees with people on a dataset of another origin. */
 import { aPath, aRecipe } from '../../arguments.ts';
-import { seenByWorker } from '../../scoring-start.ts';
+import { seenByWorker } from './scoring-start.ts';
 import type { Register } from '../../shell.ts';
 import { type CriticOptions, criticOf, scoreAndFollow, settingsOf, withCritic } from './score.ts';
 

@@ -4,7 +4,7 @@ import { type ChosenCritic, mostSamples, type PairSource } from '../../../domain
 import { readMapping } from '../../../input/mapping-file.ts';
 import { aName, aPath, aRecipe, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
-import { orderOf, seenByWorker, startScoring, type WantedScoring } from '../../scoring-start.ts';
+import { orderOf, seenByWorker, startScoring, type WantedScoring } from './scoring-start.ts';
 import { type Register, type Shell, withClient } from '../../shell.ts';
 import { ownerOf, withRunOptions } from '../run.ts';
 import { follow, type FollowOptions } from '../watch.ts';

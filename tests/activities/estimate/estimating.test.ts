@@ -6,7 +6,7 @@ import { readEstimate } from '../../../activities/estimate/estimate-file.ts';
 import { createEstimateActivities } from '../../../activities/estimate/estimating.ts';
 import { createImportActivities, type PreparedRun } from '../../../activities/store/imports.ts';
 import { createRecordActivities } from '../../../activities/records/records.ts';
-import type { RunEstimate, StageEstimate } from '../../../domain/estimate.ts';
+import type { RunEstimate, StageEstimate } from '../../../domain/estimate/estimate.ts';
 import { isJob, stageGraph } from '../../../domain/stage-graph.ts';
 import type { RunPlan } from '../../../domain/plan.ts';
 import type { SynthesisSettings } from '../../../domain/recipe.ts';

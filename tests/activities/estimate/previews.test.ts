@@ -6,7 +6,7 @@ import { previewJobs, type PreviewSources } from '../../../activities/estimate/p
 import { createAttemptActivities } from '../../../activities/jobs/attempts.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { firstAttempt } from '../../../domain/jobs/job-spec.ts';
-import { orderJob } from '../../../domain/job-order.ts';
+import { orderJob } from '../../../domain/jobs/job-order.ts';
 import type { Stage } from '../../../domain/names.ts';
 import { isJob, stageGraph } from '../../../domain/stage-graph.ts';
 import { makePlan, rejection, temporaryFolder } from '../fixtures.ts';

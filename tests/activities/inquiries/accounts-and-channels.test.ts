@@ -9,7 +9,7 @@ import { checkChannels } from '../../../activities/inquiries/channels-health.ts'
 import { answerNightCheck } from '../../../activities/inquiries/night-check.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import { TeacherAccounts } from '../../../activities/teacher/accounts.ts';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import type { ChannelsFile } from '../../../input/channels-file.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
 

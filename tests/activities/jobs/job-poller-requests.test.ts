@@ -1,7 +1,7 @@
 /** What watching costs: how often the poller asks, and for what. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SlurmJob } from 'slurm-rest-client';
-import { JobPoller } from '../../../activities/jobs/job-poller.ts';
+import { JobPoller } from '../../../activities/jobs/watching/job-poller.ts';
 import { FakeSlurm, job } from './fake-slurm.ts';
 
 const options = { intervalMs: 10_000, maxBackoffMs: 60_000, random: () => 0.5 };

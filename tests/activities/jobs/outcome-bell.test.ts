@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OutcomeBell } from '../../../activities/jobs/outcome-bell.ts';
+import { OutcomeBell } from '../../../activities/jobs/watching/outcome-bell.ts';
 import { temporaryFolder } from '../fixtures.ts';
 
 /** Milliseconds until `bell.wait(ms)` returns. */

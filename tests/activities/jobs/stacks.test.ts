@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { createStackActivities } from '../../../activities/jobs/stacks.ts';
+import { createStackActivities } from '../../../activities/jobs/watching/stacks.ts';
 import { activityEnvironment, inActivity, rejection } from '../fixtures.ts';
 import { type Cluster, cluster, name } from './job-worker.ts';
 import { lived, useVirtualTime } from './moments.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StallClock } from '../../../activities/jobs/stall-clock.ts';
+import { StallClock } from '../../../activities/jobs/watching/stall-clock.ts';
 
 function clock() {
   const time = { ms: 0 };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { SlurmJob } from 'slurm-rest-client';
-import { HealthWatch } from '../../../activities/jobs/health-watch.ts';
-import { createWatchActivities } from '../../../activities/jobs/watching.ts';
+import { HealthWatch } from '../../../activities/jobs/watching/health-watch.ts';
+import { createWatchActivities } from '../../../activities/jobs/watching/watching.ts';
 import type { WatchInput } from '../../../domain/jobs/job-life.ts';
 import { activityEnvironment, inActivity, rejection, sftOrder, temporaryFolder } from '../fixtures.ts';
 

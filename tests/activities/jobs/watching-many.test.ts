@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { PolledState } from '../../../activities/jobs/polled-state.ts';
-import { createWatchActivities } from '../../../activities/jobs/watching.ts';
+import type { PolledState } from '../../../activities/jobs/watching/polled-state.ts';
+import { createWatchActivities } from '../../../activities/jobs/watching/watching.ts';
 import { activityEnvironment, inActivity, temporaryFolder } from '../fixtures.ts';
 import { name, order } from './job-worker.ts';
 import { lived, useVirtualTime } from './moments.ts';

@@ -8,7 +8,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { collectGarbage } from '../../../activities/keeping/gc.ts';
 import { artifactKey, ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { attemptName, type JobStage, paths, type Stage } from '../../../domain/names.ts';
-import type { GcReport, GcRequest } from '../../../domain/retention.ts';
+import type { GcReport, GcRequest } from '../../../domain/keeping/retention.ts';
 import { inActivity, makePlan } from '../fixtures.ts';
 
 const dayMs = 86_400_000;

@@ -9,7 +9,7 @@ import { createDigestActivities } from '../../../activities/nights/digest.ts';
 import { Turns } from '../../../activities/nights/turns.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { type JobStage, paths } from '../../../domain/names.ts';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import { inActivity, makePlan, temporaryFolder } from '../fixtures.ts';
 
 const night: Night = {

@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { translatedAll } from '../../../activities/failure.ts';
 import { createNightActivities } from '../../../activities/nights/nights.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import type { Night } from '../../../domain/night.ts';
+import type { Night } from '../../../domain/nights/night.ts';
 import { inActivity, makePlan, temporaryFolder } from '../fixtures.ts';
 
 export const at = '2026-11-28T01:30:00.000Z';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { senderOf } from '../../../activities/notify/channels.ts';
-import type { Notice } from '../../../domain/notice.ts';
+import type { Notice } from '../../../domain/notices/notice.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'critic-file-channel-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

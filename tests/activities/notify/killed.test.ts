@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Outbox } from '../../../activities/notify/outbox.ts';
-import type { Notice } from '../../../domain/notice.ts';
+import type { Notice } from '../../../domain/notices/notice.ts';
 import { type Answer, ok, type Receiver, receiver, secretFile } from './receivers.ts';
 
 const program = fileURLToPath(new URL('teller.ts', import.meta.url));

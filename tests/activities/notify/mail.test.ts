@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { senderOf } from '../../../activities/notify/channels.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import { Pump } from '../../../activities/notify/pump.ts';
-import type { Notice } from '../../../domain/notice.ts';
+import type { Notice } from '../../../domain/notices/notice.ts';
 import { listening, secretFile } from './receivers.ts';
 
 const password = 'hush-hush-hush';

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { senderOf } from '../../../activities/notify/channels.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import { Pump } from '../../../activities/notify/pump.ts';
-import type { Notice } from '../../../domain/notice.ts';
+import type { Notice } from '../../../domain/notices/notice.ts';
 import type { ChannelsFile, ChannelSettings } from '../../../input/channels-file.ts';
 import { type Answer, ok, type Receiver, receiver as openReceiver, secretFile as secretFileIn } from './receivers.ts';
 

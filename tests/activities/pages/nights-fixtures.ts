@@ -5,9 +5,9 @@ import { digestOf, writeDigest } from '../../../activities/pages/night-files.ts'
 import { Turns } from '../../../activities/nights/turns.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import type { Digested } from '../../../domain/night-digest.ts';
-import type { Night, NightVerdict } from '../../../domain/night.ts';
-import { notBegunNotice, skippedNotice, wrongNotice } from '../../../domain/night-notices.ts';
+import type { Digested } from '../../../domain/nights/night-digest.ts';
+import type { Night, NightVerdict } from '../../../domain/nights/night.ts';
+import { notBegunNotice, skippedNotice, wrongNotice } from '../../../domain/nights/night-notices.ts';
 import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 
 export const night = (name: string): Night => ({

@@ -7,7 +7,7 @@ import { createPageActivities, writeNights } from '../../../activities/pages/nig
 import { nightsRecord } from '../../../activities/pages/nights-page.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import { skippedNotice } from '../../../domain/night-notices.ts';
+import { skippedNotice } from '../../../domain/nights/night-notices.ts';
 import { makeStore } from '../evaluation/evaluation-fixtures.ts';
 import { activityEnvironment, inActivity } from '../fixtures.ts';
 import { atDay, ended, night, threeWeeks } from './nights-fixtures.ts';

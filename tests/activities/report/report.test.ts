@@ -5,7 +5,7 @@ import type { ArtifactStore } from '../../../activities/store/artifact-store.ts'
 import { ticks } from '../../../activities/report/axes.ts';
 import { html } from '../../../activities/report/html.ts';
 import { chooseSamples } from '../../../activities/report/samples.ts';
-import type { RunEstimate } from '../../../domain/estimate.ts';
+import type { RunEstimate } from '../../../domain/estimate/estimate.ts';
 import { evaluationPairs, evaluationPlan, makeStore, predictionsOf } from '../evaluation/evaluation-fixtures.ts';
 import { reportPairs as pairs, wholeRun as wholeRunIn, writeReport } from './report-fixtures.ts';
 

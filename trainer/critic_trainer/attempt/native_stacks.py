@@ -23,7 +23,7 @@ from pathlib import Path
 BEGIN = "=== native stacks"
 END = "=== end of native stacks"
 SECONDS = 45
-"""For all processes of a rank together. activities/jobs/stacks.ts waits a little longer."""
+"""For all processes of a rank together. activities/jobs/watching/stacks.ts waits a little longer."""
 _SECONDS_EACH = 20
 _BYTES_EACH = 200_000
 _BYTES = 8_000_000

@@ -1,0 +1,85 @@
+/**
+ * Health while a job trains: its numbers and sampled answers, of all attempts so far, judged by `domain/health/running.ts`. It reads what jobs write and has no
+ * side effect. A line that is late or cannot be read is seen at a later look, or never: it informs.
+ */
+import { dirname, join } from 'node:path';
+import type * as z from 'zod';
+import { judgeRunning, type RunningHealth } from '../../../domain/health/running.ts';
+import { stitchMetrics } from '../../../domain/health/stitch.ts';
+import type { PreparedAttempt, Unwell } from '../../../domain/jobs/job-life.ts';
+import { type MetricsRow, metricsRowSchema, type SampledStep, sampledStepSchema } from '../../../domain/manifest.ts';
+import { attemptFiles } from '../../../domain/names.ts';
+import { parseJson } from '../../../files/json.ts';
+import { whenListed } from '../../../files/fresh-look.ts';
+import { readLinesFrom } from '../attempt-files.ts';
+
+/** Pause between two looks, ms: a trend needs steps, and each takes seconds. */
+const everyMs = 15_000;
+
+/** One job's watcher. `told`: kinds of signs about which nobody needs to be asked again. */
+export class HealthWatch {
+  readonly #attempt: PreparedAttempt;
+  readonly #told: readonly string[];
+  readonly #rows = new GrowingRows(attemptFiles.metrics, metricsRowSchema);
+  readonly #answers = new GrowingRows(attemptFiles.answers, sampledStepSchema);
+  #next = 0;
+
+  constructor(attempt: PreparedAttempt, told: readonly string[]) {
+    this.#attempt = attempt;
+    this.#told = told;
+  }
+
+  /** What says that it trains sick, if it is time to look and at least one sign is of a new kind. */
+  async look(now: number): Promise<Unwell | undefined> {
+    if (now < this.#next) return undefined;
+    this.#next = now + everyMs;
+    const folders = foldersUpTo(this.#attempt);
+    const { verdict, signs } = judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
+    const kinds = [...new Set(signs.map(({ kind }) => kind))];
+    if (verdict !== 'sick' || kinds.every((kind) => this.#told.includes(kind))) return undefined;
+    return { kinds, sentence: `it trains sick: ${signs.map(({ sentence }) => sentence).join('; ')}` };
+  }
+}
+
+/** Health of a training whose attempts are in these folders, oldest first. */
+export async function healthOf(folders: readonly string[]): Promise<RunningHealth> {
+  const rows: readonly MetricsRow[] = await new GrowingRows(attemptFiles.metrics, metricsRowSchema).read(folders);
+  const answers: readonly SampledStep[] = await new GrowingRows(attemptFiles.answers, sampledStepSchema).read(folders);
+  return judgeRunning(rows, answers);
+}
+
+/** Folders of this attempt and of those before it, oldest first. */
+function foldersUpTo({ directory, attempt }: PreparedAttempt): string[] {
+  const earlier = Array.from({ length: attempt - 1 }, (_, index) => join(dirname(directory), `a${index + 1}`));
+  return [...earlier, directory];
+}
+
+/** Rows of a file of several attempts, stitched. Each line is read once. */
+class GrowingRows<Row extends { step: number }> {
+  readonly #name: string;
+  readonly #schema: z.ZodType<Row>;
+  readonly #read = new Map<string, { rows: Row[]; offset: number }>();
+
+  constructor(name: string, schema: z.ZodType<Row>) {
+    this.#name = name;
+    this.#schema = schema;
+  }
+
+  async read(folders: readonly string[]): Promise<Row[]> {
+    for (const folder of folders) await whenListed(folder, this.#name, (path) => this.#readOn(folder, path), 0);
+    return stitchMetrics(folders.map((folder) => this.#read.get(folder)?.rows ?? []));
+  }
+
+  async #readOn(folder: string, path: string): Promise<void> {
+    const before = this.#read.get(folder) ?? { rows: [], offset: 0 };
+    for (;;) {
+      const { lines, offset, again } = await readLinesFrom(path, before.offset);
+      if (again) before.rows = [];
+      before.rows.push(...lines.flatMap((line) => this.#schema.safeParse(parseJson(line)).data ?? []));
+      const isOver = offset <= before.offset && !again;
+      before.offset = offset;
+      this.#read.set(folder, before);
+      if (isOver) return;
+    }
+  }
+}

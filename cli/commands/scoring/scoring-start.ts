@@ -1,0 +1,76 @@
+/** How a scoring is started: its order, on the cluster of its critic, under the id of this second. */
+import { resolve } from 'node:path';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import * as z from 'zod';
+import { type Cluster, queueOf } from '../../../domain/clusters.ts';
+import { type ChosenCritic, criticInWords, scoringId, type ScoringOrder } from '../../../domain/scoring/scoring.ts';
+import type { scorePairs } from '../../../workflows/score-pairs.ts';
+import { CliError } from '../../cli-error.ts';
+import { chosenCluster, clusterOfRun, requireServed } from '../../cluster.ts';
+import { findRun, scoringType } from '../../run-handle.ts';
+
+export type WantedScoring = Omit<ScoringOrder, 'schema' | 'id'>;
+
+/** Starts it and returns its id, which is its workflow's. If two start in one second, one takes the next second's. */
+export async function startScoring(client: Client, wanted: WantedScoring, now = new Date()): Promise<string> {
+  const cluster = await clusterOf(client, wanted.critic);
+  await requireServed(client, cluster, '--cluster');
+  for (let at = now; ; at = new Date(at.getTime() + 1000)) {
+    const order: ScoringOrder = { schema: 1, id: scoringId(wanted, at), ...wanted };
+    try {
+      const handle = await client.workflow.start<typeof scorePairs>(scoringType, {
+        workflowId: order.id,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue: queueOf('workflows', cluster),
+        args: [order],
+        staticSummary: `${order.purpose} by ${criticInWords(order.critic)}`,
+        typedSearchAttributes: undefined,
+        ...(order.resumes === undefined ? {} : { memo: { resumes: order.resumes } }),
+        searchAttributes: order.owner === undefined ? {} : { CriticOwner: [order.owner] },
+      });
+      return handle.workflowId;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+}
+
+/** A run's critic is in the store of the run's cluster. */
+async function clusterOf(client: Client, critic: ChosenCritic): Promise<Cluster> {
+  return 'champion' in critic ? chosenCluster(client) : clusterOfRun(client, critic.run);
+}
+
+const orderSchema = z.custom<ScoringOrder>(
+  (value) => z.looseObject({ schema: z.literal(1), id: z.string(), purpose: z.string() }).safeParse(value).success,
+);
+
+/** What a scoring that ended early was asked for, to ask for it again. Throws a CliError for one that goes on, has a result, or is not known. */
+export async function orderOf(client: Client, id: string): Promise<WantedScoring> {
+  const { isOpen, status } = await findRun(client, id, [scoringType]);
+  if (isOpen) throw new CliError(`${id}: expected a scoring that has ended, got one that goes on`);
+  if (status === 'COMPLETED') throw new CliError(`${id}: expected a scoring that ended early, got one with a result`);
+  const { schema: _schema, id: _id, resumes: _resumes, ...wanted } = await firstInput(client, id);
+  return { ...wanted, resumes: id };
+}
+
+async function firstInput(client: Client, id: string): Promise<ScoringOrder> {
+  try {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId: id },
+      maximumPageSize: 1,
+    });
+    const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    const read = orderSchema.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+    if (read.success) return read.data;
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+  throw new CliError(`${id}: Temporal does not tell what it was asked for; start a new one`);
+}
+
+/** The worker opens it: an absolute path, and one that both see. */
+export function seenByWorker(path: string): string {
+  return resolve(path);
+}
