@@ -97,9 +97,12 @@ export function judgeRunning(
 
 function signsOfRows(rows: readonly MetricsRow[], limits: RunningLimits): Sign[] {
   const change = (name: string) => changeOf(rows, name, limits);
-  const broken = rows.filter((row) => (row.non_finite ?? []).length > 0).length;
+  const newest = rows.slice(-limits.window);
+  const broken = newest.filter((row) => (row.non_finite ?? []).length > 0).length;
   return [
-    ...(broken === 0 ? [] : [sign('numbers', `${broken} logged steps hold NaN or infinity`)]),
+    ...(broken === 0
+      ? []
+      : [sign('numbers', `${broken} of the newest ${newest.length} logged steps hold NaN or infinity`)]),
     ...below('length', 'answers got shorter', change('response_length'), limits.lengthCollapse, limits),
     ...below('entropy', 'the entropy fell', change('entropy'), limits.entropyCollapse, limits),
     ...above('entropy', 'the entropy grew', change('entropy'), limits.entropyGrowth, limits),
@@ -123,9 +126,9 @@ function accuracySigns(rows: readonly MetricsRow[], limits: RunningLimits): Sign
   return [sign('reward', format > limits.formatPerfect ? `${fell}, while the form is perfect` : fell)];
 }
 
-/** Answers that have not the form, or have it less and less. */
+/** Answers that have not the form, or have it less and less. A training that begins without the form and is learning it is well. */
 function formatSigns(format: Change | undefined, limits: RunningLimits): Sign[] {
-  if (format === undefined) return [];
+  if (format === undefined || (format.last > format.first && isCertain(format, limits))) return [];
   if (format.last < limits.formatLost)
     return [sign('format', `only ${percent(format.last)} of the answers have the form`)];
   if (format.last >= format.first - limits.formatFall || !isCertain(format, limits)) return [];

@@ -76,13 +76,21 @@ describe('signs while GRPO runs', () => {
     expect(judgeRunning(rowsOf(19, columns), [])).toEqual({ verdict: 'healthy', signs: [] });
   });
 
+  it('a form that is never learnt', () => {
+    expect(kindsOf(rowsOf(40, { reward_format: level(0.3) }))).toEqual(['format']);
+  });
+
   it('numbers that are none', () => {
     expect(kindsOf([{ step: 1, non_finite: ['loss'] }])).toEqual(['numbers']);
+    const once = rowsOf(11, {}).map((row) => (row.step === 1 ? { ...row, non_finite: ['grad_norm'] } : row));
+    expect(kindsOf(once.slice(0, 10))).toEqual(['numbers']);
+    expect(kindsOf(once)).toEqual([]); // it went on with finite ones
   });
 
   it.each<[string, Columns]>([
     ['that stay', { response_length: level(400), entropy: level(0.2), grad_norm: level(0.1), reward_l1: level(0.5) }],
     ['that get better', { response_length: turn(350, 400), reward_l1: turn(0.4, 0.6), reward_std: turn(0.4, 0.2) }],
+    ['of a form that is still being learnt', { reward_format: turn(0.02, 0.4) }],
     ['that are 0', { entropy: level(0), grad_norm: level(0), reward_std: level(0) }],
     ['of an engine that logs nothing of these', { loss: turn(1, 9) }],
   ])('are none in numbers %s', (_what, columns) => {
