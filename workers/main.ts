@@ -159,6 +159,8 @@ async function watchNights(): Promise<void> {
   const { CRITIC_STORE: store, CRITIC_CHANNELS_FILE: file } = config;
   const channels = file === undefined ? { channels: {}, default: [] } : await readChannels(file);
   process.umask(0o027);
+  // With another cluster's name it would tell that one's news here, and forget when the nights of this store are due.
+  await claimStore(store, config.CRITIC_CLUSTER);
   const log = new DefaultLogger('INFO');
   // Not connected yet: that no server answers is what people may have to be told.
   const connection = Connection.lazy({ address: config.CRITIC_TEMPORAL_ADDRESS });
