@@ -23,22 +23,22 @@ export async function ensureCaretaker(client: Client, settings: CaretakerSetting
   });
 }
 
-/** Begins it again if somebody has terminated it, or its code cannot go on. */
+/** Begins it again if somebody has terminated it, its code cannot go on, or the server does not know it (any more). */
 export async function keepCaretaker(client: Client, settings: CaretakerSettings, cluster?: Cluster): Promise<void> {
-  await endIfHopeless(client, cluster);
-  const { status } = await client.workflow.getHandle(caretakerId(cluster)).describe();
-  if (status.name !== 'RUNNING') await ensureCaretaker(client, settings, cluster);
+  if ((await endIfHopeless(client, cluster)) !== 'runs') await ensureCaretaker(client, settings, cluster);
 }
 
-async function endIfHopeless(client: Client, cluster: Cluster): Promise<void> {
+async function endIfHopeless(client: Client, cluster: Cluster): Promise<'runs' | 'ended'> {
   const handle = client.workflow.getHandle(caretakerId(cluster));
   try {
     const { status, raw } = await handle.describe();
-    if (status.name !== 'RUNNING' || (raw.pendingWorkflowTask?.attempt ?? 0) < hopelessTries) return;
+    if (status.name !== 'RUNNING') return 'ended';
+    if ((raw.pendingWorkflowTask?.attempt ?? 0) < hopelessTries) return 'runs';
     await handle.terminate('its code cannot go on: another release began it');
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
+  return 'ended';
 }
 
 /** Removes the reaper's schedule of earlier releases, which filled the list of workflows. */
