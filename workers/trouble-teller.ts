@@ -2,7 +2,8 @@
  * Trouble: tells a run that an activity of it is tried again, and why, so that the run's page in the Temporal UI says so. A run's own code cannot see a try that
  * failed. Each signal costs the run some events, so it is sent only for what fails at two looks in a row, and for a new reason ten minutes apart at the least.
  *
- * Killed between two signals: the next observer tells what still fails, perhaps twice; the run shows the same.
+ * Killed between two signals: the next observer tells what still fails, perhaps twice; the run shows the same. What has been mended meanwhile it takes back at
+ * its first look at a run, whether or not it was told.
  */
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
@@ -34,6 +35,8 @@ interface Seen {
 export class TroubleTeller {
   /** By run, in Temporal's words, and activity. */
   readonly #seen = new Map<string, Map<string, Seen>>();
+  /** Runs that were looked at. */
+  readonly #known = new Set<string>();
 
   /** `run`: Temporal's id of this execution. */
   async look(
@@ -43,23 +46,31 @@ export class TroubleTeller {
     now: Date,
   ): Promise<void> {
     const before = this.#seen.get(run) ?? new Map<string, Seen>();
+    const isFirst = !this.#known.has(run);
     const after = new Map<string, Seen>();
     for (const activity of pending) {
       const { activityId } = activity;
       if (typeof activityId !== 'string') continue;
-      const seen = before.get(activityId) ?? { looks: 0 };
       const why = failureOf(activity, now);
+      // Another observer may have told of it.
+      const earlier = isFirst && why === undefined ? ownFailure(activity) : undefined;
+      const seen = before.get(activityId) ?? {
+        looks: 0,
+        ...(earlier === undefined ? {} : { told: { why: earlier, at: 0 } }),
+      };
       const next = why === undefined ? afterGoodLook(seen, activity) : afterFailure(seen, why, now);
       if (next.tell !== undefined) await send(handle, { activityId, ...next.tell });
       if (next.seen.looks > 0 || next.seen.told !== undefined) after.set(activityId, next.seen);
     }
-    if (after.size === 0) this.forget(run);
+    this.#known.add(run);
+    if (after.size === 0) this.#seen.delete(run);
     else this.#seen.set(run, after);
   }
 
   /** The execution has ended. */
   forget(run: string): void {
     this.#seen.delete(run);
+    this.#known.delete(run);
   }
 }
 
@@ -81,14 +92,19 @@ function afterGoodLook({ told }: Seen, { state }: Pending): Next {
   return state === works ? { seen: { looks: 0 }, tell: {} } : { seen: { looks: 0, told } };
 }
 
-/** Why the newest try failed, if the activity gets no further. A worker that went away is no trouble: another one goes on. */
-function failureOf({ state, lastFailure, lastStartedTime, attempt }: Pending, now: Date): string | undefined {
+/** Why the last try that has ended failed, by itself. A worker that went away is no trouble: another one goes on. */
+function ownFailure({ lastFailure, attempt }: Pending): string | undefined {
   const why = lastFailure?.message ?? '';
   const isOwn = (lastFailure?.applicationFailureInfo ?? undefined) !== undefined;
-  if ((attempt ?? 1) < 2 || !isOwn || why === '') return undefined;
+  return (attempt ?? 1) < 2 || !isOwn || why === '' ? undefined : why.slice(0, mostChars);
+}
+
+/** The same, if the activity gets no further. */
+function failureOf(activity: Pending, now: Date): string | undefined {
+  const { state, lastStartedTime } = activity;
   const began = Number(lastStartedTime?.seconds ?? 0) * 1000;
   const isNew = state === works && now.getTime() - began < worksMs;
-  return state === waitsForATry || isNew ? why.slice(0, mostChars) : undefined;
+  return state === waitsForATry || isNew ? ownFailure(activity) : undefined;
 }
 
 async function send(handle: Pick<WorkflowHandle, 'signal'>, trouble: Trouble): Promise<void> {

@@ -43,6 +43,8 @@ export class RunBoard {
 
   constructor(view: RunView) {
     this.#view = view;
+    // Of a run that continues as new: activities begin anew, and nobody would take back what was told of the earlier ones.
+    for (const line of view.stages) delete line.trouble;
     setHandler(viewQuery, () => this.#view, {
       description: 'Every stage of the run with its status, job and artifact',
     });

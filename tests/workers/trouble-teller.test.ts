@@ -51,6 +51,16 @@ describe('an activity that is tried again', () => {
     expect(sent).toEqual([sent[0], sent[0]]);
   });
 
+  it('is taken back by an observer that begins anew and finds it mended, once, and not by one that saw it all along', async () => {
+    const works = failing('no answer', { state: started, at: 0 });
+    for (const at of [120, 150]) await look(at, works);
+    expect(sent).toEqual([['trouble', { activityId: 'sft-a1-submit' }]]);
+    teller = new TroubleTeller();
+    await look(0, failing('no answer', { attempt: 1 }));
+    await look(120, works);
+    expect(sent).toHaveLength(1);
+  });
+
   it('counts while a try has just begun, and is taken back when one works for a minute', async () => {
     await look(0, failing('no answer', { state: started, at: -5 }));
     await look(30, failing('no answer', { state: started, at: 25 }));
