@@ -47,18 +47,16 @@ export async function gatherNights(root: string): Promise<Nights> {
   return { nights, unreadable };
 }
 
-/** A night that had a turn is told by its turn; what was said of it before it began does not count any more. */
+/** A night that had turns (a second one by a backfill) is told by them; what was said of it before it began does not count any more. */
 async function rowsOf(root: string, night: string, problem: Problems): Promise<NightRow[]> {
   const folder = paths.night(root, night);
   const names = await namesIn(folder);
-  const rows = new Map<string, NightRow>();
+  const rows: NightRow[] = [];
   const add = async (name: string, read: () => Promise<NightRow | undefined>) => {
     try {
       const row = await read();
-      const before = row && rows.get(row.at);
-      // A night with a wrong recipe has a turn, and its reason by itself.
-      if (row !== undefined && (before === undefined || before.verdict === 'wrong-recipe')) rows.set(row.at, row);
-      if (row === undefined) problem(`nights/${night}/${name}`, 'it is not as a night writes it');
+      if (row !== undefined) rows.push(row);
+      else problem(`nights/${night}/${name}`, 'it is not as a night writes it');
     } catch (error) {
       problem(`nights/${night}/${name}`, error);
     }
@@ -68,13 +66,20 @@ async function rowsOf(root: string, night: string, problem: Problems): Promise<N
     const [, digits] = /^turn-(\d{6})\.json$/.exec(name) ?? [];
     if (digits !== undefined) await add(name, () => turnRow(root, turns, night, Number(digits), names));
   }
+  const ofTurns = rows.splice(0);
   for (const name of [...names].filter((one) => one.startsWith('told-') && one.endsWith('.json'))) {
     await add(name, async () => {
       const told = await readTold(join(folder, name));
       return told && toldRow(told, `nights/${night}/${name}`);
     });
   }
-  return [...rows.values()].toSorted((a, b) => (a.at < b.at ? 1 : -1));
+  // A night with a wrong recipe has a turn, and its reason by itself.
+  const had = new Set(ofTurns.flatMap(({ at, verdict }) => (verdict === 'wrong-recipe' ? [] : [at])));
+  const told = rows.filter(({ at }) => !had.has(at));
+  const said = new Set(told.map(({ at }) => at));
+  const kept = ofTurns.filter(({ at, verdict }) => verdict !== 'wrong-recipe' || !said.has(at));
+  // Of one time the newest turn is the first.
+  return [...kept.toReversed(), ...told].toSorted((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1));
 }
 
 async function turnRow(

@@ -34,9 +34,9 @@ export async function ended(
   turn: number,
   verdict: Exclude<NightVerdict, 'skipped' | 'wrong-recipe'>,
   found: Partial<Digested> = {},
+  at = atDay(turn),
 ): Promise<void> {
   const turns = new Turns(root, name);
-  const at = atDay(turn);
   const run = `${name}-${turn}`;
   await turns.take({ number: turn, workflow: 'w', at });
   await turns.writeRun(turn, { run, resumes: null, commit: null, begunAt: at });

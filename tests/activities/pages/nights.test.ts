@@ -53,6 +53,20 @@ describe('the nights of a store', () => {
     expect(nights[0]?.rows).toMatchObject([{ verdict: 'skipped', why: 'it was paused', at: '2026-11-01T01:30:00Z' }]);
   });
 
+  it('show a night that failed and the backfill of it, the newest first, each with its cost', async () => {
+    const usd = { usd: { spent: 1, expected: null } };
+    await ended(store.root, 'n', 1, 'failed', usd);
+    await ended(store.root, 'n', 2, 'passed', usd);
+    await ended(store.root, 'n', 3, 'passed', usd, atDay(1));
+    const all = await gatherNights(store.root);
+    expect(all.nights[0]?.rows.map(({ run, verdict }) => [run, verdict])).toEqual([
+      ['n-2', 'passed'],
+      ['n-3', 'passed'],
+      ['n-1', 'failed'],
+    ]);
+    expect(nightsRecord(all, now()).totals).toMatchObject({ nights: 3, passed: 2, failed: 1, usd: 3 });
+  });
+
   it('are listed without what is damaged, which is named', async () => {
     await ended(store.root, 'n', 1, 'passed');
     await ended(store.root, 'n', 2, 'passed');
