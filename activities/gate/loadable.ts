@@ -42,7 +42,7 @@ export async function makeLoadable(
   try {
     await linkFiles(join(champion.model.path, 'model'), temporary);
     await rm(join(temporary, cardName), { force: true });
-    await writeFile(join(temporary, cardName), card, { flag: 'wx' });
+    await writeFile(join(temporary, cardName), card, { flag: 'wx', flush: true });
     await syncFolder(temporary);
     await rename(temporary, path);
   } catch (error) {
