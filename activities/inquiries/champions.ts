@@ -112,7 +112,10 @@ async function contentOf(
         'ConfigInvalid',
         `version: expected one with another critic than the champion's, got ${what.version}`,
       );
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      await requireKept({ store }, found);
+      return found;
+    }
     const versions = champions.map(({ version }) => version);
     throw refuse('ConfigInvalid', `version: expected one of ${versions.join(', ') || 'none'}, got ${what.version}`);
   }
@@ -144,6 +147,21 @@ async function contentOf(
     // No gain over the reference was shown, so the next candidates are still compared with it.
     reference: base?.reference ?? { version, ...own },
   };
+}
+
+/** "artifacts gc" keeps what the last two champions and the reference need, and of older ones only what somebody has pinned. */
+async function requireKept({ store }: StoreDeps, { version, model, evaluation, reference }: Champion): Promise<void> {
+  for (const [stage, { key }] of [
+    ['grpo', model],
+    ['evaluation', evaluation],
+    // The next candidates are compared with it too.
+    ['evaluation', reference.evaluation],
+  ] as const) {
+    if ((await store.peek(stage, key)) === undefined) {
+      const expected = 'expected one whose model and evaluation are still in the store';
+      throw refuse('DataInvalid', `version: ${expected}, got ${version}, whose ${stage} "${key}" is not there`);
+    }
+  }
 }
 
 /** The three belong together: the evaluation is of these answers, and the answers are of this model. */

@@ -1,5 +1,5 @@
 /** `critic artifacts` and `critic champion`, through the activities that answer them, on a store of this test. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -162,6 +162,17 @@ describe('champion', () => {
     const folder = join(at.store.root, 'champions/demo');
     expect(await readdir(folder)).toEqual(['000001.json', '000002.json', '000003.json']);
     expect(JSON.parse(await readFile(join(folder, '000002.json'), 'utf8'))).toMatchObject({ run: 'two' });
+  });
+
+  it.each(['model', 'evaluation'] as const)('is not rolled back to one whose %s was removed', async (what) => {
+    const first = await measured('one', 3);
+    await measured('two', 4);
+    await promote('one');
+    await promote('two');
+    await rm(first[what].path, { recursive: true });
+    const back = await typed('champion', 'rollback', 'demo', '--to', '1', '--reason', 'r');
+    expect(back.err).toContain('version: expected one whose model and evaluation are still in the store, got 1');
+    expect(await readdir(join(at.store.root, 'champions/demo'))).toEqual(['000001.json', '000002.json']);
   });
 
   it('is not made over one that somebody else made meanwhile', async () => {
