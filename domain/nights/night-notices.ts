@@ -15,7 +15,8 @@ export function nightNotice(
   told: Pick<Notice, 'kind' | 'title' | 'text' | 'commands' | 'also'> & { at: string; run?: string },
 ): Notice {
   return {
-    id: nightNoticeId(night.name, at, what),
+    // A night that is backfilled after it has failed has two runs.
+    id: nightNoticeId(night.name, at, told.run === undefined ? what : `${what}-${told.run}`),
     night: night.name,
     ...told,
     title: cut(told.title),

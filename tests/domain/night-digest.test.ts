@@ -37,7 +37,7 @@ describe('a digest', () => {
       missing: ['the weather (no window)'],
     });
     expect({ kind, also }).toEqual({ kind: 'night-ended', also: ['not-passed'] });
-    expect(id).toBe('night-n-20261128-013000-ended');
+    expect(id).toBe('night-n-20261128-013000-ended-r-1'); // its backfill has another run, and is told too
     expect(title).toBe('night n of 2026-11-28 01:30 UTC did not pass the gate');
     expect(text.split('\n')).toEqual([
       'MainScore 0.5 < 0.6',
