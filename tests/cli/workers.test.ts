@@ -3,7 +3,9 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import { checkNights } from '../../cli/commands/schedule/check.ts';
 import { whileWorkersAsk } from '../../cli/workers.ts';
+import type { Night } from '../../domain/night.ts';
 import { critic, type FakeServer, fakeServer } from './fakes.ts';
 
 const caretaker = {
@@ -99,5 +101,34 @@ describe('a worker that is waited for', () => {
     const work = sleep(300, 'done');
     expect(await whileWorkersAsk(server.client, undefined, work, patience)).toBe('done');
     expect(asked).toBeGreaterThan(10);
+  });
+});
+
+describe('schedule apply', () => {
+  const night: Night = {
+    schema: 1,
+    name: 'smoke',
+    source: '/recipes',
+    recipe: 'r.yaml',
+    cron: '30 1 * * *',
+    time_zone: 'UTC',
+    jitter_minutes: 0,
+    overlap: 'skip',
+    catch_up_minutes: 60,
+    pause_on_failure: false,
+    at_deadline: 'go-on',
+  };
+
+  it('refuses what the worker does not find, and only warns where none answers', async () => {
+    const warned: string[] = [];
+    const warn = (sentence: string) => void warned.push(sentence);
+    const update = () => ({ faults: ['tell.0: expected one of mail, got "people"'] });
+    const found = fakeServer({ 'critic-caretaker': { type: 'caretaker', update } });
+    await expect(checkNights(found.client, [night], warn)).rejects.toThrow(
+      /^night "smoke": tell\.0: .*\nNothing was changed; --unchecked/,
+    );
+    expect(warned).toEqual([]);
+    await checkNights(polled(fakeServer(caretaker), () => []).client, [night], warn);
+    expect(warned).toEqual([expect.stringMatching(/^night "smoke": .* were not looked at, since nobody answers/)]);
   });
 });

@@ -4,6 +4,7 @@ import { type Client, ScheduleNotFoundError } from '@temporalio/client';
 import { apply, changesView } from '../../cli/commands/schedule/apply.ts';
 import { backfill, pause, remove, trigger, unpause } from '../../cli/commands/schedule/change.ts';
 import { describedView, describeNight, listNights, listView } from '../../cli/commands/schedule/look.ts';
+import { scheduleOf } from '../../cli/commands/schedule/schedules.ts';
 import { nightScheduleId } from '../../domain/names.ts';
 import type { Night } from '../../domain/nights/night.ts';
 import { plan, stubs, until, withWorkers } from './harness.ts';
@@ -106,6 +107,15 @@ describe('critic schedule', () => {
       expect(await byHand(both, client)).toEqual(['keep a', 'keep cron']);
       await handle.pause('for a while');
       expect(await byHand(both, client)).toEqual(['keep a', 'keep cron']);
+      // Killed after the schedule was made, and before what Temporal made of it was kept: the next apply keeps it.
+      await client.schedule.create(scheduleOf(night('half')));
+      await listed(client, 3);
+      const all = [...both, night('half')];
+      expect((await byHand(all, client)).at(-1)).toBe('keep half');
+      const half = client.schedule.getHandle(nightScheduleId('half'));
+      await half.update((now) => ({ ...now, policies: { ...now.policies, catchupWindow: 3_600_001 } }));
+      expect((await byHand(all, client)).at(-1)).toBe('update half');
+      expect((await byHand(all, client)).at(-1)).toBe('keep half');
     });
   });
 

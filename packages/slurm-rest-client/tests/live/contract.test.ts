@@ -57,6 +57,8 @@ describe.each(servers())('on $name', (row) => {
       ['row', Object.keys(wire.accountingJob.shape), api.response('slurmdb', 'job/{job_id}', 'get', 'jobs')],
       ['row.state', ['current', 'reason'], api.response('slurmdb', 'jobs', 'get', 'jobs', 'state')],
       ['row.time', ['submission', 'start', 'end', 'limit'], api.response('slurmdb', 'jobs', 'get', 'jobs', 'time')],
+      ['account', Object.keys(wire.association.shape), api.response('slurmdb', 'associations', 'get', 'associations')],
+      ['qos', Object.keys(wire.qos.shape), api.response('slurmdb', 'qos', 'get', qosKey(apiVersion))],
       ['ping', Object.keys(wire.ping.shape), api.response('slurm', 'ping', 'get', 'pings')],
       ['load', Object.keys(wire.statistics.shape), api.response('slurm', 'diag', 'get', 'statistics')],
       ['node', Object.keys(wire.node.shape), api.response('slurm', 'nodes', 'get', 'nodes')],
@@ -74,6 +76,11 @@ describe.each(servers())('on $name', (row) => {
     const listed = apiVersion === 'v0.0.38' ? Object.keys(missingIn38) : [];
     expect([...new Set(missing)].filter((field) => !elsewhere.includes(field) && !listed.includes(field))).toEqual([]);
     expect(listed.filter((field) => !missing.includes(field))).toEqual([]);
+  });
+
+  test('accounts and QOS are read', async () => {
+    expect((await client.associations(row.user)).map(({ user }) => user)).toContain(row.user);
+    expect((await client.qos()).map(({ name }) => name)).toContain('normal');
   });
 
   test('every query that is sent is in the OpenAPI document', async () => {
@@ -95,6 +102,10 @@ describe.each(servers())('on $name', (row) => {
     expect([...stateQueries]).toContain('job_id');
   });
 });
+
+function qosKey(version: string): string {
+  return version === 'v0.0.38' ? 'QOS' : 'qos';
+}
 
 function partitionShape(version: string): object {
   return version === 'v0.0.38' ? wire.partition38.shape : wire.partition40.shape;
