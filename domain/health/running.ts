@@ -45,6 +45,9 @@ export interface RunningLimits {
   flatReward: number;
   /** The standard deviation of rewards within a prompt, of that at the start, where accuracy has not risen. */
   rewardSpread: number;
+  /** A blind reward: the mean accuracy reward is at least the first, while the newest scores miss people's by at least the second, in points. */
+  blindReward: number;
+  blindError: number;
   /** Nats of the KL term. */
   kl: number;
   /** Answers without which nothing is said of them, and the newest ones that are looked at. */
@@ -74,6 +77,8 @@ export const runningLimits: RunningLimits = {
   formatLost: 0.5,
   flatReward: 0.5,
   rewardSpread: 0.7,
+  blindReward: 0.9,
+  blindError: 0.4,
   kl: 0.5,
   fewestAnswers: 24,
   newestAnswers: 48,
@@ -90,7 +95,7 @@ export function judgeRunning(
   answers: readonly SampledStep[],
   limits = runningLimits,
 ): RunningHealth {
-  const signs = [...signsOfRows(rows, limits), ...signsOfAnswers(answers, limits)];
+  const signs = [...signsOfRows(rows, limits), ...signsOfAnswers(rows, answers, limits)];
   const kinds = new Set(signs.map(({ kind }) => kind));
   return { verdict: kinds.size === 0 ? 'healthy' : kinds.size === 1 ? 'warning' : 'sick', signs };
 }
@@ -156,7 +161,7 @@ function klSigns(change: Change | undefined, { kl }: RunningLimits): Sign[] {
 }
 
 /** Scores and words of the newest sampled answers, beside those at the start. */
-function signsOfAnswers(steps: readonly SampledStep[], limits: RunningLimits): Sign[] {
+function signsOfAnswers(rows: readonly MetricsRow[], steps: readonly SampledStep[], limits: RunningLimits): Sign[] {
   const all = steps.flatMap(({ answers }) => answers.map(({ text, mos }) => ({ ...parseAnswer(text), mos })));
   const read = all.flatMap((one) => (one.kind === 'scored' ? [one] : []));
   if (read.length < 2 * limits.fewestAnswers) return [];
@@ -172,7 +177,25 @@ function signsOfAnswers(steps: readonly SampledStep[], limits: RunningLimits): S
           ),
         ]
       : [];
-  return [...scoreSigns(first, newest, limits), ...template];
+  return [...scoreSigns(first, newest, limits), ...blindSigns(rows, newest, limits), ...template];
+}
+
+/**
+ * A reward that does not see the scores: it is near its best while they are far from people's. In a training that has come to its end rewards are all
+ * alike and near 1 too, but the scores are right. With a floor of 0.9 and more a reward is nearly blind by its recipe.
+ */
+function blindSigns(rows: readonly MetricsRow[], newest: readonly ReadAnswer[], limits: RunningLimits): Sign[] {
+  const rewards = valuesOf(rows, 'reward_l1').slice(-limits.window);
+  if (rewards.length < limits.window || mean(rewards) < limits.blindReward) return [];
+  const error = mean(newest.map(({ score, mos }) => Math.abs(score - mos)));
+  if (error < limits.blindError) return [];
+  const [paid, missed] = [mean(rewards).toFixed(2), error.toFixed(2)];
+  return [
+    sign(
+      'scores',
+      `the accuracy reward is ${paid}, though the newest scores miss people’s by ${missed} points: it does not see them`,
+    ),
+  ];
 }
 
 interface ReadAnswer {

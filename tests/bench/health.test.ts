@@ -17,14 +17,14 @@ describe('recorded trainings', () => {
     expect(warned).toBeLessThanOrEqual(20);
   });
 
-  it('of a wrong learning rate are found; a reward that is always the same is one sign, and never two', () => {
+  it('of a wrong learning rate and of a reward that is always the same are found by two signs', () => {
     const found = these('sick').map(({ name, sick, kinds }) => [
       name,
       sick,
       kinds.toSorted((x, y) => x.localeCompare(y)),
     ]);
     expect(found).toEqual([
-      ['flat-reward', null, ['reward']],
+      ['flat-reward', 10, ['reward', 'scores']],
       ['lr-times-10', 33, ['reward', 'scores']],
       ['lr-times-33', 15, ['entropy', 'format', 'reward']],
     ]);

@@ -145,6 +145,27 @@ describe('signs in sampled answers', () => {
     ]);
   });
 
+  it('a reward near its best while scores miss people’s by far', () => {
+    const far = answersOf(20, (mos, step, index) => ({
+      ...fair(mos, step, index),
+      score: mos > 3 ? mos - 0.6 : mos + 0.6,
+    }));
+    const paid = rowsOf(20, { reward_l1: level(0.95) });
+    expect(judgeRunning(paid, far).signs).toEqual([
+      { kind: 'scores', sentence: expect.stringContaining('though the newest scores miss people’s by 0.60 points') },
+    ]);
+    expect(kindsOf(paid.slice(0, 9), far)).toEqual([]); // too few rewards
+    expect(kindsOf(rowsOf(20, { reward_l1: level(0.5) }), far)).toEqual([]); // it pays for what they are worth
+  });
+
+  it('are one alone where rewards are all alike since the scores are right: such a training has come to its end', () => {
+    const near = answersOf(20, (mos, step, index) => ({ ...fair(mos, step, index), score: mos + 0.05 }));
+    expect(judgeRunning(rowsOf(20, { reward_l1: level(0.95), reward_std_zero: level(0.9) }), near)).toMatchObject({
+      verdict: 'warning',
+      signs: [{ kind: 'reward' }],
+    });
+  });
+
   it('are none of few answers, or of answers that cannot be read', () => {
     const same = (_mos: number, step: number) => ({ score: step < 2 ? 2 : 3, think: 'one' });
     expect(kindsOf([], answersOf(5, same))).toEqual([]);
