@@ -5,7 +5,7 @@ import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { checkNights } from '../../cli/commands/schedule/check.ts';
 import { whileWorkersAsk } from '../../cli/workers.ts';
-import type { Night } from '../../domain/night.ts';
+import type { Night } from '../../domain/nights/night.ts';
 import { critic, type FakeServer, fakeServer } from './fakes.ts';
 
 const caretaker = {
