@@ -17,8 +17,9 @@ export async function readRecipe(path: string, overrides: RecipeOverrides = {}):
   const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
   const given = isMapping ? overridden(value, overrides) : value;
   const checked = checkRecipe(given);
-  if ('faults' in checked) throw new InputFault(describeFaults(`recipe "${cut(path)}"`, checked.faults));
-  return inFolder(checked.recipe, dirname(resolve(path)));
+  const placed = 'recipe' in checked ? inFolder(checked.recipe, dirname(resolve(path))) : checked;
+  if ('recipe' in placed) return placed.recipe;
+  throw new InputFault(describeFaults(`recipe "${cut(path)}"`, placed.faults));
 }
 
 /** What the file says, not checked. Throws an InputFault that names the file if it is no YAML. */
@@ -26,19 +27,18 @@ export async function readRecipeValue(path: string): Promise<unknown> {
   return readYamlFile(path, { what: 'recipe', holds: 'name, seed, dataset, …' });
 }
 
-/** The recipe with absolute paths; `base` is the folder of its file. Throws an InputFault for a folder that is not there. */
-export function inFolder(recipe: Recipe, base: string): Recipe {
-  const { dataset, base_model: baseModel } = recipe;
-  return {
-    ...recipe,
-    dataset: { ...dataset, path: folder('dataset', resolve(base, dataset.path)) },
-    base_model: folder('base_model', resolve(base, baseModel)),
-  };
+/** The recipe with absolute paths, or which of its folders is not there; `base` is the folder of its file. */
+export function inFolder(recipe: Recipe, base: string): { recipe: Recipe } | { faults: string[] } {
+  const dataset = resolve(base, recipe.dataset.path);
+  const model = resolve(base, recipe.base_model);
+  const faults = [...missing('dataset', dataset), ...missing('base_model', model)];
+  if (faults.length > 0) return { faults };
+  return { recipe: { ...recipe, dataset: { ...recipe.dataset, path: dataset }, base_model: model } };
 }
 
-function folder(field: string, path: string): string {
-  if (existsSync(path) && statSync(path).isDirectory()) return path;
-  throw new InputFault(`recipe.${field}: expected an existing folder, got "${cut(path)}"`);
+function missing(field: string, path: string): string[] {
+  if (existsSync(path) && statSync(path).isDirectory()) return [];
+  return [`recipe.${field}: expected an existing folder, got "${cut(path)}"`];
 }
 
 /** The recipe's value with another dataset folder or seed. How the dataset is read stays as the recipe says. */

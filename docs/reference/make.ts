@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { recipeSchema } from '../../domain/recipe.ts';
 import { channelsFileSchema } from '../../input/channels-file.ts';
-import { experimentFileSchema } from '../../input/experiment-file.ts';
+import { experimentFileSchema } from '../../input/experiment-fields.ts';
 import { mappingFileSchema } from '../../input/mapping-file.ts';
 import { nightFileSchema } from '../../input/night-file.ts';
 

@@ -58,6 +58,12 @@ describe('critic experiment run', () => {
     expect(server.started.size).toBe(0);
   });
 
+  it('tells the faults of all files at once', async () => {
+    const files = [file('bad-a', { a: {}, b: { 'grpo.x': 3 } }), join(folder, 'gone.yaml')];
+    const { err } = await critic(['experiment', 'run', ...files, '--dataset', data], fakeServer({}));
+    expect(err).toMatch(/arm b: recipe\.grpo\.x: unknown key\n.*experiment ".*gone\.yaml": .*no such file/);
+  });
+
   it('takes whole numbers for seeds, and nothing else', () => {
     expect(seedsOf('1,2,30')).toEqual([1, 2, 30]);
     for (const text of ['', '1,', 'a', '-1', '1.5', '2147483648', '1 2']) {

@@ -92,6 +92,45 @@ describe('an experiment file', () => {
     expect(String(await rejection(read(fields)))).toMatch(sentence);
   });
 
+  it('tells of its own faults, of those of its arms and of missing folders at once', async () => {
+    const faulty = {
+      baseline: 'c',
+      seeds: [1, -1],
+      arm: {},
+      set: { base_model: '../nowhere' },
+      arms: { a: {}, b: { 'grpo.steps': 0, 'grpo..x': 1 } },
+    };
+    const said = String(await rejection(read(faulty)));
+    for (const sentence of [
+      /: 6 faults\n/,
+      /experiment\.arm: unknown key/,
+      /experiment\.seeds\.1: expected .* got -1/i,
+      /experiment\.arms\.b\.grpo\.\.x: expected a field of the recipe/,
+      /experiment\.baseline: expected one of the arms \(a, b\), got "c"/,
+      /arm a: recipe\.base_model: expected an existing folder/,
+      /arm b: recipe\.grpo\.steps: .*got 0/,
+    ]) {
+      expect(said).toMatch(sentence);
+    }
+  });
+
+  it('says a fault that all arms have once', async () => {
+    const error = await rejection(read({ set: { base_model: '../nowhere' } }));
+    expect(String(error)).toMatch(/: 1 fault\n {2}all arms: recipe\.base_model: expected an existing folder/);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['arms are no mapping', { arms: 5 }],
+    ['the name of an arm is none', { arms: { a: {}, '.b': {} }, baseline: 'c' }],
+  ])('says nothing of names of arms where %s', async (_what, fields) => {
+    expect(String(await rejection(read(fields)))).toMatch(/: 1 fault\n {2}experiment\.arms/);
+  });
+
+  it('with more combinations than a machine can hold is refused at once', async () => {
+    const grid = Object.fromEntries(Array.from({ length: 30 }, (_, axis) => [`g${axis}`, axisOf(9)]));
+    expect(String(await rejection(read({ grid })))).toMatch(/expected at most 64 runs, got 4\.2/);
+  });
+
   it('says the same fault of an arm once, whatever seeds there are', async () => {
     const error = await rejection(read({ seeds: [1, 2, 3], arms: { a: {}, b: { 'grpo.steps': 0 } } }));
     expect(String(error)).toMatch(/: 1 fault\n/);

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { shown } from '../../../domain/errors.ts';
 import type { Experiment, MemberView } from '../../../domain/experiment/experiment.ts';
 import { readExperiment } from '../../../input/experiment-file.ts';
+import { InputFault } from '../../../input/input-fault.ts';
 import { aName, aPath, aRun, many, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { findRun, UnknownRun } from '../../run-handle.ts';
@@ -32,16 +33,25 @@ interface RunOptions extends ViewOptions {
 
 /** Reads all files before it starts any, so that a fault in one starts nothing. */
 export async function runExperiments(shell: Shell, files: readonly string[], options: RunOptions): Promise<void> {
-  const given: Experiment[] = [];
-  for (const path of files) {
-    const read = await readExperiment(path, options);
-    given.push({ ...read, ...ownerOf(shell, options.owner) });
-  }
+  const given = await readAll(shell, files, options);
   await withClient(shell, async (client) => {
     const ids: string[] = [];
     for (const experiment of given) ids.push(await startExperiment(client, experiment));
     await followExperiments(shell, client, ids, options);
   });
+}
+
+/** Throws one InputFault with the faults of all files. */
+async function readAll(shell: Shell, files: readonly string[], options: RunOptions): Promise<Experiment[]> {
+  const read = await Promise.allSettled(files.map(async (path) => readExperiment(path, options)));
+  const faults = read.flatMap((one): string[] => {
+    if (one.status === 'fulfilled') return [];
+    if (one.reason instanceof InputFault) return [one.reason.message];
+    throw one.reason;
+  });
+  if (faults.length > 0) throw new InputFault(faults.join('\n'));
+  const owner = ownerOf(shell, options.owner);
+  return read.flatMap((one) => (one.status === 'fulfilled' ? [{ ...one.value, ...owner }] : []));
 }
 
 /** The worker has checked it when it began: only what is read here is looked at. */
