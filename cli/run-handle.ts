@@ -62,12 +62,22 @@ export interface SeenRun {
 /** This Temporal has no run of the id: it never had, or has forgotten it. */
 export class UnknownRun extends CliError {}
 
+/** What an id of these types is called, and what prints it. */
+function nounOf(types: readonly string[]): [noun: string, printers: string] {
+  if (!types.includes(scoringType)) return ['run', '"critic run"'];
+  return types.includes(runType)
+    ? ['run', '"critic run" or "critic score"']
+    : ['scoring', '"critic score" or "critic evaluate"'];
+}
+
 /** Looks a run up. Throws UnknownRun for an id that the server does not know, and a CliError for a workflow that is of no such type. */
 export async function findRun(client: Client, run: string, types: readonly string[] = [runType]): Promise<SeenRun> {
   const handle = client.workflow.getHandle<typeof trainCritic>(run);
+  const [noun, printers] = nounOf(types);
   try {
     const { type, status, raw, memo, taskQueue } = await handle.describe();
-    if (!types.includes(type)) throw new CliError(`run "${cut(run)}": expected a run, got a workflow of type ${type}`);
+    if (!types.includes(type))
+      throw new CliError(`${noun} "${cut(run)}": expected a ${noun}, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
     const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
     const isCancelling = isOpen && raw.workflowExtendedInfo?.cancelRequested === true;
@@ -92,7 +102,7 @@ export async function findRun(client: Client, run: string, types: readonly strin
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const where = `namespace "${client.options.namespace}" of this Temporal server`;
     throw new UnknownRun(
-      `run "${cut(run)}": expected the id of a run, as "critic run" prints it; ${where} has no such run`,
+      `${noun} "${cut(run)}": expected the id of a ${noun}, as ${printers} prints it; ${where} has no such ${noun}`,
     );
   }
 }

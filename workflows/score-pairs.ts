@@ -10,7 +10,7 @@
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { PreparedScoring } from '../activities/scoring/scoring.ts';
 import { activityId } from '../domain/names.ts';
-import { type ScoringOrder, type ScoringResult, scoringStages } from '../domain/scoring/scoring.ts';
+import { pairsInWords, type ScoringOrder, type ScoringResult, scoringStages } from '../domain/scoring/scoring.ts';
 import { criticStage, scoringNode } from '../domain/scoring/scoring-job.ts';
 import { paces, storeActivities } from './activity-options.ts';
 import { endEarlierJobs, isResumed } from './jobs/earlier-runs.ts';
@@ -85,7 +85,9 @@ async function prepare(order: ScoringOrder, desk: JobDesk, state: ScoringState):
   if (imported.pages !== undefined) desk.board.servedAt(imported.pages);
   const { refused = 0, test = 0 } = pairs.counts;
   finish({ plan, desk, state }, name, pairs);
-  desk.board.stage(name, { note: `${test} pairs${refused === 0 ? '' : `; ${refused} cannot be shown to a critic`}` });
+  desk.board.stage(name, {
+    note: `${pairsInWords(test)}${refused === 0 ? '' : `; ${refused} cannot be shown to a critic`}`,
+  });
   state.prepared = prepared;
   return prepared;
 }

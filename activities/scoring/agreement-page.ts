@@ -2,7 +2,7 @@
 import type { Part } from '../../domain/evaluation/breakdown.ts';
 import type { Evaluation, MetricName } from '../../domain/evaluation/evaluation.ts';
 import type { Estimate } from '../../domain/evaluation/resampling.ts';
-import type { ScoringResult } from '../../domain/scoring/scoring.ts';
+import { pairsInWords, type ScoringResult } from '../../domain/scoring/scoring.ts';
 import { table } from '../pages/parts.ts';
 import { type Html, html } from '../report/html.ts';
 import { fixed, whyNone } from './forms.ts';
@@ -33,7 +33,7 @@ export function agreed(agreement: Evaluation, { pairs: all }: ScoringResult): Ht
     ${why === undefined ? undefined : html`<p class="lead">${why}</p>`}
     ${table('Agreement with people', ['Metric', 'Critic', '95 %', 'Best constant'], rows)}
     <p class="note">
-      On ${count} of ${all} pairs: those that could be shown to the critic. Intervals by ${resampling.resamples}
+      On ${count} of ${pairsInWords(all)}: those that could be shown to the critic. Intervals by ${resampling.resamples}
       resamples of ${resampling.units}
       ${resampling.unit === 'source' ? 'source pictures, with all their edits' : 'pairs'}. The best constant always says
       the mean opinion of these pairs. The scale after the mapping is 1 to 5.

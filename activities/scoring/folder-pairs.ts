@@ -25,21 +25,19 @@ export async function folderPairs(folder: string, instruction: string | undefine
     const where = `edited/${name}`;
     const source = byStem.get(stem(name));
     const id = stem(name);
-    if (source === undefined) {
-      rows.push({ where, id, fault: `expected a picture "source/${id}.*", got none` });
-      continue;
-    }
     const own = names.has(`${id}.txt`) ? await said(join(folder, 'edited', `${id}.txt`)) : instruction;
     const read = fieldSchemas.instruction.safeParse(own);
-    if (read.success) {
-      const pair = { id, source: join(folder, 'source', source), edited: join(folder, 'edited', name) };
-      rows.push({ where, pair: { ...pair, instruction: read.data, opinions: {} } });
-    } else {
-      rows.push({
-        where,
-        id,
-        fault: `expected an instruction in "edited/${id}.txt", or one for all, got ${shown(own)}`,
-      });
+    const edited = join(folder, 'edited', name);
+    if (source === undefined) {
+      const fault = `expected a picture "source/${id}.*", got none`;
+      rows.push({ where, id, fault, said: { edited, ...(read.success ? { instruction: read.data } : {}) } });
+      continue;
+    }
+    const both = { source: join(folder, 'source', source), edited };
+    if (read.success) rows.push({ where, pair: { id, ...both, instruction: read.data, opinions: {} } });
+    else {
+      const fault = `expected an instruction in "edited/${id}.txt", or one for all, got ${shown(own)}`;
+      rows.push({ where, id, fault, said: both });
     }
   }
   return rows;

@@ -1,5 +1,6 @@
 /** Forms of scores for spreadsheets and terminals. Pure. */
 import { type Evaluation, metricNames, whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
+import { pairsInWords } from '../../domain/scoring/scoring.ts';
 import type { PairScore } from '../../domain/scoring/scores.ts';
 import { textTable } from '../../domain/text-table.ts';
 import type { PairAnswers } from './answers.ts';
@@ -65,10 +66,10 @@ function numeral(value: number | null): string {
 export function summaryOf(rows: readonly ScoredPair[], agreement: Evaluation | null): string {
   const shown = rows
     .slice(0, shownRows)
-    .map(({ pair, score, mean, sd, critique }) => [
+    .map(({ pair, score, mean, sd, samples, critique }) => [
       pair.id.slice(0, 24),
       fixed(score),
-      sd === null ? '' : `${fixed(mean)} ±${fixed(sd)}`,
+      sampledInWords({ mean, sd, samples }),
       fixed(pair.opinions.mos ?? null),
       pair.fault === undefined ? (score === null ? 'unreadable answer' : '') : 'not asked',
       short(pair.fault ?? critique),
@@ -83,6 +84,14 @@ export function summaryOf(rows: readonly ScoredPair[], agreement: Evaluation | n
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** Such as `3.20 ±0.41 (7 of 8)`: how many samples could be read. Without a deviation where fewer than two could; blank where none was drawn. */
+export function sampledInWords({ mean, sd, samples }: Pick<ScoredPair, 'mean' | 'sd' | 'samples'>): string {
+  if (samples.length === 0) return '';
+  const readable = samples.filter((one) => one !== null).length;
+  const value = `${fixed(mean)}${sd === null ? '' : ` ±${fixed(sd)}`}`;
+  return `${value} (${readable} of ${samples.length})`;
+}
+
 function agreementLines(agreement: Evaluation): string[] {
   const { models, pairs } = agreement;
   const found = models.grpo ?? {};
@@ -95,7 +104,7 @@ function agreementLines(agreement: Evaluation): string[] {
     });
   const why = whyNone(agreement);
   return [
-    `Agreement with people on ${pairs} pairs:`,
+    `Agreement with people on ${pairsInWords(pairs)}:`,
     ...textTable([['', 'VALUE', '95 %'], ...rows]),
     ...(why === undefined ? [] : [why]),
   ];

@@ -14,8 +14,13 @@ export interface NamedPair {
   method?: string;
   source_id?: string;
 }
-/** A row with what can be said of it where it is no pair. */
-export type NamedRow = { where: string } & ({ pair: NamedPair } | { id: string; fault: string });
+/** A row that is no pair: why, and what of it could be read (`said`). */
+export interface FaultyRow {
+  id: string;
+  fault: string;
+  said?: Partial<Omit<NamedPair, 'id'>>;
+}
+export type NamedRow = { where: string } & ({ pair: NamedPair } | FaultyRow);
 
 const text = (most: number) =>
   z

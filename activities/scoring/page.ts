@@ -2,12 +2,14 @@
  * The page of a scoring: what was asked, what could not be scored first, agreement with people where it was measured, and the pairs with pictures, score, how firm
  * it is, and critique. Self-contained. All its numbers are in `scores.jsonl` and `evaluation.json` beside it. Pure.
  */
+import { basename } from 'node:path';
 import type { Evaluation } from '../../domain/evaluation/evaluation.ts';
 import type { ScoringResult } from '../../domain/scoring/scoring.ts';
 import { frame, table } from '../pages/parts.ts';
 import { type Html, html } from '../report/html.ts';
 import { agreed } from './agreement-page.ts';
-import { fixed, type ScoredPair } from './forms.ts';
+import { fixed, sampledInWords, type ScoredPair } from './forms.ts';
+import type { KeptPair } from './pairs-artifact.ts';
 import { picturedPairs, type Thumbnail } from './thumbnails.ts';
 
 export interface ScoresPage {
@@ -75,13 +77,21 @@ function faults(rows: readonly ScoredPair[]): Html | undefined {
       html`<tr>
         <th scope="row">${pair.id}</th>
         <td class="left">${pair.where}</td>
+        <td class="left">${named(pair)}</td>
         <td class="left">${pair.fault ?? `its answer gives no score: ${(answer ?? '').slice(0, 200)}`}</td>
       </tr>`,
   );
   return html`<section>
     <h2>Not scored</h2>
-    ${table('Pairs without a score', ['Pair', '<Row', '<Why'], shown, 'faults')}${bad.length > shownFaults ? html`<p class="note">And ${bad.length - shownFaults} more, in scores.csv.</p>` : undefined}
+    ${table('Pairs without a score', ['Pair', '<Row', '<Named', '<Why'], shown, 'faults')}${bad.length > shownFaults ? html`<p class="note">And ${bad.length - shownFaults} more, in scores.csv.</p>` : undefined}
   </section>`;
+}
+
+/** What could be read of a pair that has no score: pictures, instruction, people's opinion. */
+function named({ source, edited, instruction, opinions: { mos } }: KeptPair): string {
+  const pictures = [source, edited].map((one) => (one === undefined ? '?' : basename(one)));
+  const rest = [instruction?.slice(0, 200), mos === undefined ? undefined : `people ${fixed(mos)}`];
+  return [pictures.join(' → '), ...rest.filter((one) => one !== undefined)].join(' · ');
 }
 
 function pairs(rows: readonly ScoredPair[], pictures: ReadonlyMap<string, Thumbnail>): Html {
@@ -98,7 +108,6 @@ function pairOf(
   { pair, score, mean, sd, samples, critique, answer }: ScoredPair,
   pictures: ReadonlyMap<string, Thumbnail>,
 ) {
-  const readable = samples.filter((one) => one !== null).length;
   const { mos } = pair.opinions;
   return html`<article class="sample">
     <div class="pair">
@@ -108,10 +117,7 @@ function pairOf(
       <p class="instruction">${pair.instruction ?? ''}</p>
       <p class="scores">
         <b>${score === null ? 'no score' : fixed(score)}</b>
-        <span
-          >sampled ${fixed(mean)}${sd === null ? '' : ` ± ${fixed(sd)}`}, ${readable} of ${samples.length}
-          readable</span
-        >
+        <span>sampled ${sampledInWords({ mean, sd, samples })}</span>
         ${mos === undefined ? undefined : html`<span>people ${fixed(mos)}</span>`}
       </p>
       <div class="answer">${critique === '' ? (answer ?? '') : critique}</div>

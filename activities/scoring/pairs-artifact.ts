@@ -40,7 +40,7 @@ const keptSchema = z.object({
   n: z.int().min(1),
   id: z.string(),
   where: z.string(),
-  /** As the person named them; absent where the row is no pair. */
+  /** As the person named them; absent where they cannot be read. */
   source: z.string().optional(),
   edited: z.string().optional(),
   instruction: z.string().optional(),
@@ -157,7 +157,7 @@ function keep(
   tooLong: (pair: NamedPair, images: string[]) => string | undefined,
 ): KeptPair {
   const { where } = row;
-  if (!('pair' in row)) return { n, id: row.id, where, opinions: {}, fault: row.fault };
+  if (!('pair' in row)) return { n, id: row.id, where, opinions: {}, ...row.said, fault: row.fault };
   const { pair } = row;
   const base: KeptPair = { n, where, ...pair };
   const [source, edited] = [pictures.get(pair.source), pictures.get(pair.edited)];

@@ -1,6 +1,6 @@
 /**
  * Rows of a scoring: what a person named → pairs with the paths of their pictures, or why a row is none. Nothing is dropped: a row that cannot be read stays, with
- * its fault. It only reads. Paths are the person's own, and are opened by whoever looks at the pictures.
+ * its fault and what could be read of it. It only reads. Paths are the person's own, and are opened by whoever looks at the pictures.
  */
 import { readdir } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
@@ -9,18 +9,21 @@ import * as z from 'zod';
 import { cut, shown } from '../../domain/errors.ts';
 import { columnsOf, onOurScale, opinionFields, type PairMapping, plainMapping } from '../../domain/scoring/mapping.ts';
 import { mostPairs, type ScoringOrder } from '../../domain/scoring/scoring.ts';
+import { schemaFault } from '../../input/input-fault.ts';
+import { mappingFileSchema } from '../../input/mapping-file.ts';
 import { parseJson } from '../../files/json.ts';
 import { FileFault, readRegularText } from '../../files/regular-file.ts';
 import { maxTextBytes } from '../dataset/source.ts';
 import { refuse } from '../failure.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { folderPairs } from './folder-pairs.ts';
-import { fieldSchemas, type NamedPair, type NamedRow } from './named-pair.ts';
+import { type FaultyRow, fieldSchemas, type NamedPair, type NamedRow } from './named-pair.ts';
 
 const tables = ['pairs.jsonl', 'pairs.csv', 'pairs.tsv'] as const;
 
 /** All rows, in their order. Refuses (`DataInvalid`) a file or folder that holds none, is no such file, or is too large. */
-export async function namedRows({ pairs, mapping = plainMapping, purpose }: ScoringOrder): Promise<NamedRow[]> {
+export async function namedRows({ pairs, purpose, ...order }: ScoringOrder): Promise<NamedRow[]> {
+  const mapping = order.mapping === undefined ? plainMapping : checkedMapping(order.mapping);
   const rows = await readSource(pairs, mapping);
   if (rows.length === 0) throw refuse('DataInvalid', `pairs: expected at least one, got none`);
   if (rows.length > mostPairs) throw refuse('DataInvalid', `pairs: expected at most ${mostPairs}, got ${rows.length}`);
@@ -28,8 +31,16 @@ export async function namedRows({ pairs, mapping = plainMapping, purpose }: Scor
   return rows.map((row) => {
     if (!('pair' in row) || row.pair.opinions.mos !== undefined) return row;
     const field = columnsOf(mapping, 'mos').join(' or ');
-    return { where: row.where, id: row.pair.id, fault: `${field}: expected people's opinion, got nothing` };
+    const { id, ...said } = row.pair;
+    return { where: row.where, id, fault: `${field}: expected people's opinion, got nothing`, said };
   });
+}
+
+/** An order may come from another client than our CLI, so what it names stays below the dataset's folder here too. */
+function checkedMapping(mapping: unknown): PairMapping {
+  const { data, error } = mappingFileSchema.safeParse(mapping, { reportInput: true });
+  if (data !== undefined) return data;
+  throw refuse('ConfigInvalid', schemaFault('the order', error, 'mapping').message);
 }
 
 async function readSource(pairs: ScoringOrder['pairs'], mapping: PairMapping): Promise<NamedRow[]> {
@@ -39,7 +50,7 @@ async function readSource(pairs: ScoringOrder['pairs'], mapping: PairMapping): P
       return [{ where: 'the pair', pair: { id: '1', source, edited, instruction, opinions: {} } }];
     }
     case 'table':
-      return readTable(pairs.path, dirname(pairs.path), mapping);
+      return readTable(pairs.path, join(dirname(pairs.path), mapping.images ?? '.'), mapping);
     case 'folder': {
       const table = mapping.table ?? (await tableIn(pairs.path));
       if (table === undefined) return folderPairs(pairs.path, pairs.instruction);
@@ -69,8 +80,11 @@ async function readTable(path: string, images: string, mapping: PairMapping): Pr
     .filter(({ value }) => only === undefined || valueAt(value, [only.column]) === only.value)
     .map(({ line, value, fault }) => {
       const where = `line ${line}`;
-      if (fault !== undefined) return { where, id: String(line), fault };
-      return { where, ...pairOf(value, String(line), images, mapping) };
+      const read = pairOf(value, String(line), images, mapping);
+      if (fault === undefined) return { where, ...read };
+      // Columns may have slipped: what is text can be looked at, a number could be another column's.
+      const { id, opinions: _opinions, ...said } = 'pair' in read ? read.pair : { id: read.id, ...read.said };
+      return { where, id, fault, said };
     });
 }
 
@@ -127,12 +141,7 @@ function separated(path: string, content: string): Line[] {
 
 const parsedRow = z.object({ record: z.array(z.string()), info: z.object({ lines: z.int() }) });
 
-function pairOf(
-  value: unknown,
-  line: string,
-  images: string,
-  mapping: PairMapping,
-): { pair: NamedPair } | { id: string; fault: string } {
+function pairOf(value: unknown, line: string, images: string, mapping: PairMapping): { pair: NamedPair } | FaultyRow {
   const faults: string[] = [];
   const take = (field: keyof typeof fieldSchemas, otherwise?: string): string => {
     const names = columnsOf(mapping, field);
@@ -144,14 +153,18 @@ function pairOf(
     return '';
   };
   const id = take('id', line);
-  const place = (path: string) => (isAbsolute(path) ? path : resolve(images, path));
+  const place = (path: string) => (path === '' || isAbsolute(path) ? path : resolve(images, path));
   const [source, edited, instruction] = [place(take('source')), place(take('edited')), take('instruction')];
   const optional = (field: 'method' | 'source_id') =>
     asText(valueAt(value, columnsOf(mapping, field))) === undefined ? {} : { [field]: take(field) };
   const named = { ...optional('method'), ...optional('source_id') };
   const opinions = opinionsOf(value, mapping, faults);
-  if (faults.length > 0) return { id: id === '' ? line : id, fault: faults.join('; ') };
-  return { pair: { id, source, edited, instruction, opinions, ...named } };
+  const pair: NamedPair = { id, source, edited, instruction, opinions, ...named };
+  if (faults.length === 0) return { pair };
+  const { id: _id, ...said } = pair;
+  // A field with a fault was read as ''.
+  const read = Object.fromEntries(Object.entries(said).filter(([, one]) => one !== ''));
+  return { id: id === '' ? line : id, fault: faults.join('; '), said: read };
 }
 
 function opinionsOf(value: unknown, mapping: PairMapping, faults: string[]): NamedPair['opinions'] {

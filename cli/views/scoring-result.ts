@@ -1,5 +1,6 @@
 /** The result of a scoring: what is read of it, and how people see it. */
 import * as z from 'zod';
+import { pairsInWords } from '../../domain/scoring/scoring.ts';
 
 const estimate = z.object({ value: z.number().nullable(), interval: z.tuple([z.number(), z.number()]).nullable() });
 
@@ -33,7 +34,7 @@ export function scoringLines(result: Omit<ScoringResult, 'summary'>, page?: stri
     ...(unreadable === 0 ? [] : [`${unreadable} got an answer without a score`]),
   ];
   return [
-    `Scored ${scored} of ${pairs} pairs${others.length === 0 ? '' : `: ${others.join(', ')}`}`,
+    `Scored ${scored} of ${pairsInWords(pairs)}${others.length === 0 ? '' : `: ${others.join(', ')}`}`,
     `Critic:      ${critic}`,
     `Page:        ${files.html}`,
     `JSON Lines:  ${files.jsonl}`,

@@ -80,6 +80,11 @@ export function scoringId({ purpose, critic }: Pick<ScoringOrder, 'purpose' | 'c
   return runId(`${purpose}-${of}`.slice(0, 22).replace(/[._-]+$/, ''), at);
 }
 
+/** Such as `1 pair` and `200 pairs`. */
+export function pairsInWords(count: number): string {
+  return `${count} pair${count === 1 ? '' : 's'}`;
+}
+
 export function criticInWords(critic: ChosenCritic): string {
   return 'champion' in critic ? `champion ${critic.champion}` : `${critic.stage} of run ${critic.run}`;
 }

@@ -74,6 +74,16 @@ describe('score', () => {
     expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('got a workflow of type scorePairs') });
   });
 
+  it('is called a scoring where a scoring is asked for, and one pair is one', async () => {
+    const { err } = await critic(['score', '--resume', 'nope'], fakeServer({}));
+    expect(err).toContain(
+      'scoring "nope": expected the id of a scoring, as "critic score" or "critic evaluate" prints it',
+    );
+    const one = { ...result, pairs: 1, refused: 0, scored: 1, unreadable: 0 };
+    const server = fakeServer({ s: { type: 'scorePairs', status: 'COMPLETED', result: () => one } });
+    expect((await critic(['watch', 's'], server)).out).toContain('Scored 1 of 1 pair\n');
+  });
+
   it('says by which command it goes on where it ended early, and paths whole', async () => {
     const stages = [{ stage: 'prompts-pairs' as const, status: 'done' as const }];
     const view = { run: 's', recipe: 'score', status: 'cancelled' as const, stages, questions: [] };

@@ -106,7 +106,7 @@ describe('watch', () => {
     const server = fakeServer({ reaper: { type: 'reapOrphans' } });
     expect(await critic(['watch', 'nope'], server)).toMatchObject({
       code: 1,
-      err: 'critic: run "nope": expected the id of a run, as "critic run" prints it; namespace "default" of this Temporal server has no such run\n',
+      err: 'critic: run "nope": expected the id of a run, as "critic run" or "critic score" prints it; namespace "default" of this Temporal server has no such run\n',
     });
     expect(await critic(['watch', 'reaper'], server)).toMatchObject({
       code: 1,

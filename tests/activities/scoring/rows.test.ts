@@ -91,6 +91,42 @@ describe('a table', () => {
     expect(faultsOf(rows)).toEqual(['1', 'line 2: v.s: expected 0 to 100, got "101"']);
   });
 
+  it('keeps of a faulty row what can be read, but no numbers of a row whose columns have slipped', async () => {
+    await write({
+      'p.csv': [
+        'id,source,edited,instruction,mos,method',
+        'a,s.png,e.png,,4,m',
+        'b,,e.png,red,3,',
+        'c,s.png,e.png,red,9,',
+        'd,s.png,e.png,red, and blue,5,m',
+        'e,s.png',
+      ].join('\n'),
+    });
+    const rows = await rowsOf(table('p.csv'));
+    const [source, edited] = [join(folder, 's.png'), join(folder, 'e.png')];
+    expect(rows.map((row) => ('fault' in row ? [row.id, row.said] : row))).toEqual([
+      ['a', { source, edited, opinions: { mos: 4 }, method: 'm' }],
+      ['b', { edited, instruction: 'red', opinions: { mos: 3 } }],
+      ['c', { source, edited, instruction: 'red', opinions: {} }],
+      ['d', { source, edited, instruction: 'red', method: '5' }],
+      ['e', { source }],
+    ]);
+  });
+
+  it('of a mapping stays below the dataset’s folder, whoever sent the order', async () => {
+    await write({ 'd/pairs.csv': 'source,edited,instruction\ns,e,red\n', 'pairs.csv': 'source\n' });
+    const pairs: PairSource = { kind: 'folder', path: join(folder, 'd') };
+    for (const wrong of [{ table: '../pairs.csv' }, { images: '/etc' }, { images: 'a/../../b' }]) {
+      const failure = await rejection(rowsOf(pairs, { mapping: { ...plainMapping, ...wrong } }));
+      expect(failure).toMatchObject({
+        type: 'ConfigInvalid',
+        message: expect.stringMatching(/mapping\.(table|images): expected a path below the dataset’s folder/),
+      });
+    }
+    const [row] = await rowsOf(table('d/pairs.csv'), { mapping: { ...plainMapping, images: 'p' } });
+    expect(row).toMatchObject({ pair: { source: join(folder, 'd/p/s') } });
+  });
+
   it('needs people’s opinion of each pair where agreement is asked for', async () => {
     await write({ 'pairs.csv': 'source,edited,instruction,mos\ns,e,red,4\ns,e,red,\n' });
     const rows = await rowsOf({ kind: 'folder', path: folder }, { purpose: 'evaluate' });

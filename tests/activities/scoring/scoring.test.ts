@@ -68,10 +68,12 @@ describe('the pairs of a scoring', () => {
   it('keep those with a bad picture or field, with why', async () => {
     await writeFile(join(folder, 'edited', '1.png'), 'no picture');
     const rows = rowsIn(folder, 3);
-    const bad = [...rows, { where: 'line 5', id: 'x', fault: 'instruction: expected a text, got nothing' }];
+    const said = { source: '/s.png', edited: '/e.png', opinions: { mos: 4 } };
+    const bad = [...rows, { where: 'line 5', id: 'x', fault: 'instruction: expected a text, got nothing', said }];
     const missing = { where: 'line 6', pair: { id: 'm', source: '/no', edited: '/', instruction: 'y', opinions: {} } };
     const artifact = await publish(store, [...bad, missing]);
     expect(artifact.counts).toEqual({ pairs: 5, test: 2, refused: 3 });
+    expect((await readKeptPairs(artifact))[3]).toMatchObject({ n: 4, id: 'x', ...said });
     expect((await readKeptPairs(artifact)).map(({ fault }) => fault)).toEqual([
       undefined,
       expect.stringContaining('edited: expected a PNG, JPEG or WebP picture'),
@@ -115,39 +117,54 @@ function never(): never {
 describe('scores', () => {
   it('are written for every row once, as lines, as a table and as a page', async () => {
     await writeFile(join(folder, 'edited', '1.png'), 'no picture');
-    const pairs = await publish(store, rowsIn(folder, 4));
+    const said = { source: '/s.png', edited: '/dir/e.png', opinions: { mos: 4 } };
+    const pairs = await publish(store, [...rowsIn(folder, 4), { where: 'line 6', id: 'p4', fault: 'why', said }]);
     const predictions = await answersOf(store, [1, 3, 4], (n) => [
       n === 4 ? '<i>what?' : answer(n),
       answer(n),
-      answer(2),
+      n === 3 ? 'no' : answer(2),
     ]);
     const result = await written(pairs, predictions);
-    expect(result).toMatchObject({ pairs: 4, refused: 1, scored: 2, unreadable: 1, metrics: null });
+    expect(result).toMatchObject({ pairs: 5, refused: 2, scored: 2, unreadable: 1, metrics: null });
     const lines = await linesOf(result.files.jsonl);
     expect(lines.map(({ id, score, sd, samples }) => [id, score, sd, samples])).toEqual([
       ['p0', 1, Math.SQRT1_2, [1, 2]],
       ['p1', null, null, []],
-      ['p2', 3, Math.SQRT1_2, [3, 2]],
+      ['p2', 3, null, [3, null]],
       ['p3', null, Math.SQRT2, [4, 2]],
+      ['p4', null, null, []],
     ]);
     expect(lines.map(({ fault }) => fault)).toEqual([
       undefined,
       expect.stringContaining('edited: expected a PNG'),
       undefined,
       'its answer gives no score',
+      'why',
     ]);
+    expect(lines.at(-1)).toMatchObject(said);
     const table: Record<string, string>[] = parse(await readFile(result.files.csv, 'utf8'), { columns: true });
     expect(table.map(({ id, score, instruction }) => [id, score, instruction])).toEqual([
       ['p0', '1', 'make it <b>blue</b>, "0"'],
       ['p1', '', 'make it <b>blue</b>, "1"'],
       ['p2', '3', 'make it <b>blue</b>, "2"'],
       ['p3', '', 'make it <b>blue</b>, "3"'],
+      ['p4', '', ''],
     ]);
+    expect(table.at(-1)).toMatchObject({ source: '/s.png', edited: '/dir/e.png', mos: '4' });
     const page = await readFile(result.files.html, 'utf8');
     expect(page).toContain('&lt;i&gt;what?');
     expect(page).not.toMatch(/<b>blue|<script|(?:src|href)="(?!data:image\/|scores\.|evaluation\.)/);
     expect(page.match(/<img src="data:image/g)).toHaveLength(6);
-    expect(result.summary).toContain('p1');
+    expect(page).toContain('s.png → e.png · people 4.00');
+    expect(page).toContain('sampled 3.00 (1 of 2)');
+    expect(result.summary.split('\n').slice(0, 6)).toEqual([
+      expect.stringMatching(/^PAIR +SCORE +SAMPLED +PEOPLE$/),
+      expect.stringMatching(/^p0 +1\.00 +1\.50 ±0\.71 \(2 of 2\)/),
+      expect.stringMatching(/^p1 +- +- +not asked/),
+      expect.stringMatching(/^p2 +3\.00 +3\.00 \(1 of 2\)/),
+      expect.stringMatching(/^p3 +- +3\.00 ±1\.41 \(2 of 2\)/),
+      expect.stringMatching(/^p4 +- +4\.00 +not asked/),
+    ]);
     expect(await written(pairs, predictions)).toEqual(result);
   });
 
