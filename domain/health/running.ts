@@ -56,8 +56,9 @@ export interface RunningLimits {
   /** Share of answers with one same score; a score's standard deviation, of that at the start. */
   sameScore: number;
   spreadCollapse: number;
-  /** Rank correlation of scores with people's that is lost. */
+  /** Rank correlation with people's scores that is lost, and the standard errors that it must be: of few answers it goes up and down by itself. */
   agreementFall: number;
+  agreementCertainty: number;
   /** Share of critiques that nearly repeat one of another pair, above that at the start. */
   sameText: number;
   similarity: number;
@@ -85,6 +86,7 @@ export const runningLimits: RunningLimits = {
   sameScore: 0.5,
   spreadCollapse: 0.6,
   agreementFall: 0.4,
+  agreementCertainty: 3,
   sameText: 0.3,
   similarity: 0.9,
 };
@@ -217,7 +219,8 @@ function scoreSigns(first: readonly ReadAnswer[], newest: readonly ReadAnswer[],
     return [sign('scores', `the scores differ less and less: their standard deviation fell ${change}`)];
   }
   const [agreed, agrees] = [following(first), following(newest)];
-  if (agrees > agreed - limits.agreementFall) return [];
+  const error = Math.sqrt(1 / (first.length - 1) + 1 / (newest.length - 1)); // of two rank correlations near 0
+  if (agreed - agrees <= Math.max(limits.agreementFall, limits.agreementCertainty * error)) return [];
   return [
     sign(
       'scores',

@@ -17,7 +17,7 @@ describe('recorded trainings', () => {
     expect(warned).toBeLessThanOrEqual(20);
   });
 
-  it('of a wrong learning rate and of a reward that is always the same are found by two signs', () => {
+  it('that are sick are found, each by two signs', () => {
     const found = these('sick').map(({ name, sick, kinds }) => [
       name,
       sick,
@@ -27,6 +27,7 @@ describe('recorded trainings', () => {
       ['flat-reward', 10, ['reward', 'scores']],
       ['lr-times-10', 33, ['reward', 'scores']],
       ['lr-times-33', 15, ['entropy', 'format', 'reward']],
+      ['no-critiques', 44, ['format', 'scores']],
     ]);
   });
 

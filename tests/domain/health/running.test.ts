@@ -145,6 +145,15 @@ describe('signs in sampled answers', () => {
     ]);
   });
 
+  it('are none in scores that have followed people’s by chance and do not now', () => {
+    const guess = (mos: number, step: number, index: number) => 1 + ((step * 5 + index * 11) % 40) / 10 + mos / 100;
+    const chance = answersOf(12, (mos, step, index) => {
+      const followed = step < 7 && index % 2 === 0;
+      return { ...fair(mos, step, index), score: followed ? mos : guess(mos, step, index) };
+    });
+    expect(kindsOf([], chance)).toEqual([]);
+  });
+
   it('a reward near its best while scores miss people’s by far', () => {
     const far = answersOf(20, (mos, step, index) => ({
       ...fair(mos, step, index),
