@@ -30,7 +30,7 @@ export async function healthChecks(
   const own: [string, () => Promise<HealthCheck[]>][] = [
     ['Temporal', () => checkServer(client)],
     ['search attributes', () => checkAttributes(client)],
-    ['workers', () => checkWorkers(client)],
+    ['workers', () => checkWorkers(client, Date.now())],
     ['worker', async () => (await inquire(client, 'health', {}, reply)).checks],
   ];
   const checks: HealthCheck[] = [];
@@ -71,24 +71,28 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
   }));
 }
 
-async function checkWorkers(client: Client): Promise<HealthCheck[]> {
+/** A poll for work lasts a minute at most, so a worker that lives has asked some queue since. Seconds. */
+const silentSeconds = 75;
+
+/** `now`: of this machine, ms epoch. The server's clock may be a little ahead. */
+async function checkWorkers(client: Client, now: number): Promise<HealthCheck[]> {
   const cluster = chosenCluster(client);
   const queues = await askedQueues(client, cluster);
+  const what = 'workers';
   const none = queues.filter(({ workers }) => workers === 0).map(({ name }) => name);
+  if (none.length > 0)
+    return [{ what, state: 'problem', sentence: `expected a worker at each queue, got none at ${none.join(', ')}` }];
   const most = Math.max(...queues.map(({ workers }) => workers));
-  return [
-    none.length === 0
-      ? {
-          what: 'workers',
-          state: 'good',
-          sentence: `${most} ${most === 1 ? 'worker asks' : 'workers ask'} for work${cluster === undefined ? '' : ` of ${clusterInWords(cluster)}`}`,
-        }
-      : {
-          what: 'workers',
-          state: 'problem',
-          sentence: `expected a worker at each queue, got none at ${none.join(', ')}`,
-        },
-  ];
+  const who = `${most} ${most === 1 ? 'worker' : 'workers'}`;
+  const work = `work${cluster === undefined ? '' : ` of ${clusterInWords(cluster)}`}`;
+  const times = queues.flatMap(({ askedAt }) => askedAt ?? []);
+  const seconds = times.length === 0 ? undefined : Math.max(0, Math.round((now - Math.max(...times)) / 1000));
+  if (seconds !== undefined && seconds > silentSeconds) {
+    const sentence = `${who} asked for ${work}, but none for ${seconds} s; one that lives asks each minute, so start one`;
+    return [{ what, state: 'problem', sentence }];
+  }
+  const when = seconds === undefined ? '' : `, last ${seconds} s ago`;
+  return [{ what, state: 'good', sentence: `${who} ${most === 1 ? 'asks' : 'ask'} for ${work}${when}` }];
 }
 
 /** One line a check, then what is wrong. At most 80 columns where words allow it. */

@@ -8,6 +8,7 @@ import type * as z from 'zod';
 import { chooseCluster } from './cluster.ts';
 import { type CliConfig, cliConfig } from './config.ts';
 import type { TerminalStream } from './views/terminal.ts';
+import { tellOfWaiting } from './workers.ts';
 
 export interface Shell {
   env: NodeJS.ProcessEnv;
@@ -47,6 +48,7 @@ export async function withClient<T>(shell: Shell, work: (client: Client, config:
   const config = await cliConfig(shell.env, shell.localRecord);
   const client = await shell.connect(config);
   chooseCluster(client, { cluster: shell.cluster ?? config.cluster, isSaid: shell.cluster !== undefined });
+  tellOfWaiting(client, (sentence) => shell.stderr.write(`${sentence}\n`));
   try {
     return await work(client, config);
   } finally {

@@ -18,8 +18,10 @@ export interface AskedQueue {
   name: string;
   /** Workers that have asked it in the last five minutes. */
   workers: number;
-  /** When it was asked last, as text; only whether it changes is of use. Empty: nobody has asked. */
+  /** When each worker asked it last, as text; only whether it changes is of use. Empty: nobody has asked. */
   asked: string;
+  /** When it was asked last, ms epoch by the server's clock. */
+  askedAt?: number;
 }
 
 const uses = ['workflows', 'cluster', 'watch', 'llm'] as const satisfies QueueUse[];
@@ -36,7 +38,13 @@ export async function askedQueues(client: Client, cluster: Cluster): Promise<Ask
       });
       const all = pollers ?? [];
       const times = all.map(({ lastAccessTime: at }) => `${String(at?.seconds ?? 0)}.${at?.nanos ?? 0}`);
-      return { name, workers: new Set(all.map(({ identity }) => identity)).size, asked: times.toSorted().join(' ') };
+      const seconds = Math.max(...times.map(Number));
+      return {
+        name,
+        workers: new Set(all.map(({ identity }) => identity)).size,
+        asked: times.toSorted().join(' '),
+        ...(seconds > 0 ? { askedAt: seconds * 1000 } : {}),
+      };
     }),
   );
 }
@@ -88,6 +96,25 @@ export async function whileWorkersAsk<T>(
   }
 }
 
+/** What `work` comes to. If that takes longer than `ms`, `late` is called once meanwhile. */
+export async function whenLate<T>(work: Promise<T>, ms: number, late: () => void): Promise<T> {
+  const timer = setTimeout(late, ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** By client, where it is said that a worker takes its time. */
+const listeners = new WeakMap<Client, (sentence: string) => void>();
+
+/** Whatever this client asks workers for: `say` is told if the answer takes longer than three seconds. */
+export function tellOfWaiting(client: Client, say: (sentence: string) => void): void {
+  listeners.set(client, say);
+}
+const waitingMs = 3_000;
+
 /** A worker takes an update up within a second; one that has just begun, or a loaded machine, takes longer. */
 const firstMs = 10_000;
 const secondMs = 20_000;
@@ -109,7 +136,9 @@ export interface Addressee {
 /** What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws. */
 export async function updated<Reply>(client: Client, to: Addressee, name: string, arg: unknown): Promise<Reply> {
   await requireWorker(client, to.cluster);
-  const update = await takenUp<Reply>(client, to, name, arg);
+  const update = await whenLate(takenUp<Reply>(client, to, name, arg), waitingMs, () =>
+    listeners.get(client)?.('waiting for a worker …'),
+  );
   return whileWorkersAsk(client, to.cluster, update.result());
 }
 

@@ -12,6 +12,7 @@ import { scoringLines, scoringResult } from '../views/scoring-result.ts';
 import { cleanLines } from '../views/run-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { watchTerminal, type Watching } from '../views/terminal.ts';
+import { whenLate } from '../workers.ts';
 
 const question = z.object({
   id: z.string(),
@@ -44,17 +45,31 @@ export interface WatchInput {
   page?: string | undefined;
   /** Pause between two looks, ms. */
   intervalMs?: number;
+  /** After so long without an answer of a worker it is said that none answers, ms. */
+  silentMs?: number;
 }
+
+export const silence =
+  'no worker answers: the run stands still until one does, and loses nothing; "critic doctor --no-job" looks at workers';
 
 /** Shows a run until it ends. Throws a CliError if the run is not known, failed or was cancelled. */
 export async function watch(client: Client, input: WatchInput): Promise<Ending> {
-  const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000 } = input;
+  const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000, silentMs = 5000 } = input;
+  let answeredAt = performance.now();
   try {
     while (!signal.aborted) {
       const seen = await findRun(client, run, followedTypes);
       const { isOpen, progress } = seen;
-      const view = await viewOf(client, seen);
-      if (view !== undefined) terminal.show(view, progress);
+      const tellSilence = () => {
+        if (isOpen && performance.now() - answeredAt >= silentMs) terminal.note(silence);
+      };
+      const view = await whenLate(viewOf(client, seen), silentMs, tellSilence);
+      // A server that has forgotten the last worker says at once that nobody answers.
+      if (view === undefined) tellSilence();
+      else {
+        terminal.show(view, progress);
+        answeredAt = performance.now();
+      }
       if (!isOpen && seen.isScoring)
         return { status: 'scored', run, page, ...(await resultOf(seen.handle, scoringResult)) };
       if (!isOpen) return { status: 'ended', run, page, ...(await verdictOf(seen)) };

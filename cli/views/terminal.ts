@@ -22,6 +22,8 @@ export interface TerminalOptions {
 
 export interface Watching {
   show(view: RunView, progress: ProgressByActivity): void;
+  /** Why nothing new is shown. It stays until the next `show`; said twice, it is shown once. */
+  note(sentence: string): void;
   /** Leaves what is shown and gives the cursor back. It may be called twice. */
   stop(): void;
 }
@@ -51,6 +53,17 @@ function repainting(stream: TerminalStream, now: () => Date, color: boolean): Wa
   let hidden = false;
   let known: ProgressByActivity = {};
   let size = { columns: 80, rows: 24 };
+  let board: string[] = [];
+  let noted = '';
+  const paint = (lines: readonly string[]) => {
+    if (!hidden) process.once('exit', stop);
+    const { columns } = size;
+    const up = height === 0 ? '' : `\u001B[${height}A`;
+    const hide = hidden ? '' : hideCursor;
+    stream.write(`${hide}${up}\r${lines.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);
+    hidden = true;
+    height = heightOf(lines, columns);
+  };
   const stop = () => {
     process.off('exit', stop);
     if (hidden) stream.write(showCursor);
@@ -58,17 +71,19 @@ function repainting(stream: TerminalStream, now: () => Date, color: boolean): Wa
   };
   return {
     show(view, progress) {
-      if (!hidden) process.once('exit', stop);
       // Between two tries of an activity there is no heartbeat. What was shown last stays.
       known = { ...known, ...progress };
       size = sizeOf(stream) ?? size;
       const { columns, rows } = size;
-      const lines = lastRows(renderRunView(view, known, now(), { columns, color }), columns, rows - 1);
-      const up = height === 0 ? '' : `\u001B[${height}A`;
-      const hide = hidden ? '' : hideCursor;
-      stream.write(`${hide}${up}\r${lines.map((line) => `${clearLine}${line}\n`).join('')}${clearBelow}`);
-      hidden = true;
-      height = heightOf(lines, columns);
+      board = renderRunView(view, known, now(), { columns, color });
+      noted = '';
+      paint(lastRows(board, columns, rows - 1));
+    },
+    note(sentence) {
+      if (sentence === noted) return;
+      noted = sentence;
+      size = sizeOf(stream) ?? size;
+      paint(lastRows([...board, sentence], size.columns, size.rows - 1));
     },
     stop,
   };
@@ -88,11 +103,17 @@ function heightOf(lines: readonly string[], columns: number): number {
 
 function telling(stream: TerminalStream, now: () => Date): Watching {
   let told: Told = nothingTold;
+  let noted = '';
   return {
     show(view, progress) {
+      noted = '';
       const change = describeChanges(told, view, progress, now());
       told = change.told;
       for (const line of change.lines) stream.write(`${line}\n`);
+    },
+    note(sentence) {
+      if (sentence !== noted) stream.write(`${sentence}\n`);
+      noted = sentence;
     },
     stop() {
       // Nothing was changed that must be given back.

@@ -36,6 +36,22 @@ describe('a TTY', () => {
     expect(written).toEqual([`\u001B[?25l\r${screen}\u001B[0J`, `\u001B[3A\r${screen}\u001B[0J`, '\u001B[?25h']);
   });
 
+  it('says below the board why nothing new is shown, until something is', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 24 });
+    const terminal = watchTerminal(stream, { now });
+    terminal.note('nobody answers');
+    terminal.show(view, {});
+    terminal.note('nobody answers');
+    terminal.note('nobody answers');
+    terminal.show(view, {});
+    terminal.stop();
+    expect(written).toHaveLength(5);
+    expect(written[0]).toBe('\u001B[?25l\r\u001B[2Knobody answers\n\u001B[0J');
+    expect(written[2]).toContain('grpo\u001B[39m\n\u001B[2Knobody answers\n');
+    expect(written[3]).not.toContain('nobody answers');
+    expect(written[3]).toContain('\u001B[4A');
+  });
+
   it('that is too low gets the end of the screen, so that repainting stays in place', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 60, rows: 3 });
     const terminal = watchTerminal(stream, { now });

@@ -1,9 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
-import { WorkflowFailedError } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
-import { type Ending, endingView } from '../../cli/commands/watch.ts';
+import { type Ending, endingView, silence, watch } from '../../cli/commands/watch.ts';
 import { textOf } from '../../cli/shell.ts';
+import { watchTerminal } from '../../cli/views/terminal.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { critic, fakeServer, type FakeRun } from './fakes.ts';
 
@@ -49,6 +51,28 @@ const finished = (given: object = {}): FakeRun => ({
 });
 
 describe('watch', () => {
+  it('says once that no worker answers, also of one that Temporal still remembers', async () => {
+    const server = fakeServer({ r: { view } });
+    const handle = server.client.workflow.getHandle('r');
+    let looks = 0;
+    const query = async () => {
+      looks += 1;
+      if (looks === 1) return sleep(60, view); // late, but it answers
+      if (looks < 5) throw new ServiceError('Failed to query Workflow', { cause: new Error('no poller') });
+      stop.abort();
+      return view;
+    };
+    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, query }) });
+    const stop = new AbortController();
+    const told: string[] = [];
+    const terminal = watchTerminal({ write: (text: string) => told.push(text) });
+    const input = { run: 'r', terminal, failOnQuestion: false, signal: stop.signal, intervalMs: 20, silentMs: 30 };
+    expect(await watch(server.client, input)).toEqual({ status: 'left', run: 'r' });
+    const line = `${silence}\n`;
+    expect(told.filter((text) => text === line)).toHaveLength(2);
+    expect(told[0]).toBe(line);
+  });
+
   it('shows a run with its live numbers until it ends, then what came of it, and exits with 0', async () => {
     let looks = 0;
     const server = fakeServer({

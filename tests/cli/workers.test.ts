@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { checkNights } from '../../cli/commands/schedule/check.ts';
-import { whileWorkersAsk } from '../../cli/workers.ts';
+import { whenLate, whileWorkersAsk } from '../../cli/workers.ts';
 import type { Night } from '../../domain/nights/night.ts';
 import { critic, type FakeServer, fakeServer } from './fakes.ts';
 
@@ -70,6 +70,27 @@ describe('without a worker', () => {
   });
 });
 
+describe('doctor, of workers that Temporal remembers', () => {
+  const lineOf = async (secondsAgo: number) => {
+    const seconds = Math.floor(Date.now() / 1000) - secondsAgo;
+    const pollers = [
+      { identity: 'old', lastAccessTime: { seconds: seconds - 100, nanos: 0 } },
+      { identity: 'new', lastAccessTime: { seconds, nanos: 5 } },
+    ];
+    const { out } = await critic(
+      ['doctor', '--no-job'],
+      polled(fakeServer({}), () => pollers),
+    );
+    return out.replaceAll(/\s+/g, ' ');
+  };
+
+  it('tells when one asked last, and calls silence of more than a minute a problem', async () => {
+    expect(await lineOf(20)).toMatch(/ok workers 2 workers ask for work, last 2[0-3] s ago/);
+    expect(await lineOf(-3)).toMatch(/ok workers 2 workers ask for work, last 0 s ago/);
+    expect(await lineOf(90)).toMatch(/PROBLEM workers 2 workers asked for work, but none for 9[0-3] s;/);
+  });
+});
+
 describe('doctor', () => {
   it('prints each check before it knows the next one', async () => {
     const server = fakeServer({
@@ -81,6 +102,26 @@ describe('doctor', () => {
     void critic(['doctor', '--no-job'], server, { stdout });
     await expect.poll(() => out).toMatch(/^ok +workers /m);
     expect(out).not.toMatch(/worker +nobody/);
+  });
+});
+
+describe('an answer that takes its time', () => {
+  it('is told of once, and only then', async () => {
+    let late = 0;
+    expect(await whenLate(Promise.resolve('at once'), 20, () => (late += 1))).toBe('at once');
+    await sleep(40);
+    expect(late).toBe(0);
+    expect(await whenLate(sleep(60, 'late'), 20, () => (late += 1))).toBe('late');
+    expect(late).toBe(1);
+  });
+
+  it('of an inquiry is told of on stderr after three seconds', async () => {
+    const server = fakeServer(caretaker);
+    Object.assign(server.client.workflow, {
+      getHandle: () => ({ startUpdate: async () => sleep(3_300, { result: async () => ({ champions: [] }) }) }),
+    });
+    const { code, err } = await critic(['champion', 'show'], server);
+    expect({ code, err }).toEqual({ code: 0, err: 'waiting for a worker …\n' });
   });
 });
 
