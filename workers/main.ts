@@ -23,6 +23,7 @@ import { keepTelling, type Looker } from './notices.ts';
 import { NightEnds } from './night-ends.ts';
 import { NightWatch } from './night-watch.ts';
 import { OldNotices } from './old-notices.ts';
+import { ExperimentObserver } from './experiment-observer.ts';
 import { RunObserver } from './run-observer.ts';
 import { workerConfig, type WorkerConfig } from './config.ts';
 import { ensureCaretaker, keepCaretaker, removeEarlierReaper } from './caretaker.ts';
@@ -95,6 +96,7 @@ function lookersOf(client: Client, outbox: Outbox, config: WorkerConfig): Looker
   const { CRITIC_CLUSTER: cluster, CRITIC_STORE: store } = config;
   return [
     new RunObserver(client, outbox, cluster),
+    new ExperimentObserver(client, outbox, cluster),
     new HealthLook(client, store, outbox, cluster),
     new NightWatch(client, outbox, store, cluster),
     new NightEnds(client, outbox, cluster),

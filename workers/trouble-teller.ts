@@ -100,7 +100,7 @@ function ownFailure({ lastFailure, attempt }: Pending): string | undefined {
 }
 
 /** The same, if the activity gets no further. */
-function failureOf(activity: Pending, now: Date): string | undefined {
+export function failureOf(activity: Pending, now: Date): string | undefined {
   const { state, lastStartedTime } = activity;
   const began = Number(lastStartedTime?.seconds ?? 0) * 1000;
   const isNew = state === works && now.getTime() - began < worksMs;

@@ -86,6 +86,8 @@ export async function runExperiment(experiment: Experiment): Promise<ExperimentR
     return result;
   } catch (error) {
     if (CancellationScope.current().consideredCancelled) show('cancelled');
+    // A bug fails the workflow's task: a mended worker goes on here.
+    else if (error instanceof TemporalFailure) show('failed');
     throw error;
   }
 }

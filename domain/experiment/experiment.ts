@@ -133,7 +133,7 @@ export interface EndedMember extends MemberView {
 export interface ExperimentView {
   id: string;
   name: string;
-  status: 'running' | 'reporting' | 'done' | 'cancelled';
+  status: 'running' | 'reporting' | 'done' | 'cancelled' | 'failed';
   members: MemberView[];
 }
 

@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
+import { CliError } from '../../cli/cli-error.ts';
 import { watchExperiment } from '../../cli/commands/experiment/follow.ts';
 import { seedsOf } from '../../cli/commands/experiment/run.ts';
 import type { MemberView } from '../../domain/experiment/experiment.ts';
@@ -26,6 +28,52 @@ const members: MemberView[] = [
 ];
 const result = { id: 'experiment-e-1', report: '/s/report.html', summary: 'arm  MainScore\na    0.500\n', members };
 const type = 'runExperiment';
+
+const payloads = (value: unknown) => ({ payloads: [defaultPayloadConverter.toPayload(value)] });
+const begun = (eventId: number, arm: string) => [
+  {
+    eventId,
+    startChildWorkflowExecutionInitiatedEventAttributes: { input: payloads({ experiment: { arm, seed: 1 } }) },
+  },
+  { childWorkflowExecutionStartedEventAttributes: child(eventId, arm) },
+];
+const child = (initiatedEventId: number, arm: string) => ({
+  initiatedEventId,
+  workflowExecution: { workflowId: `e.${arm}-1` },
+});
+/** a passed, b failed, c goes on, d never began. */
+const events = [
+  {
+    eventId: 1,
+    workflowExecutionStartedEventAttributes: {
+      input: payloads({
+        name: 'e',
+        question: 'Which?',
+        members: ['a', 'b', 'c', 'd'].map((arm) => ({
+          arm,
+          seed: 1,
+          recipe: {},
+          ...(arm === 'd' || arm === 'c' ? { resumes: `e.${arm}-0` } : {}),
+        })),
+      }),
+    },
+  },
+  ...begun(5, 'a'),
+  ...begun(7, 'b'),
+  {
+    childWorkflowExecutionCompletedEventAttributes: {
+      ...child(5, 'a'),
+      result: payloads({ passed: true, mainScore: 0.5, reasons: [] }),
+    },
+  },
+  {
+    childWorkflowExecutionFailedEventAttributes: {
+      ...child(7, 'b'),
+      failure: { message: 'outer', cause: { message: 'the dataset is bad' } },
+    },
+  },
+  ...begun(9, 'c'),
+];
 
 describe('critic experiment run', () => {
   it('starts all experiments of the files and shows their tables', async () => {
@@ -93,9 +141,61 @@ describe('an experiment', () => {
     expect(JSON.parse(json.out)).toMatchObject({ id: 'x', status: 'completed', members });
   });
 
-  it('without a worker says so', async () => {
-    const { out } = await critic(['experiment', 'status', 'x'], fakeServer({ x: { type, silent: true } }));
-    expect(out).toBe('x: running\n  no worker answers\n');
+  it('without a worker says so, and shows its runs as Temporal has recorded them', async () => {
+    const { out } = await critic(['experiment', 'status', 'x'], fakeServer({ x: { type, silent: true, events } }));
+    expect(out).toBe(
+      [
+        'x: running',
+        '  no worker answers; this is what Temporal has recorded',
+        '  a, seed 1: passed 0.500 e.a-1',
+        '  b, seed 1: failed e.b-1',
+        '    the dataset is bad',
+        '  c, seed 1: running e.c-1',
+        '  d, seed 1: pending',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('whose report is tried again says why', async () => {
+    const x = {
+      type,
+      silent: true as const,
+      events,
+      heartbeats: { '9': null },
+      failures: { '9': 'the store is away' },
+    };
+    const { out } = await critic(['experiment', 'status', 'x', '--json'], fakeServer({ x }));
+    expect(JSON.parse(out)).toMatchObject({ trouble: 'a step of it is tried again: the store is away' });
+  });
+
+  it('whose workflow code cannot go on says so', async () => {
+    const { out } = await critic(
+      ['experiment', 'status', 'x'],
+      fakeServer({ x: { type, events, taskTries: 4, silent: true } }),
+    );
+    expect(out).toContain('its workflow code cannot go on');
+  });
+
+  it('that has failed is shown with the reason and its runs, and resumed without a worker that knows it', async () => {
+    const fail = () => {
+      throw new CliError('x failed: the report is bad');
+    };
+    const x = { type, status: 'FAILED', silent: true as const, result: fail, events };
+    const server = fakeServer({
+      x,
+      [type]: { type, status: 'COMPLETED', silent: true, result: () => result },
+      'e.b-1': { status: 'FAILED' },
+      'e.c-1': {},
+      'e.d-0': { status: 'CANCELLED' },
+    });
+    const { out } = await critic(['experiment', 'status', 'x'], server);
+    expect(out).toContain('x: failed\n  x failed: the report is bad\n  a, seed 1: passed 0.500 e.a-1\n');
+    expect(await critic(['experiment', 'resume', 'x'], server)).toMatchObject({ code: 0 });
+    const [given] = server.started.values();
+    // a has passed, b ended early, c goes on by itself, d never began: it goes on from where it would have.
+    expect(given).toMatchObject({ name: 'e' });
+    expect(JSON.stringify(given).match(/"resumes":"[^"]+"/g)).toEqual(['"resumes":"e.b-1"', '"resumes":"e.d-0"']);
   });
 
   it('that failed is said on watching, with exit code 1', async () => {

@@ -26,6 +26,8 @@ export interface FakeRun {
   memo?: Readonly<Record<string, unknown>>;
   /** Its task queue: which cluster it is on. */
   taskQueue?: string;
+  /** Its history. */
+  events?: readonly object[];
   /** Somebody has cancelled it. */
   cancelRequested?: true;
   /** Tries of its current workflow task. */
@@ -89,6 +91,7 @@ export function fakeServer(
         };
       },
       query: async () => (known().silent === true ? noAnswer() : known().view),
+      fetchHistory: async () => ({ events: known().events ?? [] }),
       result: async () => known().result?.(),
       cancel: async () => void calls.push(`cancel ${run}`),
       startUpdate: async (name: string, { args }: { args: unknown[] }) => {

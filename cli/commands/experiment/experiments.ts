@@ -1,5 +1,11 @@
 /** Experiments as Temporal has them: started, found, and what each says of itself. */
-import { type Client, QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
+import {
+  type Client,
+  QueryNotRegisteredError,
+  ServiceError,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import * as z from 'zod';
 import { queueOf } from '../../../domain/clusters.ts';
@@ -10,6 +16,7 @@ import {
   type ExperimentView,
   memberEnds,
 } from '../../../domain/experiment/experiment.ts';
+import { hopelessTries } from '../../../domain/notices/run-notices.ts';
 import type { runExperiment } from '../../../workflows/run-experiment.ts';
 import { CliError } from '../../cli-error.ts';
 import { onCluster, requireServed } from '../../cluster.ts';
@@ -33,7 +40,7 @@ export const memberSchema = z.object({
 const viewSchema: z.ZodType<ExperimentView> = z.object({
   id: z.string(),
   name: z.string(),
-  status: z.enum(['running', 'reporting', 'done', 'cancelled']),
+  status: z.enum(['running', 'reporting', 'done', 'cancelled', 'failed']),
   members: z.array(memberSchema),
 });
 
@@ -74,22 +81,40 @@ export interface SeenExperiment {
   /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
   status: string;
   isOpen: boolean;
+  /** What keeps it from going on, as Temporal knows it; undefined: nothing that Temporal sees. */
+  trouble: string | undefined;
 }
 
 /** Throws a CliError for an id that the server does not know, or that is none of an experiment. */
 export async function findExperiment(client: Client, id: string): Promise<SeenExperiment> {
   const handle = client.workflow.getHandle<typeof runExperiment>(id);
   try {
-    const { type, status } = await handle.describe();
+    const { type, status, raw } = await handle.describe();
     if (type !== experimentType)
       throw new CliError(`experiment "${cut(id)}": expected an experiment, got a workflow of type ${type}`);
-    return { handle, status: status.name, isOpen: status.name === 'RUNNING' || status.name === 'PAUSED' };
+    const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
+    const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
+    const trouble = isStuck ? 'its workflow code cannot go on; a worker of another release may' : failing(raw);
+    return { handle, status: status.name, isOpen, trouble };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new CliError(
       `experiment "${cut(id)}": expected the id of an experiment, as "critic experiment list" prints it; this Temporal server has no such`,
     );
   }
+}
+
+/** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API: between two tries. */
+const waitsForATry = 1;
+
+/** Why the last try of an activity failed that waits for its next one. */
+function failing({ pendingActivities }: WorkflowExecutionDescription['raw']): string | undefined {
+  const waiting = (pendingActivities ?? []).find(
+    ({ state, lastFailure }) => Number(state) === waitsForATry && (lastFailure?.message ?? '') !== '',
+  );
+  if (waiting === undefined) return undefined;
+  const what = waiting.activityType?.name === 'writeExperimentReport' ? 'its report is' : 'a step of it is';
+  return `${what} tried again: ${cut(waiting.lastFailure?.message ?? '', 500)}`;
 }
 
 const queryMs = 10_000;

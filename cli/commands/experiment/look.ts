@@ -6,8 +6,16 @@ import { aRun, many, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { resultOf } from '../../run-handle.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
-import { experimentType, findExperiment, memberSchema, resultSchema, viewOf } from './experiments.ts';
+import {
+  type ExperimentHandle,
+  experimentType,
+  findExperiment,
+  memberSchema,
+  resultSchema,
+  viewOf,
+} from './experiments.ts';
 import { followExperiments } from './follow.ts';
+import { recordedOf } from './recorded.ts';
 
 const listed = z.object({
   id: z.string(),
@@ -43,8 +51,9 @@ const seen = z.object({
   id: z.string(),
   /** Temporal's word in small letters. */
   status: z.string(),
-  /** null: no worker answers. */
-  members: z.array(memberSchema).nullable(),
+  members: z.array(memberSchema),
+  /** Why it failed, or what keeps it from going on; null: nothing. */
+  trouble: z.string().nullable(),
   /** Path of `report.html` as the worker sees it; null before the end. */
   report: z.string().nullable(),
   /** The table for a terminal; empty before the end. */
@@ -53,26 +62,42 @@ const seen = z.object({
 export type SeenExperiment = z.output<typeof seen>;
 export const experimentView: View<SeenExperiment> = { schema: seen, lines: statusLines };
 
+/** While no worker answers, and after an early end, the runs are as Temporal has recorded them. */
 export async function experimentStatus(client: Client, id: string): Promise<SeenExperiment> {
-  const { handle, status } = await findExperiment(client, id);
-  const known = { id, status: status.toLowerCase() };
+  const { handle, status, isOpen, trouble } = await findExperiment(client, id);
+  const known = { id, status: status.toLowerCase(), report: null, summary: '' };
   if (status === 'COMPLETED') {
     const { members, report, summary } = await resultOf(handle, resultSchema);
-    return { ...known, members, report, summary };
+    return { ...known, members, trouble: null, report, summary };
   }
-  const view = await viewOf(client, handle);
-  return { ...known, members: view?.members ?? null, report: null, summary: '' };
+  const view = isOpen ? await viewOf(client, handle) : undefined;
+  const members = view?.members ?? (await recordedOf(client, id)).members;
+  const silent = isOpen && view === undefined ? 'no worker answers; this is what Temporal has recorded' : undefined;
+  const why = isOpen ? undefined : await whyEnded(handle);
+  return { ...known, members, trouble: trouble ?? silent ?? why ?? null };
 }
 
-function statusLines({ id, status, members, report, summary }: SeenExperiment): string[] {
-  const rows = (members ?? []).map(({ arm, seed, status: how, run, mainScore, sentence }) => {
+/** The sentence of an end without a result. */
+async function whyEnded(handle: ExperimentHandle): Promise<string | undefined> {
+  try {
+    await resultOf(handle, resultSchema);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CliError) return error.message;
+    throw error;
+  }
+}
+
+function statusLines({ id, status, members, trouble, report, summary }: SeenExperiment): string[] {
+  const rows = members.map(({ arm, seed, status: how, run, mainScore, sentence }) => {
     const score = mainScore === null ? '' : mainScore.toFixed(3);
     const line = `  ${arm}, seed ${seed}: ${how} ${score} ${run ?? ''}`.replaceAll(/(?<=\S) +/g, ' ').trimEnd();
     return sentence === undefined ? [line] : [line, `    ${sentence}`];
   });
   return [
     `${id}: ${status}`,
-    ...(members === null ? ['  no worker answers'] : rows.flat()),
+    ...(trouble === null ? [] : [`  ${trouble}`]),
+    ...rows.flat(),
     ...(summary === '' ? [] : ['', ...summary.trimEnd().split('\n')]),
     ...(report === null ? [] : [`Report: ${report}`]),
   ];

@@ -1,8 +1,6 @@
 /** `critic experiment run` and `resume`: start experiments and watch them. */
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import { type Command, InvalidArgumentError } from 'commander';
-import * as z from 'zod';
 import { shown } from '../../../domain/errors.ts';
 import type { Experiment, MemberView } from '../../../domain/experiment/experiment.ts';
 import { readExperiment } from '../../../input/experiment-file.ts';
@@ -12,8 +10,9 @@ import { CliError } from '../../cli-error.ts';
 import { findRun, UnknownRun } from '../../run-handle.ts';
 import { type Shell, type ViewOptions, withClient } from '../../shell.ts';
 import { ownerOf } from '../run.ts';
-import { findExperiment, startExperiment, viewOf } from './experiments.ts';
+import { findExperiment, startExperiment } from './experiments.ts';
 import { followExperiments } from './follow.ts';
+import { recordedOf } from './recorded.ts';
 
 /** `1,2,3` → seeds. */
 export function seedsOf(text: string): number[] {
@@ -54,31 +53,21 @@ async function readAll(shell: Shell, files: readonly string[], options: RunOptio
   return read.flatMap((one) => (one.status === 'fulfilled' ? [{ ...one.value, ...owner }] : []));
 }
 
-/** The worker has checked it when it began: only what is read here is looked at. */
-const startedWith = z.custom<Experiment>(
-  (value) =>
-    z
-      .looseObject({ name: z.string(), members: z.array(z.looseObject({ arm: z.string(), seed: z.number() })) })
-      .safeParse(value).success,
-);
-
 /**
  * Starts the experiment again. What its runs have made is taken by content; a run that ended early is gone on with from its checkpoints. Throws a CliError
- * for one that goes on itself.
+ * for one that goes on itself. It asks Temporal's history alone: no worker that can replay the earlier one is needed.
  */
 export async function resumeExperiment(client: Client, id: string): Promise<string> {
-  const { handle, isOpen } = await findExperiment(client, id);
+  const { isOpen } = await findExperiment(client, id);
   if (isOpen)
     throw new CliError(`experiment ${id}: expected one that has ended, got one that goes on: cancel it first`);
-  const experiment = await inputOf(client, id);
-  const view = await viewOf(client, handle);
-  if (view === undefined)
-    throw new CliError(`experiment ${id}: expected a worker that says which runs it had, got no answer; start one`);
+  const { experiment, members: before } = await recordedOf(client, id);
   const members = [];
-  for (const member of experiment.members) {
-    const before = view.members.find(({ arm, seed }) => arm === member.arm && seed === member.seed);
-    const { resumes: _earlier, ...rest } = member;
-    const run = before === undefined ? undefined : await endedEarly(client, before);
+  for (const [index, member] of experiment.members.entries()) {
+    const { resumes: earlier, ...rest } = member;
+    const last = before[index];
+    // One that never began goes on from where that of the experiment before would have.
+    const run = last === undefined || last.run === null ? earlier : await endedEarly(client, last);
     members.push(run === undefined ? rest : { ...rest, resumes: run });
   }
   return startExperiment(client, { ...experiment, members });
@@ -94,19 +83,6 @@ async function endedEarly(client: Client, { run, status }: MemberView): Promise<
     if (error instanceof UnknownRun) return undefined;
     throw error;
   }
-}
-
-/** What its workflow was started with: the input in the first event of its history. */
-async function inputOf(client: Client, id: string): Promise<Experiment> {
-  const { history } = await client.workflowService.getWorkflowExecutionHistory({
-    namespace: client.options.namespace,
-    execution: { workflowId: id },
-    maximumPageSize: 1,
-  });
-  const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-  const read = startedWith.safeParse(payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload));
-  if (read.success) return read.data;
-  throw new CliError(`experiment ${id}: expected what it was started with in its history, got something else`);
 }
 
 export function registerRunning(experiment: Command, shell: Shell): void {
