@@ -11,6 +11,7 @@ import type { JobStage, Stage } from './names.ts';
 import type { Night, NightVerdict } from './nights/night.ts';
 import type { Notice } from './notices/notice.ts';
 import type { RunPlan } from './plan.ts';
+import type { ScoringOrder } from './scoring/scoring.ts';
 import type { GcReport, GcRequest } from './keeping/retention.ts';
 
 /** Input and reply of each inquiry, by its name, which is a wire contract. */
@@ -59,6 +60,11 @@ export interface Inquiries {
   gc: { input: GcRequest; reply: GcReport };
   /** What of a night is not there, as its worker sees it: folder, recipe with dataset and model, channels. */
   'night-check': { input: { night: Night }; reply: { faults: string[] } };
+  /** Why a scoring cannot begin: its critic is not there, or the worker cannot open what it names. Empty: it can. */
+  'scoring-check': {
+    input: Pick<ScoringOrder, 'purpose' | 'critic' | 'pairs' | 'mapping'>;
+    reply: { faults: string[] };
+  };
   /** What the worker sees of store, Slurm, environments and the teacher's key. */
   health: { input: Record<string, never>; reply: { checks: HealthCheck[] } };
   /** Artifacts by their manifests, newest first; how many there are in all. `run`: those that it made. */

@@ -18,6 +18,7 @@ import { answerHealth, type HealthDeps } from './health.ts';
 import { answerNightCheck } from './night-check.ts';
 import { answerNights } from './nights.ts';
 import { answerNotice, answerNoticeRetry, answerNotices, answerNoticeTest } from './notices.ts';
+import { answerScoringCheck } from './scoring-check.ts';
 import { answerPlan } from './run-plan.ts';
 
 /** Temporal takes 2 MB; a history of many replies must stay small. */
@@ -39,6 +40,7 @@ export function createInquiryActivities(deps: HealthDeps) {
     champions: checked(answerChampions(deps)),
     'champion-promote': checked(answerChampionPromote(deps)),
     compare: checked(answerCompare(deps)),
+    'scoring-check': checked(answerScoringCheck(deps)),
     'night-check': checked(answerNightCheck(deps)),
     notices: checked(answerNotices(deps)),
     notice: checked(answerNotice(deps)),

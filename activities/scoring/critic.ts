@@ -23,6 +23,16 @@ export async function findCritic(
   critic: ChosenCritic,
   signal: AbortSignal,
 ): Promise<FoundCritic> {
+  const { plan, path, words } = await lookUpCritic(store, critic, signal);
+  return { plan, artifact: await verified(store, path, words), words };
+}
+
+/** The same without a look at the model's files, which takes long: `path` is the folder of its artifact. */
+export async function lookUpCritic(
+  store: ArtifactStore,
+  critic: ChosenCritic,
+  signal: AbortSignal,
+): Promise<{ plan: RunPlan; path: string; words: string }> {
   const { run, path, words } = 'champion' in critic ? await ofChampion(store, critic, signal) : await ofRun(critic);
   const plan = await readPlan(store.root, run);
   if (plan === null)
@@ -30,7 +40,8 @@ export async function findCritic(
       'ConfigInvalid',
       `${words}: expected the plan of run "${run}" in the store, which says how it is asked`,
     );
-  return { plan, artifact: await verified(store, path, words), words };
+  if ((await store.artifactAt(path)) === undefined) throw gone(words, path);
+  return { plan, path, words };
 }
 
 async function ofChampion(store: ArtifactStore, { champion }: { champion: string }, signal: AbortSignal) {
@@ -71,5 +82,9 @@ async function verified(store: ArtifactStore, path: string, words: string): Prom
     const { artifact } = await store.find(manifest.stage, manifest.ingredients);
     if (artifact !== undefined) return artifact;
   }
-  throw refuse('ConfigInvalid', `${words}: expected its model in "${path}", got none that is whole`);
+  throw gone(words, path);
+}
+
+function gone(words: string, path: string) {
+  return refuse('ConfigInvalid', `${words}: expected its model in "${path}", got none that is whole`);
 }

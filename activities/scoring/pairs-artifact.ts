@@ -15,7 +15,7 @@ import type { Recipe } from '../../domain/recipe.ts';
 import { opinionFields } from '../../domain/scoring/mapping.ts';
 import { scoringStages } from '../../domain/scoring/scoring.ts';
 import { parseJson } from '../../files/json.ts';
-import { FileFault, readRegularFile, readRegularText } from '../../files/regular-file.ts';
+import { readRegularFile, readRegularText } from '../../files/regular-file.ts';
 import { forEachConcurrently } from '../bounded-concurrency.ts';
 import { maxImageBytes } from '../dataset/image-files.ts';
 import { findDecodingFault, readImage } from '../dataset/image.ts';
@@ -25,9 +25,9 @@ import { postconditionFailed } from '../evaluation/predictions.ts';
 import { refuse } from '../failure.ts';
 import { readPixelLimits, RecordLengths } from '../records/record-lengths.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
-import { hasCode } from '../store/durable-file.ts';
 import { tryFolder } from '../store/try-folder.ts';
 import type { NamedPair, NamedRow } from './named-pair.ts';
+import { whyUnreachable } from './reachable.ts';
 
 /** Pictures read at once. */
 const concurrency = 4;
@@ -142,10 +142,8 @@ async function copyPicture(path: string, to: string): Promise<Picture> {
     await writeFile(join(to, name), bytes);
     return { path: name, size: [facts.width, facts.height] };
   } catch (error) {
-    if (error instanceof FileFault) return { fault: error.got };
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return { fault: 'which does not exist' };
-    if (hasCode(error, 'EACCES')) return { fault: 'which may not be read' };
-    if (hasCode(error, 'ENAMETOOLONG') || hasCode(error, 'ELOOP')) return { fault: 'which no file can be called' };
+    const fault = whyUnreachable(error);
+    if (fault !== undefined) return { fault };
     throw error;
   }
 }

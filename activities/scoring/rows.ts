@@ -18,6 +18,7 @@ import { refuse } from '../failure.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { folderPairs } from './folder-pairs.ts';
 import { type FaultyRow, fieldSchemas, type NamedPair, type NamedRow } from './named-pair.ts';
+import { whyUnreachable } from './reachable.ts';
 
 const tables = ['pairs.jsonl', 'pairs.csv', 'pairs.tsv'] as const;
 
@@ -65,9 +66,9 @@ async function tableIn(folder: string): Promise<string | undefined> {
     const names = await readdir(folder);
     return tables.find((name) => names.includes(name));
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR'))
-      throw refuse('DataInvalid', `pairs: expected a folder, got ${shown(folder)}, which is none`);
-    throw error;
+    const why = hasCode(error, 'ENOTDIR') ? 'which is no folder' : whyUnreachable(error);
+    if (why === undefined) throw error;
+    throw refuse('DataInvalid', `pairs: expected a folder that the worker can read, got ${shown(folder)}, ${why}`);
   }
 }
 
@@ -93,9 +94,9 @@ async function textOf(path: string): Promise<string> {
     return await readRegularText(path, maxTextBytes);
   } catch (error) {
     if (error instanceof FileFault) throw refuse('DataInvalid', `pairs: ${error.message}`);
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR') || hasCode(error, 'EACCES'))
-      throw refuse('DataInvalid', `pairs: expected a file that the worker can read, got ${shown(path)}`);
-    throw error;
+    const why = whyUnreachable(error);
+    if (why === undefined) throw error;
+    throw refuse('DataInvalid', `pairs: expected a file that the worker can read, got ${shown(path)}, ${why}`);
   }
 }
 

@@ -22,7 +22,13 @@ const result = {
   files: { html: '/s/report.html', jsonl: '/s/scores.jsonl', csv: '/s/scores.csv' },
   summary: 'PAIR  SCORE\np0    3.20\n',
 };
-const ended = () => fakeServer({ scorePairs: { type: 'scorePairs', status: 'COMPLETED', result: () => result } });
+/** `faults`: what the worker says when it is asked whether the scoring can begin. */
+const ended = (faults: string[] = []) =>
+  fakeServer({
+    scorePairs: { type: 'scorePairs', status: 'COMPLETED', result: () => result },
+    'critic-caretaker': { type: 'caretaker', update: () => ({ faults }) },
+    'r-1': {},
+  });
 
 describe('score', () => {
   it('starts a scoring of a table by a champion, with absolute paths, and shows what came of it', async () => {
@@ -62,6 +68,17 @@ describe('score', () => {
     const { code, err } = await critic(['score', ...argv], server);
     expect({ code, started: server.started.size }).toEqual({ code: 1, started: 0 });
     expect(err).toContain(sentence);
+  });
+
+  it('is not started where the worker does not find what it needs, and says all of it', async () => {
+    const server = ended(['champion "no": expected one', '--input: expected a file']);
+    const { code, err } = await critic(['score', '--champion', 'no', '--input', '/p.csv'], server);
+    expect({ code, started: server.started.size }).toEqual({ code: 1, started: 0 });
+    expect(err).toBe('critic: champion "no": expected one\n--input: expected a file\nNothing was started.\n');
+    const asked = { purpose: 'score', critic: { champion: 'no' }, pairs: { kind: 'table', path: '/p.csv' } };
+    expect(server.calls).toContain(
+      `inquire critic-caretaker ${JSON.stringify({ name: 'scoring-check', input: asked })}`,
+    );
   });
 
   it('is watched, seen and cancelled like a run, and never resumed as one', async () => {

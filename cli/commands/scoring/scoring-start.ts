@@ -8,6 +8,7 @@ import { type ChosenCritic, criticInWords, scoringId, type ScoringOrder } from '
 import type { scorePairs } from '../../../workflows/score-pairs.ts';
 import { CliError } from '../../cli-error.ts';
 import { chosenCluster, clusterOfRun, requireServed } from '../../cluster.ts';
+import { inquireOn } from '../../inquire.ts';
 import { findRun, scoringType } from '../../run-handle.ts';
 
 export type WantedScoring = Omit<ScoringOrder, 'schema' | 'id'>;
@@ -16,6 +17,7 @@ export type WantedScoring = Omit<ScoringOrder, 'schema' | 'id'>;
 export async function startScoring(client: Client, wanted: WantedScoring, now = new Date()): Promise<string> {
   const cluster = await clusterOf(client, wanted.critic);
   await requireServed(client, cluster, '--cluster');
+  await requirePossible(client, cluster, wanted);
   for (let at = now; ; at = new Date(at.getTime() + 1000)) {
     const order: ScoringOrder = { schema: 1, id: scoringId(wanted, at), ...wanted };
     try {
@@ -34,6 +36,16 @@ export async function startScoring(client: Client, wanted: WantedScoring, now = 
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
   }
+}
+
+const checkReply = z.object({ faults: z.array(z.string()) });
+
+/** Nothing is started where the worker does not find the critic, or cannot open what is named: throws a CliError with each fault. */
+async function requirePossible(client: Client, cluster: Cluster, wanted: WantedScoring): Promise<void> {
+  const { purpose, critic, pairs, mapping } = wanted;
+  const asked = { purpose, critic, pairs, ...(mapping === undefined ? {} : { mapping }) };
+  const { faults } = await inquireOn(client, cluster, 'scoring-check', asked, checkReply);
+  if (faults.length > 0) throw new CliError(`${faults.join('\n')}\nNothing was started.`);
 }
 
 /** A run's critic is in the store of the run's cluster. */

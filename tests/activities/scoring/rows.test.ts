@@ -189,7 +189,7 @@ describe('a folder without a table', () => {
     const none = rowsOf({ kind: 'folder', path: join(folder, 'no') });
     expect(await rejection(none)).toMatchObject({
       type: 'DataInvalid',
-      message: expect.stringContaining('which is none'),
+      message: expect.stringContaining('which does not exist'),
     });
   });
 });
