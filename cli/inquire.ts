@@ -44,6 +44,17 @@ function runOf(input: object): string | undefined {
   return typeof run === 'string' ? run : undefined;
 }
 
+/** Of inquiries that change something: what a person may do if one is carried out after "nobody answers". */
+const lateInquiry: { readonly [Name in InquiryName]?: string } = {
+  gc: 'What was asked may still be done when one is back: "critic artifacts gc" then lists what is left',
+  'artifact-pin': 'It may still be pinned when one is back: "critic artifacts unpin" then takes it back',
+  'artifact-unpin': 'It may still be unpinned when one is back: "critic artifacts pin" then takes it back',
+  'champion-promote':
+    'It may still become champion when one is back, unless another one does before: "critic champion history" then tells, and "rollback" takes it back',
+  'notice-retry': 'It may still be sent when one is back: "critic notices ls" then tells',
+  'notice-test': 'It may still be sent when one is back: "critic notices ls" then tells',
+};
+
 async function replyTo(
   client: Client,
   inquiry: { name: InquiryName; input: unknown },
@@ -53,8 +64,7 @@ async function replyTo(
     return await updated(
       client,
       { handle: client.workflow.getHandle(caretakerId(cluster)), cluster },
-      'inquire',
-      inquiry,
+      { name: 'inquire', arg: inquiry, late: lateInquiry[inquiry.name] },
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
@@ -65,6 +75,12 @@ async function replyTo(
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     let cause: Error = error.cause ?? error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    throw new CliError(cause.message);
+    // Names of inquiries are this release's own, so a worker that does not know one is of another.
+    const isOther = cause.message.startsWith('inquiry: expected one of ');
+    throw new CliError(
+      isOther
+        ? `the worker is of another release: it does not know "${inquiry.name}"; start the worker of this one, or use the command of its own`
+        : cause.message,
+    );
   }
 }

@@ -133,17 +133,29 @@ export interface Addressee {
   cluster: Cluster;
 }
 
-/** What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws. */
-export async function updated<Reply>(client: Client, to: Addressee, name: string, arg: unknown): Promise<Reply> {
+/**
+ * What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws.
+ * `late`: what that error says of a request that is carried out after all.
+ */
+export async function updated<Reply>(
+  client: Client,
+  to: Addressee,
+  { name, arg, late }: { name: string; arg: unknown; late: string | undefined },
+): Promise<Reply> {
   await requireWorker(client, to.cluster);
-  const update = await whenLate(takenUp<Reply>(client, to, name, arg), waitingMs, () =>
-    listeners.get(client)?.('waiting for a worker …'),
-  );
+  const taken = takenUp<Reply>(client, to, name, arg, late === undefined ? '' : `. ${late}`);
+  const update = await whenLate(taken, waitingMs, () => listeners.get(client)?.('waiting for a worker …'));
   return whileWorkersAsk(client, to.cluster, update.result());
 }
 
 /** Sent again under the same id, it is the same update. */
-async function takenUp<Reply>(client: Client, { handle, cluster }: Addressee, name: string, arg: unknown) {
+async function takenUp<Reply>(
+  client: Client,
+  { handle, cluster }: Addressee,
+  name: string,
+  arg: unknown,
+  afterwards: string,
+) {
   const updateId = randomUUID();
   for (const ms of [firstMs, secondMs]) {
     try {
@@ -157,6 +169,6 @@ async function takenUp<Reply>(client: Client, { handle, cluster }: Addressee, na
     if ((await askedQueues(client, cluster)).every(({ workers }) => workers === 0)) break;
   }
   throw new NobodyAnswers(
-    'nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers. What was asked may still be done when one is back',
+    `nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers${afterwards}`,
   );
 }

@@ -39,11 +39,20 @@ export async function tell(client: Client, run: string, update: string, arg: unk
       `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status, isScoring)}`,
     );
   try {
-    return await updated<string>(client, { handle, cluster }, update, arg);
+    return await updated<string>(client, { handle, cluster }, { name: update, arg, late: lateUpdate(run, update) });
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
     throw error;
   }
+}
+
+/** What a person may do about a request that nobody took up, since it is carried out when a worker is back. */
+function lateUpdate(run: string, update: string): string {
+  const back: Readonly<Record<string, string>> = {
+    pause: `; "critic unpause ${run}" then takes it back`,
+    unpause: `; "critic pause ${run}" then takes it back`,
+  };
+  return `The run may still take it when one is back: "critic status ${run}" tells${back[update] ?? `; "critic pause ${run}" then stops what it begins`}`;
 }
 
 type AnswerOptions = ChangeOptions & ViewOptions;

@@ -47,7 +47,7 @@ function tableOf(all: readonly ChampionSummary[]): string[] {
     name,
     String(version),
     mainScore?.toFixed(3) ?? '',
-    decidedAt.slice(2, 16).replace('T', ' '),
+    decidedAt.slice(0, 16).replace('T', ' '),
     (by ?? 'gate').slice(0, 8),
     cut(run, 38),
   ]);
@@ -192,6 +192,11 @@ async function decide(
   if (by === undefined) throw new CliError('--by: expected a name, got none, and this machine has none for you');
   const { reason, expect } = options;
   const value = await promoteByHand(client, { name, what, by, reason, ...(expect === undefined ? {} : { expect }) });
+  if (value.outcome === 'promoted' && value.champion?.mainScore === null) {
+    shell.stderr.write(
+      'warning: the MainScore of this critic could not be computed: the gate passes no later one while it is champion, since no difference from it is known\n',
+    );
+  }
   shell.stdout.write(`${textOf(promotedView, value, options)}\n`);
   if (value.outcome === 'changed') shell.exitWith(exitCodes.failed);
 }
