@@ -16,11 +16,16 @@ async function withPage<T>(size: { width: number; height: number }, work: (page:
   }
 }
 
-/** The top of a page. */
-export async function photograph(url: string, path: string, size: { width: number; height: number }): Promise<void> {
+/** The top of a page, or all of it. */
+export async function photograph(
+  url: string,
+  path: string,
+  size: { width: number; height: number },
+  { fullPage = false } = {},
+): Promise<void> {
   await withPage(size, async (page) => {
     await page.goto(url, { waitUntil: 'networkidle' });
-    await page.screenshot({ path });
+    await page.screenshot({ path, fullPage });
   });
 }
 
