@@ -50,7 +50,8 @@ describe('without a worker', () => {
     async (argv, end) => {
       const server = fakeServer({ ...caretaker, 'demo-1': {} });
       const ids: unknown[] = [];
-      const { getHandle } = server.client.workflow;
+      const { workflow } = server.client;
+      const getHandle = workflow.getHandle.bind(workflow);
       const startUpdate = async (_name: string, { updateId }: { updateId: string }) => {
         ids.push(updateId);
         throw new WorkflowUpdateRPCTimeoutOrCancelledError('DEADLINE_EXCEEDED');
@@ -66,7 +67,8 @@ describe('without a worker', () => {
 
   it('of this release, an inquiry that the worker does not know says so', async () => {
     const server = fakeServer({ 'critic-caretaker': { type: 'caretaker' } });
-    const { getHandle } = server.client.workflow;
+    const { workflow } = server.client;
+    const getHandle = workflow.getHandle.bind(workflow);
     const cause = new Error('inquiry: expected one of plan, notices, got "champions"');
     const result = async () => Promise.reject(new WorkflowUpdateFailedError('refused', cause));
     const startUpdate = async () => ({ result });
