@@ -114,11 +114,7 @@ export class ScoredPairs {
     const fit = fitLogistic(this.#points(drawn, opinion, weights));
     if (fit.kind !== 'fitted') return null;
     const fitted = values.map((value) => logisticCurve(fit.parameters, value));
-    return correlation(
-      Float64Array.from(of, (group) => at(fitted, group)),
-      this.#y,
-      weights,
-    );
+    return correlation(spread(fitted, this.#groupsX), this.#y, weights);
   }
 
   /** What was drawn, as the fit takes it. */
