@@ -1,10 +1,11 @@
 /** The page of an experiment: one self-contained file. What failed comes first, then what the intervals say, then the plots, then each run. Pure. */
-import type { QuantityOf } from '../../domain/experiment/experiment.ts';
-import { measuredWords, placesOf, plainInterval, signedInterval, verdictWords } from '../../domain/experiment/words.ts';
-import { frame, table } from '../pages/parts.ts';
+import type { ComparedMetric, QuantityOf } from '../../domain/experiment/experiment.ts';
+import { measuredWhat, placesOf, verdictWords } from '../../domain/experiment/words.ts';
+import { cited, frame, table } from '../pages/parts.ts';
+import { costCells, fileOf, overridesOf, plainCited, signedCited } from './cited.ts';
 import type { Point } from '../report/data.ts';
 import { type Html, html } from '../report/html.ts';
-import type { ExperimentReport, MemberReport, Spent } from './data.ts';
+import type { ExperimentReport, MemberReport } from './data.ts';
 import { armIntervals, armLines, type ArmSeries, plotStyle } from './plots.ts';
 import { basis } from './summary.ts';
 
@@ -13,7 +14,7 @@ export function renderExperiment(report: ExperimentReport): string {
   const day = writtenAt.slice(0, 16).replace('T', ' ');
   return frame(
     `${id} · critic experiment`,
-    html`<header>
+    html`<header data-source="${fileOf(id)}">
         <p class="kicker">Experiment <span>${experiment.name} · ${day} UTC</span></p>
         <h1>${experiment.question}</h1>
         ${failures(report)}
@@ -42,13 +43,19 @@ function directions(report: ExperimentReport): Html | undefined {
   if (told.length === 0) return undefined;
   const count = (verdict: string) => told.filter((one) => one.verdict === verdict).length;
   const items = told.map(
-    (one) =>
+    (one, index) =>
       html`<li class="${one.verdict}">
-        <b>${verdictWords[one.verdict]}</b> ${one.says}<small>${measuredWords(one)}</small
+        <b>${verdictWords[one.verdict]}</b> ${one.says}<small
+          >${measuredWhat(one)}:
+          ${signedCited(
+            one.measured,
+            placesOf(one.metric),
+            `${fileOf(report.id)}#/measures/directions/${index}/measured`,
+          )}</small
         ><small>${one.source ?? ''}</small>
       </li>`,
   );
-  return html`<section>
+  return html`<section data-source="${fileOf(report.id)}">
     <h2>What the file of the experiment says, and what this shows</h2>
     <p class="lead">
       ${count('shown')} of ${told.length} shown, ${count('opposite')} the other way round, ${count('open')} cannot be
@@ -69,16 +76,19 @@ function agreement(report: ExperimentReport): Html {
   const { baseline } = experiment;
   const arms = measures.arms.map((one, index) => ({ ...one, index }));
   const others = arms.filter(({ arm }) => arm !== baseline);
-  const rows = arms.map(({ arm, own, versus, seeds }) => {
+  const rows = arms.map(({ arm, own, versus, seeds, index }) => {
     const metrics = own.grpo ?? {};
+    const at = `${fileOf(report.id)}#/measures/arms/${index}`;
+    const plain = (metric: ComparedMetric, places: number) =>
+      plainCited(metrics[metric], places, `${at}/own/grpo/${metric}`);
     const cells = [
-      plainInterval(metrics.main_score, 3),
-      arm === baseline ? 'baseline' : signedInterval(versus.grpo?.main_score, 3),
-      plainInterval(metrics.srcc, 3),
-      plainInterval(metrics.rmse, 3),
-      plainInterval(metrics.readable, 3),
-      plainInterval(metrics.tokens_sampled, 1),
-      signedInterval(own.gain?.tokens_sampled, 1),
+      plain('main_score', 3),
+      arm === baseline ? html`baseline` : signedCited(versus.grpo?.main_score, 3, `${at}/versus/grpo/main_score`),
+      plain('srcc', 3),
+      plain('rmse', 3),
+      plain('readable', 3),
+      plain('tokens_sampled', 1),
+      signedCited(own.gain?.tokens_sampled, 1, `${at}/own/gain/tokens_sampled`),
     ];
     return html`<tr>
       <th scope="row">${arm}<small>${seeds.length === 1 ? '1 seed' : `${seeds.length} seeds`}</small></th>
@@ -88,7 +98,7 @@ function agreement(report: ExperimentReport): Html {
   const heads = ['arm', 'MainScore', `− ${baseline}`, 'SRCC', 'RMSE', 'readable', 'tokens T = 1', 'gain in tokens'];
   const estimates = (of: QuantityOf, side: 'own' | 'versus', list = arms) =>
     list.map(({ arm, index, ...one }) => ({ arm, index, estimate: one[side][of]?.main_score }));
-  return html`<section>
+  return html`<section data-source="${fileOf(report.id)}">
     <h2>Agreement with people</h2>
     ${table('Arms', heads, rows, 'metrics')}
     <p class="note">${basis(report)} A gain is what GRPO adds to the model it began with.</p>
@@ -104,7 +114,8 @@ function agreement(report: ExperimentReport): Html {
   </section>`;
 }
 
-function training({ experiment, members }: ExperimentReport): Html {
+function training(report: ExperimentReport): Html {
+  const { experiment, members } = report;
   const series = (of: 'length' | 'reward'): ArmSeries[] =>
     experiment.arms.map(({ name }, index) => {
       return {
@@ -116,7 +127,7 @@ function training({ experiment, members }: ExperimentReport): Html {
         ),
       };
     });
-  return html`<section>
+  return html`<section data-source="${fileOf(report.id)}">
     <h2>Training</h2>
     <div class="charts two">
       ${armLines('Answer length in tokens', 'by step', series('length'))}${armLines(
@@ -142,18 +153,15 @@ function meanOverSeeds(members: readonly MemberReport[], of: 'length' | 'reward'
     });
 }
 
-function costs({ experiment, members }: ExperimentReport): Html {
+function costs(report: ExperimentReport): Html {
+  const { experiment } = report;
   const rows = experiment.arms.map(({ name }) => {
-    const own = totalOf(members, name, 'own');
-    const taken = totalOf(members, name, 'taken');
-    const cells = [own.gpuHours, own.gpuHours + taken.gpuHours].map((hours) => hours.toFixed(2));
-    const money = [own.usd, own.usd + taken.usd].map((usd) => `$${usd.toFixed(2)}`);
     return html`<tr>
       <th scope="row">${name}</th>
-      ${[...cells, ...money].map((cell) => html`<td>${cell}</td>`)}
+      ${costCells(report, name).map((cell) => html`<td>${cell}</td>`)}
     </tr>`;
   });
-  return html`<section>
+  return html`<section data-source="${fileOf(report.id)}">
     <h2>Cost</h2>
     ${table('Cost', ['arm', 'GPU-hours spent', 'GPU-hours by itself', 'teacher, spent', 'teacher, by itself'], rows)}
     <p class="note">
@@ -163,34 +171,25 @@ function costs({ experiment, members }: ExperimentReport): Html {
   </section>`;
 }
 
-function totalOf(members: readonly MemberReport[], arm: string, which: 'own' | 'taken'): Spent {
-  const each = members.flatMap((one) => (one.arm === arm && one.cost !== null ? [one.cost[which]] : []));
-  return each.reduce((all, one) => ({ gpuHours: all.gpuHours + one.gpuHours, usd: all.usd + one.usd }), {
-    gpuHours: 0,
-    usd: 0,
-  });
-}
-
-function runs({ experiment, members }: ExperimentReport): Html {
-  const set = new Map(experiment.arms.map((arm) => [arm.name, arm.set]));
-  const rows = members.map(({ arm, seed, run, status, files }) => {
-    const link = run !== null && files !== null ? html`<a href="../../${files.report}">${run}</a>` : (run ?? '–');
+function runs(report: ExperimentReport): Html {
+  const rows = report.members.map(({ arm, seed, run, status, files }, index) => {
+    const at = `${fileOf(report.id)}#/members/${index}`;
+    const named = run === null ? html`–` : cited(run, `${at}/run`);
+    const link = run !== null && files !== null ? html`<a href="../../${files.report}">${named}</a>` : named;
     const from = [files?.evaluation, files?.metrics].flatMap((file) =>
       typeof file === 'string' ? [html`<a href="../../${file}">${file.split('/').at(-1)}</a> `] : [],
     );
     return html`<tr>
       <th scope="row">${arm}</th>
-      <td>${seed}</td>
+      <td>${cited(String(seed), `${at}/seed`)}</td>
       <td class="left">${status}</td>
       <td class="left">${link}</td>
       <td class="left">${from}</td>
-      <td class="left">
-        ${Object.entries(set.get(arm) ?? {}).map(([field, value]) => html`${field}: ${JSON.stringify(value)} `)}
-      </td>
+      <td class="left">${overridesOf(report, arm)}</td>
     </tr>`;
   });
   const heads = ['arm', 'seed', '<status', '<run', '<numbers are from', '<what the arm sets'];
-  return html`<section>
+  return html`<section data-source="${fileOf(report.id)}">
     <h2>Runs</h2>
     ${table('Runs', heads, rows)}
   </section>`;

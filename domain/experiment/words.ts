@@ -54,7 +54,11 @@ export function plainInterval(one: Pooled | null | undefined, places: number): s
 }
 
 /** The number that decides of a sentence, and what it is of. */
-export function measuredWords({ metric, of, arm, than, measured }: JudgedDirection): string {
-  const what = `${metricWords[metric]} ${ofWords[of]}, ${arm}${than === undefined ? '' : ` − ${than}`}`;
-  return `${what}: ${signedInterval(measured, placesOf(metric))}`;
+export function measuredWords(one: JudgedDirection): string {
+  return `${measuredWhat(one)}: ${signedInterval(one.measured, placesOf(one.metric))}`;
+}
+
+/** What the number that decides of a sentence is of. */
+export function measuredWhat({ metric, of, arm, than }: JudgedDirection): string {
+  return `${metricWords[metric]} ${ofWords[of]}, ${arm}${than === undefined ? '' : ` − ${than}`}`;
 }

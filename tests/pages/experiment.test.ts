@@ -1,14 +1,15 @@
 /** The page of an experiment in real Chromium: light and dark, at a desk and on a phone, with a keyboard alone. */
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Direction } from '../../domain/experiment/experiment.ts';
 import { memberOf, publishRun, reportInput, writeExperiment } from '../activities/experiments/report-fixtures.ts';
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
 import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
-import { numbersOf, strangers } from './traced.ts';
+import { faults, numbersOf } from './traced.ts';
 
 let browser: Browser;
+let root: string;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
 const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
   { says: `b is ${is}`, source: 'a paper', metric: 'main_score', of: 'grpo', arm: 'b', is, than: 'a' },
@@ -18,6 +19,7 @@ const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
 beforeAll(async () => {
   browser = await openBrowser();
   const store = await makeStore();
+  ({ root } = store);
   const whole = reportInput(
     [
       memberOf('a', 'run-a', await publishRun(store, 'run-a', 3, 40)),
@@ -67,10 +69,24 @@ describe('the lines of two arms', () => {
   });
 });
 
-it('the page of an experiment has every number of its tables from report.json beside it', async () => {
+describe.each(['whole', 'empty'] as const)('every number of the page of an experiment, %s', (which) => {
+  it('is in the file that it cites, and each of a table at its place in report.json', async () => {
+    const { page } = await open(browser, urls[which], 'light');
+    const shown = await numbersOf(page);
+    expect(faults(root, shown)).toEqual([]);
+    const cells = shown.filter(({ within }) => within === 'td');
+    expect(cells.length).toBeGreaterThan(which === 'whole' ? 30 : 0);
+    expect(cells.filter(({ source }) => source?.includes('#/') !== true)).toEqual([]);
+    await page.context().close();
+  });
+});
+
+it('a wrong number on the page of an experiment is found', async () => {
   const { page } = await open(browser, urls.whole, 'light');
-  const cells = (await numbersOf(page)).filter(({ within }) => within === 'td');
-  expect(cells.length).toBeGreaterThan(10);
-  expect(strangers(fileURLToPath(new URL('report.json', urls.whole)), cells)).toEqual([]);
+  await page.evaluate(() => {
+    const cell = document.querySelector('table.metrics td span[data-source]');
+    if (cell !== null) cell.textContent = '0.123';
+  });
+  expect(faults(root, await numbersOf(page))).toHaveLength(1);
   await page.context().close();
 });

@@ -95,16 +95,3 @@ function isRounded(text: string, value: number): boolean {
   const scale = percent === undefined ? 1 : 100;
   return Math.abs(Number(said.replace(' %', '')) - scale * value) <= 0.5 * 10 ** -decimals.length + 1e-9;
 }
-
-/** Numbers of cells that are in no number or text of a JSON file, to the digits that are shown. */
-export function strangers(path: string, shown: readonly Shown[]): string[] {
-  const all = leavesOf(JSON.parse(readFileSync(path, 'utf8')));
-  return shown.flatMap(({ text }) => {
-    const numbers = text.match(/[+−-]?\d+(?:\.\d+)?(?: %)?/g) ?? [];
-    return numbers.filter((one) => !all.some((leaf) => shows(one, leaf))).map((one) => `${one} of "${text}"`);
-  });
-}
-
-function leavesOf(json: unknown): unknown[] {
-  return typeof json === 'object' && json !== null ? Object.values(json).flatMap(leavesOf) : [json];
-}
