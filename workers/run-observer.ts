@@ -31,6 +31,8 @@ import { TroubleTeller } from './trouble-teller.ts';
 export const backMs = 7 * 86_400_000;
 /** Share of the cap at which a budget is told. */
 const nearCap = 0.8;
+/** A scoring is told of as a run is. */
+const scoringType = 'scorePairs';
 const atOnce = 8;
 /** A worker that must replay a long history first answers within seconds. */
 const queryMs = 10_000;
@@ -73,7 +75,7 @@ export class RunObserver {
   async look(now: Date): Promise<void> {
     const begun = await this.#outbox.begun(now);
     const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
-    const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
+    const query = `WorkflowType IN ('trainCritic', '${scoringType}') AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
     const limit = pLimit(atOnce);
     const looks: Promise<void>[] = [];
     for await (const info of this.#client.workflow.list({ query })) {
@@ -87,11 +89,14 @@ export class RunObserver {
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {
     const about = aboutOf(info, now);
     if (info.status.name !== 'RUNNING' && info.status.name !== 'PAUSED') {
+      // Whoever asked for scores looks for them; that there are none is told.
+      const isScored = about.isScoring === true && info.status.name === 'COMPLETED';
       // An experiment tells of the verdicts of its runs together.
       const byExperiment = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
       const byNight = await isToldByNight(this.#client, info, now);
       if (byNight === 'later') return;
-      if (!byExperiment && byNight === 'no') await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
+      if (!isScored && !byExperiment && byNight === 'no')
+        await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
       this.#troubles.forget(info.runId);
       return;
@@ -192,6 +197,7 @@ export function aboutOf(info: WorkflowExecutionInfo, now: Date): About {
     at: (info.closeTime ?? now).toISOString(),
     ...(tell === undefined ? {} : { to: tell }),
     ...nightOf(info),
+    ...(info.type === scoringType ? { isScoring: true as const } : {}),
   };
 }
 

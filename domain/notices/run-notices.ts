@@ -16,6 +16,8 @@ export interface About {
   at: string;
   night?: string;
   to?: string[];
+  /** It scores pairs. */
+  isScoring?: true;
 }
 
 export type RunEnd =
@@ -23,6 +25,15 @@ export type RunEnd =
   | { how: 'failed' | 'cancelled' | 'terminated' | 'timed-out'; why: string };
 
 const critic = 'npm run critic --';
+
+function named({ run, isScoring }: About): string {
+  return `${isScoring === true ? 'scoring' : 'run'} ${run}`;
+}
+
+/** The command that goes on where it ended early. */
+function resuming({ run, isScoring }: About): string {
+  return `${critic} ${isScoring === true ? 'score --resume' : 'resume'} ${run}`;
+}
 
 export function endedNotice(about: About, end: RunEnd): Notice {
   if (!('why' in end)) {
@@ -33,7 +44,7 @@ export function endedNotice(about: About, end: RunEnd): Notice {
     return {
       ...base(about, 'ended'),
       kind: end.how,
-      title: `run ${about.run} ${verdict}: ${score}${isNew ? '' : '; nothing new, every stage was reused'}`,
+      title: `${named(about)} ${verdict}: ${score}${isNew ? '' : '; nothing new, every stage was reused'}`,
       text: [...end.reasons, `Report: ${end.report}`].join('\n'),
       commands: [`${critic} status ${about.run}`],
     };
@@ -47,9 +58,9 @@ export function endedNotice(about: About, end: RunEnd): Notice {
   return {
     ...base(about, 'ended'),
     kind: end.how === 'cancelled' ? 'cancelled' : 'failed',
-    title: `run ${about.run} ${said[end.how]}`,
+    title: `${named(about)} ${said[end.how]}`,
     text: end.why,
-    commands: [`${critic} resume ${about.run}`],
+    commands: [resuming(about)],
   };
 }
 
@@ -62,7 +73,7 @@ export function waitingNotices(about: About, { questions, stages, waitingSince =
     return {
       ...base(about, `asks-${id}`),
       kind: 'waiting',
-      title: `run ${about.run} waits for an answer about ${stage}`,
+      title: `${named(about)} waits for an answer about ${stage}`,
       text: [sentence, ...(remedy === undefined ? [] : [remedy])].join('\n'),
       commands,
     };
@@ -74,7 +85,7 @@ export function waitingNotices(about: About, { questions, stages, waitingSince =
     return {
       ...base(about, `waits-${stage}-${attempt ?? 0}-${waitingSince.slice(0, 10)}`),
       kind: 'waiting',
-      title: `run ${about.run} cannot go on with ${stage}`,
+      title: `${named(about)} cannot go on with ${stage}`,
       text: `${note}\nIt goes on by itself when that is mended.`,
       commands: [`${critic} status ${about.run}`],
     };
@@ -90,9 +101,9 @@ export function stuckNotice(about: About, why: string, after: number): Notice {
   return {
     ...base(about, `stuck-${after}`),
     kind: 'stuck',
-    title: `run ${about.run} is stuck: its workflow code cannot go on`,
+    title: `${named(about)} is stuck: its workflow code cannot go on`,
     text: `${why}\nIts jobs run on, and nothing is lost. Deploy a worker whose code can replay it (the release that began it can). If there is none, terminate the run and resume it.`,
-    commands: [`${critic} status ${about.run}`, `${critic} resume ${about.run}`],
+    commands: [`${critic} status ${about.run}`, resuming(about)],
   };
 }
 
@@ -100,7 +111,7 @@ export function budgetNotice(about: About, { spent, cap }: { spent: number; cap:
   return {
     ...base(about, `budget-${cap}`),
     kind: 'budget',
-    title: `run ${about.run} has spent ${spent.toFixed(2)} of ${cap.toFixed(2)} USD`,
+    title: `${named(about)} has spent ${spent.toFixed(2)} of ${cap.toFixed(2)} USD`,
     text: 'At the cap it stops asking the teacher, keeps what it has, and asks you.',
     commands: [`${critic} status ${about.run}`],
   };
@@ -122,7 +133,7 @@ export function healthNotice(about: About, stage: string, signs: readonly { sent
   return {
     ...base(about, `health-${stage}`),
     kind: 'health',
-    title: `run ${about.run}: ${stage} trains sick`,
+    title: `${named(about)}: ${stage} trains sick`,
     text: [
       ...signs.map(({ sentence }) => `${sentence[0]?.toUpperCase() ?? ''}${sentence.slice(1)}.`),
       'One such sign may be a false alarm; two of different kinds seldom are. What follows is as recipe.watch.health says.',
