@@ -18,7 +18,7 @@ export function plainCited(one: Estimated, places: number, at: string): Html {
     one,
     at,
     (value) => value.toFixed(places),
-    ([from, to]) => html` [${from}, ${to}]`,
+    ([from, to]) => html` <span class="bounds">[${from}, ${to}]</span>`,
   );
 }
 
@@ -28,7 +28,7 @@ export function signedCited(one: Estimated, places: number, at: string): Html {
     one,
     at,
     (value) => signed(value, places),
-    ([from, to]) => html` (${from} to ${to})`,
+    ([from, to]) => html` <span class="bounds">(${from} to ${to})</span>`,
   );
 }
 

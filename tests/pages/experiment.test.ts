@@ -52,6 +52,17 @@ describe.each(['whole', 'empty'] as const)('the page of an experiment, %s', (whi
   });
 });
 
+it('the table of arms is whole at a desk', async () => {
+  const { page } = await open(browser, urls.whole, 'light', desk);
+  const hidden = await page.evaluate(() => {
+    const part = document.querySelector('table.metrics')?.closest('.scroll');
+    if (part === null || part === undefined) throw new Error('no table of arms');
+    return part.scrollWidth - part.clientWidth;
+  });
+  expect(hidden).toBe(0);
+  await page.context().close();
+});
+
 describe('the lines of two arms', () => {
   it.each(schemes)('differ in colour and in dash, %s', async (scheme) => {
     const { page } = await open(browser, urls.whole, scheme);
