@@ -36,8 +36,12 @@ export async function inquireOn<Name extends InquiryName>(
   if (data !== undefined) return data;
   const [issue] = error?.issues ?? [];
   const fault = issue === undefined ? '' : `: ${['reply', ...issue.path].join('.')}: ${describeIssue(issue)}`;
-  throw new CliError(`the worker gave a reply to "${name}" that this release cannot read${fault}`);
+  throw new CliError(
+    `the worker gave a reply to "${name}" that this release cannot read${fault}; if it is of another release: ${oneRelease}`,
+  );
 }
+
+const oneRelease = 'start the worker of this one, or use the command of its own';
 
 function runOf(input: object): string | undefined {
   const [, run] = Object.entries(input).find(([key]) => key === 'run') ?? [];
@@ -78,9 +82,7 @@ async function replyTo(
     // Names of inquiries are this release's own, so a worker that does not know one is of another.
     const isOther = cause.message.startsWith('inquiry: expected one of ');
     throw new CliError(
-      isOther
-        ? `the worker is of another release: it does not know "${inquiry.name}"; start the worker of this one, or use the command of its own`
-        : cause.message,
+      isOther ? `the worker is of another release: it does not know "${inquiry.name}"; ${oneRelease}` : cause.message,
     );
   }
 }

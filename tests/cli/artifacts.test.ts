@@ -116,10 +116,12 @@ it('a person without USER is named by the machine', async () => {
 
 describe('champion', () => {
   /** A run whose critic is trained and measured. */
-  async function measured(id: string, n: number) {
+  async function measured(id: string, n: number | null) {
     const model = await publish('grpo', { n });
     const predictions = await publish('predict-grpo', { model: model.key });
-    const models = { grpo: { main_score: { value: n / 10, interval: [0, 1] } } };
+    const models = {
+      grpo: { main_score: { value: n === null ? null : n / 10, interval: n === null ? null : [0, 1] } },
+    };
     const metrics = {
       schema: 1,
       split: 'test',
@@ -190,6 +192,17 @@ describe('champion', () => {
     const { code, err } = await promote('silent');
     expect(code).toBe(1);
     expect(err).toMatch(/^critic: run silent: no worker has said what it has made/);
+  });
+
+  it('without a MainScore is promoted with a warning, and history has the whole year', async () => {
+    await measured('one', 3);
+    await measured('same', null);
+    expect((await promote('one')).err).toBe('');
+    const { code, out, err } = await promote('same');
+    expect({ code, out }).toEqual({ code: 0, out: 'champion demo is version 2 now: run same\n' });
+    expect(err).toMatch(/^warning: the MainScore of this critic could not be computed: .*\n$/);
+    const year = new Date().getUTCFullYear();
+    expect((await typed('champion', 'history', 'demo')).out).toMatch(new RegExp(`^demo +2 +${year}-`, 'm'));
   });
 
   it('has one new version, however many promote at once', async () => {

@@ -119,7 +119,7 @@ describe('the command line', () => {
     expect((await critic(argv)).code).toBe(1);
   });
 
-  it('has its exit codes and verbs in docs/OPERATIONS.md', async () => {
+  it('has its exit codes and verbs in docs/OPERATIONS.md, and its verbs in the README', async () => {
     const text = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
     for (const code of Object.values(exitCodes)) expect(text).toMatch(new RegExp(`^\\| ${code} \\| `, 'm'));
     const { out } = await critic(['--help']);
@@ -130,6 +130,13 @@ describe('the command line', () => {
     const rows = [...table.matchAll(/^\| `([a-z]+)\b/gm)].map(([, verb = '']) => verb);
     expect([...new Set(rows)].toSorted()).toEqual(verbs.toSorted());
     expect(verbs.length).toBeGreaterThanOrEqual(11);
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const listed = [
+      ...readme.matchAll(/^npm run critic -- ([a-z|]+)/gm),
+      ...readme.matchAll(/[#;] ([a-z]+)(?: [A-Z]|:)/g),
+    ];
+    const named = new Set(listed.flatMap(([, some = '']) => some.split('|')));
+    expect(verbs.filter((verb) => !named.has(verb))).toEqual([]);
   });
 });
 

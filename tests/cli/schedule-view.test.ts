@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type DescribedNight, describedView, listView } from '../../cli/commands/schedule/look.ts';
 
 const at = (hour: number) => `2026-11-29T0${hour}:30:00.000Z`;
-const row = { night: 'smoke', recipe: 'smoke.yaml', paused: false, note: null, next: at(1) };
+const row = { night: 'smoke', recipe: 'smoke.yaml', cluster: null, paused: false, note: null, next: at(1) };
 const described = (...lastNights: DescribedNight['lastNights']): string[] => [
   ...describedView.lines({ ...row, file: null, nextNights: [], lastNights }),
 ];
@@ -35,5 +35,17 @@ it('a list is aligned, has the last verdict, and says why a schedule is paused',
     'smoke          2026-11-29 01:30  -',
     'a-longer-name  paused            skipped 2026-11-29 02:30',
     'a-longer-name: the cluster moves',
+  ]);
+});
+
+it('a list names clusters as soon as one night has a named one', () => {
+  const lines = listView.lines([
+    { ...row, last: null },
+    { ...row, night: 'big', cluster: 'a100', last: null },
+  ]);
+  expect(lines).toEqual([
+    'NIGHT  CLUSTER  NEXT (UTC)        LAST (UTC)',
+    'smoke  -        2026-11-29 01:30  -',
+    'big    a100     2026-11-29 01:30  -',
   ]);
 });

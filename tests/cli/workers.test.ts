@@ -90,6 +90,13 @@ describe('without a worker', () => {
   });
 });
 
+it('a worker of another release is thought of where its reply cannot be read', async () => {
+  const server = fakeServer({ 'critic-caretaker': { type: 'caretaker', update: () => ({ champions: 7 }) } });
+  expect((await critic(['champion', 'show'], server)).err).toMatch(
+    /^critic: the worker gave a reply to "champions" .*: reply\.champions: .*; if it is of another release: start the worker/,
+  );
+});
+
 describe('doctor, of workers that Temporal remembers', () => {
   const lineOf = async (secondsAgo: number) => {
     const seconds = Math.floor(Date.now() / 1000) - secondsAgo;

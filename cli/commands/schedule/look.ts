@@ -9,7 +9,7 @@ import { aNight } from '../../arguments.ts';
 import { runType } from '../../run-handle.ts';
 import { cleanLines, fitted } from '../../views/run-text.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
-import { nightType, requireStanding, type Standing, standingNights } from './schedules.ts';
+import { clusterOfStanding, nightType, requireStanding, type Standing, standingNights } from './schedules.ts';
 
 const nextShown = 5;
 const lastShown = 10;
@@ -18,6 +18,8 @@ const listed = z.object({
   night: z.string(),
   /** null: the schedule was not made by this release. */
   recipe: z.string().nullable(),
+  /** Where its runs are made. null: the cluster without a name. */
+  cluster: z.string().nullable(),
   paused: z.boolean(),
   note: z.string().nullable(),
   /** null: none is due. */
@@ -48,10 +50,16 @@ const described = listed.extend({
 export type DescribedNight = z.output<typeof described>;
 export const describedView: View<DescribedNight> = { schema: described, lines: describedLines };
 
-function rowOf({ name, night, described: { info, state } }: Standing): z.output<typeof listed> {
+function rowOf(standing: Standing): z.output<typeof listed> {
+  const {
+    name,
+    night,
+    described: { info, state },
+  } = standing;
   return {
     night: name,
     recipe: night?.recipe ?? null,
+    cluster: clusterOfStanding(standing) ?? null,
     paused: state.paused,
     note: state.note === undefined || state.note === '' ? null : state.note,
     next: nextOf(info)[0] ?? null,
@@ -120,20 +128,27 @@ const minute = (iso: string | null) => (iso === null ? '-' : iso.slice(0, 16).re
 
 function listLines(rows: z.output<typeof list>): string[] {
   if (rows.length === 0) return ['no nights are scheduled; "critic schedule apply FILE" schedules one'];
-  const cells = rows.map(({ night, next, paused, last }): [string, string, string] => [
+  const named = rows.some(({ cluster }) => cluster !== null);
+  const cells = rows.map(({ night, cluster, next, paused, last }) => [
     night,
+    ...(named ? [cluster ?? '-'] : []),
     paused ? 'paused' : minute(next),
     last === null ? '-' : `${last.verdict} ${minute(last.at)}`,
   ]);
-  const table = leftTable([['NIGHT', 'NEXT (UTC)', 'LAST (UTC)'], ...cells]);
+  const table = leftTable([['NIGHT', ...(named ? ['CLUSTER'] : []), 'NEXT (UTC)', 'LAST (UTC)'], ...cells]);
   const notes = rows.flatMap(({ night, note, paused }) => (paused && note !== null ? [`${night}: ${note}`] : []));
   return [...table, ...notes].flatMap((line) => fitted(line, 80));
 }
 
 /** Cells in aligned columns, each from the left. */
-function leftTable(rows: readonly [string, string, string][]): string[] {
-  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length)) + 2;
-  return rows.map(([a, b, c]) => `${a.padEnd(width(0))}${b.padEnd(width(1))}${c}`);
+function leftTable(rows: readonly string[][]): string[] {
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0)) + 2;
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(width(column)))
+      .join('')
+      .trimEnd(),
+  );
 }
 
 function describedLines({ night, paused, note, file, nextNights, lastNights: last }: DescribedNight): string[] {
