@@ -24,6 +24,7 @@ import { registerRun } from './commands/run.ts';
 import { registerSchedule } from './commands/schedule/schedule.ts';
 import { registerEvaluate } from './commands/scoring/evaluate.ts';
 import { registerScore } from './commands/scoring/score.ts';
+import { registerScorings } from './commands/scoring/scorings.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerWatch } from './commands/watch.ts';
@@ -54,6 +55,7 @@ const verbs: readonly Register[] = [
   registerChampion,
   registerScore,
   registerEvaluate,
+  registerScorings,
   registerAnswer,
   registerRetry,
   registerPause,

@@ -7,7 +7,7 @@ import { shown } from '../../domain/errors.ts';
 import { runStatuses } from '../../domain/names.ts';
 import { chosenCluster } from '../cluster.ts';
 import { aRecipe, wholeNumberFrom } from '../arguments.ts';
-import { findRun, runType } from '../run-handle.ts';
+import { findRun, followedTypes, runType } from '../run-handle.ts';
 import { cut } from '../views/run-text.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
@@ -39,12 +39,16 @@ export interface RunsFilter {
   limit: number;
 }
 
-/** Runs as Temporal lists them, newest first. Its list may be some seconds behind. */
-export async function runs(client: Client, { status, recipe, since, limit }: RunsFilter): Promise<RunRow[]> {
+/** Runs, or scorings (`type`), as Temporal lists them, newest first. Its list may be some seconds behind. */
+export async function runs(
+  client: Client,
+  { status, recipe, since, limit }: RunsFilter,
+  type: (typeof followedTypes)[number] = runType,
+): Promise<RunRow[]> {
   const cluster = chosenCluster(client);
   // Values are checked: none holds a quote.
   const conditions = [
-    `WorkflowType = '${runType}'`,
+    `WorkflowType = '${type}'`,
     ...(cluster === undefined ? [] : [`TaskQueue = '${queueOf('workflows', cluster)}'`]),
     ...(recipe === undefined ? [] : [`CriticRecipe = '${recipe}'`]),
     ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
@@ -86,7 +90,7 @@ async function lookAtOpen(client: Client, rows: readonly RunRow[]): Promise<RunR
 }
 
 async function lookAt(client: Client, listed: RunRow): Promise<RunRow> {
-  const { isStuck, isCancelling, working } = await findRun(client, listed.run);
+  const { isStuck, isCancelling, working } = await findRun(client, listed.run, followedTypes);
   const stage = working.length === 0 ? listed.stage : working.join('+');
   if (isStuck) return { ...listed, stage, status: 'stuck' };
   return isCancelling ? { ...listed, stage, status: 'cancelling' } : { ...listed, stage };

@@ -28,6 +28,7 @@ import { runsView } from '../../cli/commands/runs.ts';
 import { changesView } from '../../cli/commands/schedule/apply.ts';
 import { changedView } from '../../cli/commands/schedule/change.ts';
 import { describedView, listView } from '../../cli/commands/schedule/look.ts';
+import { scoringsView } from '../../cli/commands/scoring/scorings.ts';
 import { statusView } from '../../cli/commands/status.ts';
 import { endingView } from '../../cli/commands/watch.ts';
 import { createProgram } from '../../cli/program.ts';
@@ -56,6 +57,7 @@ const schemas: Record<string, z.ZodType | z.ZodType[]> = {
   'champion rollback': champion.promotedView.schema,
   score: endingView.schema,
   evaluate: endingView.schema,
+  scorings: scoringsView.schema,
   answer: answerView.schema,
   retry: retryView.schema,
   pause: pauseView.schema,

@@ -118,6 +118,34 @@ describe('score', () => {
   });
 });
 
+it('scorings: what was begun, newest first, with how each stands; as JSON too', async () => {
+  const at = (minute: number) => new Date(Date.UTC(2026, 10, 29, 3, minute));
+  const listed = [
+    { workflowId: 'evaluate-a-20261129-031000', minute: 10, name: 'COMPLETED', status: 'passed' },
+    { workflowId: 'score-a-20261129-031500', minute: 15, name: 'FAILED', status: 'running' },
+  ].map(({ workflowId, minute, name, status }) => ({
+    workflowId,
+    status: { name },
+    searchAttributes: { CriticStatus: [status] },
+    startTime: at(minute),
+    closeTime: at(minute + 1),
+    taskQueue: 'critic',
+  }));
+  expect((await critic(['scorings'], fakeServer({}, listed))).out).toBe(
+    [
+      'SCORING                     STATUS       BEGAN (UTC)',
+      'score-a-20261129-031500     failed  2026-11-29 03:15',
+      'evaluate-a-20261129-031000  scored  2026-11-29 03:10\n',
+    ].join('\n'),
+  );
+  const { out } = await critic(['scorings', '--json'], fakeServer({}, listed));
+  expect(JSON.parse(out)).toMatchObject([
+    { purpose: 'score', status: 'failed' },
+    { purpose: 'evaluate', status: 'scored' },
+  ]);
+  expect((await critic(['scorings'], fakeServer({}, []))).out).toBe('no such scorings\n');
+});
+
 describe('evaluate', () => {
   it('reads the mapping file, and asks for agreement', async () => {
     const mapping = join(folder, 'm.yaml');

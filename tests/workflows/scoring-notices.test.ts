@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import { scorings } from '../../cli/commands/scoring/scorings.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import { stubs, until, withWorkers } from './harness.ts';
@@ -55,6 +56,8 @@ describe('people are told', () => {
         ({ count }) => count === 1,
       );
       expect(await told(client, id, () => true)).toEqual([]);
+      const listed = await scorings(client, { limit: 50 });
+      expect(listed).toContainEqual(expect.objectContaining({ scoring: id, status: 'scored' }));
     });
   });
 });
