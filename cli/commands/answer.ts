@@ -39,7 +39,11 @@ export async function tell(client: Client, run: string, update: string, arg: unk
       `run ${run}: expected one that ${wanted}, got one that has ended (${status})${afterEnd(run, status, isScoring)}`,
     );
   try {
-    return await updated<string>(client, { handle, cluster }, { name: update, arg, late: lateUpdate(run, update) });
+    return await updated<string>(
+      client,
+      { handle, cluster },
+      { name: update, arg, late: lateUpdate(run, update, arg) },
+    );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
     throw error;
@@ -47,12 +51,16 @@ export async function tell(client: Client, run: string, update: string, arg: unk
 }
 
 /** What a person may do about a request that nobody took up, since it is carried out when a worker is back. */
-function lateUpdate(run: string, update: string): string {
+function lateUpdate(run: string, update: string, arg: unknown): string {
   const back: Readonly<Record<string, string>> = {
     pause: `; "critic unpause ${run}" then takes it back`,
     unpause: `; "critic pause ${run}" then takes it back`,
+    abort: `; "critic resume ${run}" then goes on in another run`,
+    skip: `; "critic rerun ${run} --from STAGE" makes what was skipped in another run`,
   };
-  return `The run may still take it when one is back: "critic status ${run}" tells${back[update] ?? `; "critic pause ${run}" then stops what it begins`}`;
+  const isAnswer = update === 'answer' && typeof arg === 'object' && arg !== null && 'action' in arg;
+  const what = isAnswer ? String(arg.action) : update;
+  return `The run may still take it when one is back: "critic status ${run}" tells${back[what] ?? `; "critic pause ${run}" then stops what it begins`}`;
 }
 
 type AnswerOptions = ChangeOptions & ViewOptions;

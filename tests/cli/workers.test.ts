@@ -45,6 +45,8 @@ describe('without a worker', () => {
     [['artifacts', 'unpin', '29ba4ae6a743'], ' looks at workers. It may still be unpinned .*"critic artifacts pin" .*'],
     [['pause', 'demo-1'], ' looks at workers. The run may still take it .*"critic unpause demo-1" .*'],
     [['answer', 'demo-1', 'grpo', 'retry'], ' looks at workers. The run may .*"critic pause demo-1" then stops .*'],
+    [['answer', 'demo-1', 'grpo', 'abort'], ' looks at workers. The run may .*"critic resume demo-1" then goes on .*'],
+    [['answer', 'demo-1', 'predict-sft', 'skip'], ' looks at workers. The run may .*"critic rerun demo-1 --from .*'],
   ])(
     'that died lately, %j is given two chances under one id, then says what may still become of it',
     async (argv, end) => {
