@@ -28,4 +28,6 @@ export const benchRecipe = recipeSchema.parse({
   },
   predict: { batch_size: 2, max_new_tokens: 10, resources },
   gate: { champion: 'bench', min_main_score: 0 },
+  // Stand-ins write no further rows, and a thousand runs take longer to begin than a job may be silent.
+  watch: { stall_seconds: 86_400 },
 });
