@@ -7,6 +7,7 @@ import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@t
 import type { Cluster } from '../domain/clusters.ts';
 import { experimentFailedNotice, experimentStuckNotice, experimentWaitsNotice } from '../domain/experiment/notice.ts';
 import { hopelessTries } from '../domain/notices/run-notices.ts';
+import { wasReset } from './reset.ts';
 import { backMs, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';
 import { failureOf } from './trouble-teller.ts';
 
@@ -40,7 +41,8 @@ export class ExperimentObserver {
     const about = { id: info.workflowId, part: info.runId.slice(0, 8), at: (info.closeTime ?? now).toISOString() };
     const { name } = info.status;
     if (name !== 'RUNNING' && name !== 'PAUSED') {
-      if (name !== 'COMPLETED') await this.#outbox.put(experimentFailedNotice(about, name, await this.#whyOf(info)));
+      if (name !== 'COMPLETED' && !(await wasReset(this.#client, info)))
+        await this.#outbox.put(experimentFailedNotice(about, name, await this.#whyOf(info)));
       this.#told.add(info.runId);
       return;
     }

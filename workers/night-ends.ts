@@ -15,6 +15,7 @@ import {
 import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { nightSchema } from '../input/night-file.ts';
 import { eachAlone } from './each-alone.ts';
+import { wasReset } from './reset.ts';
 import { backMs, nightOf, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';
 
 /** Tries of one step after which people are told: with the pauses of such a step (`paces.store`) that is half a minute. */
@@ -55,7 +56,8 @@ export class NightEnds {
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {
     const said = words[info.status.name];
     if (said !== undefined) {
-      await this.#outbox.put(brokenNightNotice(await this.#about(info, now), said, await this.#whyEnded(info)));
+      if (!(await wasReset(this.#client, info)))
+        await this.#outbox.put(brokenNightNotice(await this.#about(info, now), said, await this.#whyEnded(info)));
       this.#told.add(info.runId);
       return;
     }

@@ -24,6 +24,7 @@ import {
   waitingNotices,
   budgetNotice,
 } from '../domain/notices/run-notices.ts';
+import { wasReset } from './reset.ts';
 import { isToldByNight } from './told-by-night.ts';
 import { TroubleTeller } from './trouble-teller.ts';
 
@@ -95,7 +96,7 @@ export class RunObserver {
       const byExperiment = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
       const byNight = await isToldByNight(this.#client, info, now);
       if (byNight === 'later') return;
-      if (!isScored && !byExperiment && byNight === 'no')
+      if (!isScored && !byExperiment && byNight === 'no' && !(await wasReset(this.#client, info)))
         await this.#outbox.put(endedNotice(about, await this.#endOf(info)));
       this.#told.add(info.runId);
       this.#troubles.forget(info.runId);

@@ -7,7 +7,8 @@ import type { Notice } from '../../domain/notices/notice.ts';
 import { taskQueues } from '../../domain/names.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
 import { plan, start, stubs, until, withWorkers } from './harness.ts';
-import { night } from './nights.ts';
+import { forever, night } from './nights.ts';
+import { resetBefore } from './reset-before.ts';
 
 /** Looks until a notice of this run fulfils `holds`, as the worker's timer does; gives all notices of the run. */
 async function observed(client: Client, run: string, holds: (notice: Notice) => boolean): Promise<Notice[]> {
@@ -72,6 +73,24 @@ describe('people are told', () => {
       await handle.terminate('by hand');
       const [told] = await observed(client, run, ({ kind }) => kind === 'failed');
       expect(told).toMatchObject({ title: `run ${run} was terminated`, text: 'by hand' });
+    });
+  });
+
+  it('nothing of an execution that a reset ended: the run goes on', async () => {
+    const run = 'wf-observed-reset';
+    const { activities, calls } = stubs({ watchJob: forever });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      await until(async () => calls.includes('watchJob sft'), Boolean);
+      await resetBefore(client, run, 'sft-a0-look-up');
+      await until(
+        async () => client.workflow.count(`WorkflowId = '${run}' AND ExecutionStatus = 'Terminated'`),
+        ({ count }) => count === 1,
+      );
+      // What is looked at later is told: by then the execution that was reset has been looked at too.
+      await handle.terminate('by hand');
+      const told = await observed(client, run, ({ text }) => text === 'by hand');
+      expect(told.map(({ text }) => text)).toEqual(['by hand']);
     });
   });
 

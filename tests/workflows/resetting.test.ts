@@ -5,21 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import type { Stage } from '../../domain/names.ts';
 import { artifact, completed, start, stubs, until, withWorkers } from './harness.ts';
-
-/** Resets as the UI does: to the workflow task that ordered the activity of this id. */
-async function resetBefore(client: Client, run: string, activityId: string): Promise<void> {
-  const { events } = await client.workflow.getHandle(run).fetchHistory();
-  const ordered = events?.find(({ activityTaskScheduledEventAttributes: one }) => one?.activityId === activityId);
-  const task = ordered?.activityTaskScheduledEventAttributes?.workflowTaskCompletedEventId;
-  if (task === undefined || task === null) throw new Error(`activity ${activityId} was not ordered`);
-  await client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId: run, runId: (await client.workflow.getHandle(run).describe()).runId },
-    reason: 'a test',
-    workflowTaskFinishEventId: task,
-    requestId: `${run}-${activityId}`,
-  });
-}
+import { resetBefore } from './reset-before.ts';
 
 const asksOnce = () =>
   stubs({
