@@ -103,6 +103,9 @@ export const places: readonly [folder: string, depth: number][] = [
   ['notices', 2],
   ['nights', 2],
   ['runs', 2],
+  ['experiments', 2],
+  ['scores', 2],
+  ['evaluations', 2],
   // nights.html and nights.json are beside the folders.
   ['.', 1],
 ];

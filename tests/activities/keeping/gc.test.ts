@@ -275,6 +275,7 @@ describe('what crashes have left', () => {
     `partial/synthesis/0123/holder.${id}`,
     `makers/.${id}`,
     'champions/demo/.x.tmp',
+    ...['experiments/e', 'scores/s', 'evaluations/v'].map((one) => `${one}/report.html.${id}.tmp`),
   ];
   const stays = ['partial/synthesis/0123/answers.jsonl', 'makers/sft-0123', 'models/abc', 'code/abc'];
 
