@@ -26,6 +26,7 @@ import {
 import { viewAgeMs } from '../../files/fresh-look.ts';
 import { systemCode } from '../failure.ts';
 import type { ArtifactStore } from '../store/artifact-store.ts';
+import { hasCode } from '../store/durable-file.ts';
 import { findTrash, isAbandoned, type Item, moveToTrash, runOf, settle, type Trashed } from './removing.ts';
 import { findRoots, modifiedAt, type Roots } from './roots.ts';
 import { artifactsIn, attemptsIn, bytesOf, checkpointsInUse, checkpointsOf, leftoversIn, scratchOf } from './survey.ts';
@@ -156,7 +157,7 @@ async function neededNow(
   const artifacts: KnownArtifact[] = await artifactsIn(store);
   const keyOf = new Map<string, string>();
   for (const one of trashed) {
-    const known = await store.artifactAt(one.at);
+    const known = await store.artifactAt(one.at).catch(noFolder);
     if (known === undefined) continue;
     const usedAt = (await modifiedAt(join(one.at, 'manifest.json'))) ?? one.usedAt;
     artifacts.push({ stage: known.stage, key: known.key, bytes: 0, usedAt, ingredients: known.ingredients });
@@ -168,6 +169,11 @@ async function neededNow(
     const isRootNow = run !== undefined && roots.runs.has(run) && !before.runs.has(run);
     return isRootNow || holds(path, inUse) || needed.has(keyOf.get(path) ?? '');
   };
+}
+
+/** Much of what crashes have left is a file. */
+function noFolder(error: unknown): undefined {
+  if (!hasCode(error, 'ENOTDIR')) throw error;
 }
 
 /** What the file system refuses is told, and the rest goes on. */

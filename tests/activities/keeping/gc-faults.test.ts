@@ -1,10 +1,10 @@
 /** A store that refuses some of what a gc does. */
 import type * as fs from 'node:fs/promises';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../fixtures.ts';
-import { World } from './world.ts';
+import { age, World } from './world.ts';
 
 const refusing = vi.hoisted(() => ({ part: '', code: '' }));
 
@@ -55,6 +55,22 @@ describe('a store that refuses', () => {
     expect(await readdir(join(root, 'artifacts/mix'))).toHaveLength(1);
     refusing.part = '';
     await world.gc();
+    expect(await readdir(join(root, 'artifacts/mix'))).toEqual([]);
+  });
+});
+
+describe('a file that a crash has left', () => {
+  const tmp = 'plan.json.5a7f9c9e-0000-4000-8000-000000000000.tmp';
+
+  it('goes as a folder does, with what an earlier gc that fell over it has in the trash', async () => {
+    await mkdir(join(root, 'runs/demo-1'), { recursive: true });
+    const stuck = `${tmp}.trash-${Date.now() - 700_000}`;
+    for (const name of [tmp, stuck]) await writeFile(join(root, 'runs/demo-1', name), '');
+    await age(join(root, 'runs/demo-1', tmp), 2);
+    await world.artifact('mix', { n: 1 }, 30);
+    const report = await world.gc();
+    expect(report).toMatchObject({ unsettled: 0, total: { leftover: { items: 1 }, artifact: { items: 1 } } });
+    expect(await readdir(join(root, 'runs/demo-1'))).toEqual([]);
     expect(await readdir(join(root, 'artifacts/mix'))).toEqual([]);
   });
 });
