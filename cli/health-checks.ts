@@ -7,7 +7,7 @@ import { searchAttributes } from '../domain/names.ts';
 import { chosenCluster } from './cluster.ts';
 import { sentenceOf } from './connection.ts';
 import { inquire } from './inquire.ts';
-import { askedQueues } from './workers.ts';
+import { askedQueues, secondsSilent, silentSeconds } from './workers.ts';
 
 export const healthCheck = z.object({
   what: z.string(),
@@ -71,10 +71,7 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
   }));
 }
 
-/** A poll for work lasts a minute at most, so a worker that lives has asked some queue since. Seconds. */
-const silentSeconds = 75;
-
-/** `now`: of this machine, ms epoch. The server's clock may be a little ahead. */
+/** `now`: of this machine, ms epoch. */
 async function checkWorkers(client: Client, now: number): Promise<HealthCheck[]> {
   const cluster = chosenCluster(client);
   const queues = await askedQueues(client, cluster);
@@ -85,8 +82,7 @@ async function checkWorkers(client: Client, now: number): Promise<HealthCheck[]>
   const most = Math.max(...queues.map(({ workers }) => workers));
   const who = `${most} ${most === 1 ? 'worker' : 'workers'}`;
   const work = `work${cluster === undefined ? '' : ` of ${clusterInWords(cluster)}`}`;
-  const times = queues.flatMap(({ askedAt }) => askedAt ?? []);
-  const seconds = times.length === 0 ? undefined : Math.max(0, Math.round((now - Math.max(...times)) / 1000));
+  const seconds = secondsSilent(queues, now);
   if (seconds !== undefined && seconds > silentSeconds) {
     const sentence = `${who} asked for ${work}, but none for ${seconds} s; one that lives asks each minute, so start one`;
     return [{ what, state: 'problem', sentence }];

@@ -1,9 +1,10 @@
 /** An inquiry from the command line: what is asked of the store goes to the caretaker's workflow, so it works from any machine that reaches Temporal. */
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
+import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import type * as z from 'zod';
 import { caretakerId, type Cluster, clusterInWords } from '../domain/clusters.ts';
 import { describeIssue } from '../domain/errors.ts';
+import type { FailureType } from '../domain/failures.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
 import { CliError } from './cli-error.ts';
 import { chosenCluster, clusterOfRun } from './cluster.ts';
@@ -59,6 +60,15 @@ const lateInquiry: { readonly [Name in InquiryName]?: string } = {
   'notice-test': 'It may still be sent when one is back: "critic notices ls" then tells',
 };
 
+/**
+ * Does the worker not know the inquiry? Names of inquiries are this release's own, so it is of another. Workers of releases without `InquiryUnknown` refuse it
+ * as `ConfigInvalid`: only their words tell.
+ */
+function isUnknown(cause: Error): boolean {
+  if (cause instanceof ApplicationFailure && cause.type === ('InquiryUnknown' satisfies FailureType)) return true;
+  return cause.message.startsWith('inquiry: expected one of ');
+}
+
 async function replyTo(
   client: Client,
   inquiry: { name: InquiryName; input: unknown },
@@ -79,10 +89,10 @@ async function replyTo(
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     let cause: Error = error.cause ?? error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    // Names of inquiries are this release's own, so a worker that does not know one is of another.
-    const isOther = cause.message.startsWith('inquiry: expected one of ');
     throw new CliError(
-      isOther ? `the worker is of another release: it does not know "${inquiry.name}"; ${oneRelease}` : cause.message,
+      isUnknown(cause)
+        ? `the worker is of another release: it does not know "${inquiry.name}"; ${oneRelease}`
+        : cause.message,
     );
   }
 }

@@ -55,3 +55,8 @@ export async function withClient<T>(shell: Shell, work: (client: Client, config:
     await client.connection.close();
   }
 }
+
+/** Says it on stderr. */
+export function warningOn({ stderr }: Shell): (sentence: string) => void {
+  return (sentence) => void stderr.write(`${sentence}\n`);
+}

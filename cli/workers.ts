@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { type Client, isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { type Cluster, queueOf, type QueueUse } from '../domain/clusters.ts';
 import { CliError } from './cli-error.ts';
 
@@ -51,6 +51,38 @@ export async function askedQueues(client: Client, cluster: Cluster): Promise<Ask
 
 const startOne = 'start one ("critic local up" starts that of a local stack)';
 
+/** A poll for work lasts a minute at most, so a worker that lives has asked some queue since. Seconds. */
+export const silentSeconds = 75;
+
+/** Seconds since a worker asked one of these last. `now`: of this machine, ms epoch; the server's clock may be a little ahead. */
+export function secondsSilent(queues: readonly AskedQueue[], now: number): number | undefined {
+  const times = queues.flatMap(({ askedAt }) => askedAt ?? []);
+  return times.length === 0 ? undefined : Math.max(0, Math.round((now - Math.max(...times)) / 1000));
+}
+
+/**
+ * Why what was asked for waits: no worker asks for work, or none has lately. Undefined where one asks, or Temporal does not tell. `what` ends: what happens
+ * once a worker is back, as `run r ends`.
+ */
+export async function waitsForWorker(client: Client, cluster: Cluster, what: string): Promise<string | undefined> {
+  try {
+    const queues = await askedQueues(client, cluster);
+    const seconds = secondsSilent(queues, Date.now()) ?? 0;
+    const nobody = queues.every(({ workers }) => workers === 0);
+    if (!nobody && seconds <= silentSeconds) return undefined;
+    const who = nobody ? 'no worker asks for work' : `no worker has asked for work for ${seconds} s`;
+    return `${who}: ${what} once one is back; ${startOne}`;
+  } catch (error) {
+    if (!isGrpcServiceError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What is said of something that is watched while no worker answers. */
+export function silenceOf(what: 'run' | 'scoring' | 'experiment'): string {
+  return `no worker answers: the ${what} stands still until one does, and loses nothing; "critic doctor --no-job" looks at workers`;
+}
+
 /** Throws a CliError if nobody has asked for work in the last five minutes. */
 export async function requireWorker(client: Client, cluster: Cluster): Promise<void> {
   if ((await askedQueues(client, cluster)).some(({ workers }) => workers > 0)) return;
@@ -69,13 +101,14 @@ const usual: Patience = { lookMs: 5_000, silentMs: 90_000 };
 
 /**
  * What `work` comes to. Throws a CliError once no worker has asked for work for a while, since then `work` waits for ever. Times are those of this machine
- * alone, so a server with another clock does no harm.
+ * alone, so a server with another clock does no harm. `late`: what that error says of work that is done after all.
  */
 export async function whileWorkersAsk<T>(
   client: Client,
   cluster: Cluster,
   work: Promise<T>,
   { lookMs, silentMs }: Patience = usual,
+  late?: string,
 ): Promise<T> {
   const over = new AbortController();
   const silence = async (): Promise<never> => {
@@ -85,7 +118,8 @@ export async function whileWorkersAsk<T>(
       const now = JSON.stringify(await askedQueues(client, cluster));
       if (now !== before) [before, since] = [now, performance.now()];
       else if (performance.now() - since >= silentMs) {
-        throw new NobodyAnswers(`nobody answers: no worker has asked for work for ${silentMs / 1000} s; ${startOne}`);
+        const sentence = `no worker has asked for work for ${silentMs / 1000} s; ${startOne}`;
+        throw new NobodyAnswers(`nobody answers: ${sentence}${afterwards(late)}`);
       }
     }
   };
@@ -127,6 +161,10 @@ interface Updatable {
   ) => Promise<{ result: () => Promise<Reply> }>;
 }
 
+function afterwards(late: string | undefined): string {
+  return late === undefined ? '' : `. ${late}`;
+}
+
 /** Where an update goes: the handle of a workflow, and the cluster whose workers have it. */
 export interface Addressee {
   handle: Updatable;
@@ -134,18 +172,19 @@ export interface Addressee {
 }
 
 /**
- * What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, else what Temporal's client throws.
- * `late`: what that error says of a request that is carried out after all.
+ * What a workflow replies to an update. Throws a CliError after at most half a minute if no worker takes it up, or once the one that took it up has been
+ * away for a while, else what Temporal's client throws. `late`: what that error says of a request that is carried out after all.
  */
 export async function updated<Reply>(
   client: Client,
   to: Addressee,
   { name, arg, late }: { name: string; arg: unknown; late: string | undefined },
+  patience: Patience = usual,
 ): Promise<Reply> {
   await requireWorker(client, to.cluster);
-  const taken = takenUp<Reply>(client, to, name, arg, late === undefined ? '' : `. ${late}`);
+  const taken = takenUp<Reply>(client, to, name, arg, late);
   const update = await whenLate(taken, waitingMs, () => listeners.get(client)?.('waiting for a worker …'));
-  return whileWorkersAsk(client, to.cluster, update.result());
+  return whileWorkersAsk(client, to.cluster, update.result(), patience, late);
 }
 
 /** Sent again under the same id, it is the same update. */
@@ -154,7 +193,7 @@ async function takenUp<Reply>(
   { handle, cluster }: Addressee,
   name: string,
   arg: unknown,
-  afterwards: string,
+  late: string | undefined,
 ) {
   const updateId = randomUUID();
   for (const ms of [firstMs, secondMs]) {
@@ -169,6 +208,6 @@ async function takenUp<Reply>(
     if ((await askedQueues(client, cluster)).every(({ workers }) => workers === 0)) break;
   }
   throw new NobodyAnswers(
-    `nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers${afterwards}`,
+    `nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers${afterwards(late)}`,
   );
 }

@@ -24,6 +24,10 @@ export const failures = {
     retried: true,
     remedy: 'Cancel the run that the message names, or wait for its end; this one goes on then.',
   },
+  InquiryUnknown: {
+    retried: false,
+    remedy: 'Use the command of the release whose worker runs, or start the worker of this one.',
+  },
   NoRoom: {
     retried: true,
     remedy: 'Make room on the disk, or raise the quota or the limit of open files; the run goes on.',

@@ -55,7 +55,8 @@ export function createInquiryActivities(deps: HealthDeps) {
       const { name, input } = inquiry;
       if (!Object.hasOwn(answerers, name)) {
         throw refuse(
-          'ConfigInvalid',
+          'InquiryUnknown',
+          // CLIs of releases without this type go by these words.
           `inquiry: expected one of ${Object.keys(answerers).join(', ')}, got ${shown(name)}`,
         );
       }

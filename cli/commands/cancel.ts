@@ -4,7 +4,8 @@ import * as z from 'zod';
 import { aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import { afterEnd, findRun, followedTypes } from '../run-handle.ts';
-import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { type Register, textOf, type View, type ViewOptions, warningOn, withClient } from '../shell.ts';
+import { waitsForWorker } from '../workers.ts';
 
 /** A run that was asked to end. It ends when its jobs are gone: `watch` sees that. */
 const cancelled = z.object({ run: z.string(), status: z.literal('cancelling') });
@@ -15,14 +16,19 @@ export const cancelView: View<Cancelled> = {
   lines: ({ run }) => [`asked run ${run} to cancel its jobs and end; watch it with: npm run critic -- watch ${run}`],
 };
 
-/** Asks the run to cancel. Throws a CliError for a run that is not known, or over. */
-export async function cancel(client: Client, { run }: { run: string }): Promise<Cancelled> {
-  const { handle, status, isOpen, isScoring } = await findRun(client, run, followedTypes);
+/** Asks the run to cancel. Says by `warn` if it waits for a worker. Throws a CliError for a run that is not known, or over. */
+export async function cancel(
+  client: Client,
+  { run, warn }: { run: string; warn: (sentence: string) => void },
+): Promise<Cancelled> {
+  const { handle, cluster, status, isOpen, isScoring } = await findRun(client, run, followedTypes);
   if (!isOpen)
     throw new CliError(
       `run ${run}: expected one that goes on, got one that has ended (${status})${afterEnd(run, status, isScoring)}`,
     );
   await handle.cancel();
+  const waits = await waitsForWorker(client, cluster, `run ${run} ends, and its jobs with it,`);
+  if (waits !== undefined) warn(waits);
   return { run, status: 'cancelling' };
 }
 
@@ -33,7 +39,7 @@ export const registerCancel: Register = (program, shell) => {
     .option('--json', 'print it as JSON')
     .description('cancel a run and its jobs')
     .action(async (run: string, options: ViewOptions) => {
-      const value = await withClient(shell, (client) => cancel(client, { run }));
+      const value = await withClient(shell, (client) => cancel(client, { run, warn: warningOn(shell) }));
       shell.stdout.write(`${textOf(cancelView, value, options)}\n`);
     });
 };

@@ -12,7 +12,7 @@ import { scoringLines, scoringResult } from '../views/scoring-result.ts';
 import { cleanLines } from '../views/run-text.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { watchTerminal, type Watching } from '../views/terminal.ts';
-import { whenLate } from '../workers.ts';
+import { silenceOf, whenLate } from '../workers.ts';
 
 const question = z.object({
   id: z.string(),
@@ -49,9 +49,6 @@ export interface WatchInput {
   silentMs?: number;
 }
 
-export const silence =
-  'no worker answers: the run stands still until one does, and loses nothing; "critic doctor --no-job" looks at workers';
-
 /** Shows a run until it ends. Throws a CliError if the run is not known, failed or was cancelled. */
 export async function watch(client: Client, input: WatchInput): Promise<Ending> {
   const { run, terminal, failOnQuestion, signal, page, intervalMs = 1000, silentMs = 5000 } = input;
@@ -59,9 +56,10 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   try {
     while (!signal.aborted) {
       const seen = await findRun(client, run, followedTypes);
-      const { isOpen, progress } = seen;
+      const { isOpen, isScoring, progress } = seen;
       const tellSilence = () => {
-        if (isOpen && performance.now() - answeredAt >= silentMs) terminal.note(silence);
+        if (isOpen && performance.now() - answeredAt >= silentMs)
+          terminal.note(silenceOf(isScoring ? 'scoring' : 'run'));
       };
       const view = await whenLate(viewOf(client, seen), silentMs, tellSilence);
       // A server that has forgotten the last worker says at once that nobody answers.
@@ -70,8 +68,7 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
         terminal.show(view, progress);
         answeredAt = performance.now();
       }
-      if (!isOpen && seen.isScoring)
-        return { status: 'scored', run, page, ...(await resultOf(seen.handle, scoringResult)) };
+      if (!isOpen && isScoring) return { status: 'scored', run, page, ...(await resultOf(seen.handle, scoringResult)) };
       if (!isOpen) return { status: 'ended', run, page, ...(await verdictOf(seen)) };
       const questions = view?.questions ?? [];
       if (failOnQuestion && questions.length > 0) return ending.parse({ status: 'waiting', run, questions });

@@ -97,6 +97,29 @@ describe('cancel', () => {
     expect(server.calls).toEqual(['cancel r', 'close']);
   });
 
+  const poller = (secondsAgo: number) => ({ lastAccessTime: { seconds: Math.floor(Date.now() / 1000) - secondsAgo } });
+  it.each<[string, object[] | Error, RegExp]>([
+    [
+      'none has asked',
+      [],
+      /^no worker asks for work: run r ends, and its jobs with it, once one is back; start one .*\n$/,
+    ],
+    [
+      'the last has died',
+      [poller(90)],
+      /^no worker has asked for work for 9[0-3] s: run r ends, .* once one is back; /,
+    ],
+    ['one asks', [poller(20), poller(90)], /^$/],
+    ['Temporal does not tell', Object.assign(new Error('denied'), { code: 7, details: '', metadata: {} }), /^$/],
+  ])('says that a run waits for a worker where %s', async (_what, pollers, said) => {
+    const server = fakeServer({ r: {} });
+    const describeTaskQueue = async () => (pollers instanceof Error ? Promise.reject(pollers) : { pollers });
+    Object.assign(server.client.workflowService, { describeTaskQueue });
+    const { code, err } = await critic(['cancel', 'r', '--json'], server);
+    expect({ code, calls: server.calls }).toEqual({ code: 0, calls: ['cancel r', 'close'] });
+    expect(err).toMatch(said);
+  });
+
   it('prints JSON with --json', async () => {
     const { out } = await critic(['cancel', 'r', '--json'], fakeServer({ r: { status: 'PAUSED' } }));
     expect(cancelView.schema.parse(JSON.parse(out))).toEqual({ run: 'r', status: 'cancelling' });

@@ -2,7 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ServiceError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../cli/cli-error.ts';
@@ -207,9 +209,33 @@ describe('an experiment', () => {
     expect(end).toEqual({ status: 'failed', id: 'x', sentence: 'unused' });
   });
 
+  it('says once that no worker answers, also of one that Temporal still remembers', async () => {
+    const server = fakeServer({ x: { type } });
+    const view = { id: 'x', name: 'e', status: 'running', members };
+    const stop = new AbortController();
+    let looks = 0;
+    const query = async () => {
+      looks += 1;
+      if (looks === 1) return sleep(60, view); // late, but it answers
+      if (looks < 5) throw new ServiceError('Failed to query Workflow', { cause: new Error('no poller') });
+      stop.abort();
+      return view;
+    };
+    const handle = server.client.workflow.getHandle('x');
+    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, query }) });
+    const told: string[] = [];
+    const say = (line: string) => void told.push(line);
+    await watchExperiment(server.client, 'x', say, stop.signal, 20, 30);
+    const line = expect.stringMatching(/^x: no worker answers: the experiment stands still until one does/);
+    expect(told).toEqual([line, expect.stringContaining('passed'), expect.stringContaining('failed'), line]);
+  });
+
   it('is cancelled while it goes on, and not afterwards', async () => {
-    const server = fakeServer({ x: { type }, y: { type, status: 'COMPLETED' } });
-    expect(await critic(['experiment', 'cancel', 'x'], server)).toMatchObject({ code: 0 });
+    const server = fakeServer({ x: { type }, y: { type, status: 'COMPLETED' } }, undefined, []);
+    expect(await critic(['experiment', 'cancel', 'x'], server)).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('no worker asks for work: x ends, and its runs with it, once one is back'),
+    });
     expect(server.calls).toContain('cancel x');
     const { err } = await critic(['experiment', 'cancel', 'y'], server);
     expect(err).toContain('experiment y: expected one that goes on, got one that has ended (COMPLETED)');

@@ -3,9 +3,10 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@tempor
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
-import { type Ending, endingView, silence, watch } from '../../cli/commands/watch.ts';
+import { type Ending, endingView, watch } from '../../cli/commands/watch.ts';
 import { textOf } from '../../cli/shell.ts';
 import { watchTerminal } from '../../cli/views/terminal.ts';
+import { silenceOf } from '../../cli/workers.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { critic, fakeServer, type FakeRun } from './fakes.ts';
 
@@ -51,8 +52,11 @@ const finished = (given: object = {}): FakeRun => ({
 });
 
 describe('watch', () => {
-  it('says once that no worker answers, also of one that Temporal still remembers', async () => {
-    const server = fakeServer({ r: { view } });
+  it.each<['run' | 'scoring', string]>([
+    ['run', 'trainCritic'],
+    ['scoring', 'scorePairs'],
+  ])('says once of a %s that no worker answers, also of one that Temporal still remembers', async (what, type) => {
+    const server = fakeServer({ r: { type, view } });
     const handle = server.client.workflow.getHandle('r');
     let looks = 0;
     const query = async () => {
@@ -68,7 +72,7 @@ describe('watch', () => {
     const terminal = watchTerminal({ write: (text: string) => told.push(text) });
     const input = { run: 'r', terminal, failOnQuestion: false, signal: stop.signal, intervalMs: 20, silentMs: 30 };
     expect(await watch(server.client, input)).toEqual({ status: 'left', run: 'r' });
-    const line = `${silence}\n`;
+    const line = `${silenceOf(what)}\n`;
     expect(told.filter((text) => text === line)).toHaveLength(2);
     expect(told[0]).toBe(line);
   });

@@ -2,9 +2,10 @@
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { checkNights } from '../../cli/commands/schedule/check.ts';
-import { whenLate, whileWorkersAsk } from '../../cli/workers.ts';
+import { updated, whenLate, whileWorkersAsk } from '../../cli/workers.ts';
 import type { Night } from '../../domain/nights/night.ts';
 import { critic, type FakeServer, fakeServer } from './fakes.ts';
 
@@ -26,6 +27,7 @@ describe('without a worker', () => {
     ['artifacts', 'ls'],
     ['notices', 'ls'],
     ['artifacts', 'gc', '--apply'],
+    ['score', '--champion', 'demo', '--input', 'p.csv'],
     ['pause', 'demo-20261128-190000'],
     ['answer', 'demo-20261128-190000', 'grpo', 'retry'],
     ['plan', 'recipes/demo.yaml', '--dataset', 'recipes'],
@@ -67,11 +69,13 @@ describe('without a worker', () => {
     },
   );
 
-  it('of this release, an inquiry that the worker does not know says so', async () => {
+  it.each([
+    ['by its type', ApplicationFailure.nonRetryable('no inquiry "champions"', 'InquiryUnknown')],
+    ['of an older release, by its words', new Error('inquiry: expected one of plan, notices, got "champions"')],
+  ])('of this release, an inquiry that the worker does not know says so: %s', async (_how, cause) => {
     const server = fakeServer({ 'critic-caretaker': { type: 'caretaker' } });
     const { workflow } = server.client;
     const getHandle = workflow.getHandle.bind(workflow);
-    const cause = new Error('inquiry: expected one of plan, notices, got "champions"');
     const result = async () => Promise.reject(new WorkflowUpdateFailedError('refused', cause));
     const startUpdate = async () => ({ result });
     Object.assign(server.client.workflow, { getHandle: (id: string) => ({ ...getHandle(id), startUpdate }) });
@@ -162,6 +166,19 @@ describe('a worker that is waited for', () => {
     const server = polled(fakeServer({}), () => [{ identity: 'dead', lastAccessTime: { seconds: 7, nanos: 0 } }]);
     await expect(whileWorkersAsk(server.client, undefined, never, patience)).rejects.toThrow(
       'no worker has asked for work for',
+    );
+  });
+
+  it('and has accepted a request may still do it: what then is said', async () => {
+    const server = polled(fakeServer({}), () => [{ identity: 'dead', lastAccessTime: { seconds: 7, nanos: 0 } }]);
+    const handle = { startUpdate: async () => ({ result: async () => never }) };
+    const request = { name: 'inquire', arg: {}, late: 'It may still be sent' };
+    await expect(updated(server.client, { handle, cluster: undefined }, request, patience)).rejects.toThrow(
+      /^nobody answers: no worker has asked for work for .*\. It may still be sent$/,
+    );
+    const question = { ...request, late: undefined };
+    await expect(updated(server.client, { handle, cluster: undefined }, question, patience)).rejects.toThrow(
+      /a local stack\)$/,
     );
   });
 

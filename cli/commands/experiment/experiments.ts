@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import * as z from 'zod';
-import { queueOf } from '../../../domain/clusters.ts';
+import { type Cluster, clusterOfQueue, queueOf } from '../../../domain/clusters.ts';
 import { cut } from '../../../domain/errors.ts';
 import {
   type Experiment,
@@ -78,6 +78,8 @@ export async function startExperiment(client: Client, given: Experiment, now = n
 
 export interface SeenExperiment {
   handle: ExperimentHandle;
+  /** Whose workers have it. */
+  cluster: Cluster;
   /** Temporal's status: RUNNING, COMPLETED, FAILED, … */
   status: string;
   isOpen: boolean;
@@ -89,13 +91,13 @@ export interface SeenExperiment {
 export async function findExperiment(client: Client, id: string): Promise<SeenExperiment> {
   const handle = client.workflow.getHandle<typeof runExperiment>(id);
   try {
-    const { type, status, raw } = await handle.describe();
+    const { type, status, raw, taskQueue } = await handle.describe();
     if (type !== experimentType)
       throw new CliError(`experiment "${cut(id)}": expected an experiment, got a workflow of type ${type}`);
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
     const isStuck = isOpen && (raw.pendingWorkflowTask?.attempt ?? 0) >= hopelessTries;
     const trouble = isStuck ? 'its workflow code cannot go on; a worker of another release may' : failing(raw);
-    return { handle, status: status.name, isOpen, trouble };
+    return { handle, cluster: clusterOfQueue(taskQueue), status: status.name, isOpen, trouble };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new CliError(

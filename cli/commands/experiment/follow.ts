@@ -6,6 +6,7 @@ import type { ExperimentView } from '../../../domain/experiment/experiment.ts';
 import { exitCodes } from '../../cli-error.ts';
 import { resultOf } from '../../run-handle.ts';
 import { type Shell, textOf, type View, type ViewOptions } from '../../shell.ts';
+import { silenceOf, whenLate } from '../../workers.ts';
 import { findExperiment, resultSchema, viewOf } from './experiments.ts';
 
 /** How watching ended, of each experiment. `left`: it goes on. */
@@ -53,19 +54,31 @@ export async function followExperiments(
   }
 }
 
-/** Says what happens until it has ended. */
+/** Says what happens until it has ended. `silentMs`: after so long without an answer of a worker it is said once that none answers. */
 export async function watchExperiment(
   client: Client,
   id: string,
   say: (line: string) => void,
   signal: AbortSignal,
   intervalMs: number,
+  silentMs = 5000,
 ): Promise<ExperimentEnding> {
   const told = new Map<string, string>();
+  let [answeredAt, isSilent] = [performance.now(), false];
   while (!signal.aborted) {
     const { handle, isOpen } = await findExperiment(client, id);
-    const view = await viewOf(client, handle);
-    if (view !== undefined) for (const line of newLines(view, told)) say(line);
+    const tellSilence = () => {
+      if (!isOpen || isSilent || performance.now() - answeredAt < silentMs) return;
+      say(`${id}: ${silenceOf('experiment')}`);
+      isSilent = true;
+    };
+    const view = await whenLate(viewOf(client, handle), silentMs, tellSilence);
+    // A server that has forgotten the last worker says at once that nobody answers.
+    if (view === undefined) tellSilence();
+    else {
+      [answeredAt, isSilent] = [performance.now(), false];
+      for (const line of newLines(view, told)) say(line);
+    }
     if (!isOpen) return endOf(id, async () => resultOf(handle, resultSchema));
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined); // aborted: the loop's condition sees it
   }

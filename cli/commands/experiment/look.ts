@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { aRun, many, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { resultOf } from '../../run-handle.ts';
-import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { type Shell, textOf, type View, type ViewOptions, warningOn, withClient } from '../../shell.ts';
+import { waitsForWorker } from '../../workers.ts';
 import {
   type ExperimentHandle,
   experimentType,
@@ -109,11 +110,17 @@ export const experimentCancelView: View<z.output<typeof cancelled>> = {
   lines: ({ id }) => [`asked ${id} to cancel its runs and end`],
 };
 
-/** Throws a CliError for one that is over. */
-export async function cancelExperiment(client: Client, id: string): Promise<z.output<typeof cancelled>> {
-  const { handle, status, isOpen } = await findExperiment(client, id);
+/** Says by `warn` if it waits for a worker. Throws a CliError for one that is over. */
+export async function cancelExperiment(
+  client: Client,
+  id: string,
+  warn: (sentence: string) => void,
+): Promise<z.output<typeof cancelled>> {
+  const { handle, cluster, status, isOpen } = await findExperiment(client, id);
   if (!isOpen) throw new CliError(`experiment ${id}: expected one that goes on, got one that has ended (${status})`);
   await handle.cancel();
+  const waits = await waitsForWorker(client, cluster, `${id} ends, and its runs with it,`);
+  if (waits !== undefined) warn(waits);
   return { id, status: 'cancelling' };
 }
 
@@ -159,7 +166,7 @@ export function registerLooking(experiment: Command, shell: Shell): void {
     .description('cancel an experiment, its runs and their jobs')
     .addHelpText('after', `\nExample: critic experiment cancel ${anExample}`)
     .action(async (id: string, options: ViewOptions) => {
-      const value = await withClient(shell, (client) => cancelExperiment(client, id));
+      const value = await withClient(shell, (client) => cancelExperiment(client, id, warningOn(shell)));
       shell.stdout.write(`${textOf(experimentCancelView, value, options)}\n`);
     });
 }
