@@ -13,6 +13,7 @@ import type { runExperiment } from '../../workflows/run-experiment.ts';
 import { experiment } from './experiments.ts';
 import { stubs, until, withWorkers } from './harness.ts';
 import { forever } from './nights.ts';
+import { resetBefore } from './reset-before.ts';
 
 /** Looks until a notice of this kind is told; gives all of this experiment. */
 async function observed(client: Client, id: string, of: Notice['kind']): Promise<Notice[]> {
@@ -113,4 +114,27 @@ describe('an experiment', () => {
       ]);
     });
   }, 120_000);
+
+  it('that a person resets goes on: nobody is told that it was terminated', async () => {
+    const id = 'experiment-reset';
+    let isHeld = true;
+    const writeExperimentReport: Activities['writeExperimentReport'] = async () =>
+      isHeld ? forever() : { path: '/store/report.html', summary: 'a table' };
+    const { activities, calls } = stubs({ writeExperimentReport });
+    await withWorkers(activities, id, async (client) => {
+      await begin(client, id, experiment('reset', ['a', 'b']));
+      await until(async () => calls.includes('writeExperimentReport'), Boolean);
+      isHeld = false;
+      await resetBefore(client, id, 'writeExperimentReport');
+      await client.workflow.getHandle(id).result();
+      await until(
+        async () => client.workflow.count(`WorkflowId = '${id}' AND ExecutionStatus != 'Running'`),
+        ({ count }) => count === 2,
+      );
+      const told: Notice[] = [];
+      const begun = async () => new Date(Date.now() - 3_600_000);
+      await new ExperimentObserver(client, { begun, put: async (notice) => told.push(notice) }).look(new Date());
+      expect(told.filter((notice) => notice.id.startsWith(`${id}-`))).toEqual([]);
+    });
+  });
 });

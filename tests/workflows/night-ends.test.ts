@@ -2,11 +2,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import { taskQueues } from '../../domain/names.ts';
+import { digestNotice } from '../../domain/nights/night-digest.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import { NightEnds } from '../../workers/night-ends.ts';
 import type { runNight } from '../../workflows/nights/run-night.ts';
-import { start, stubs, withWorkers } from './harness.ts';
-import { night } from './nights.ts';
+import { start, stubs, until, withWorkers } from './harness.ts';
+import { forever, night } from './nights.ts';
+import { resetBefore } from './reset-before.ts';
 
 it('a night whose workflow code cannot go on is told, and that somebody terminated it, each once', async () => {
   const told: Notice[] = [];
@@ -80,3 +82,32 @@ it('a night whose store takes nothing is told to its own channels, and goes on o
     expect(await handle.result()).toMatchObject({ verdict: 'passed' });
   });
 }, 240_000);
+
+it('a night that a person resets goes on: nobody is told that it was terminated', async () => {
+  const id = 'wf-night-reset';
+  let isHeld = true;
+  const { activities, calls } = stubs({
+    digestNight: async ({ night: own, at, run, outcome }) =>
+      isHeld ? forever() : digestNotice(own, at, at, { run, outcome }),
+  });
+  await withWorkers(activities, id, async (client) => {
+    await client.workflow.start<typeof runNight>('runNight', {
+      workflowId: id,
+      taskQueue: taskQueues.workflows,
+      args: [night('reset')],
+      searchAttributes: { CriticNight: ['reset'] },
+    });
+    await until(async () => calls.some((call) => call.startsWith('digestNight')), Boolean);
+    isHeld = false;
+    await resetBefore(client, id, 'digestNight');
+    await client.workflow.getHandle(id).result();
+    await until(
+      async () => client.workflow.count(`WorkflowId = '${id}' AND ExecutionStatus = 'Terminated'`),
+      ({ count }) => count === 1,
+    );
+    const told: Notice[] = [];
+    const begun = async () => new Date(Date.now() - 3_600_000);
+    await new NightEnds(client, { begun, put: async (notice) => told.push(notice) }).look(new Date());
+    expect(told.filter((notice) => notice.night === 'reset')).toEqual([]);
+  });
+});
