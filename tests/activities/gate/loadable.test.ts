@@ -80,7 +80,18 @@ describe('a promotion', () => {
     expect(await folders()).toEqual(['000001']);
   });
 
-  it('keeps the folders of the last two and of the reference', async () => {
+  it('keeps the folder of a reference that is older than the last two', async () => {
+    const request = await bench.candidate('run-1', 1);
+    await bench.gate(request);
+    const [first] = await bench.champions();
+    if (first === undefined) throw new Error('no champion');
+    for (const version of [2, 3]) await mkdir(folder(version));
+    const fourth = { ...first, version: 4, reference: { ...first.reference, version: 1 } };
+    await makeLoadable(store, bench.folder, bench.name, fourth, request.plan);
+    expect(await folders()).toEqual(['000001', '000003', '000004']);
+  });
+
+  it('keeps the folders of the last two', async () => {
     await bench.gate(await bench.candidate('run-1', 3));
     // Each better than all before, so each is the reference.
     for (const [index, noise] of [1.5, 0.6, 0.2].entries()) {
