@@ -37,7 +37,12 @@ export async function withRegularFile<T>(
   options: OpenOptions = {},
 ): Promise<T> {
   const links = options.noFollow === true ? constants.O_NOFOLLOW : 0;
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | links);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | links).catch((error: unknown) => {
+    // So Linux refuses to open a socket.
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO')
+      throw new FileFault(path, 'a regular file', 'a socket');
+    throw error;
+  });
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new FileFault(path, 'a regular file', kindOf(stats));

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -39,6 +41,14 @@ describe('a file that somebody else wrote', () => {
     ['a device', '/dev/zero', 'a device'],
   ])('is refused when it is %s', async (_, path, got) => {
     await expect(readRegularFile(path, 10)).rejects.toMatchObject({ name: 'FileFault', got });
+  });
+
+  it('is refused when it is a socket, which cannot even be opened', async () => {
+    const path = join(folder, 'socket');
+    const server = createServer().listen(path);
+    await once(server, 'listening');
+    await expect(readRegularFile(path, 10)).rejects.toMatchObject({ name: 'FileFault', got: 'a socket' });
+    server.close();
   });
 
   it('is refused when a link leads to a device', async () => {
