@@ -6,8 +6,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { checkNights } from '../../cli/commands/schedule/check.ts';
 import { updated, whenLate, whileWorkersAsk } from '../../cli/workers.ts';
-import type { Night } from '../../domain/nights/night.ts';
 import { critic, type FakeServer, fakeServer } from './fakes.ts';
+import { aNight } from '../domain/night-fixture.ts';
 
 const caretaker = {
   'critic-caretaker': { type: 'caretaker', update: () => ({ champions: [] }) },
@@ -192,21 +192,8 @@ describe('a worker that is waited for', () => {
 });
 
 describe('schedule apply', () => {
-  const night: Night = {
-    schema: 1,
-    name: 'smoke',
-    source: '/recipes',
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'go-on',
-  };
-
   it('refuses what the worker does not find, and only warns where none answers', async () => {
+    const night = aNight({ name: 'smoke' });
     const warned: string[] = [];
     const warn = (sentence: string) => void warned.push(sentence);
     const update = () => ({ faults: ['tell.0: expected one of mail, got "people"'] });

@@ -1,21 +1,9 @@
 /** The digest's words: verdict, changes with intervals, what was spent, what to do and to type. */
 import { describe, expect, it } from 'vitest';
-import type { Night } from '../../domain/nights/night.ts';
 import { digestNotice, type Digested } from '../../domain/nights/night-digest.ts';
+import { aNight } from './night-fixture.ts';
 
-const night: Night = {
-  schema: 1,
-  name: 'n',
-  source: '/r',
-  recipe: 'r.yaml',
-  cron: '30 1 * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-};
+const night = aNight();
 const of = (digested: Omit<Digested, 'run'>) =>
   digestNotice(night, '2026-11-28T01:30:00.000Z', '2026-11-28T05:00:00.000Z', { run: 'r-1', ...digested });
 

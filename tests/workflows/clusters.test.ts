@@ -4,7 +4,6 @@ import { NativeConnection } from '@temporalio/worker';
 import { describe, expect, inject, it } from 'vitest';
 import { scheduleOf } from '../../cli/commands/schedule/schedules.ts';
 import { type Cluster, caretakerId, queueOf } from '../../domain/clusters.ts';
-import type { Night } from '../../domain/nights/night.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import { ensureCaretaker, keepCaretaker } from '../../workers/caretaker.ts';
 import { createWorkers } from '../../workers/queues.ts';
@@ -12,6 +11,7 @@ import { RunObserver } from '../../workers/run-observer.ts';
 import type { runNight } from '../../workflows/nights/run-night.ts';
 import type { trainCritic } from '../../workflows/train-critic.ts';
 import { plan, stubs, until } from './harness.ts';
+import { aNight } from '../domain/night-fixture.ts';
 
 type Stubs = ReturnType<typeof stubs>;
 const clusters: readonly Cluster[] = [undefined, 'a', 'b'];
@@ -45,20 +45,7 @@ async function withClusters(
   }
 }
 
-const night: Night = {
-  schema: 1,
-  name: 'of-a',
-  cluster: 'a',
-  source: '/recipes',
-  recipe: 'r.yaml',
-  cron: '30 1 * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-};
+const night = aNight({ name: 'of-a', cluster: 'a' });
 
 const namesOf = ({ calls }: Stubs) => calls.map((call) => call.split(' ')[0]);
 

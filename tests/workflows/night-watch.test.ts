@@ -12,21 +12,9 @@ import { type Night, nightWorkflowId } from '../../domain/nights/night.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import { NightWatch } from '../../workers/night-watch.ts';
 import { until } from './harness.ts';
+import { aNight } from '../domain/night-fixture.ts';
 
-const night = (name: string): Night => ({
-  schema: 1,
-  name,
-  source: '/recipes',
-  recipe: 'r.yaml',
-  cron: '0 * * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-  tell: ['mail'],
-});
+const night = (name: string): Night => aNight({ name, cron: '0 * * * *', tell: ['mail'] });
 
 const nightKey = defineSearchAttributeKey('CriticNight', SearchAttributeType.KEYWORD);
 const minutes = (at: string, more: number) => new Date(new Date(at).getTime() + more * 60_000);

@@ -7,24 +7,10 @@ import type { Night } from '../../domain/nights/night.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import type { runNight } from '../../workflows/nights/run-night.ts';
 import { stubs, withWorkers } from './harness.ts';
+import { aNight } from '../domain/night-fixture.ts';
 
 /** A night at 01:30 UTC that does nothing special but what `fields` say. */
-export function night(name: string, fields: Partial<Night> = {}): Night {
-  return {
-    schema: 1,
-    name,
-    source: '/recipes',
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'go-on',
-    ...fields,
-  };
-}
+export const night = (name: string, fields: Partial<Night> = {}): Night => aNight({ name, ...fields });
 
 /** Ends by cancellation only. */
 export async function forever(): Promise<never> {

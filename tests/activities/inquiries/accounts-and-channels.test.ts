@@ -12,6 +12,7 @@ import { TeacherAccounts } from '../../../activities/teacher/accounts.ts';
 import type { Night } from '../../../domain/nights/night.ts';
 import type { ChannelsFile } from '../../../input/channels-file.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
+import { aNight } from '../../domain/night-fixture.ts';
 
 const none = { wallMinutes: undefined, running: undefined, submitted: undefined, perJob: [], together: [] };
 
@@ -122,36 +123,24 @@ describe('channels', () => {
 });
 
 describe('a night that is to be scheduled', () => {
-  const night = (source: string, more: Partial<Night> = {}): Night => ({
-    schema: 1,
-    name: 'n',
-    source,
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'go-on',
-    ...more,
-  });
   const faultsOf = async (given: Night, channels: ChannelsFile = { channels: {}, default: [] }) =>
     (await answerNightCheck({ channels }).answer({ night: given })).faults;
 
   it('has a folder, a recipe with dataset and model, and channels that are there', async () => {
     const folder = await temporaryFolder();
-    expect(await faultsOf(night('/nowhere'))).toEqual([
+    expect(await faultsOf(aNight({ source: '/nowhere' }))).toEqual([
       'source: expected an existing folder, as the worker sees it, got "/nowhere"',
     ]);
-    expect(await faultsOf(night(folder))).toEqual([expect.stringMatching(/^recipe ".*r\.yaml": expected a readable/)]);
+    expect(await faultsOf(aNight({ source: folder }))).toEqual([
+      expect.stringMatching(/^recipe ".*r\.yaml": expected a readable/),
+    ]);
     const recipes = join(import.meta.dirname, '../../../recipes');
     const copy = `dataset: ${folder}/none\n`;
     await mkdir(join(folder, 'x'));
     await writeFile(join(folder, 'r.yaml'), copy);
-    expect((await faultsOf(night(folder)))[0]).toMatch(/^recipe ".*": \d+ faults/);
+    expect((await faultsOf(aNight({ source: folder })))[0]).toMatch(/^recipe ".*": \d+ faults/);
     const channels: ChannelsFile = { default: [], channels: { mail: { file: { path: '/x' } } } };
-    const demo = night(recipes, { recipe: 'smoke.yaml', tell: ['mail', 'people'] });
+    const demo = aNight({ source: recipes, recipe: 'smoke.yaml', tell: ['mail', 'people'] });
     expect((await faultsOf(demo, channels)).filter((fault) => fault.startsWith('tell'))).toEqual([
       'tell.1: expected one of mail (CRITIC_CHANNELS_FILE), got "people"',
     ]);

@@ -9,22 +9,8 @@ import { createDigestActivities } from '../../../activities/nights/digest.ts';
 import { Turns } from '../../../activities/nights/turns.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { type JobStage, paths } from '../../../domain/names.ts';
-import type { Night } from '../../../domain/nights/night.ts';
 import { inActivity, makePlan, temporaryFolder } from '../fixtures.ts';
-
-const night: Night = {
-  schema: 1,
-  name: 'n',
-  source: '/r',
-  recipe: 'r.yaml',
-  cron: '30 1 * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-};
+import { aNight } from '../../domain/night-fixture.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -46,7 +32,7 @@ async function linesOf(views: Record<string, string | undefined>): Promise<strin
   const own = createDigestActivities({ store: new ArtifactStore(root) });
   const { recipe } = makePlan('/data');
   const outcome = { verdict: 'passed', sentence: 'good', nothingNew: false } as const;
-  const request = { night, at: '2026-11-28T01:30:00.000Z', turn: 3, run: 'r-3', recipe, outcome };
+  const request = { night: aNight(), at: '2026-11-28T01:30:00.000Z', turn: 3, run: 'r-3', recipe, outcome };
   return (await inActivity(env, () => own.digestNight(request))).text.split('\n');
 }
 

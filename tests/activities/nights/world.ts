@@ -11,6 +11,7 @@ import { createNightActivities } from '../../../activities/nights/nights.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import type { Night } from '../../../domain/nights/night.ts';
 import { inActivity, makePlan, temporaryFolder } from '../fixtures.ts';
+import { aNight } from '../../domain/night-fixture.ts';
 
 export const at = '2026-11-28T01:30:00.000Z';
 export let root: string;
@@ -33,21 +34,7 @@ export async function freshWorld(): Promise<void> {
   await mkdir(join(source, 'model'));
   const { dataset: _, ...recipe } = makePlan('/data').recipe;
   await writeFile(join(source, 'r.yaml'), stringify({ ...recipe, dataset: 'data', base_model: 'model' }));
-  night = {
-    schema: 1,
-    name: 'n',
-    source,
-    recipe: 'r.yaml',
-    cron: '30 1 * * *',
-    time_zone: 'UTC',
-    jitter_minutes: 0,
-    overlap: 'skip',
-    catch_up_minutes: 60,
-    pause_on_failure: false,
-    at_deadline: 'stop',
-    deadline: '07:00',
-    owner: 'o',
-  };
+  night = aNight({ source, at_deadline: 'stop', deadline: '07:00', owner: 'o' });
 }
 
 /** So many updates are not accepted in time. */

@@ -6,23 +6,10 @@ import { Turns } from '../../../activities/nights/turns.ts';
 import { Outbox } from '../../../activities/notify/outbox.ts';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import type { Digested } from '../../../domain/nights/night-digest.ts';
-import type { Night, NightVerdict } from '../../../domain/nights/night.ts';
+import type { NightVerdict } from '../../../domain/nights/night.ts';
 import { notBegunNotice, skippedNotice, wrongNotice } from '../../../domain/nights/night-notices.ts';
 import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
-
-export const night = (name: string): Night => ({
-  schema: 1,
-  name,
-  source: '/r',
-  recipe: 'r.yaml',
-  cron: '30 1 * * *',
-  time_zone: 'UTC',
-  jitter_minutes: 0,
-  overlap: 'skip',
-  catch_up_minutes: 60,
-  pause_on_failure: false,
-  at_deadline: 'go-on',
-});
+import { aNight } from '../../domain/night-fixture.ts';
 
 /** When the night of the nth day began. */
 export const atDay = (day: number) => `2026-11-${String(day).padStart(2, '0')}T01:30:00.000Z`;
@@ -72,7 +59,7 @@ export async function threeWeeks({ root }: ArtifactStore): Promise<void> {
       gpuHoursExpected: 0.7,
     });
   }
-  const nightly = night('nightly');
+  const nightly = aNight({ name: 'nightly' });
   await outbox.put(
     skippedNotice(nightly, atDay(19), atDay(19), 'the night of 2026-11-18 01:30 UTC still goes on: run nightly-18', []),
   );

@@ -10,7 +10,8 @@ import type { ArtifactStore } from '../../../activities/store/artifact-store.ts'
 import { skippedNotice } from '../../../domain/nights/night-notices.ts';
 import { makeStore } from '../evaluation/evaluation-fixtures.ts';
 import { activityEnvironment, inActivity } from '../fixtures.ts';
-import { atDay, ended, night, threeWeeks } from './nights-fixtures.ts';
+import { atDay, ended, threeWeeks } from './nights-fixtures.ts';
+import { aNight } from '../../domain/night-fixture.ts';
 
 let store: ArtifactStore;
 beforeEach(async () => {
@@ -46,7 +47,7 @@ describe('the nights of a store', () => {
   });
 
   it('keep why one was skipped when the notice of it is gone', async () => {
-    await new Outbox(store.root).put(skippedNotice(night('n'), atDay(1), atDay(1), 'it was paused', []));
+    await new Outbox(store.root).put(skippedNotice(aNight(), atDay(1), atDay(1), 'it was paused', []));
     await gatherNights(store.root);
     await rm(join(store.root, 'notices'), { recursive: true });
     const { nights } = await gatherNights(store.root);
