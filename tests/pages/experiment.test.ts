@@ -1,14 +1,13 @@
 /** The page of an experiment in real Chromium: light and dark, at a desk and on a phone, with a keyboard alone. */
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Direction } from '../../domain/experiment/experiment.ts';
 import { memberOf, publishRun, reportInput, writeExperiment } from '../activities/experiments/report-fixtures.ts';
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
-import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
+import { desk, open, schemes } from './browser.ts';
+import { browser, canBeRead, withBrowser } from './readable.ts';
 import { faults, numbersOf } from './traced.ts';
 
-let browser: Browser;
 let root: string;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
 const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
@@ -16,8 +15,8 @@ const directions: Direction[] = (['higher', 'lower'] as const).flatMap((is) => [
   { says: `b grows ${is}`, metric: 'tokens_sampled', of: 'gain', arm: 'b', is },
 ]);
 
+withBrowser();
 beforeAll(async () => {
-  browser = await openBrowser();
   const store = await makeStore();
   ({ root } = store);
   const whole = reportInput(
@@ -32,24 +31,9 @@ beforeAll(async () => {
   const empty = { ...reportInput([failed], directions), id: 'experiment-empty' };
   urls.empty = pathToFileURL((await writeExperiment(store, empty)).path).href;
 }, 120_000);
-afterAll(async () => browser.close());
 
 describe.each(['whole', 'empty'] as const)('the page of an experiment, %s', (which) => {
-  it.each(schemes)('has nothing that axe complains of, %s, and no faint word in a drawing', async (scheme) => {
-    const { page, outside } = await open(browser, urls[which], scheme);
-    expect(await violations(page)).toEqual([]);
-    expect(await faintWords(page)).toEqual([]);
-    expect(outside).toEqual([]);
-    await page.context().close();
-  });
-
-  it.each([desk, phone])('is not wider than $width pixels, and a key reaches every part of it', async (size) => {
-    const { page } = await open(browser, urls[which], 'light', size);
-    expect(await overflow(page)).toBe(0);
-    expect(await unreachable(page)).toEqual([]);
-    expect(await violations(page)).toEqual([]);
-    await page.context().close();
-  });
+  canBeRead(() => urls[which]);
 });
 
 it('the table of arms is whole at a desk', async () => {

@@ -1,19 +1,18 @@
 /** nights.html in real Chromium, and whether each of its numbers is from a file of the store. */
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { writeNights } from '../../activities/pages/nights.ts';
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
 import { threeWeeks } from '../activities/pages/nights-fixtures.ts';
-import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
+import { open } from './browser.ts';
+import { browser, canBeRead, withBrowser } from './readable.ts';
 import { faults, numbersOf } from './traced.ts';
 
-let browser: Browser;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
 const roots: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
 
+withBrowser();
 beforeAll(async () => {
-  browser = await openBrowser();
   const now = () => new Date('2026-11-22T08:00:00Z');
   const [whole, empty] = [await makeStore(), await makeStore()];
   await threeWeeks(whole);
@@ -22,24 +21,9 @@ beforeAll(async () => {
   roots.whole = whole.root;
   roots.empty = empty.root;
 });
-afterAll(async () => browser.close());
 
 describe.each(['whole', 'empty'] as const)('the page of nights, %s', (which) => {
-  it.each(schemes)('has nothing that axe complains of, %s, and no faint word in a drawing', async (scheme) => {
-    const { page, outside } = await open(browser, urls[which], scheme);
-    expect(await violations(page)).toEqual([]);
-    expect(await faintWords(page)).toEqual([]);
-    expect(outside).toEqual([]);
-    await page.context().close();
-  });
-
-  it.each([desk, phone])('is not wider than $width pixels, and a key reaches every part of it', async (size) => {
-    const { page } = await open(browser, urls[which], 'light', size);
-    expect(await overflow(page)).toBe(0);
-    expect(await unreachable(page)).toEqual([]);
-    expect(await violations(page)).toEqual([]);
-    await page.context().close();
-  });
+  canBeRead(() => urls[which]);
 
   it('has every number from a file of the store, those of tables from the very value', async () => {
     const { page } = await open(browser, urls[which], 'light');

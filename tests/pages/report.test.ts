@@ -1,11 +1,11 @@
 /** A run's report in real Chromium: light and dark, at a desk and on a phone, with a keyboard alone. */
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../activities/store/artifact-store.ts';
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
 import { wholeRun, writeReport } from '../activities/report/report-fixtures.ts';
-import { desk, faintWords, open, openBrowser, overflow, phone, schemes, unreachable, violations } from './browser.ts';
+import { open, type Scheme } from './browser.ts';
+import { browser, canBeRead, withBrowser } from './readable.ts';
 import { faults, numbersOf } from './traced.ts';
 
 /** A run with everything, of which an attempt failed. */
@@ -22,43 +22,27 @@ async function brokenRun(store: ArtifactStore, uncertain: unknown[]) {
   return { ...whole, jobs: [failed, ...(whole.jobs ?? [])] };
 }
 
-let browser: Browser;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
 let root = '';
 
+withBrowser();
 beforeAll(async () => {
-  browser = await openBrowser();
   const store = await makeStore();
   root = store.root;
   const uncertain = [{ id: 'p1', request: 'key-1', usd: 0.01 }];
   urls.whole = pathToFileURL((await writeReport(store, await brokenRun(store, uncertain))).path).href;
   urls.empty = pathToFileURL((await writeReport(store, {})).path).href;
 });
-afterAll(async () => browser.close());
 
 describe.each(['whole', 'empty'] as const)('the report of a run, %s', (which) => {
-  it.each(schemes)('has nothing that axe complains of, %s, and no faint word in a drawing', async (scheme) => {
-    const { page, outside } = await open(browser, urls[which], scheme);
-    expect(await violations(page)).toEqual([]);
-    expect(await faintWords(page)).toEqual([]);
-    expect(outside).toEqual([]);
-    await page.context().close();
-  });
+  canBeRead(() => urls[which]);
 
   it('is dark for those who want that', async () => {
-    const paper = async (scheme: (typeof schemes)[number]) => {
+    const paper = async (scheme: Scheme) => {
       const { page } = await open(browser, urls[which], scheme);
       return page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     };
     expect(await paper('light')).not.toBe(await paper('dark'));
-  });
-
-  it.each([desk, phone])('is not wider than $width pixels, and a key reaches every part of it', async (size) => {
-    const { page } = await open(browser, urls[which], 'light', size);
-    expect(await overflow(page)).toBe(0);
-    expect(await unreachable(page)).toEqual([]);
-    expect(await violations(page)).toEqual([]);
-    await page.context().close();
   });
 
   it('has every number from a file of the store, those of tables from the very value', async () => {

@@ -1,29 +1,13 @@
 /** Promotions as compare-and-set: two hosts at once, old views of the folder, kill -9 in the middle. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
+import { describe, expect, it } from 'vitest';
 import { type FolderView, ownView, promote, readChampions } from '../../../activities/gate/champion-file.ts';
-import { makeStore } from '../evaluation/evaluation-fixtures.ts';
 import { rejection, temporaryFolder } from '../fixtures.ts';
-import { GateBench } from './gate-fixtures.ts';
+import { bench, benchOfEachTest } from './gate-fixtures.ts';
 import { faultsOfHistory, killedPromoters, promoter } from './promoters.ts';
 
-// A thousand resamples of curve fits: seconds on a busy machine.
-vi.setConfig({ testTimeout: 120_000 });
-
-let store: ArtifactStore;
-let bench: GateBench;
-let tests = 0;
-
-beforeAll(async () => {
-  store = await makeStore();
-});
-
-beforeEach(() => {
-  tests += 1;
-  bench = new GateBench(store, `test-${tests}`);
-});
+benchOfEachTest(120_000);
 
 describe('two gates at once', () => {
   /** Shows the bench.folder as it was for the first look, as an old cache does. */

@@ -1,4 +1,5 @@
 /** Fixtures of the gate's tests: candidates of known quality, the gate as an activity, and the champions that it left. */
+import { beforeAll, beforeEach, vi } from 'vitest';
 import { type Champion, type FolderView, ownView, readChampions } from '../../../activities/gate/champion-file.ts';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createGateActivities, type GateDecision, type GateRequest } from '../../../activities/gate/gate.ts';
@@ -9,6 +10,7 @@ import type { RunPlan } from '../../../domain/plan.ts';
 import {
   evaluationPairs,
   evaluationPlan,
+  makeStore,
   predictionsOf,
   publishDataset,
   publishGrpo,
@@ -62,4 +64,26 @@ export class GateBench {
   async runs(): Promise<string[]> {
     return (await this.champions()).map((champion) => champion.run);
   }
+}
+
+/** The store of the file's tests, and the champion's name of each. */
+export let store: ArtifactStore;
+export let bench: GateBench;
+
+/** Each test has a champion's name of its own, in one store. `testTimeout`: a thousand resamples of curve fits take seconds on a busy machine, ms. */
+export function benchOfEachTest(testTimeout = 60_000): void {
+  vi.setConfig({ testTimeout });
+  let tests = 0;
+  beforeAll(async () => {
+    store = await makeStore();
+  });
+  beforeEach(() => {
+    tests += 1;
+    bench = new GateBench(store, `test-${tests}`);
+  });
+}
+
+/** The test has a store of its own: it breaks what others measure. */
+export async function benchOfItsOwn(): Promise<void> {
+  bench = new GateBench(await makeStore(), 'own');
 }

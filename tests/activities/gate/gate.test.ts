@@ -1,27 +1,12 @@
 import { appendFile, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
+import { describe, expect, it } from 'vitest';
 import { type Champion, versionPath } from '../../../activities/gate/champion-file.ts';
-import { evaluationPairs, makeStore, publishGrpo } from '../evaluation/evaluation-fixtures.ts';
+import { evaluationPairs, publishGrpo } from '../evaluation/evaluation-fixtures.ts';
 import { rejection } from '../fixtures.ts';
-import { GateBench } from './gate-fixtures.ts';
+import { bench, benchOfEachTest, benchOfItsOwn } from './gate-fixtures.ts';
 
-// A thousand resamples of curve fits: seconds on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
-
-let store: ArtifactStore;
-let bench: GateBench;
-let tests = 0;
-
-beforeAll(async () => {
-  store = await makeStore();
-});
-
-beforeEach(() => {
-  tests += 1;
-  bench = new GateBench(store, `test-${tests}`);
-});
+benchOfEachTest();
 
 describe('judgeGate', () => {
   it('makes the first candidate that is good enough the champion, and the reference', async () => {
@@ -193,7 +178,7 @@ describe('a champion that cannot be read', () => {
   });
 
   it.each([['changed'], ['gone']])('because its evaluation is %s is an error that names both', async (what) => {
-    bench = new GateBench(await makeStore(), 'own');
+    await benchOfItsOwn();
     const first = await bench.candidate('run-1', 3);
     await bench.gate(first);
     const path = versionPath(bench.folder, 1);

@@ -1,29 +1,13 @@
 /** The folder of a champion that others load: the model's files and a card whose numbers are the evaluation's. */
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readEvaluation } from '../../../activities/evaluation/evaluation-file.ts';
 import { loadablePath, makeLoadable } from '../../../activities/gate/loadable.ts';
-import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import { makeStore } from '../evaluation/evaluation-fixtures.ts';
-import { GateBench } from './gate-fixtures.ts';
+import { bench, benchOfEachTest, store } from './gate-fixtures.ts';
 
-// A thousand resamples of curve fits: seconds on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
-
-let store: ArtifactStore;
-let bench: GateBench;
-let tests = 0;
-
-beforeAll(async () => {
-  store = await makeStore();
-});
-
-beforeEach(() => {
-  tests += 1;
-  bench = new GateBench(store, `loadable-${tests}`);
-});
+benchOfEachTest();
 
 function folder(version: number): string {
   return loadablePath(bench.folder, version);
