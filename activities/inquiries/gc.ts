@@ -10,6 +10,7 @@ export function answerGc({ store }: StoreDeps): Answerer<'gc'> {
       apply: z.boolean(),
       freeBytes: z.number().positive().nullable(),
       resumableDays: z.number().min(0).max(3650),
+      scoringDays: z.number().min(0).max(3650).exactOptional(),
     }),
     answer: (request) => collectGarbage(store, request),
   };

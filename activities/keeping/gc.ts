@@ -4,6 +4,7 @@
  *   leftover    what a killed process has begun, older than a day
  *   scratch     what jobs of runs that are over and cannot be resumed left beside logs and numbers: output, checkpoints, caches
  *   checkpoint  of runs that go on or may be resumed: all but the last, the best by the dev split, and those in use
+ *   scoring     scores and evaluations that are old, and that neither an open or resumable scoring nor a pin keeps
  *   artifact    what no run, night, champion, reference or pin needs: only if a goal of free space is given, and until it is reached
  *
  * Never: paid answers (`partial/synthesis`), base models, logs, reports, champions' records.
@@ -29,6 +30,7 @@ import type { ArtifactStore } from '../store/artifact-store.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { findTrash, isAbandoned, type Item, moveToTrash, runOf, settle, type Trashed } from './removing.ts';
 import { findRoots, modifiedAt, type Roots } from './roots.ts';
+import { isKept, scoringOf, scoringsThatGo } from './scorings.ts';
 import { artifactsIn, attemptsIn, bytesOf, checkpointsInUse, checkpointsOf, leftoversIn, scratchOf } from './survey.ts';
 
 const shownItems = 200;
@@ -44,8 +46,10 @@ export async function collectGarbage(
   const now = Date.now();
   const before = await freeBytes(root);
   const roots = await findRoots(root, request.resumableDays);
+  const scorings = await scoringsThatGo(root, roots, now, request.scoringDays);
   const items = [
-    ...(await leftovers(root, now)),
+    ...scorings,
+    ...(await leftovers(root, now)).filter(({ path }) => !scorings.some((one) => path.startsWith(`${one.path}/`))),
     ...(await ofAttempts(root, roots, now)),
     ...(await ofArtifacts(store, roots, request, { now, before })),
   ];
@@ -156,7 +160,10 @@ async function neededNow(
   const inUse = await checkpointsInUse((await attemptsIn(store.root)).filter(({ run }) => roots.runs.has(run)));
   const artifacts: KnownArtifact[] = await artifactsIn(store);
   const keyOf = new Map<string, string>();
+  const scorings = new Set<string>();
   for (const one of trashed) {
+    const scoring = scoringOf(store.root, one.path);
+    if (scoring !== undefined && (await isKept(roots, scoring, one.at))) scorings.add(one.path);
     const known = await store.artifactAt(one.at).catch(noFolder);
     if (known === undefined) continue;
     const usedAt = (await modifiedAt(join(one.at, 'manifest.json'))) ?? one.usedAt;
@@ -167,7 +174,7 @@ async function neededNow(
   return (path) => {
     const run = runOf(store.root, path);
     const isRootNow = run !== undefined && roots.runs.has(run) && !before.runs.has(run);
-    return isRootNow || holds(path, inUse) || needed.has(keyOf.get(path) ?? '');
+    return isRootNow || scorings.has(path) || holds(path, inUse) || needed.has(keyOf.get(path) ?? '');
   };
 }
 

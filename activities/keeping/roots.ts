@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import * as z from 'zod';
 import { isSafeName, nightScheduleId, paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { dayMs, type RootRun } from '../../domain/keeping/retention.ts';
@@ -14,7 +15,7 @@ import { forEachConcurrently } from '../bounded-concurrency.ts';
 import { isFailure } from '../failure.ts';
 import { readChampions } from '../gate/champion-file.ts';
 import { lookAt } from '../nights/open-workflow.ts';
-import { isNotFound, readPlan } from '../resuming/run-plans.ts';
+import { isNotFound, readPlan, startedWith } from '../resuming/run-plans.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { readPins } from '../store/pins.ts';
 
@@ -37,6 +38,8 @@ export interface Roots {
 
 /** At once. */
 const questions = 8;
+
+const resuming = z.looseObject({ resumes: z.string().optional() });
 
 export async function findRoots(root: string, resumableDays: number): Promise<Roots> {
   const runs = await storedRuns(root);
@@ -74,12 +77,12 @@ async function storedRuns(root: string): Promise<ReadonlyMap<string, StoredRun>>
   return runs;
 }
 
-/** When runs began that go on (ms): one that looks at its dataset has no plan in the store yet, and may resume another one. */
+/** When runs and scorings began that go on (ms): one that looks at its dataset or its pairs has no plan in the store yet, and may resume another one. */
 async function openRuns(): Promise<ReadonlyMap<string, number>> {
   const { workflow } = Context.current().client;
   const begun = new Map<string, number>();
   for await (const { workflowId, startTime } of workflow.list({
-    query: "WorkflowType = 'trainCritic' AND ExecutionStatus = 'Running'",
+    query: "WorkflowType IN ('trainCritic', 'scorePairs') AND ExecutionStatus = 'Running'",
   }))
     begun.set(workflowId, startTime.getTime());
   return begun;
@@ -96,13 +99,14 @@ async function sinceOf(root: string, run: string, begun: ReadonlyMap<string, num
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Nothing of a plan that this release cannot read: such a run cannot be resumed by it. */
+/** Of a plan that this release cannot read, and of a scoring, which begins with none: only what it resumes, as Temporal has it. */
 async function planOf(root: string, run: string): Promise<StoredRun['plan']> {
   try {
     return (await readPlan(root, run)) ?? {};
   } catch (error) {
-    if (isFailure(error) && error.type === 'DataInvalid') return {};
-    throw error;
+    if (!isFailure(error) || error.type !== 'DataInvalid') throw error;
+    const { resumes } = resuming.safeParse(await startedWith(run)).data ?? {};
+    return resumes === undefined ? {} : { resumes };
   }
 }
 

@@ -31,15 +31,15 @@ export async function readPlan(root: string, run: string): Promise<RunPlan | nul
   const name = `${paths.run(root, run).slice(root.length + 1)}/plan.json`;
   const text = await whenListed(root, name, (path) => readRegularText(path, maxPlanBytes), 0);
   // A run that ended before it was prepared has left nothing in the store.
-  const found = text === undefined ? await planInTemporal(run) : parseJson(text);
+  const found = text === undefined ? await startedWith(run) : parseJson(text);
   if (found === undefined) return null;
   const parsed = planSchema.safeParse(found);
   if (!parsed.success) throw refuse('DataInvalid', `the plan of run "${run}" is of another release`);
   return parsed.data;
 }
 
-/** What the workflow was started with: the input in the first event of its history. */
-async function planInTemporal(run: string): Promise<unknown> {
+/** What the workflow was started with: the input in the first event of its history. Undefined: Temporal does not have it. */
+export async function startedWith(run: string): Promise<unknown> {
   const { client } = Context.current();
   try {
     const { history } = await client.workflowService.getWorkflowExecutionHistory({

@@ -1,5 +1,5 @@
 /**
- * What a scoring leaves: `scores.jsonl` (everything), `scores.csv` (for spreadsheets), `report.html` (with pictures), and of an evaluation `evaluation.json`, in
+ * What a scoring leaves: `scores.jsonl` (everything), `scores.csv` (for spreadsheets), `report.html` (with pictures), `made-from.json` (keys), and of an evaluation `evaluation.json`, in
  * `scores/<id>/` or `evaluations/<id>/`. Each is replaced atomically, and the page comes last: after a kill -9 they are written again with the same content.
  */
 import { mkdir } from 'node:fs/promises';
@@ -57,6 +57,9 @@ export async function writeScores(store: ArtifactStore, input: WriteScoresInput)
     await mkdir(folder, { recursive: true, mode: 0o750 });
     await writeFileAtomic(jsonl, rows.map((row) => `${JSON.stringify(lineOf(row))}\n`).join(''));
     await writeFileAtomic(csv, csvOf(rows));
+    // A pin of either keeps the scores (activities/keeping/scorings.ts).
+    const madeFrom = { schema: 1, pairs: pairs.key, predictions: predictions.key };
+    await writeFileAtomic(join(folder, 'made-from.json'), `${JSON.stringify(madeFrom)}\n`);
     if (agreement !== null)
       await writeFileAtomic(join(folder, 'evaluation.json'), `${JSON.stringify(agreement, null, 2)}\n`);
     await writeFileAtomic(html, renderScores({ result, rows, agreement, pictures: await thumbnails(pairs, rows) }));

@@ -3,16 +3,24 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { amountOfBytes } from '../../domain/estimate/checkpoint-size.ts';
-import { type GcReport, type GcRequest, goingKinds, usualResumableDays } from '../../domain/keeping/retention.ts';
+import {
+  type GcReport,
+  type GcRequest,
+  goingKinds,
+  usualResumableDays,
+  usualScoringDays,
+} from '../../domain/keeping/retention.ts';
 import { positiveNumber, wholeNumber } from '../arguments.ts';
 import { inquire } from '../inquire.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 const sum = z.object({ items: z.number(), bytes: z.number() });
+/** A worker of an older release does not know the kind. */
+const none = { items: 0, bytes: 0 };
 const report = z.object({
   applied: z.boolean(),
   items: z.array(z.object({ kind: z.enum(goingKinds), path: z.string(), bytes: z.number(), usedAt: z.string() })),
-  total: z.object({ leftover: sum, scratch: sum, checkpoint: sum, artifact: sum }),
+  total: z.object({ leftover: sum, scratch: sum, checkpoint: sum, scoring: sum.default(none), artifact: sum }),
   kept: z.array(z.string()),
   unsettled: z.number(),
   faults: z.array(z.string()),
@@ -56,6 +64,7 @@ interface GcOptions extends ViewOptions {
   apply?: true;
   free?: number;
   resumableDays: number;
+  scoringDays?: number;
 }
 
 const gib = 1024 ** 3;
@@ -65,15 +74,17 @@ export const registerArtifactsGc: Register = (program, shell) => {
     .command('gc')
     .option('--free <GiB>', 'remove artifacts too, the longest unused first, until so much is free', positiveNumber)
     .option('--resumable-days <n>', 'a run without a verdict may be resumed so long', wholeNumber, usualResumableDays)
+    .option('--scoring-days <n>', `scores and evaluations stay so long (default: ${usualScoringDays})`, wholeNumber)
     .option('--apply', 'remove it; without this it is only listed')
     .option('--json', 'print it as JSON')
     .description('list what of the store nobody needs, or remove it')
     .addHelpText('after', '\nExample: critic artifacts gc --free 500 --apply')
-    .action(async ({ apply, free, resumableDays, json }: GcOptions) => {
+    .action(async ({ apply, free, resumableDays, scoringDays, json }: GcOptions) => {
       const request = {
         apply: apply === true,
         freeBytes: free === undefined ? null : free * gib,
         resumableDays,
+        ...(scoringDays === undefined ? {} : { scoringDays }),
       };
       const value = await withClient(shell, (client) => gc(client, request));
       shell.stdout.write(`${textOf(gcView, value, json === true ? { json } : {})}\n`);

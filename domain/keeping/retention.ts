@@ -13,6 +13,8 @@ export const dayMs = 24 * hourMs;
 export const graceMs = dayMs;
 /** How long after its end a run without a verdict may be resumed with all that it left, days. */
 export const usualResumableDays = 7;
+/** How long scores and evaluations stay after they were written, days: as long as notices. */
+export const usualScoringDays = 60;
 
 /** What is asked of a collection. */
 export interface GcRequest {
@@ -21,9 +23,11 @@ export interface GcRequest {
   freeBytes: number | null;
   /** How long after its end a run may be resumed. */
   resumableDays: number;
+  /** How long scores and evaluations stay, a day at least. Absent: as usual. */
+  scoringDays?: number;
 }
 
-export const goingKinds = ['leftover', 'scratch', 'checkpoint', 'artifact'] as const;
+export const goingKinds = ['leftover', 'scratch', 'checkpoint', 'scoring', 'artifact'] as const;
 export type GoingKind = (typeof goingKinds)[number];
 
 /** What goes, or would go. */

@@ -7,7 +7,13 @@ const none = { items: 0, bytes: 0 };
 const reply = {
   applied: false,
   items: [{ kind: 'artifact', path: 'artifacts/sft/0123', bytes: 15_000_000_000, usedAt: '2026-11-01T10:00:00.000Z' }],
-  total: { leftover: none, scratch: none, checkpoint: none, artifact: { items: 3, bytes: 20_000_000_000 } },
+  total: {
+    leftover: none,
+    scratch: none,
+    checkpoint: none,
+    scoring: none,
+    artifact: { items: 3, bytes: 20_000_000_000 },
+  },
   kept: [],
   unsettled: 44,
   faults: ['EIO: i/o error'],
@@ -46,6 +52,15 @@ describe('critic artifacts gc', () => {
       'inquire critic-caretaker {"name":"gc","input":{"apply":true,"freeBytes":null,"resumableDays":0}}',
     );
     expect(gcView.schema.parse(JSON.parse(out))).toEqual(reply);
+  });
+
+  it('says how long scores stay only if it is told, so that an older worker answers too', async () => {
+    const { scoring: _unknown, ...total } = reply.total;
+    const asked = fakeServer({ 'critic-caretaker': { update: () => ({ ...reply, total }) } });
+    expect((await critic(['artifacts', 'gc', '--scoring-days', '30'], asked)).out).toContain('of kind artifact');
+    expect(asked.calls).toContain(
+      'inquire critic-caretaker {"name":"gc","input":{"apply":false,"freeBytes":null,"resumableDays":7,"scoringDays":30}}',
+    );
   });
 
   it.each([[['--free', '0']], [['--free', 'all']], [['--resumable-days', '-1']]])('refuses %j', async (argv) => {

@@ -18,7 +18,7 @@ export const everything: GcRequest = { apply: true, freeBytes: 2 ** 60, resumabl
 export class World {
   readonly store: ArtifactStore;
   /** Temporal's word on each run, and how many days ago it ended. */
-  readonly runs: Record<string, { status: string; ended?: number }> = {};
+  readonly runs: Record<string, { status: string; ended?: number; type?: string }> = {};
   /** What runs were begun with that have no plan in the store. */
   readonly inputs: Record<string, object> = {};
   readonly nights = new Set<string>();
@@ -49,6 +49,17 @@ export class World {
     await this.store.publish({ stage, key, ingredients, from, counts: {}, cost: {}, run: 'r', attempts: [] });
     await age(paths.artifactManifest(this.store.root, stage, key), days);
     return key;
+  }
+
+  /** Scores, or an evaluation, that were written `days` ago. Their folder. */
+  async scoring(id: string, days: number, madeFrom = { pairs: artifactKey('prompts-pairs', { id }) }): Promise<string> {
+    const kind = id.startsWith('evaluate-') ? paths.evaluations : paths.scores;
+    const folder = kind(this.store.root, id);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'made-from.json'), JSON.stringify({ schema: 1, ...madeFrom }));
+    await writeFile(join(folder, 'report.html'), 'x'.repeat(300));
+    await age(folder, days);
+    return folder;
   }
 
   /** An attempt that is over, with these checkpoints and an output. Its folder. */
@@ -92,9 +103,9 @@ export class World {
       return {};
     };
     const { runs, inputs } = this;
-    async function* list() {
-      for (const [workflowId, { status }] of Object.entries(runs))
-        if (status === 'RUNNING') yield { workflowId, startTime: new Date() };
+    async function* list({ query }: { query: string }) {
+      for (const [workflowId, { status, type = 'trainCritic' }] of Object.entries(runs))
+        if (status === 'RUNNING' && query.includes(`'${type}'`)) yield { workflowId, startTime: new Date() };
     }
     const getWorkflowExecutionHistory = async ({
       execution: { workflowId },

@@ -126,6 +126,12 @@ describe('scores', () => {
     ]);
     const result = await written(pairs, predictions);
     expect(result).toMatchObject({ pairs: 5, refused: 2, scored: 2, unreadable: 1, metrics: null });
+    // What `artifacts gc` looks for among the pins.
+    expect(JSON.parse(await readFile(join(result.files.html, '../made-from.json'), 'utf8'))).toEqual({
+      schema: 1,
+      pairs: pairs.key,
+      predictions: predictions.key,
+    });
     const lines = await linesOf(result.files.jsonl);
     expect(lines.map(({ id, score, sd, samples }) => [id, score, sd, samples])).toEqual([
       ['p0', 1, Math.SQRT1_2, [1, 2]],
