@@ -8,7 +8,7 @@ import type { trainCritic } from '../../workflows/train-critic.ts';
 import { completed, plan, until, withWorkers } from './harness.ts';
 import { lineOf, look, tell, working } from './working-jobs.ts';
 
-const sentence = 'it trains sick: answers got shorter, from 400 to 100; the entropy fell, from 0.4 to 0.1';
+const sentence = 'It trains sick: answers got shorter, from 400 to 100; the entropy fell, from 0.4 to 0.1';
 const unwell = { kinds: ['length', 'entropy'], sentence };
 
 /** GRPO's first attempt trains sick. What its watchers were told is kept. */

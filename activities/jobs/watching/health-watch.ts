@@ -37,7 +37,7 @@ export class HealthWatch {
     const { verdict, signs } = judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
     const kinds = [...new Set(signs.map(({ kind }) => kind))];
     if (verdict !== 'sick' || kinds.every((kind) => this.#told.includes(kind))) return undefined;
-    return { kinds, sentence: `it trains sick: ${signs.map(({ sentence }) => sentence).join('; ')}` };
+    return { kinds, sentence: `It trains sick: ${signs.map(({ sentence }) => sentence).join('; ')}` };
   }
 }
 

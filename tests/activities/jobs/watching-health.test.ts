@@ -33,7 +33,7 @@ describe('health while a job trains', () => {
     expect(await watch.look(14_000)).toBeUndefined();
     expect(await watch.look(15_000)).toEqual({
       kinds: ['length', 'entropy'],
-      sentence: 'it trains sick: answers got shorter, from 400 to 100; the entropy fell, from 0.400 to 0.100',
+      sentence: 'It trains sick: answers got shorter, from 400 to 100; the entropy fell, from 0.400 to 0.100',
     });
   });
 
