@@ -55,11 +55,11 @@ export function onCluster(client: Client, recipe: Recipe): Recipe {
   return cluster === undefined ? recipe : { ...recipe, cluster };
 }
 
-/** A run goes on where another one was: throws a CliError where `--cluster` says something else. */
-export function requireSame(client: Client, run: string, { cluster }: Recipe): void {
+/** Whatever is resumed goes on where it was: throws a CliError where `--cluster` says something else. */
+export function requireSame(client: Client, id: string, { cluster }: { cluster?: Cluster }): void {
   const said = saidCluster(client);
   if (said === undefined || said === cluster) return;
-  throw new CliError(`--cluster: expected that of run ${run}, ${clusterInWords(cluster)}, got "${said}"`);
+  throw new CliError(`--cluster: expected that of ${id}, ${clusterInWords(cluster)}, got "${said}"`);
 }
 
 /** Throws a CliError for a cluster with a name for which no worker asks: what is started there would wait for one in silence. */

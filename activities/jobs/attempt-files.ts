@@ -1,6 +1,6 @@
 /**
  * Files that a job leaves in its attempt's folder. They are read with distrust: only regular files, no links, bounded sizes, checked by zod.
- * An absent file is undefined. An unreadable one is evidence: it gives a sentence and never an exception. Each file is looked for in its
+ * An absent file is undefined. An unreadable one is evidence: it gives a sentence. Only a file server that does not answer (EIO) is an exception: the activity is tried again. Each file is looked for in its
  * folder's listing before it is opened (files/fresh-look.ts).
  */
 import { type FileHandle, readdir } from 'node:fs/promises';

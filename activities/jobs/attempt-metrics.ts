@@ -8,7 +8,7 @@ import { Pace, type RowPace } from '../../domain/jobs/pace.ts';
 import { stitchMetrics } from '../../domain/health/stitch.ts';
 import { whenListed } from '../../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
-import { hasCode } from '../store/durable-file.ts';
+import { isSystemError } from '../store/durable-file.ts';
 import { parseJson } from '../../files/json.ts';
 
 /** The shown reward and answer length are means over so many steps: single steps vary with the drawn prompts. */
@@ -27,10 +27,11 @@ export class MetricsTail {
     this.#path = path;
   }
 
-  /** Reads what was appended since the last call. Call it when the file is listed. A file that is not seen yet has no rows. */
+  /** Reads what was appended since the last call. Call it when the file is listed. A file that is not seen yet, or cannot be read now, has no new rows. */
   async read(): Promise<void> {
     const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE')) return undefined;
+      // Nothing to see, or a file server that does not answer: numbers inform, and the job is watched without them.
+      if (isSystemError(error)) return undefined;
       throw error;
     });
     if (read === undefined) return;

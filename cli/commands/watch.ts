@@ -58,13 +58,12 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
       const seen = await findRun(client, run, followedTypes);
       const { isOpen, isScoring, progress } = seen;
       const tellSilence = () => {
-        if (isOpen && performance.now() - answeredAt >= silentMs)
-          terminal.note(silenceOf(isScoring ? 'scoring' : 'run'));
+        if (isOpen) terminal.note(silenceOf(isScoring ? 'scoring' : 'run'));
       };
       const view = await whenLate(viewOf(client, seen), silentMs, tellSilence);
       // A server that has forgotten the last worker says at once that nobody answers.
-      if (view === undefined) tellSilence();
-      else {
+      if (view === undefined && performance.now() - answeredAt >= silentMs) tellSilence();
+      if (view !== undefined) {
         terminal.show(view, progress);
         answeredAt = performance.now();
       }

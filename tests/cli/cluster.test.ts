@@ -102,7 +102,7 @@ describe('what is asked of a store', () => {
     const { code, err } = await asked(['resume', 'r', '--cluster', 'b'], { r: ended });
     expect({ code, err }).toEqual({
       code: 1,
-      err: 'critic: --cluster: expected that of run r, cluster "a", got "b"\n',
+      err: 'critic: --cluster: expected that of r, cluster "a", got "b"\n',
     });
     const server = fakeServer({ ...keepers(), r: ended, trainCritic: ended });
     await critic(['resume', 'r'], server, { env: env('b') });

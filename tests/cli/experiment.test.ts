@@ -200,6 +200,14 @@ describe('an experiment', () => {
     expect(JSON.stringify(given).match(/"resumes":"[^"]+"/g)).toEqual(['"resumes":"e.b-1"', '"resumes":"e.d-0"']);
   });
 
+  it('that is resumed stays on its cluster', async () => {
+    const x = { type, status: 'FAILED', silent: true as const, taskQueue: 'critic@a', events };
+    const server = fakeServer({ x, [type]: { type, status: 'COMPLETED', silent: true, result: () => result } });
+    const { err } = await critic(['experiment', 'resume', 'x', '--cluster', 'b'], server);
+    expect(err).toBe('critic: --cluster: expected that of x, cluster "a", got "b"\n');
+    expect(server.started.size).toBe(0);
+  });
+
   it('that failed is said on watching, with exit code 1', async () => {
     const fail = () => {
       throw new Error('unused');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { critic, fakeServer } from './fakes.ts';
 
@@ -79,6 +80,33 @@ describe('score', () => {
     expect(server.calls).toContain(
       `inquire critic-caretaker ${JSON.stringify({ name: 'scoring-check', input: asked })}`,
     );
+  });
+
+  it('that is resumed stays on its cluster', async () => {
+    const order = {
+      schema: 1,
+      id: 's',
+      purpose: 'score',
+      critic: { champion: 'c' },
+      pairs: { kind: 'table', path: '/p' },
+    };
+    const payloads = [defaultPayloadConverter.toPayload(order)];
+    const server = fakeServer({
+      s: { type: 'scorePairs', status: 'FAILED', taskQueue: 'critic@a' },
+      'critic-caretaker@a': { type: 'caretaker', update: () => ({ faults: [] }) },
+      'critic-caretaker': { type: 'caretaker', update: () => ({ faults: ['asked on another cluster'] }) },
+      scorePairs: { type: 'scorePairs', status: 'COMPLETED', result: () => result },
+    });
+    Object.assign(server.client.workflowService, {
+      getWorkflowExecutionHistory: async () => ({
+        history: { events: [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }] },
+      }),
+    });
+    const moved = await critic(['score', '--resume', 's', '--cluster', 'b'], server);
+    expect(moved.err).toBe('critic: --cluster: expected that of s, cluster "a", got "b"\n');
+    expect(server.started.size).toBe(0);
+    expect(await critic(['score', '--resume', 's'], server)).toMatchObject({ code: 0 });
+    expect([...server.queues.values()]).toEqual(['critic@a']);
   });
 
   it('is watched, seen and cancelled like a run, and never resumed as one', async () => {

@@ -11,6 +11,7 @@ import { type MetricsRow, metricsRowSchema, type SampledStep, sampledStepSchema 
 import { attemptFiles } from '../../../domain/names.ts';
 import { parseJson } from '../../../files/json.ts';
 import { whenListed } from '../../../files/fresh-look.ts';
+import { isSystemError } from '../../store/durable-file.ts';
 import { readLinesFrom } from '../attempt-files.ts';
 
 /** Pause between two looks, ms: a trend needs steps, and each takes seconds. */
@@ -73,7 +74,12 @@ class GrowingRows<Row extends { step: number }> {
   async #readOn(folder: string, path: string): Promise<void> {
     const before = this.#read.get(folder) ?? { rows: [], offset: 0 };
     for (;;) {
-      const { lines, offset, again } = await readLinesFrom(path, before.offset);
+      const read = await readLinesFrom(path, before.offset).catch((error: unknown) => {
+        if (isSystemError(error)) return undefined; // the next look tells more
+        throw error;
+      });
+      if (read === undefined) return;
+      const { lines, offset, again } = read;
       if (again) before.rows = [];
       before.rows.push(...lines.flatMap((line) => this.#schema.safeParse(parseJson(line)).data ?? []));
       const isOver = offset <= before.offset && !again;

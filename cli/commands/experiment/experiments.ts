@@ -52,11 +52,15 @@ export const resultSchema = z.object({
   members: z.array(memberSchema),
 });
 
-/** Starts an experiment under the id of this second, or of the next free one, and returns the id. */
-export async function startExperiment(client: Client, given: Experiment, now = new Date()): Promise<string> {
-  const members = given.members.map((member) => ({ ...member, recipe: onCluster(client, member.recipe) }));
-  const experiment = { ...given, members };
-  const cluster = members[0]?.recipe.cluster;
+/** The experiment with the cluster on which its runs are to be. */
+export function placed(client: Client, experiment: Experiment): Experiment {
+  const members = experiment.members.map((member) => ({ ...member, recipe: onCluster(client, member.recipe) }));
+  return { ...experiment, members };
+}
+
+/** Starts an experiment where its members are placed, under the id of this second, or of the next free one, and returns the id. */
+export async function startExperiment(client: Client, experiment: Experiment, now = new Date()): Promise<string> {
+  const cluster = experiment.members[0]?.recipe.cluster;
   await requireServed(client, cluster);
   for (let at = now; ; at = new Date(at.getTime() + 1000)) {
     const workflowId = experimentId(experiment.name, at);

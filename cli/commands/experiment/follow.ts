@@ -68,14 +68,14 @@ export async function watchExperiment(
   while (!signal.aborted) {
     const { handle, isOpen } = await findExperiment(client, id);
     const tellSilence = () => {
-      if (!isOpen || isSilent || performance.now() - answeredAt < silentMs) return;
+      if (!isOpen || isSilent) return;
       say(`${id}: ${silenceOf('experiment')}`);
       isSilent = true;
     };
     const view = await whenLate(viewOf(client, handle), silentMs, tellSilence);
     // A server that has forgotten the last worker says at once that nobody answers.
-    if (view === undefined) tellSilence();
-    else {
+    if (view === undefined && performance.now() - answeredAt >= silentMs) tellSilence();
+    if (view !== undefined) {
       [answeredAt, isSilent] = [performance.now(), false];
       for (const line of newLines(view, told)) say(line);
     }

@@ -7,10 +7,11 @@ import { readExperiment } from '../../../input/experiment-file.ts';
 import { InputFault } from '../../../input/input-fault.ts';
 import { aName, aPath, aRun, many, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
+import { requireSame } from '../../cluster.ts';
 import { findRun, UnknownRun } from '../../run-handle.ts';
 import { type Shell, type ViewOptions, withClient } from '../../shell.ts';
 import { ownerOf } from '../run.ts';
-import { findExperiment, startExperiment } from './experiments.ts';
+import { findExperiment, placed, startExperiment } from './experiments.ts';
 import { followExperiments } from './follow.ts';
 import { recordedOf } from './recorded.ts';
 
@@ -35,7 +36,7 @@ export async function runExperiments(shell: Shell, files: readonly string[], opt
   const given = await readAll(shell, files, options);
   await withClient(shell, async (client) => {
     const ids: string[] = [];
-    for (const experiment of given) ids.push(await startExperiment(client, experiment));
+    for (const experiment of given) ids.push(await startExperiment(client, placed(client, experiment)));
     await followExperiments(shell, client, ids, options);
   });
 }
@@ -58,7 +59,8 @@ async function readAll(shell: Shell, files: readonly string[], options: RunOptio
  * for one that goes on itself. It asks Temporal's history alone: no worker that can replay the earlier one is needed.
  */
 export async function resumeExperiment(client: Client, id: string): Promise<string> {
-  const { isOpen } = await findExperiment(client, id);
+  const { isOpen, cluster } = await findExperiment(client, id);
+  requireSame(client, id, { cluster });
   if (isOpen)
     throw new CliError(`experiment ${id}: expected one that has ended, got one that goes on: cancel it first`);
   const { experiment, members: before } = await recordedOf(client, id);

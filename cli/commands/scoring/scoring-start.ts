@@ -4,10 +4,10 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import * as z from 'zod';
 import { type Cluster, queueOf } from '../../../domain/clusters.ts';
-import { type ChosenCritic, criticInWords, scoringId, type ScoringOrder } from '../../../domain/scoring/scoring.ts';
+import { criticInWords, scoringId, type ScoringOrder } from '../../../domain/scoring/scoring.ts';
 import type { scorePairs } from '../../../workflows/score-pairs.ts';
 import { CliError } from '../../cli-error.ts';
-import { chosenCluster, clusterOfRun, requireServed } from '../../cluster.ts';
+import { chosenCluster, clusterOfRun, requireSame, requireServed } from '../../cluster.ts';
 import { inquireOn } from '../../inquire.ts';
 import { findRun, scoringType } from '../../run-handle.ts';
 
@@ -15,7 +15,7 @@ export type WantedScoring = Omit<ScoringOrder, 'schema' | 'id'>;
 
 /** Starts it and returns its id, which is its workflow's. If two start in one second, one takes the next second's. */
 export async function startScoring(client: Client, wanted: WantedScoring, now = new Date()): Promise<string> {
-  const cluster = await clusterOf(client, wanted.critic);
+  const cluster = await clusterOf(client, wanted);
   await requireServed(client, cluster, '--cluster');
   await requirePossible(client, cluster, wanted);
   for (let at = now; ; at = new Date(at.getTime() + 1000)) {
@@ -48,8 +48,13 @@ async function requirePossible(client: Client, cluster: Cluster, wanted: WantedS
   if (faults.length > 0) throw new CliError(`${faults.join('\n')}\nNothing was started.`);
 }
 
-/** A run's critic is in the store of the run's cluster. */
-async function clusterOf(client: Client, critic: ChosenCritic): Promise<Cluster> {
+/** One that is resumed stays where it was. A run's critic is in the store of the run's cluster. */
+async function clusterOf(client: Client, { critic, resumes }: WantedScoring): Promise<Cluster> {
+  if (resumes !== undefined) {
+    const cluster = await clusterOfRun(client, resumes);
+    requireSame(client, resumes, { cluster });
+    return cluster;
+  }
   return 'champion' in critic ? chosenCluster(client) : clusterOfRun(client, critic.run);
 }
 

@@ -8,6 +8,7 @@ import {
   findResult,
   listCheckpoints,
   readLinesFrom,
+  readLinesFrom,
   tailText,
 } from '../../../activities/jobs/attempt-files.ts';
 import { MetricsTail, readMetrics } from '../../../activities/jobs/attempt-metrics.ts';
@@ -41,6 +42,15 @@ describe('a job leaves', () => {
     expect(await readMetrics(folder)).toEqual([]);
     expect(await tailText(join(folder, 'job.log'), 2_000)).toBe('');
     expect(await listCheckpoints(folder)).toEqual([]);
+  });
+
+  it('metrics that the system does not let anybody read now: no new rows, and no failure', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const path = join(folder, 'file', 'metrics.jsonl'); // ENOTDIR, as good as EIO of a file server
+    await expect(readLinesFrom(path, 0)).rejects.toThrow('ENOTDIR');
+    const tail = new MetricsTail(path);
+    await tail.read();
+    expect(tail.pace.rows).toBe(0);
   });
 
   it('an outcome of more than a megabyte: that is said, and it is not read', async () => {
