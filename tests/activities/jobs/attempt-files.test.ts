@@ -8,7 +8,6 @@ import {
   findResult,
   listCheckpoints,
   readLinesFrom,
-  readLinesFrom,
   tailText,
 } from '../../../activities/jobs/attempt-files.ts';
 import { MetricsTail, readMetrics } from '../../../activities/jobs/attempt-metrics.ts';
