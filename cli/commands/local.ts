@@ -68,7 +68,10 @@ export const registerLocal: Register = (program, shell) => {
   local
     .command('down')
     .description('cancel jobs and stop everything')
-    .action(() => down(config(), say));
+    .action(async () => {
+      const left = await down(config(), say);
+      if (left.length > 0) throw new CliError(`${left.join('\n')}; look for processes of user "critic"`);
+    });
   local
     .command('status')
     .description('what runs, with pids and ports')

@@ -55,6 +55,10 @@ export const testedView: View<Inquiries['notice-test']['reply']> = {
   ],
 };
 
+function unknownNotice(id: string): CliError {
+  return new CliError(`notice "${id.slice(0, 200)}": expected an id as "critic notices ls" prints it`);
+}
+
 /** One line a notice, at most 80 columns: when, how far, what. */
 function tableOf({ notices: all, unreadable }: Inquiries['notices']['reply']): string[] {
   const damaged = unreadable.map((id) => `damaged, and held up until its files are mended or removed: ${id}`);
@@ -116,8 +120,7 @@ export const registerNotices: Register = (program, shell) => {
     .description('one notice, and how far its delivery is')
     .action(async (id: string, options: ViewOptions) => {
       const value = await withClient(shell, (client) => inquire(client, 'notice', { id }, one));
-      if (value.notice === null)
-        throw new CliError(`notice "${id.slice(0, 200)}": expected an id as "critic notices ls" prints it`);
+      if (value.notice === null) throw unknownNotice(id);
       shell.stdout.write(`${textOf(noticeView, value, options)}\n`);
     });
   command
@@ -126,7 +129,10 @@ export const registerNotices: Register = (program, shell) => {
     .option('--json', 'print the channels as JSON')
     .description('try again at once what was given up or waits for its next try')
     .action(async (id: string, options: ViewOptions) => {
-      const value = await withClient(shell, (client) => inquire(client, 'notice-retry', { id }, retried));
+      const value = await withClient(shell, async (client) => {
+        if ((await inquire(client, 'notice', { id }, one)).notice === null) throw unknownNotice(id);
+        return inquire(client, 'notice-retry', { id }, retried);
+      });
       shell.stdout.write(`${textOf(retriedView, value, options)}\n`);
     });
   command

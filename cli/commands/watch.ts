@@ -1,6 +1,6 @@
 /** `critic watch`: shows a run until it ends, and its result. `run` and `demo` go on with this when a run has begun. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { type Client, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import * as z from 'zod';
 import { stageSchema } from '../../domain/manifest.ts';
 import { aRun } from '../arguments.ts';
@@ -55,7 +55,12 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   let answeredAt = performance.now();
   try {
     while (!signal.aborted) {
-      const seen = await findRun(client, run, followedTypes);
+      const seen = await unlessAway(() => findRun(client, run, followedTypes));
+      if (seen === undefined) {
+        terminal.note(serverAway);
+        await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+        continue;
+      }
       const { isOpen, isScoring, progress } = seen;
       const tellSilence = () => {
         if (isOpen) terminal.note(silenceOf(isScoring ? 'scoring' : 'run'));
@@ -76,6 +81,22 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
     return { status: 'left', run };
   } finally {
     terminal.stop();
+  }
+}
+
+const serverAway = 'Temporal gives no answer: what is under way goes on, and is shown again once it answers';
+
+/** UNAVAILABLE of gRPC. */
+const unavailable = 14;
+
+/** Undefined while the server, or the way to it, is down. */
+async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const cause = error instanceof ServiceError ? error.cause : error;
+    if (isGrpcServiceError(cause) && Number(cause.code) === unavailable) return undefined;
+    throw error;
   }
 }
 

@@ -46,18 +46,23 @@ export async function up(given: StackConfig, say: Say): Promise<void> {
   });
 }
 
-/** Stops everything, newest first. Jobs are cancelled before, since slurmstepd outlives slurmd. */
-export async function down(config: StackConfig, say: Say): Promise<void> {
+/**
+ * Stops everything, newest first. Jobs are cancelled before, since slurmstepd outlives slurmd. Returns what could not be cancelled, a sentence each: such a
+ * job goes on without Slurm.
+ */
+export async function down(config: StackConfig, say: Say): Promise<string[]> {
+  const left: string[] = [];
   await withLock(config, async () => {
     const pids = (name: string) => join(folders(config).pids, `${name}.json`);
     if (running(pids('worker')) !== undefined) say('worker: stopping');
     await stop(pids('worker'), 40_000);
-    if (running(pids('slurmctld')) !== undefined) await cancelJobs(config);
+    if (running(pids('slurmctld')) !== undefined) left.push(...(await cancelJobs(config)));
     for (const service of services(config).toReversed()) {
       if (running(pids(service.name)) !== undefined) say(`${service.name}: stopping`);
       await stop(pids(service.name), service.name === 'database' ? 60_000 : 15_000);
     }
   });
+  return left;
 }
 
 export function status(config: StackConfig): ServiceStatus[] {
@@ -114,15 +119,22 @@ async function waitUntilReady(service: Service, record: string, log: string): Pr
   }
 }
 
-async function cancelJobs(config: StackConfig): Promise<void> {
+/** Asked again and again, since a busy controller drops requests. What is left after a minute, or that nobody tells. */
+async function cancelJobs(config: StackConfig): Promise<string[]> {
   const env = slurmEnv(config);
   const cancel = ['/usr/bin/scancel', '--state=PENDING,RUNNING,SUSPENDED', '--user=critic'] as const;
-  await execute(config, [...cancel], env).catch(() => ''); // a dead controller has no jobs to wait for
-  for (let i = 0; i < 60; i += 1) {
-    const left = await execute(config, ['/usr/bin/squeue', '-h'], env).catch(() => '');
-    if (left.trim() === '') return;
-    await sleep(500);
+  let left = ['slurmctld does not say which jobs run: they may go on'];
+  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(500)) {
+    await execute(config, [...cancel], env).catch(() => '');
+    const jobs = await execute(config, ['/usr/bin/squeue', '-h', '-o', '%A'], env).catch(() => undefined);
+    if (jobs?.trim() === '') return [];
+    if (jobs !== undefined)
+      left = jobs
+        .trim()
+        .split('\n')
+        .map((id) => `job ${id} was cancelled and has not ended`);
   }
+  return left;
 }
 
 function tail(path: string): string {

@@ -43,6 +43,11 @@ describe('critic notices', () => {
     expect(out).toContain('  oncall: given-up, tries 40; the receiver answered 500\n');
     const none = fakeServer({ 'critic-caretaker': { update: () => ({ notice: null, deliveries: {} }) } });
     expect(await critic(['notices', 'show', 'x'], none)).toMatchObject({ code: 1, out: '' });
+    expect(await critic(['notices', 'retry', 'x'], none)).toEqual({
+      code: 1,
+      out: '',
+      err: 'critic: notice "x": expected an id as "critic notices ls" prints it\n',
+    });
   });
 
   it('fails when a test was not delivered', async () => {

@@ -77,6 +77,27 @@ describe('watch', () => {
     expect(told[0]).toBe(line);
   });
 
+  it('goes on looking while Temporal is away, and says so once', async () => {
+    const server = fakeServer({ r: { view } });
+    const handle = server.client.workflow.getHandle('r');
+    const down = Object.assign(new Error('14 UNAVAILABLE'), { code: 14, details: '', metadata: {} });
+    let looks = 0;
+    const describe = async () => {
+      looks += 1;
+      if (looks === 2 || looks === 3) throw new ServiceError('Failed to describe workflow', { cause: down });
+      if (looks === 4) stop.abort();
+      return handle.describe();
+    };
+    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, describe }) });
+    const stop = new AbortController();
+    const told: string[] = [];
+    const terminal = watchTerminal({ write: (text: string) => told.push(text) });
+    const input = { run: 'r', terminal, failOnQuestion: false, signal: stop.signal, intervalMs: 1 };
+    expect(await watch(server.client, input)).toEqual({ status: 'left', run: 'r' });
+    expect(looks).toBe(4);
+    expect(told.filter((text) => text.startsWith('Temporal gives no answer'))).toHaveLength(1);
+  });
+
   it('shows a run with its live numbers until it ends, then what came of it, and exits with 0', async () => {
     let looks = 0;
     const server = fakeServer({

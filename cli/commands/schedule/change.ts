@@ -101,8 +101,8 @@ export function registerChange(schedule: Command, shell: Shell): void {
       run(options, (client) => unpause(client, night, options.note)),
     );
   verb('backfill', 'live nights that are over, one after another', 'backfill nightly --from 2026-11-01 --to 2026-11-08')
-    .requiredOption('--from <time>', 'UTC', aMoment)
-    .requiredOption('--to <time>', 'UTC', aMoment)
+    .requiredOption('--from <time>', 'UTC; a day without a time is its midnight', aMoment)
+    .requiredOption('--to <time>', 'UTC; a day is its midnight too, so its own night is not lived', aMoment)
     .action((night: string, options: ViewOptions & { from: Date; to: Date }) =>
       run(options, (client) => backfill(client, night, options)),
     );
