@@ -95,7 +95,7 @@ async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
     return await look();
   } catch (error) {
     const cause = error instanceof ServiceError ? error.cause : error;
-    if (isGrpcServiceError(cause) && Number(cause.code) === unavailable) return undefined;
+    if (isGrpcServiceError(cause) && cause.code === unavailable) return undefined;
     throw error;
   }
 }

@@ -82,13 +82,13 @@ describe('watch', () => {
     const handle = server.client.workflow.getHandle('r');
     const down = Object.assign(new Error('14 UNAVAILABLE'), { code: 14, details: '', metadata: {} });
     let looks = 0;
-    const describe = async () => {
+    const described = async () => {
       looks += 1;
       if (looks === 2 || looks === 3) throw new ServiceError('Failed to describe workflow', { cause: down });
       if (looks === 4) stop.abort();
       return handle.describe();
     };
-    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, describe }) });
+    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, describe: described }) });
     const stop = new AbortController();
     const told: string[] = [];
     const terminal = watchTerminal({ write: (text: string) => told.push(text) });
