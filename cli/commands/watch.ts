@@ -95,7 +95,8 @@ async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
     return await look();
   } catch (error) {
     const cause = error instanceof ServiceError ? error.cause : error;
-    if (isGrpcServiceError(cause) && cause.code === unavailable) return undefined;
+    const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
+    if (code === unavailable) return undefined;
     throw error;
   }
 }
