@@ -106,8 +106,16 @@ async function post(deps: Pick<JobDeps, 'slurm' | 'job'>, request: JobRequest): 
       });
       return { kind: 'unknown' };
     }
-    return isFinal(error) ? { kind: 'refused', why: error.message } : { kind: 'not-delivered', error };
+    return isFinal(error)
+      ? { kind: 'refused', why: whyRefused(error.message, request.partition) }
+      : { kind: 'not-delivered', error };
   }
+}
+
+/** Slurm does not say which partition it means. */
+export function whyRefused(message: string, partition: string | undefined): string {
+  if (partition === undefined || !/partition/i.test(message)) return message;
+  return `${message}; the job asks for "${partition}", and "retry --partition NAME" takes another one`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Accounting } from '../../../activities/jobs/accounting.ts';
 import { ArtifactStore } from '../../../activities/store/artifact-store.ts';
-import { createSubmissionActivities } from '../../../activities/jobs/submission.ts';
+import { createSubmissionActivities, whyRefused } from '../../../activities/jobs/submission.ts';
 import { firstAttempt } from '../../../domain/jobs/job-spec.ts';
 import { paths } from '../../../domain/names.ts';
 import {
@@ -74,5 +74,14 @@ describe('a submission', () => {
     expect(first).toMatchObject({ jobId: '', refused: expect.stringContaining('invalid partition') });
     expect(posts(asked)).toHaveLength(1);
     expect(record).toBe('');
+  });
+
+  it('that is refused for its partition says which one that was, and what takes another', () => {
+    const said = 'refused by Slurm: Invalid partition name specified (2000, HTTP 500)';
+    expect(whyRefused(said, 'nope')).toBe(
+      `${said}; the job asks for "nope", and "retry --partition NAME" takes another one`,
+    );
+    expect(whyRefused('Invalid qos', 'a100')).toBe('Invalid qos');
+    expect(whyRefused(said, undefined)).toBe(said);
   });
 });
