@@ -250,10 +250,10 @@ describe('a night with a deadline', () => {
     );
     expect(asked).toBe('late-run');
     expect(result).toMatchObject({ verdict: 'stopped', run: 'late-run' });
-    expect(told.map(({ kind, id }) => [kind, id.split('-').at(-1)])).toEqual([
-      ['deadline', 'late'],
-      ['deadline', 'deadline'],
-      ['night-ended', 'ended'],
+    expect(told.map(({ kind, id }) => [kind, /-\d{6}-(.*)$/.exec(id)?.[1]])).toEqual([
+      ['deadline', 'late-late-run'],
+      ['deadline', 'deadline-late-run'],
+      ['night-ended', 'ended-late-run'],
     ]);
   });
 
