@@ -7,8 +7,9 @@ import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@t
 import type { Cluster } from '../domain/clusters.ts';
 import { experimentFailedNotice, experimentStuckNotice, experimentWaitsNotice } from '../domain/experiment/notice.ts';
 import { hopelessTries } from '../domain/notices/run-notices.ts';
+import { eachAlone } from './each-alone.ts';
 import { wasReset } from './reset.ts';
-import { backMs, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';
+import { type NoticeKeeper, ofCluster, toldSince, whyStuck } from './run-observer.ts';
 import { failureOf } from './trouble-teller.ts';
 
 export class ExperimentObserver {
@@ -26,15 +27,11 @@ export class ExperimentObserver {
 
   /** One look at all experiments of the cluster. One that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
-    const begun = await this.#outbox.begun(now);
-    const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
+    const since = await toldSince(this.#outbox, now);
     const query = `WorkflowType = 'runExperiment' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
-    const errors: unknown[] = [];
-    for await (const info of this.#client.workflow.list({ query })) {
-      if (this.#told.has(info.runId)) continue;
-      await this.#lookAt(info, now).catch((error: unknown) => errors.push(error));
-    }
-    if (errors.length > 0) throw errors[0];
+    await eachAlone(this.#client.workflow.list({ query }), async (info) => {
+      if (!this.#told.has(info.runId)) await this.#lookAt(info, now);
+    });
   }
 
   async #lookAt(info: WorkflowExecutionInfo, now: Date): Promise<void> {

@@ -16,7 +16,7 @@ import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { nightSchema } from '../input/night-file.ts';
 import { eachAlone } from './each-alone.ts';
 import { wasReset } from './reset.ts';
-import { backMs, nightOf, type NoticeKeeper, ofCluster, whyStuck } from './run-observer.ts';
+import { nightOf, type NoticeKeeper, ofCluster, toldSince, whyStuck } from './run-observer.ts';
 
 /** Tries of one step after which people are told: with the pauses of such a step (`paces.store`) that is half a minute. */
 const heldUpTries = 5;
@@ -44,8 +44,7 @@ export class NightEnds {
 
   /** One look at all nights that go on or have ended badly. */
   async look(now: Date): Promise<void> {
-    const begun = await this.#outbox.begun(now);
-    const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
+    const since = await toldSince(this.#outbox, now);
     const bad = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '${since}'`;
     const query = `WorkflowType = 'runNight' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR (${bad}))`;
     await eachAlone(this.#client.workflow.list({ query }), async (info) => {

@@ -29,7 +29,12 @@ import { isToldByNight } from './told-by-night.ts';
 import { TroubleTeller } from './trouble-teller.ts';
 
 /** How far back ends are looked for, ms. After a longer absence of all workers older ends are not told. */
-export const backMs = 7 * 86_400_000;
+const backMs = 7 * 86_400_000;
+
+/** From when on ends are told, ISO: a week back, and no end before the outbox began. */
+export async function toldSince(outbox: Pick<NoticeKeeper, 'begun'>, now: Date): Promise<string> {
+  return new Date(Math.max((await outbox.begun(now)).getTime(), now.getTime() - backMs)).toISOString();
+}
 /** Share of the cap at which a budget is told. */
 const nearCap = 0.8;
 /** A scoring is told of as a run is. */
@@ -74,8 +79,7 @@ export class RunObserver {
 
   /** One look at all runs of the cluster. A run that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
-    const begun = await this.#outbox.begun(now);
-    const since = new Date(Math.max(begun.getTime(), now.getTime() - backMs)).toISOString();
+    const since = await toldSince(this.#outbox, now);
     const query = `WorkflowType IN ('trainCritic', '${scoringType}') AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
     const limit = pLimit(atOnce);
     const looks: Promise<void>[] = [];

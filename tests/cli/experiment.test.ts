@@ -2,16 +2,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ServiceError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../cli/cli-error.ts';
 import { watchExperiment } from '../../cli/commands/experiment/follow.ts';
 import { seedsOf } from '../../cli/commands/experiment/run.ts';
 import type { MemberView } from '../../domain/experiment/experiment.ts';
-import { critic, fakeServer } from './fakes.ts';
+import { fallingSilent, critic, fakeServer } from './fakes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'critic-cli-experiment-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -221,14 +219,7 @@ describe('an experiment', () => {
     const server = fakeServer({ x: { type } });
     const view = { id: 'x', name: 'e', status: 'running', members };
     const stop = new AbortController();
-    let looks = 0;
-    const query = async () => {
-      looks += 1;
-      if (looks === 1) return sleep(60, view); // late, but it answers
-      if (looks < 5) throw new ServiceError('Failed to query Workflow', { cause: new Error('no poller') });
-      stop.abort();
-      return view;
-    };
+    const query = fallingSilent(view, () => stop.abort());
     const handle = server.client.workflow.getHandle('x');
     Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, query }) });
     const told: string[] = [];

@@ -1,5 +1,6 @@
 /** Fakes: a shell whose streams are texts, and a client whose server has the given workflows. No Temporal is needed. */
 import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, ServiceError } from '@temporalio/client';
 import {
   defaultPayloadConverter,
@@ -50,6 +51,18 @@ export interface FakeServer {
 
 function noAnswer(): never {
   throw new ServiceError('Failed to query Workflow', { cause: new Error('DEADLINE_EXCEEDED') });
+}
+
+/** Answers to queries as a worker that is slow, then dead, then there again gives them; `over` is called at the last, the fifth. */
+export function fallingSilent<View>(view: View, over: () => void): () => Promise<View> {
+  let looks = 0;
+  return async () => {
+    looks += 1;
+    if (looks === 1) return sleep(60, view); // late, but it answers
+    if (looks < 5) return noAnswer();
+    over();
+    return view;
+  };
 }
 
 /** `listed`: what it lists, whatever is asked for. Without it: all that run. `served`: queues at which a worker asks. Without it: all. */

@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { type Ending, endingView, watch } from '../../cli/commands/watch.ts';
@@ -8,7 +7,7 @@ import { textOf } from '../../cli/shell.ts';
 import { watchTerminal } from '../../cli/views/terminal.ts';
 import { silenceOf } from '../../cli/workers.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
-import { critic, fakeServer, type FakeRun } from './fakes.ts';
+import { fallingSilent, critic, fakeServer, type FakeRun } from './fakes.ts';
 
 const view: RunView = {
   run: 'r',
@@ -58,14 +57,7 @@ describe('watch', () => {
   ])('says once of a %s that no worker answers, also of one that Temporal still remembers', async (what, type) => {
     const server = fakeServer({ r: { type, view } });
     const handle = server.client.workflow.getHandle('r');
-    let looks = 0;
-    const query = async () => {
-      looks += 1;
-      if (looks === 1) return sleep(60, view); // late, but it answers
-      if (looks < 5) throw new ServiceError('Failed to query Workflow', { cause: new Error('no poller') });
-      stop.abort();
-      return view;
-    };
+    const query = fallingSilent(view, () => stop.abort());
     Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, query }) });
     const stop = new AbortController();
     const told: string[] = [];

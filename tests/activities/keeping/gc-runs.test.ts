@@ -1,10 +1,10 @@
 /** Runs that need something of the store though they have no plan in it. */
-import { access, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { paths } from '../../../domain/names.ts';
 import { makePlan, temporaryFolder } from '../fixtures.ts';
-import { World } from './world.ts';
+import { isThere, World } from './world.ts';
 
 let world: World;
 let root: string;
@@ -12,12 +12,6 @@ beforeEach(async () => {
   root = await temporaryFolder();
   world = new World(root);
 });
-
-const isThere = async (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 describe('what a run has left', () => {
   it('stays if another one goes on from it that still looks at its dataset, and so has no plan here yet', async () => {

@@ -1,13 +1,13 @@
 /** What scorings have left in `scores/` and `evaluations/`: when it goes, and when it stays. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { pin, unpin } from '../../../activities/store/pins.ts';
 import { temporaryFolder } from '../fixtures.ts';
-import { age, World } from './world.ts';
+import { age, isThere, World } from './world.ts';
 
 const old = 'score-demo-20260101-000000';
 let world: World;
@@ -17,11 +17,6 @@ beforeEach(async () => {
   world = new World(root);
 });
 
-const isThere = async (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 const names = (folder: string) => readdir(join(root, folder));
 
 describe('what a scoring has left', () => {

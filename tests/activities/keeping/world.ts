@@ -1,5 +1,5 @@
 /** A store with runs and artifacts of a chosen age, and a Temporal that says what became of the runs. */
-import { mkdir, mkdtemp, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
@@ -14,6 +14,12 @@ import { inActivity, makePlan } from '../fixtures.ts';
 const dayMs = 86_400_000;
 /** More than any disk has: all that nobody needs goes. */
 export const everything: GcRequest = { apply: true, freeBytes: 2 ** 60, resumableDays: 7 };
+
+export const isThere = async (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 export class World {
   readonly store: ArtifactStore;
