@@ -8,7 +8,7 @@ import { Pace, type RowPace } from '../../domain/jobs/pace.ts';
 import { stitchMetrics } from '../../domain/health/stitch.ts';
 import { whenListed } from '../../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
-import { isSystemError } from '../store/durable-file.ts';
+import { hasCode, isSystemError } from '../store/durable-file.ts';
 import { parseJson } from '../../files/json.ts';
 
 /** The shown reward and answer length are means over so many steps: single steps vary with the drawn prompts. */
@@ -27,14 +27,19 @@ export class MetricsTail {
     this.#path = path;
   }
 
+  /** False while the file server does not let anybody read: silence is no evidence against the job then. */
+  isReadable = true;
+
   /** Reads what was appended since the last call. Call it when the file is listed. A file that is not seen yet, or cannot be read now, has no new rows. */
   async read(): Promise<void> {
     const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
-      // Nothing to see, or a file server that does not answer: numbers inform, and the job is watched without them.
-      if (isSystemError(error)) return undefined;
-      throw error;
+      // Numbers inform: without them the job is watched for its end.
+      if (!isSystemError(error)) throw error;
+      this.isReadable = hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE');
+      return undefined;
     });
     if (read === undefined) return;
+    this.isReadable = true;
     if (read.again) this.#forget();
     this.#offset = read.offset;
     for (const row of rowsOf(read.lines)) this.#take(row);

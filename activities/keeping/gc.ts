@@ -4,10 +4,10 @@
  *   leftover    what a killed process has begun, older than a day
  *   scratch     what jobs of runs that are over and cannot be resumed left beside logs and numbers: output, checkpoints, caches
  *   checkpoint  of runs that go on or may be resumed: all but the last, the best by the dev split, and those in use
- *   scoring     scores and evaluations that are old, and that neither an open or resumable scoring nor a pin keeps
+ *   scoring     scores and evaluations that neither an open or resumable scoring nor a pin keeps: only if an age is given
  *   artifact    what no run, night, champion, reference or pin needs: only if a goal of free space is given, and until it is reached
  *
- * Never: paid answers (`partial/synthesis`), base models, logs, reports, champions' records.
+ * Never: paid answers (`partial/synthesis`), base models, logs, reports of runs and experiments, champions' records.
  */
 import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -6,7 +6,7 @@ import { type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as z from 'zod';
-import { graceMs, dayMs, usualScoringDays } from '../../domain/keeping/retention.ts';
+import { graceMs, dayMs } from '../../domain/keeping/retention.ts';
 import { isSafeName } from '../../domain/names.ts';
 import { parseJson } from '../../files/json.ts';
 import { FileFault } from '../../files/regular-file.ts';
@@ -19,8 +19,9 @@ const folders = ['scores', 'evaluations'];
 /** What a gc is removing. */
 const removed = /\.(?:trash|going)-\d+$/;
 
-/** Those that were last written `days` ago, a day at least, and that nothing keeps. */
-export async function scoringsThatGo(root: string, roots: Roots, now: number, days = usualScoringDays) {
+/** Those that were last written `days` ago, a day at least, and that nothing keeps. None where no days are given: they are what people asked for. */
+export async function scoringsThatGo(root: string, roots: Roots, now: number, days: number | undefined) {
+  if (days === undefined) return [];
   const before = now - Math.max(graceMs, days * dayMs);
   const found: Item[] = [];
   for (const folder of folders) {

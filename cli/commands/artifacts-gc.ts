@@ -3,13 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { amountOfBytes } from '../../domain/estimate/checkpoint-size.ts';
-import {
-  type GcReport,
-  type GcRequest,
-  goingKinds,
-  usualResumableDays,
-  usualScoringDays,
-} from '../../domain/keeping/retention.ts';
+import { type GcReport, type GcRequest, goingKinds, usualResumableDays } from '../../domain/keeping/retention.ts';
 import { positiveNumber, wholeNumber } from '../arguments.ts';
 import { inquire } from '../inquire.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
@@ -74,7 +68,7 @@ export const registerArtifactsGc: Register = (program, shell) => {
     .command('gc')
     .option('--free <GiB>', 'remove artifacts too, the longest unused first, until so much is free', positiveNumber)
     .option('--resumable-days <n>', 'a run without a verdict may be resumed so long', wholeNumber, usualResumableDays)
-    .option('--scoring-days <n>', `scores and evaluations stay so long (default: ${usualScoringDays})`, wholeNumber)
+    .option('--scoring-days <n>', 'remove scores and evaluations too that were written so long ago', wholeNumber)
     .option('--apply', 'remove it; without this it is only listed')
     .option('--json', 'print it as JSON')
     .description('list what of the store nobody needs, or remove it')

@@ -55,7 +55,7 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   let answeredAt = performance.now();
   try {
     while (!signal.aborted) {
-      const seen = await unlessAway(() => findRun(client, run, followedTypes));
+      const seen = await unlessAway(client, () => findRun(client, run, followedTypes));
       if (seen === undefined) {
         terminal.note(serverAway);
         await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
@@ -84,19 +84,20 @@ export async function watch(client: Client, input: WatchInput): Promise<Ending> 
   }
 }
 
-const serverAway = 'Temporal gives no answer: what is under way goes on, and is shown again once it answers';
+export const serverAway = 'Temporal gives no answer: what is under way goes on, and is shown again once it answers';
 
-/** UNAVAILABLE of gRPC. */
-const unavailable = 14;
+/** DEADLINE_EXCEEDED and UNAVAILABLE of gRPC. */
+const away = [4, 14];
+const lookMs = 5_000;
 
-/** Undefined while the server, or the way to it, is down. */
-async function unlessAway<T>(look: () => Promise<T>): Promise<T | undefined> {
+/** Undefined while the server, or the way to it, is down or stands still. */
+export async function unlessAway<T>(client: Client, look: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await look();
+    return await client.withDeadline(Date.now() + lookMs, look);
   } catch (error) {
     const cause = error instanceof ServiceError ? error.cause : error;
     const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
-    if (code === unavailable) return undefined;
+    if (code !== undefined && away.includes(code)) return undefined;
     throw error;
   }
 }

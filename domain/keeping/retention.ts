@@ -13,8 +13,6 @@ export const dayMs = 24 * hourMs;
 export const graceMs = dayMs;
 /** How long after its end a run without a verdict may be resumed with all that it left, days. */
 export const usualResumableDays = 7;
-/** How long scores and evaluations stay after they were written, days: as long as notices. */
-export const usualScoringDays = 60;
 
 /** What is asked of a collection. */
 export interface GcRequest {
@@ -23,7 +21,7 @@ export interface GcRequest {
   freeBytes: number | null;
   /** How long after its end a run may be resumed. */
   resumableDays: number;
-  /** How long scores and evaluations stay, a day at least. Absent: as usual. */
+  /** How long scores and evaluations stay after they were written, days, one at least. Absent: for ever. */
   scoringDays?: number;
 }
 

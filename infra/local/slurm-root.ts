@@ -58,9 +58,10 @@ export async function execute(
   config: SlurmRoot,
   argv: [string, ...string[]],
   env: Record<string, string>,
+  timeoutMs = 0,
 ): Promise<string> {
   const [command, ...args] = within(config, argv);
-  return (await run(command, args, { env })).stdout;
+  return (await run(command, args, { env, timeout: timeoutMs })).stdout;
 }
 
 /** uid and gid of a system user, here or in the release's folder. Throws if there is none. */

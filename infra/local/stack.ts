@@ -57,6 +57,8 @@ export async function down(config: StackConfig, say: Say): Promise<string[]> {
     if (running(pids('worker')) !== undefined) say('worker: stopping');
     await stop(pids('worker'), 40_000);
     if (running(pids('slurmctld')) !== undefined) left.push(...(await cancelJobs(config)));
+    else if (services(config).some(({ name }) => name.startsWith('slurmd-') && running(pids(name)) !== undefined))
+      left.push('slurmctld does not run, so no job was cancelled: those on the nodes may go on');
     for (const service of services(config).toReversed()) {
       if (running(pids(service.name)) !== undefined) say(`${service.name}: stopping`);
       await stop(pids(service.name), service.name === 'database' ? 60_000 : 15_000);
@@ -119,14 +121,19 @@ async function waitUntilReady(service: Service, record: string, log: string): Pr
   }
 }
 
+/** One that hangs is given up, ms. */
+const requestMs = 20_000;
+
 /** Asked again and again, since a busy controller drops requests. What is left after a minute, or that nobody tells. */
 async function cancelJobs(config: StackConfig): Promise<string[]> {
   const env = slurmEnv(config);
   const cancel = ['/usr/bin/scancel', '--state=PENDING,RUNNING,SUSPENDED', '--user=critic'] as const;
   let left = ['slurmctld does not say which jobs run: they may go on'];
   for (const until = Date.now() + 60_000; Date.now() < until; await sleep(500)) {
-    await execute(config, [...cancel], env).catch(() => '');
-    const jobs = await execute(config, ['/usr/bin/squeue', '-h', '-o', '%A'], env).catch(() => undefined);
+    await execute(config, [...cancel], env, requestMs).catch(() => '');
+    const jobs = await execute(config, ['/usr/bin/squeue', '-h', '--user=critic', '-o', '%A'], env, requestMs).catch(
+      () => undefined,
+    );
     if (jobs?.trim() === '') return [];
     if (jobs !== undefined)
       left = jobs

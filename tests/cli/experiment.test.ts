@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ServiceError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CliError } from '../../cli/cli-error.ts';
@@ -227,6 +228,24 @@ describe('an experiment', () => {
     await watchExperiment(server.client, 'x', say, stop.signal, 20, 30);
     const line = expect.stringMatching(/^x: no worker answers: the experiment stands still until one does/);
     expect(told).toEqual([line, expect.stringContaining('passed'), expect.stringContaining('failed'), line]);
+  });
+
+  it('is followed on when Temporal is back, and that it was away is said once', async () => {
+    const server = fakeServer({ x: { type, status: 'COMPLETED', silent: true, result: () => result } });
+    const handle = server.client.workflow.getHandle('x');
+    const down = Object.assign(new Error('14 UNAVAILABLE'), { code: 14, details: '', metadata: {} });
+    let looks = 0;
+    const described = async () => {
+      looks += 1;
+      if (looks < 3) throw new ServiceError('Failed to describe workflow', { cause: down });
+      return handle.describe();
+    };
+    Object.assign(server.client.workflow, { getHandle: () => ({ ...handle, describe: described }) });
+    const told: string[] = [];
+    const say = (line: string) => void told.push(line);
+    const end = await watchExperiment(server.client, 'x', say, new AbortController().signal, 1);
+    expect(end.status).toBe('ended');
+    expect(told).toEqual([expect.stringContaining('x: Temporal gives no answer')]);
   });
 
   it('is cancelled while it goes on, and not afterwards', async () => {

@@ -34,11 +34,20 @@ export class HealthWatch {
   async look(now: number): Promise<Unwell | undefined> {
     if (now < this.#next) return undefined;
     this.#next = now + everyMs;
-    const folders = foldersUpTo(this.#attempt);
-    const { verdict, signs } = judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
+    const health = await this.#judged().catch((error: unknown) => {
+      if (isSystemError(error)) return undefined; // a part of the numbers is no evidence: a later look may read them all
+      throw error;
+    });
+    if (health === undefined) return undefined;
+    const { verdict, signs } = health;
     const kinds = [...new Set(signs.map(({ kind }) => kind))];
     if (verdict !== 'sick' || kinds.every((kind) => this.#told.includes(kind))) return undefined;
     return { kinds, sentence: `It trains sick: ${signs.map(({ sentence }) => sentence).join('; ')}` };
+  }
+
+  async #judged(): Promise<RunningHealth> {
+    const folders = foldersUpTo(this.#attempt);
+    return judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
   }
 }
 
@@ -74,12 +83,7 @@ class GrowingRows<Row extends { step: number }> {
   async #readOn(folder: string, path: string): Promise<void> {
     const before = this.#read.get(folder) ?? { rows: [], offset: 0 };
     for (;;) {
-      const read = await readLinesFrom(path, before.offset).catch((error: unknown) => {
-        if (isSystemError(error)) return undefined; // the next look tells more
-        throw error;
-      });
-      if (read === undefined) return;
-      const { lines, offset, again } = read;
+      const { lines, offset, again } = await readLinesFrom(path, before.offset);
       if (again) before.rows = [];
       before.rows.push(...lines.flatMap((line) => this.#schema.safeParse(parseJson(line)).data ?? []));
       const isOver = offset <= before.offset && !again;

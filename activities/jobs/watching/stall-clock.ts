@@ -16,7 +16,7 @@ export class StallClock {
     this.#now = now;
   }
 
-  /** One look: does Slurm say that it runs, and how many rows are there? Returns the seconds of silence so far. */
+  /** One look: does Slurm say that it runs, and can its rows be read; and how many are there? Returns the seconds of silence so far. */
   look(running: boolean, rows: number): number {
     const now = this.#now();
     if (rows !== this.#rows || !running) this.seconds = 0;

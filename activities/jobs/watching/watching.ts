@@ -90,7 +90,7 @@ export function createWatchActivities(deps: WatchDeps) {
           const running = seen?.state === 'RUNNING' && outcomeSince === undefined;
           const unwell = running ? await health?.look(Date.now()) : undefined;
           if (seen !== undefined && unwell !== undefined) return { ...seen, unwell };
-          const stalled = judgeSilence(stall.look(running, tail.pace.rows), tail.pace, input.watch);
+          const stalled = judgeSilence(stall.look(running && tail.isReadable, tail.pace.rows), tail.pace, input.watch);
           if (seen !== undefined && stalled !== undefined) return { ...seen, stalled };
           await bell.wait(deps.job.fileIntervalMs);
           // Pause, reset, shutdown and cancel all arrive here. The reason is the CancelledFailure that the SDK expects.

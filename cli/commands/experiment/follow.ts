@@ -7,6 +7,7 @@ import { exitCodes } from '../../cli-error.ts';
 import { resultOf } from '../../run-handle.ts';
 import { type Shell, textOf, type View, type ViewOptions } from '../../shell.ts';
 import { silenceOf, whenLate } from '../../workers.ts';
+import { serverAway, unlessAway } from '../watch.ts';
 import { findExperiment, resultSchema, viewOf } from './experiments.ts';
 
 /** How watching ended, of each experiment. `left`: it goes on. */
@@ -64,9 +65,17 @@ export async function watchExperiment(
   silentMs = 5000,
 ): Promise<ExperimentEnding> {
   const told = new Map<string, string>();
-  let [answeredAt, isSilent] = [performance.now(), false];
+  let [answeredAt, isSilent, isAway] = [performance.now(), false, false];
   while (!signal.aborted) {
-    const { handle, isOpen } = await findExperiment(client, id);
+    const seen = await unlessAway(client, () => findExperiment(client, id));
+    if (seen === undefined) {
+      if (!isAway) say(`${id}: ${serverAway}`);
+      isAway = true;
+      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+      continue;
+    }
+    isAway = false;
+    const { handle, isOpen } = seen;
     const tellSilence = () => {
       if (!isOpen || isSilent) return;
       say(`${id}: ${silenceOf('experiment')}`);

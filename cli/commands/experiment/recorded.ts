@@ -75,6 +75,8 @@ function childOf(event: HistoryEvent): [Child, End] | undefined {
   if (cancelled) return [cancelled, { status: 'cancelled', sentence: 'the run was cancelled' }];
   const terminated = event.childWorkflowExecutionTerminatedEventAttributes;
   if (terminated) return [terminated, { status: 'failed', sentence: 'the run was terminated' }];
+  const late = event.childWorkflowExecutionTimedOutEventAttributes;
+  if (late) return [late, { status: 'failed', sentence: 'the run timed out' }];
   return undefined;
 }
 

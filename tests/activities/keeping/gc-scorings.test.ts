@@ -5,9 +5,10 @@ import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../activities/keeping/gc.ts';
 import { pin, unpin } from '../../../activities/store/pins.ts';
-import { temporaryFolder } from '../fixtures.ts';
-import { age, isThere, World } from './world.ts';
+import { inActivity, temporaryFolder } from '../fixtures.ts';
+import { age, everything, isThere, World } from './world.ts';
 
 const old = 'score-demo-20260101-000000';
 let world: World;
@@ -20,6 +21,13 @@ beforeEach(async () => {
 const names = (folder: string) => readdir(join(root, folder));
 
 describe('what a scoring has left', () => {
+  it('stays for ever where nobody gives an age: it is what people asked for', async () => {
+    const folder = await world.scoring(old, 4000);
+    const { scoringDays: _, ...asUsual } = everything;
+    await inActivity(world.environment(), () => collectGarbage(world.store, asUsual));
+    expect(await isThere(folder)).toBe(true);
+  });
+
   it('goes once it is old, and is listed with its bytes before', async () => {
     await world.scoring(old, 61);
     await world.scoring('evaluate-demo-20260101-000000', 61);

@@ -13,7 +13,7 @@ import { inActivity, makePlan } from '../fixtures.ts';
 
 const dayMs = 86_400_000;
 /** More than any disk has: all that nobody needs goes. */
-export const everything: GcRequest = { apply: true, freeBytes: 2 ** 60, resumableDays: 7 };
+export const everything: GcRequest = { apply: true, freeBytes: 2 ** 60, resumableDays: 7, scoringDays: 60 };
 
 export const isThere = async (path: string): Promise<boolean> =>
   access(path).then(
@@ -33,9 +33,12 @@ export class World {
     this.store = new ArtifactStore(root);
   }
 
+  environment(): MockActivityEnvironment {
+    return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client: this.#client() });
+  }
+
   async gc(request: Partial<GcRequest> = {}, between?: () => Promise<void>): Promise<GcReport> {
-    const env = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR'), client: this.#client() });
-    return inActivity(env, () => collectGarbage(this.store, { ...everything, ...request }, between));
+    return inActivity(this.environment(), () => collectGarbage(this.store, { ...everything, ...request }, between));
   }
 
   /** A run that began `days` ago. */
