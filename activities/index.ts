@@ -1,6 +1,7 @@
 /** All activities of a worker, made from its dependencies. Workflows import only the type. */
 import { createAttemptActivities } from './jobs/attempts.ts';
 import { createCancelActivities } from './jobs/cancelling.ts';
+import { createChangeActivities } from './jobs/change-check.ts';
 import { createGateActivities } from './gate/gate.ts';
 import { createCollectActivities } from './jobs/collecting.ts';
 import { createDatasetActivities } from './dataset/dataset.ts';
@@ -44,6 +45,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createSynthesisActivities(deps),
     ...createRecordActivities(deps),
     ...createAttemptActivities(deps),
+    ...createChangeActivities(deps),
     ...createSubmissionActivities(deps),
     ...createWatchActivities(deps),
     ...createStackActivities(deps),

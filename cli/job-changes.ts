@@ -14,6 +14,8 @@ export interface ChangeOptions {
   partition?: string;
   qos?: string;
   budget?: number;
+  /** Of `retry` alone. */
+  anew?: true;
 }
 
 /** What each field of an answer is called on the command line. */
@@ -29,6 +31,7 @@ const flags: Readonly<Record<string, string>> = {
   partition: '--partition',
   qos: '--qos',
   budgetUsd: '--budget',
+  anew: '--anew',
 };
 
 export function withChanges(command: Command): Command {
@@ -57,6 +60,7 @@ export function answerOf(who: Pick<OperatorAnswer, 'stage' | 'action' | 'by'>, o
     partition: options.partition,
     qos: options.qos,
     budgetUsd: options.budget,
+    anew: options.anew,
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without what is undefined it is one
   const said = Object.fromEntries(

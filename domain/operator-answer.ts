@@ -22,6 +22,8 @@ export interface OperatorAnswer {
   qos?: string;
   /** Only with `retry` of synthesis: the new cap, USD. */
   budgetUsd?: number;
+  /** Only with `retry` of what is under way: it ends although nothing changes. */
+  anew?: boolean;
   /** Who answered, for the history. */
   by?: string;
 }
@@ -49,7 +51,8 @@ const onlyForJobs = [
   'partition',
   'qos',
 ] as const;
-const onlyWithRetry = [...onlyForJobs, 'budgetUsd'] as const;
+const changes = [...onlyForJobs, 'budgetUsd'] as const;
+const onlyWithRetry = [...changes, 'anew'] as const;
 const fields = new Set(['stage', 'question', 'action', ...onlyWithRetry, 'by']);
 const slurmName = /^[A-Za-z0-9][A-Za-z0-9._,-]{0,254}$/;
 const nodeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
@@ -83,6 +86,8 @@ export function answerFault(answer: unknown, nameOf = (field: string) => `answer
   if (given.has('budgetUsd') && stage !== 'synthesis') {
     return `${nameOf('budgetUsd')}: is for synthesis, not for stage "${stage}"`;
   }
+  const anew = given.get('anew');
+  if (anew !== undefined && typeof anew !== 'boolean') return expected('anew', 'true or false');
   return remedyFault(given, expected);
 }
 
@@ -140,6 +145,11 @@ export function matchAnswer<Question extends Answerable>(
   }
   const futile = futileChange(answer, question);
   return futile === undefined ? { question } : { fault: futile };
+}
+
+/** Does it change anything of the next attempt? */
+export function changesSomething(answer: OperatorAnswer): boolean {
+  return changes.some((field) => answer[field] !== undefined);
 }
 
 /** Why a change could not change the job's next attempt, in one sentence. Undefined if all can. */

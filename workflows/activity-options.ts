@@ -95,6 +95,14 @@ export const llmActivities = activitiesAt('llm', {
   retry: retryOf(paces.llm),
 });
 
+/** A look that an operator waits for while their answer is not yet taken: it comes soon, or not at all. */
+export const lookActivities = activitiesAt('watch', {
+  startToCloseTimeout: '15 seconds',
+  scheduleToCloseTimeout: '40 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumAttempts: 3 },
+});
+
 /** Inquiries of people who wait for the reply. On the watchers' queue, whose slots are many: verifying an artifact may take minutes. */
 export const inquiryActivities = activitiesAt('watch', {
   startToCloseTimeout: '2 hours',

@@ -41,12 +41,19 @@ export class OperatorQuestions {
   readonly #cut: Cut;
   readonly #questions: Questions;
 
-  constructor(run: string, board: RunBoard, cut: Cut, questions: Questions) {
+  /** `check`: what must succeed before an answer is taken. Undefined: it is taken at once. */
+  constructor(
+    run: string,
+    board: RunBoard,
+    cut: Cut,
+    questions: Questions,
+    check: (answer: OperatorAnswer) => Promise<void> | undefined,
+  ) {
     this.#run = run;
     this.#board = board;
     this.#cut = cut;
     this.#questions = questions;
-    setHandler(answerUpdate, (answer) => this.take(answer), {
+    setHandler(answerUpdate, (answer) => check(answer)?.then(() => this.take(answer)) ?? this.take(answer), {
       description:
         'Answer a waiting run: {"stage": "grpo", "action": "retry"}. Also "skip" and "abort"; "question", "excludeNodes", …',
       validator: (answer) => {
@@ -127,7 +134,7 @@ export class OperatorQuestions {
     return [command('retry'), ...(canSkip ? [command('skip')] : []), command('abort')];
   }
 
-  /** The validator has accepted the answer. Nothing else happens to the run between the two. */
+  /** The validator has accepted the answer. If it was checked since, somebody else may have answered. */
   take(answer: OperatorAnswer): string {
     const match = matchAnswer(answer, this.#open());
     if ('fault' in match) throw refuse('Refused', match.fault);

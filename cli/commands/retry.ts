@@ -24,8 +24,10 @@ export const registerRetry: Register = (program, shell) => {
   withChanges(program.command('retry'))
     .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
     .argument('<stage>', 'the stage that asks, or whose job is under way', aStage)
+    .option('--anew', 'end the attempt under way though nothing changes')
     .option('--json', 'print it as JSON')
     .description('have a job begin a new attempt with changes, from its last checkpoint')
+    .addHelpText('after', '\nExample: critic retry demo-20261128-190000 sft --minutes 240')
     .action(async (run: string, stage: Stage, options: ChangeOptions & ViewOptions) => {
       const { owner: by } = ownerOf(shell, undefined);
       const wanted = answerOf({ stage, action: 'retry', ...(by === undefined ? {} : { by }) }, options);

@@ -50,6 +50,11 @@ const exitClasses: Record<number, [JobClass, string]> = {
   85: ['checkpointed', 'it checkpointed and asks to be resumed'],
 };
 
+/** What an exit code of the trainer means, in words. Undefined: nothing of its own. */
+export function exitMeaning(code: number): string | undefined {
+  return code === 85 ? 'it saved a checkpoint; the next attempt goes on from there' : exitClasses[code]?.[1];
+}
+
 /** The class of an ended attempt. Never throws: what fits nothing is `unknown`. */
 export function classifyOutcome(facts: JobFacts): Classified {
   const { outcome } = facts;

@@ -8,6 +8,7 @@ export const paths = [
   'train-critic-job-retried',
   'train-critic-job-stuck',
   'train-critic-asked-retry',
+  'train-critic-asked-changes',
   'train-critic-asked-skip',
   'train-critic-asked-abort',
   'train-critic-outage',

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Activities } from '../../activities/index.ts';
 import { RunObserver } from '../../workers/run-observer.ts';
-import { histories, start, stubs, until, withWorkers } from './harness.ts';
+import { completed, histories, start, stubs, until, withWorkers } from './harness.ts';
 import { bothWatched, lineOf, look, status, tell, working } from './working-jobs.ts';
 
 const usual = stubs({}).activities;
@@ -32,7 +32,7 @@ describe('the list of runs', () => {
       const handle = await start(client, run);
       await bothWatched(calls);
       expect(await stageOf(client, run)).toBe('sft+predict-base');
-      const retried = tell(client, run, 'retry', { stage: 'predict-base', action: 'retry' });
+      const retried = tell(client, run, 'retry', { stage: 'predict-base', action: 'retry', anew: true });
       expect(await retried).toContain('saves a checkpoint');
       await until(
         () => stageOf(client, run),
@@ -43,6 +43,50 @@ describe('the list of runs', () => {
       expect(await stageOf(client, run)).toBe('report');
       expect(await page(client, run)).toContain(`[Report](http://pages/runs/${run}/report.html)`);
     });
+  });
+
+  it('does not say FAILED of a job before it is known how it ended, and says that it has checkpointed', async () => {
+    const run = 'wf-board-checkpointed';
+    const told = Promise.withResolvers<void>();
+    const again = Promise.withResolvers<void>();
+    const seen: (string | undefined)[] = [];
+    const { activities } = working([], {
+      watchJob: async ({ stage, attempt }) =>
+        stage === 'sft' && attempt.attempt === 1
+          ? { state: 'FAILED', reason: '', node: 'n1', over: true }
+          : { state: 'COMPLETED', reason: '', node: 'n1', over: true },
+      collectAttempt: async ({ order, prepared }) => {
+        if (order.stage !== 'sft' || prepared.attempt > 1) return completed;
+        await told.promise;
+        const evidence = 'the trainer exited with 85 (it checkpointed and asks to be resumed)';
+        return {
+          ...completed,
+          jobClass: 'checkpointed',
+          slurmState: 'FAILED',
+          evidence,
+          checkpoint: '/c',
+          progress: 5,
+        };
+      },
+      submitJob: async ({ order, attempt }) => {
+        if (order.stage === 'sft' && attempt === 2) await again.promise;
+        return { jobId: `${attempt}`, adopted: false };
+      },
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      const sft = async () => lineOf(await look(client, run), 'sft');
+      seen.push((await until(sft, (line) => line?.note === 'on n1'))?.jobState);
+      told.resolve();
+      const next = await until(sft, (line) => line?.attempt === 2);
+      seen.push(next?.note);
+      again.resolve();
+      await handle.result();
+    });
+    expect(seen).toEqual([
+      'ENDED',
+      'attempt 1: checkpointed, the trainer exited with 85 (it checkpointed and asks to be resumed)',
+    ]);
   });
 
   it('is as it was for a run that an earlier release began: its history has no other commands', async () => {

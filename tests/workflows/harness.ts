@@ -97,6 +97,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     watchJob: async () => ({ state: 'COMPLETED', reason: '', node: 'n1', over: true }),
     captureStacks: async () => ({ path: '/a/stacks.txt', tail: 'File "train.py", line 7 in step' }),
     collectAttempt: async () => completed,
+    checkChanges: async () => ({ faults: [] }),
     cancelJob: async () => ({ jobId: '101' }),
     endJob: async () => ({ jobId: '101' }),
     endEarlierJobs: async () => ({ ended: [] }),

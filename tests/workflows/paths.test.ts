@@ -113,6 +113,17 @@ describe('trainCritic', () => {
     });
   });
 
+  it('asks Slurm before it takes changes', async () => {
+    const path = 'train-critic-asked-changes';
+    await walk(path, firstSft({ jobClass: 'bad-config', evidence: 'exit 78' }), async (client) => {
+      const handle = await start(client, path);
+      await asked(client, path);
+      const wanted = { stage: 'sft', action: 'retry', timeLimitMinutes: 60 };
+      await client.workflow.getHandle(path).executeUpdate('answer', { args: [wanted] });
+      expect(await handle.result()).toMatchObject({ passed: true });
+    });
+  });
+
   it('goes on without the predictions that it is told to skip', async () => {
     const path = 'train-critic-asked-skip';
     const submitJob: Activities['submitJob'] = async ({ order: { stage } }) =>

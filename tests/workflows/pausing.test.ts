@@ -117,7 +117,12 @@ describe('a run that is paused', () => {
       );
       expect(calls).not.toContain('prepareAttempt sft a2');
       // What is wanted meanwhile is for the attempt that begins then.
-      expect(await tell(client, run, 'retry', { stage: 'sft', action: 'retry', partition: 'h200' })).toMatch(/^sft/);
+      expect(await tell(client, run, 'retry', { stage: 'sft', action: 'retry', partition: 'h200' })).toBe(
+        'sft: attempt 2 has not begun; it begins with the changes',
+      );
+      expect(await refusal(tell(client, run, 'retry', { stage: 'sft', action: 'retry', anew: true }))).toBe(
+        'stage "sft" has no attempt under way that could end, and "retry" changes nothing of the next one: say what is to change',
+      );
       await tell(client, run, 'unpause');
       expect(await handle.result()).toMatchObject({ passed: true });
     });

@@ -1,5 +1,6 @@
 /** Jobs that an operator has begin anew, with changes. */
 import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { completed, start, until, withWorkers } from './harness.ts';
 import { bothWatched, look, refusal, tell, working } from './working-jobs.ts';
@@ -85,6 +86,11 @@ describe('a job that is under way and is to be retried', () => {
         ],
         [{ stage: 'sft', action: 'retry', partition: 'a b' }, 'answer.partition: expected a name in Slurm'],
         [{ stage: 'sft', action: 'retry', question: 'sft-1' }, 'question "sft-1" of stage "sft" is not open'],
+        [
+          { stage: 'sft', action: 'retry' },
+          'stage "sft" has attempt 1 under way, and "retry" without a change would end it only to go on from what it has saved',
+        ],
+        [{ stage: 'sft', action: 'retry', anew: 'yes' }, 'answer.anew: expected true or false, got "yes"'],
       ];
       for (const [wanted, sentence] of cases) {
         expect(await refusal(tell(client, run, 'retry', wanted))).toContain(sentence);
@@ -93,5 +99,66 @@ describe('a job that is under way and is to be retried', () => {
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     });
+  });
+
+  it('goes on where Slurm would not take the changes, or does not say, and ends without a change only if that is wanted', async () => {
+    const run = 'wf-retry-unfit';
+    const says = {
+      faults: ['answer.partition: expected a partition of the cluster (a100), got "nope"'],
+      isAway: false,
+    };
+    const { activities, calls, given } = working(['sft'], {
+      checkChanges: async () => {
+        if (says.isAway) throw ApplicationFailure.nonRetryable('slurmrestd is away', 'SlurmUnavailable');
+        return { faults: says.faults };
+      },
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      await until(async () => calls.includes('watchJob sft'), Boolean);
+      const unfit = { stage: 'sft', action: 'retry', partition: 'nope' };
+      expect(await refusal(tell(client, run, 'retry', unfit))).toBe(says.faults[0]);
+      says.isAway = true;
+      expect(await refusal(tell(client, run, 'retry', unfit))).toBe(
+        'stage "sft" was left as it is, since nobody can say whether Slurm takes the changes: slurmrestd is away',
+      );
+      expect(calls.filter((call) => call.startsWith('endJob'))).toEqual([]);
+      const said = await tell(client, run, 'retry', { stage: 'sft', action: 'retry', anew: true });
+      expect(said).toMatch(/^sft: attempt 1 saves a checkpoint and ends/);
+      expect(await handle.result()).toMatchObject({ passed: true });
+    });
+    expect(given['sft a2']).not.toHaveProperty('partition');
+    expect(given['sft a2']).toMatchObject({ resumeFrom: '/c/sft-1' });
+  });
+
+  it('that waits keeps its question where Slurm would not take the answer, and takes it where Slurm does not say', async () => {
+    const run = 'wf-answer-unfit';
+    const says = { isAway: false };
+    const { activities, given } = working([], {
+      checkChanges: async () => {
+        if (says.isAway) throw ApplicationFailure.nonRetryable('slurmrestd is away', 'SlurmUnavailable');
+        return { faults: ['answer.qos: expected a QOS of the cluster (normal), got "hihg"'] };
+      },
+      collectAttempt: async ({ order, prepared }) =>
+        order.stage === 'sft' && prepared.attempt === 1
+          ? { ...completed, jobClass: 'bad-config', evidence: 'exit 78' }
+          : completed,
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run);
+      const asked = async () => (await look(client, run)).questions.map(({ id }) => id);
+      await until(asked, (ids) => ids.length === 1);
+      const unfit = { stage: 'sft', action: 'retry', qos: 'hihg' };
+      for (const update of ['answer', 'retry']) {
+        expect(await refusal(tell(client, run, update, unfit))).toContain('answer.qos: expected a QOS of the cluster');
+      }
+      expect(await asked()).toEqual(['sft-1']);
+      says.isAway = true;
+      // Of two at once one answers.
+      const both = await Promise.allSettled([tell(client, run, 'answer', unfit), tell(client, run, 'answer', unfit)]);
+      expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(await handle.result()).toMatchObject({ passed: true });
+    });
+    expect(given['sft a2']).toMatchObject({ qos: 'hihg' });
   });
 });

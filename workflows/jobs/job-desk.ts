@@ -14,6 +14,7 @@ import { Cut } from '../cut.ts';
 import { OperatorQuestions, type Questions } from '../operator.ts';
 import type { Desk, RunLimits } from '../persisting.ts';
 import { Pause } from '../pause.ts';
+import { askSlurm } from './asking-slurm.ts';
 import { takeRetries } from './retrying.ts';
 import { newView, RunBoard } from '../run-board.ts';
 
@@ -46,9 +47,9 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   const { view, questions, ledger, jobs } = state;
   const board = new RunBoard(view);
   const cut = new Cut(limits.historyEvents);
-  const operator = new OperatorQuestions(view.run, board, cut, questions);
+  const operator = new OperatorQuestions(view.run, board, cut, questions, (answer) => askSlurm(desk, answer, true));
   const pause = new Pause(board, cut);
-  const desk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {}, steps: {} };
+  const desk: JobDesk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {}, steps: {} };
   takeRetries(desk);
   return desk;
 }

@@ -8,9 +8,10 @@ import { setHandler } from '@temporalio/workflow';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
 import { changeable, type JobState } from '../../domain/jobs/job-state.ts';
 import { isJobStage, type JobStage, type Stage } from '../../domain/names.ts';
-import { answerFault, futileChange, type OperatorAnswer } from '../../domain/operator-answer.ts';
+import { answerFault, changesSomething, futileChange, type OperatorAnswer } from '../../domain/operator-answer.ts';
 import type { Cut } from '../cut.ts';
 import { invalid, refuse } from '../failure.ts';
+import { askSlurm } from './asking-slurm.ts';
 import { retryUpdate } from '../messages.ts';
 import type { OperatorQuestions } from '../operator.ts';
 
@@ -23,11 +24,12 @@ interface Desk {
 }
 
 export function takeRetries(desk: Desk): void {
-  setHandler(retryUpdate, (wanted) => take(desk, wanted), {
+  const check = (wanted: OperatorAnswer) => askSlurm(desk, wanted, desk.operator.asks(wanted.stage));
+  setHandler(retryUpdate, (wanted) => check(wanted)?.then(() => take(desk, wanted)) ?? take(desk, wanted), {
     description:
-      'Have a job begin a new attempt, from its checkpoint: {"stage": "grpo", "action": "retry", "timeLimitMinutes": 240}. Also "partition", …',
+      'Have a job begin a new attempt, from its checkpoint: {"stage": "grpo", "action": "retry", "timeLimitMinutes": 240}. Also "partition", "anew", …',
     validator: (wanted) => {
-      const fault = faultOf(desk, wanted);
+      const fault = faultOf(desk, wanted) ?? needlessFault(desk, wanted);
       if (fault !== undefined) throw invalid(fault);
     },
   });
@@ -47,7 +49,28 @@ function faultOf({ operator, jobs, orders, steps }: Desk, wanted: OperatorAnswer
   return order === undefined ? undefined : futileChange(wanted, changeable(order));
 }
 
-/** The validator has accepted it. Nothing else happens to the run between the two. */
+/**
+ * Why a retry that changes nothing is refused: what is under way would end only to go on. Only the validator asks it, so what an earlier release took
+ * stays taken. A job that cannot start may be retried so.
+ */
+function needlessFault({ operator, jobs, steps }: Desk, wanted: OperatorAnswer): string | undefined {
+  const { stage } = wanted;
+  if (operator.asks(stage) || changesSomething(wanted)) return undefined;
+  const job = isJobStage(stage) ? jobs[stage] : undefined;
+  if (steps[stage] === undefined && job?.prepared === undefined) {
+    return `stage "${stage}" has no attempt under way that could end, and "retry" changes nothing of the next one: say what is to change`;
+  }
+  if (wanted.anew === true || job?.known?.stuck !== undefined) return undefined;
+  const what = job === undefined ? 'is under way' : `has attempt ${job.attempt} under way${stateOf(job)}`;
+  const how = 'would end it only to go on from what it has saved';
+  return `stage "${stage}" ${what}, and "retry" without a change ${how}: say what is to change, or "anew" (--anew) to have it so`;
+}
+
+function stateOf({ known }: JobState): string {
+  return known === undefined ? '' : ` (${known.state})`;
+}
+
+/** The validator has accepted it. If Slurm was asked since, the job may have ended. */
 function take(desk: Desk, wanted: OperatorAnswer): string {
   const { operator, jobs, cut, steps } = desk;
   const { stage } = wanted;
@@ -64,5 +87,6 @@ function take(desk: Desk, wanted: OperatorAnswer): string {
   // Two in a row are one: what the later one says counts.
   job.redo = { ...job.redo, ...wanted };
   cut.breakOff(stage);
+  if (job.prepared === undefined) return `${stage}: attempt ${job.attempt} has not begun; it begins with the changes`;
   return `${stage}: attempt ${job.attempt} saves a checkpoint and ends; the next one goes on with the changes`;
 }

@@ -151,7 +151,6 @@ async function runAttempt(order: JobOrder, state: JobState, desk: JobDesk): Prom
     if (collected.jobClass === 'requeued' || collected.jobClass === 'launch-failed')
       await cancelPersisting(order, prepared, desk);
     const { slurmState, seconds, gpuHours } = collected;
-    // Slurm says FAILED of a job that saved a checkpoint and ended with exit code 85.
     desk.board.stage(stage, { jobState: collected.jobClass === 'checkpointed' ? 'CHECKPOINTED' : slurmState });
     desk.ledger.push({ stage, attempt, jobId: job.jobId, state: slurmState, seconds, gpuHours });
     return collected;
@@ -222,7 +221,9 @@ async function watch(
       throw error;
     }
     state.known = knownFrom(seen, known);
-    desk.board.stage(stage, { jobState: seen.state, note: seen.node === '' ? seen.reason : `on ${seen.node}` });
+    // Slurm says FAILED of a job that saved a checkpoint and ended too. What it was is known once the attempt is collected.
+    const jobState = seen.over && seen.state === 'FAILED' ? 'ENDED' : seen.state;
+    desk.board.stage(stage, { jobState, note: seen.node === '' ? seen.reason : `on ${seen.node}` });
     if (seen.stuck !== undefined) desk.board.wait(stage, seen.stuck);
     if (seen.over) return {};
     if (seen.unwell !== undefined) {
