@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type * as z from 'zod';
 import { chooseCluster } from './cluster.ts';
 import { type CliConfig, cliConfig } from './config.ts';
+import { columnsOf } from './views/table.ts';
 import type { TerminalStream } from './views/terminal.ts';
 import { tellOfWaiting } from './workers.ts';
 
@@ -30,7 +31,8 @@ export type Register = (program: Command, shell: Shell) => void;
 /** The two views of a value: JSON by its schema for programs, lines for people. */
 export interface View<Value> {
   schema: z.ZodType<Value>;
-  lines: (value: Value) => readonly string[];
+  /** `columns`: how wide lines may be; Infinity on a pipe, 80 if it is not said. Only tables and boards ask it. */
+  lines: (value: Value, columns?: number) => readonly string[];
 }
 
 /** The options that every verb with a value has. */
@@ -38,9 +40,18 @@ export interface ViewOptions {
   json?: true;
 }
 
-/** A value as text without a line break at the end. Throws a ZodError for a value that does not fit the view's schema. */
-export function textOf<Value>({ schema, lines }: View<Value>, value: Value, { json }: ViewOptions): string {
-  return json === true ? JSON.stringify(schema.parse(value), null, 2) : lines(value).join('\n');
+/**
+ * A value as text without a line break at the end. `stream`: where it is printed, whose width counts. Throws a ZodError for a value that does not fit
+ * the view's schema.
+ */
+export function textOf<Value>(
+  { schema, lines }: View<Value>,
+  value: Value,
+  { json }: ViewOptions,
+  stream?: TerminalStream,
+): string {
+  if (json === true) return JSON.stringify(schema.parse(value), null, 2);
+  return lines(value, stream === undefined ? undefined : columnsOf(stream)).join('\n');
 }
 
 /** Runs `work` on a connected client and closes the connection afterwards. */

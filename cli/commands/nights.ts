@@ -2,9 +2,9 @@
 import * as z from 'zod';
 import type { Inquiries, NightSummary } from '../../domain/inquiries.ts';
 import { nightVerdicts } from '../../domain/nights/night.ts';
-import { textTable } from '../../domain/text-table.ts';
 import { wholeNumberFrom } from '../arguments.ts';
 import { inquire } from '../inquire.ts';
+import { fittedTable } from '../views/table.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 const night = z.object({
@@ -31,11 +31,11 @@ type Reply = Inquiries['nights']['reply'];
 
 export const nightsView: View<Reply> = { schema: reply, lines: linesOf };
 
-/** A table of at most 80 columns, the reason of a night without a run below it, and where the page is. */
-function linesOf({ nights, page, url, unreadable }: Reply): string[] {
+/** A table, the reason of a night without a run below it, and where the page is. */
+function linesOf({ nights, page, url, unreadable }: Reply, columns?: number): string[] {
   if (nights.length === 0) return ['no nights yet', `page: ${url ?? page}`];
   const header = ['NIGHT (UTC)', '', 'VERDICT', 'SCORE', 'CHANGE', 'USD', 'GPU-H'];
-  const table = textTable([header, ...nights.map(cellsOf)]);
+  const table = fittedTable([header, ...nights.map(cellsOf)], [1], columns);
   return [
     ...table,
     ...nights
@@ -51,7 +51,7 @@ function cellsOf(one: NightSummary): string[] {
   const sign = one.change !== null && one.change >= 0 ? '+' : '';
   return [
     timeOf(one),
-    one.night.slice(0, 20),
+    one.night,
     one.nothingNew ? 'nothing new' : one.verdict,
     number(one.score, 3),
     `${sign}${number(one.change, 3)}`,
@@ -73,6 +73,6 @@ export const registerNights: Register = (program, shell) => {
     .addHelpText('after', '\nExample: critic nights --limit 7')
     .action(async ({ limit, ...options }: ViewOptions & { limit: number }) => {
       const value = await withClient(shell, (client) => inquire(client, 'nights', { limit }, reply));
-      shell.stdout.write(`${textOf(nightsView, value, options)}\n`);
+      shell.stdout.write(`${textOf(nightsView, value, options, shell.stdout)}\n`);
     });
 };

@@ -7,6 +7,7 @@ import { plainText } from '../../domain/notices/notice-text.ts';
 import { wholeNumberFrom } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
 import { inquire } from '../inquire.ts';
+import { usualColumns } from '../views/table.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 const delivery = z.object({
@@ -59,12 +60,15 @@ function unknownNotice(id: string): CliError {
   return new CliError(`notice "${id.slice(0, 200)}": expected an id as "critic notices ls" prints it`);
 }
 
-/** One line a notice, at most 80 columns: when, how far, what. */
-function tableOf({ notices: all, unreadable }: Inquiries['notices']['reply']): string[] {
+/** A line of each notice: when, how far, what. Below it its id, whole. */
+function tableOf(
+  { notices: all, unreadable }: Inquiries['notices']['reply'],
+  columns: number = usualColumns,
+): string[] {
   const damaged = unreadable.map((id) => `damaged, and held up until its files are mended or removed: ${id}`);
   if (all.length === 0) return ['no notices', ...damaged];
   const lines = all.flatMap((notice) => [
-    cut(`${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`, 80),
+    cut(`${notice.at.slice(5, 16).replace('T', ' ')} ${stateOf(notice).padEnd(9)} ${notice.title}`, columns),
     `            ${notice.id}`,
   ]);
   const isKept = all.some((notice) => stateOf(notice) === 'kept');
@@ -111,7 +115,7 @@ export const registerNotices: Register = (program, shell) => {
     .action(async (options: ViewOptions & { open?: true; limit: number }) => {
       const input = { open: options.open === true, limit: options.limit };
       const value = await withClient(shell, (client) => inquire(client, 'notices', input, list));
-      shell.stdout.write(`${textOf(noticesView, value, options)}\n`);
+      shell.stdout.write(`${textOf(noticesView, value, options, shell.stdout)}\n`);
     });
   command
     .command('show')

@@ -65,7 +65,7 @@ const estimate = z.object({
   disk: z.object({ free: count, jobs: z.array(training) }).exactOptional(),
 });
 
-export const planView: View<RunEstimate> = { schema: estimate, lines: renderPlan };
+export const planView: View<RunEstimate> = { schema: estimate, lines: (value) => renderPlan(value) };
 
 /** What a run of this recipe would take. Throws a CliError that says what is wrong with its dataset or base model. */
 export async function plan(client: Client, recipe: Recipe): Promise<RunEstimate> {

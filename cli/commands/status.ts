@@ -13,7 +13,7 @@ import { scoringLines, scoringResult } from '../views/scoring-result.ts';
 import { cleanLines, commandIndent, fitted } from '../views/run-text.ts';
 import { type ProgressByActivity, renderRunView, type ViewOptions as RunViewOptions } from '../views/run-view.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
-import { sizeOf } from '../views/terminal.ts';
+import { columnsOf, usualColumns } from '../views/table.ts';
 
 const text = z.string().exactOptional();
 const stage = z.object({
@@ -80,7 +80,10 @@ export interface Look {
   end: Omit<RunResult, 'summary'> | { why: string } | null;
 }
 
-export const statusView: View<Look> = { schema: look, lines: (value) => linesOf(value, { columns: 80, color: false }) };
+export const statusView: View<Look> = {
+  schema: look,
+  lines: (value, columns = usualColumns) => linesOf(value, { columns, color: false }),
+};
 
 /** Looks once. Throws a CliError for a run that is not known. */
 export async function status(client: Client, run: string, now = new Date()): Promise<Look> {
@@ -156,11 +159,10 @@ const stuckLines = [
   '  or terminate it in the Temporal UI and "critic resume" it.',
 ];
 
-/** A terminal has its own width, and colours unless NO_COLOR is set. Anything else gets 80 columns. */
+/** A terminal has its own width, and colours unless NO_COLOR is set. Anything else gets whole lines. */
 function optionsFor({ stdout, env }: Shell): RunViewOptions {
-  const columns = sizeOf(stdout)?.columns;
-  if (columns === undefined) return { columns: 80, color: false };
-  return { columns, color: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' };
+  const columns = columnsOf(stdout);
+  return { columns, color: columns < Infinity && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' };
 }
 
 export const registerStatus: Register = (program, shell) => {

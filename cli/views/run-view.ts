@@ -20,6 +20,7 @@ import {
 export type ProgressByActivity = Readonly<Record<string, StageProgress>>;
 
 export interface ViewOptions {
+  /** Infinity: lines are not cut. */
   columns: number;
   color: boolean;
   /** How the run ended, where its own code could not say it. */
@@ -54,7 +55,7 @@ export function renderRunView(
 ): string[] {
   const width = Math.max(20, columns - 1);
   const stages = view.stages.flatMap((stage) => {
-    const parts = stageParts(stage, progressOf(stage, progress), now, columns >= columnsForBars);
+    const parts = stageParts(stage, progressOf(stage, progress), now, columns >= columnsForBars && columns < Infinity);
     const { mark, color: code } = looks[stage.status];
     const whole = `${mark} ${stage.stage.padEnd(nameWidth)} ${parts.join('  ')}`.trimEnd();
     const text = cut(whole, width);

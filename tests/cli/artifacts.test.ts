@@ -15,7 +15,7 @@ import type { Stage } from '../../domain/names.ts';
 import { artifactKey } from '../../activities/store/artifact-store.ts';
 import { readPins } from '../../activities/store/pins.ts';
 import { type AskedStore, askedStore } from './asked-store.ts';
-import { critic } from './fakes.ts';
+import { critic, onTerminal } from './fakes.ts';
 
 const run = 'demo-20261128-190000';
 const env = { CRITIC_TEMPORAL_ADDRESS: 'fake:7233', USER: 'ada' };
@@ -159,7 +159,17 @@ describe('champion', () => {
     ]);
     expect(championView.schema.parse(await json('champion', 'show', 'demo'))).toMatchObject({ version: 3, run: 'one' });
     expect((await typed('champion', 'show', 'demo')).out).toContain('by ada');
-    for (const line of (await typed('champion', 'show')).out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    for (const argv of [['show'], ['history', 'demo']]) {
+      const shown = await onTerminal(['champion', ...argv], at.server, 80);
+      for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    }
+    // How and why each version became champion, newest first.
+    const whys = (await typed('champion', 'history', 'demo')).out.split('\n').filter((line) => line.startsWith('  '));
+    expect(whys).toEqual([
+      expect.stringMatching(/^ {2}rolled back to version 1 by \S+: it fails on portraits$/),
+      expect.stringMatching(/^ {2}promoted by \S+, not by the gate: better$/),
+      expect.stringMatching(/^ {2}promoted by \S+, not by the gate: by hand$/),
+    ]);
     // Nothing of what was there has changed.
     const folder = join(at.store.root, 'champions/demo');
     expect(await readdir(folder)).toEqual(['000001.json', '000002.json', '000003.json']);

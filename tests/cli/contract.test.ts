@@ -21,7 +21,7 @@ import { pauseView } from '../../cli/commands/pause.ts';
 import { planView } from '../../cli/commands/plan.ts';
 import { checkpointsView } from '../../cli/commands/reading/checkpoints.ts';
 import { diffView } from '../../cli/commands/reading/diff.ts';
-import { logsView } from '../../cli/commands/reading/logs.ts';
+import { logsView } from '../../cli/commands/reading/attempt-logs.ts';
 import { metricsView } from '../../cli/commands/reading/metrics.ts';
 import { retryView } from '../../cli/commands/retry.ts';
 import { runsView } from '../../cli/commands/runs.ts';

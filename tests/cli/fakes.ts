@@ -185,3 +185,10 @@ export async function critic(argv: readonly string[], server?: FakeServer, shell
   });
   return ended;
 }
+
+/** What a command prints on a terminal of so many columns, without colours. */
+export async function onTerminal(argv: readonly string[], server: FakeServer, columns: number): Promise<string> {
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns, rows: 40 });
+  await critic(argv, server, { stdout, env: { NO_COLOR: '1', CRITIC_TEMPORAL_ADDRESS: 'fake:7233' } });
+  return String(stdout.read() ?? '');
+}

@@ -1,6 +1,6 @@
 /** `critic notices` without a server: what is asked, and how it looks. */
 import { describe, expect, it } from 'vitest';
-import { critic, fakeServer } from './fakes.ts';
+import { critic, fakeServer, onTerminal } from './fakes.ts';
 
 const deliveries = {
   oncall: { state: 'given-up', tries: 40, error: 'the receiver answered 500' },
@@ -19,7 +19,10 @@ describe('critic notices', () => {
     const server = fakeServer({
       'critic-caretaker': { update: () => ({ notices: [kept], unreadable: ['run-b-1-ended'] }) },
     });
-    const { out, code } = await critic(['notices', 'ls', '--open'], server);
+    const argv = ['notices', 'ls', '--open'];
+    const { out: piped, code } = await critic(argv, server);
+    expect(piped.split('\n')[0]).toBe(`11-28 01:02 given-up  ${kept.title}`);
+    const out = await onTerminal(argv, server, 80);
     expect(server.calls).toContain('inquire critic-caretaker {"name":"notices","input":{"open":true,"limit":20}}');
     expect(code).toBe(0);
     expect(out).toContain('11-28 01:02 given-up  run aaa');

@@ -2,7 +2,8 @@
 import { appendFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { followLogs, logsView } from '../../cli/commands/reading/logs.ts';
+import { logsView } from '../../cli/commands/reading/attempt-logs.ts';
+import { followLogs } from '../../cli/commands/reading/follow-logs.ts';
 import { checkpointsView } from '../../cli/commands/reading/checkpoints.ts';
 import { metricsView } from '../../cli/commands/reading/metrics.ts';
 import { paths } from '../../domain/names.ts';
@@ -25,9 +26,11 @@ describe('logs', () => {
     const { code, out } = await typed('logs', run);
     expect(code).toBe(0);
     expect(out).toBe(
-      '==> grpo attempt 2, job 2 on n1, exit 85 <==\nfirst\n==> grpo attempt 3, job 3 <==\nsecond\nhalf\n',
+      '==> grpo attempt 2, job 2 on n1, exit 85 (it saved a checkpoint; the next attempt goes on from there) <==\nfirst\n==> grpo attempt 3, job 3 <==\nsecond\nhalf\n',
     );
     expect((await typed('logs', run, 'sft')).out).toContain('old stage');
+    expect((await typed('logs', run)).err).toBe(`Also: critic logs ${run} sft\n`);
+    expect((await typed('logs', run, '--json')).err).toBe('');
     expect((await typed('logs', run, 'grpo', '--attempt', '2')).out).not.toContain('second');
     const json: unknown = JSON.parse((await typed('logs', run, '--json')).out);
     expect(logsView.schema.parse(json)).toMatchObject([
@@ -92,16 +95,71 @@ describe('logs', () => {
     await followLogs(
       at.server.client,
       { run, stage: undefined, attempt: undefined, all: false },
-      (text) => {
-        texts.push(text);
-        void steps.shift()?.();
+      {
+        write: (text) => {
+          texts.push(text);
+          void steps.shift()?.();
+        },
+        note: () => undefined,
+        pauseMs: 10,
       },
-      10,
     );
     const text = texts.join('');
     expect(text.match(/^(?:a|b|c|half|resumed|end)$/gm)).toEqual(['a', 'b', 'c', 'half', 'resumed', 'end']);
     expect(text).toContain('==> sft attempt 2, job 2');
   }, 60_000);
+
+  it('are followed from stage to stage, also of two at once, and of one stage where only that is wanted', async () => {
+    const follow = async (stage: 'sft' | undefined) => {
+      const [texts, notes]: [string[], string[]] = [[], []];
+      let looks = 0;
+      at.knows(run, { status: () => ((looks += 1) > 6 ? 'COMPLETED' : 'RUNNING') });
+      const steps = [
+        () => leaveAttempt(at, run, 'predict-base', 1, { log: 'predicting\n' }),
+        () => leaveAttempt(at, run, 'sft', 1, { log: 'a\nb\n', exitCode: 0 }),
+        () => leaveAttempt(at, run, 'grpo', 1, { log: 'rewards\n', exitCode: 0 }),
+        () => leaveAttempt(at, run, 'predict-base', 1, { log: 'predicting\ndone\n', exitCode: 0 }),
+      ];
+      const step = () => void steps.shift()?.();
+      await followLogs(
+        at.server.client,
+        { run, stage, attempt: undefined, all: false },
+        { write: (text) => (texts.push(text), step()), note: (sentence) => notes.push(sentence), pauseMs: 10 },
+      );
+      return { text: texts.join(''), notes };
+    };
+    await leaveAttempt(at, run, 'sft', 1, { log: 'a\n' });
+    const { text } = await follow(undefined);
+    for (const line of ['a', 'b', 'predicting', 'rewards', 'done']) {
+      expect(text.match(new RegExp(`^${line}$`, 'gm'))).toHaveLength(1);
+    }
+    // Whose lines follow is said each time that it changes.
+    const heads = [...text.matchAll(/^==> (\S+)|^(done|rewards)$/gm)].map((match) => match[1] ?? match[2]);
+    expect(heads[heads.indexOf('rewards') - 1]).toBe('grpo');
+    expect(heads[heads.indexOf('done') - 1]).toBe('predict-base');
+    expect((await follow('sft')).text).toMatch(/^==> sft attempt 1, job 1 on n1, exit 0 <==\na\nb\n$/);
+  }, 60_000);
+
+  it('are waited for where no job has begun, and that is said', async () => {
+    const notes: string[] = [];
+    const texts: string[] = [];
+    let looks = 0;
+    at.knows(run, { status: () => ((looks += 1) > 3 ? 'COMPLETED' : 'RUNNING') });
+    await followLogs(
+      at.server.client,
+      { run, stage: undefined, attempt: undefined, all: false },
+      {
+        write: (text) => texts.push(text),
+        note: (sentence) => {
+          notes.push(sentence);
+          void leaveAttempt(at, run, 'sft', 1, { log: 'begun\n' });
+        },
+        pauseMs: 10,
+      },
+    );
+    expect(notes).toEqual(['no job has begun: waiting …']);
+    expect(texts.join('')).toBe('==> sft attempt 1, job 1 <==\nbegun\n');
+  });
 });
 
 describe('metrics', () => {

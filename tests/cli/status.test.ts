@@ -1,11 +1,10 @@
 /** `critic status`: one look, as lines and as JSON. */
-import { PassThrough } from 'node:stream';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { type RunView, stageStatuses } from '../../domain/jobs/progress.ts';
 import { describeChanges, nothingTold } from '../../cli/views/run-view.ts';
-import { critic, fakeServer, type FakeRun } from './fakes.ts';
+import { critic, fakeServer, type FakeRun, onTerminal } from './fakes.ts';
 
 const view: RunView = {
   run: 'r',
@@ -81,13 +80,11 @@ describe('a look at a run', () => {
 
   it('is as wide as the terminal', async () => {
     const wide: FakeRun = { ...retrying, failures: { 'sft-a1-submit': 'x'.repeat(90) } };
-    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 150, rows: 40 });
-    await critic(['status', 'r'], fakeServer({ r: wide }), {
-      stdout,
-      env: { NO_COLOR: '1', CRITIC_TEMPORAL_ADDRESS: 'f:1' },
-    });
-    expect(String(stdout.read())).toContain('x'.repeat(90));
-    expect((await critic(['status', 'r'], fakeServer({ r: wide }))).out).toContain('x…');
+    const server = fakeServer({ r: wide });
+    expect(await onTerminal(['status', 'r'], server, 150)).toContain('x'.repeat(90));
+    expect(await onTerminal(['status', 'r'], server, 80)).toContain('x…');
+    // A pipe has no width.
+    expect((await critic(['status', 'r'], server)).out).toContain('x'.repeat(90));
   });
 });
 
@@ -104,9 +101,11 @@ describe('a look at a run that has ended', () => {
   };
   const result = { passed: false, reasons, mainScore: 0.5, report, summary: 'table', reused: [] };
 
-  it('has the verdict, every reason and the report whole, in 80 columns', async () => {
+  it('has the verdict, every reason and the report whole, also in 80 columns', async () => {
     const server = fakeServer({ r: { view: ended, status: 'COMPLETED', result: () => result } });
-    const { out } = await critic(['status', 'r'], server);
+    const piped = (await critic(['status', 'r'], server)).out;
+    expect(piped).toContain(`\n  ${reasons[0]}\n  no champion before\n`);
+    const out = await onTerminal(['status', 'r'], server, 80);
     expect(out).toContain(
       'run r  not-passed\n✓ gate\n✓ report\n\nMainScore: 0.500\nGate: NOT passed\n  MainScore 0.500 is',
     );

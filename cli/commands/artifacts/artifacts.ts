@@ -1,15 +1,14 @@
 /** `critic artifacts`: what the store keeps, one artifact with what made it, whether its files are whole, and what a person wants kept. */
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { cut } from '../../../domain/errors.ts';
 import type { Inquiries } from '../../../domain/inquiries.ts';
 import { stageSchema } from '../../../domain/manifest.ts';
 import type { Stage } from '../../../domain/names.ts';
-import { textTable } from '../../../domain/text-table.ts';
 import { aKey, aName, aReason, aRun, aStage, wholeNumberFrom } from '../../arguments.ts';
 import { CliError, exitCodes } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
 import { plainLog, sizeText } from '../../views/log-text.ts';
+import { fittedTable } from '../../views/table.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { ownerOf } from '../run.ts';
 
@@ -64,18 +63,18 @@ export const unpinnedView: View<{ key: string }> = {
 
 const counted = (many: number, what: string) => `${many} ${many === 1 ? what : `${what}s`}`;
 
-/** At most 80 columns. A key's first 12 digits are enough to name it. */
-function tableOf({ artifacts: all, count, bytes }: Inquiries['artifacts']['reply']): string[] {
+/** A key's first 12 digits are enough to name it. */
+function tableOf({ artifacts: all, count, bytes }: Inquiries['artifacts']['reply'], columns?: number): string[] {
   if (all.length === 0) return ['no artifacts'];
   const rows = all.map(({ stage, key, run, bytes: size, isPinned }) => [
-    `${stage}${isPinned ? ' (pinned)' : ''}`.slice(0, 24),
+    `${stage}${isPinned ? ' (pinned)' : ''}`,
     key.slice(0, 12),
     sizeText(size),
-    cut(run, 38),
+    run,
   ]);
   const more = count > all.length ? `; the newest ${all.length} are shown` : '';
   return [
-    ...textTable([['STAGE', 'KEY', 'SIZE', 'MADE BY'], ...rows]),
+    ...fittedTable([['STAGE', 'KEY', 'SIZE', 'MADE BY'], ...rows], [3, 0], columns),
     `${counted(count, 'artifact')}, ${sizeText(bytes)}${more}`,
   ];
 }
@@ -130,7 +129,7 @@ function addList(command: Command, shell: Shell): void {
     .action(async (options: ListOptions) => {
       const input = { stage: options.stage ?? null, run: options.run ?? null, limit: options.limit };
       const value = await withClient(shell, (client) => inquire(client, 'artifacts', input, artifactsReply));
-      shell.stdout.write(`${textOf(artifactsView, value, options)}\n`);
+      shell.stdout.write(`${textOf(artifactsView, value, options, shell.stdout)}\n`);
     });
 }
 

@@ -3,14 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { cut } from '../../../domain/errors.ts';
 import type { ChampionSummary, Inquiries, PromotedCritic } from '../../../domain/inquiries.ts';
-import { textTable } from '../../../domain/text-table.ts';
 import { aName, aReason, aRecipe, aRun, wholeNumber, wholeNumberFrom } from '../../arguments.ts';
 import { CliError, exitCodes } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import { championHistory, championLines, championTable } from '../../views/champion-view.ts';
 import { ownerOf } from '../run.ts';
 
 const champion = z.object({
@@ -29,8 +28,9 @@ const list = z.array(champion);
 export const championsReply = z.object({ champions: list });
 const promoted = z.object({ outcome: z.enum(['promoted', 'changed']), champion: champion.nullable() });
 
-export const championsView: View<ChampionSummary[]> = { schema: list, lines: tableOf };
-export const championView: View<ChampionSummary> = { schema: champion, lines: linesOf };
+export const championsView: View<ChampionSummary[]> = { schema: list, lines: championTable };
+export const championView: View<ChampionSummary> = { schema: champion, lines: championLines };
+const historyView: View<ChampionSummary[]> = { schema: list, lines: championHistory };
 export const promotedView: View<Inquiries['champion-promote']['reply']> = {
   schema: promoted,
   lines: ({ outcome, champion: now }) =>
@@ -40,31 +40,6 @@ export const promotedView: View<Inquiries['champion-promote']['reply']> = {
           `nothing was done: ${now === null ? 'another one' : `version ${now.version}, run ${now.run},`} became champion meanwhile`,
         ],
 };
-
-function tableOf(all: readonly ChampionSummary[]): string[] {
-  if (all.length === 0) return ['no champions'];
-  const rows = all.map(({ name, version, run, mainScore, decidedAt, by }) => [
-    name,
-    String(version),
-    mainScore?.toFixed(3) ?? '',
-    decidedAt.slice(0, 16).replace('T', ' '),
-    (by ?? 'gate').slice(0, 8),
-    cut(run, 38),
-  ]);
-  return textTable([['NAME', 'V', 'SCORE', 'SINCE (UTC)', 'BY', 'RUN'], ...rows]).map((line) => cut(line, 80));
-}
-
-function linesOf(one: ChampionSummary): string[] {
-  return [
-    `${one.name}, version ${one.version}`,
-    `  run        ${one.run}`,
-    `  MainScore  ${one.mainScore?.toFixed(3) ?? 'could not be computed'}`,
-    `  model      ${one.path}`,
-    `  since      ${one.decidedAt.slice(0, 16).replace('T', ' ')} UTC, by ${one.by ?? 'the gate'}`,
-    `  reference  version ${one.reference}: candidates are compared with it too`,
-    ...one.reasons.map((reason) => `             ${reason}`),
-  ];
-}
 
 /** The newest version of this champion. Throws a CliError if there is none of the name. */
 async function current(client: Client, name: string): Promise<ChampionSummary> {
@@ -134,6 +109,7 @@ export const registerChampion: Register = (program, shell) => {
           championsView,
           (await inquire(client, 'champions', { name: null }, championsReply)).champions,
           options,
+          shell.stdout,
         );
       });
       shell.stdout.write(`${text}\n`);
@@ -149,7 +125,7 @@ export const registerChampion: Register = (program, shell) => {
         await current(client, name); // a name that there is not is told
         return (await inquire(client, 'champions', { name }, championsReply)).champions;
       });
-      shell.stdout.write(`${textOf(championsView, value, options)}\n`);
+      shell.stdout.write(`${textOf(historyView, value, options, shell.stdout)}\n`);
     });
   addPromotions(command, shell);
 };

@@ -1,15 +1,14 @@
-/** `critic logs`: the logs of a run's jobs, across attempts, as they grow if asked. They come through Temporal, in pages. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** The logs of a run's jobs, across attempts. They come through Temporal, in pages. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import type { AttemptSummary, LogPage } from '../../../domain/inquiries.ts';
+import { exitMeaning } from '../../../domain/jobs/job-outcome.ts';
 import { isJobStage, type JobStage } from '../../../domain/names.ts';
-import { aJobStage, aRun, wholeNumberFrom } from '../../arguments.ts';
 import { CliError } from '../../cli-error.ts';
 import { inquire } from '../../inquire.ts';
 import { plainLog, sizeText } from '../../views/log-text.ts';
 import { findRun, followedTypes, UnknownRun } from '../../run-handle.ts';
-import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
+import type { View } from '../../shell.ts';
 
 export const jobStageSchema = z.custom<JobStage>((value) => typeof value === 'string' && isJobStage(value));
 export const attemptSchema = z.object({
@@ -35,7 +34,7 @@ const log = z.object({
 export type AttemptLog = z.output<typeof log>;
 export const logsView: View<AttemptLog[]> = { schema: z.array(log), lines: (all) => all.flatMap(linesOf) };
 
-interface Wanted {
+export interface WantedLogs {
   run: string;
   stage: JobStage | undefined;
   attempt: number | undefined;
@@ -44,7 +43,7 @@ interface Wanted {
 }
 
 /** Logs of the attempts of one stage, oldest first. Without a stage: that of the newest attempt. */
-export async function logs(client: Client, wanted: Wanted): Promise<AttemptLog[]> {
+export async function logs(client: Client, wanted: WantedLogs): Promise<AttemptLog[]> {
   const read: AttemptLog[] = [];
   for (const one of await wantedAttempts(client, wanted)) {
     let next = await pageOf(client, wanted.run, one, wanted.all ? 0 : null, { whole: true, waitSeconds: 0 });
@@ -59,36 +58,8 @@ export async function logs(client: Client, wanted: Wanted): Promise<AttemptLog[]
   return read;
 }
 
-/** Follows logs until the run is over. `write` gets what is new, in whole lines. */
-export async function followLogs(
-  client: Client,
-  wanted: Wanted,
-  write: (text: string) => void,
-  pauseMs = 3000,
-): Promise<void> {
-  const begun = await logs(client, { ...wanted, all: false });
-  for (const one of begun) write(`${linesOf(one).join('\n')}\n`);
-  // A log's last line may not have ended: what follows it begins a new one here.
-  const seen = new Map(begun.map((one) => [nameOf(one), one.next]));
-  const stage = begun.at(-1)?.stage;
-  for (let isOpen = true; isOpen;) {
-    isOpen = await goesOn(client, wanted.run);
-    const attempts = (await wantedAttempts(client, { ...wanted, stage: wanted.stage ?? stage })).slice(-2);
-    for (const one of attempts) {
-      const from = seen.get(nameOf(one));
-      if (from === undefined) write(`${heading(one)}\n`);
-      const waitSeconds = isOpen && one === attempts.at(-1) ? 10 : 0;
-      const read = await pageOf(client, wanted.run, one, from ?? 0, { whole: !isOpen, waitSeconds });
-      if (read.text !== '') write(`${plainLog(read.text).replace(/\n$/, '')}\n`);
-      seen.set(nameOf(one), read.text === '' ? (from ?? 0) : read.next);
-      if (read.text !== '' && read.next < read.size) isOpen = true;
-    }
-    if (isOpen) await sleep(pauseMs);
-  }
-}
-
-async function wantedAttempts(client: Client, { run, stage, attempt }: Wanted): Promise<AttemptSummary[]> {
-  const { attempts } = await inquire(client, 'attempts', { run, stage: stage ?? null }, attemptsReply);
+async function wantedAttempts(client: Client, { run, stage, attempt }: WantedLogs): Promise<AttemptSummary[]> {
+  const attempts = await attemptsIn(client, run, stage);
   const newest = attempts.at(-1);
   if (newest === undefined) {
     await findRun(client, run, followedTypes); // a run that nobody knows is told
@@ -102,7 +73,12 @@ async function wantedAttempts(client: Client, { run, stage, attempt }: Wanted): 
   throw new CliError(`--attempt: expected one of stage ${newest.stage} (${numbers}), got ${attempt}`);
 }
 
-function pageOf(
+/** Attempts of a run or of one of its stages, oldest first. Empty too for a run that nobody knows. */
+export async function attemptsIn(client: Client, run: string, stage: JobStage | undefined): Promise<AttemptSummary[]> {
+  return (await inquire(client, 'attempts', { run, stage: stage ?? null }, attemptsReply)).attempts;
+}
+
+export function pageOf(
   client: Client,
   run: string,
   { stage, attempt }: AttemptSummary,
@@ -122,44 +98,18 @@ export async function goesOn(client: Client, run: string): Promise<boolean> {
   }
 }
 
-const nameOf = ({ stage, attempt }: AttemptSummary) => `${stage} attempt ${attempt}`;
+export const nameOf = ({ stage, attempt }: AttemptSummary) => `${stage} attempt ${attempt}`;
 
-function heading(one: AttemptSummary): string {
-  const end = one.exitCode === null ? '' : `, exit ${one.exitCode}`;
+export function heading(one: AttemptSummary): string {
+  const meaning = one.exitCode === null ? undefined : exitMeaning(one.exitCode);
+  const end = one.exitCode === null ? '' : `, exit ${one.exitCode}${meaning === undefined ? '' : ` (${meaning})`}`;
   return `==> ${nameOf(one)}${one.jobId === null ? '' : `, job ${one.jobId}`}${one.host === null ? '' : ` on ${one.host}`}${end} <==`;
 }
 
-function linesOf(one: AttemptLog): string[] {
+export function linesOf(one: AttemptLog): string[] {
   return [
     heading(one),
     ...(one.left === 0 ? [] : [`… ${sizeText(one.left)} before; --all prints them`]),
     ...(one.text === '' ? ['(nothing yet)'] : plainLog(one.text).replace(/\n$/, '').split('\n')),
   ];
 }
-
-interface LogsOptions extends ViewOptions {
-  follow?: true;
-  attempt?: number;
-  all?: true;
-}
-
-export const registerLogs: Register = (program, shell) => {
-  program
-    .command('logs')
-    .argument('<run>', 'id of the run, as "critic run" prints it', aRun)
-    .argument('[stage]', 'a stage with a job (default: that of the newest job)', aJobStage)
-    .option('-f, --follow', 'go on as they grow, with later attempts, until the run is over')
-    .option('--attempt <n>', 'this attempt only', wholeNumberFrom(1))
-    .option('--all', 'all of each log, not only its last 16 KiB')
-    .option('--json', 'print them as JSON (not with -f)')
-    .description('print the logs of a run’s jobs')
-    .addHelpText('after', '\nExample: critic logs demo-20261128-190000 grpo -f')
-    .action(async (run: string, stage: JobStage | undefined, options: LogsOptions) => {
-      if (options.follow === true && options.json === true) throw new CliError('--json: expected no -f beside it');
-      const wanted = { run, stage, attempt: options.attempt, all: options.all === true };
-      await withClient(shell, async (client) => {
-        if (options.follow === true) return followLogs(client, wanted, (text) => void shell.stdout.write(text));
-        shell.stdout.write(`${textOf(logsView, await logs(client, wanted), options)}\n`);
-      });
-    });
-};

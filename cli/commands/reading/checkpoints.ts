@@ -7,7 +7,7 @@ import { inquire } from '../../inquire.ts';
 import { sizeText } from '../../views/log-text.ts';
 import { requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
-import { jobStageSchema } from './logs.ts';
+import { jobStageSchema } from './attempt-logs.ts';
 
 const checkpoint = z.object({
   stage: jobStageSchema,

@@ -10,6 +10,8 @@ import { CliError } from '../../cli-error.ts';
 import { clusterOfRun } from '../../cluster.ts';
 import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
+import { fitted } from '../../views/run-text.ts';
+import { fittedTable, usualColumns } from '../../views/table.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullable();
@@ -38,7 +40,10 @@ const planReply = z.object({
   plan: z.custom<RunPlan>((value) => z.looseObject({ recipe: z.looseObject({}) }).safeParse(value).success).nullable(),
 });
 
+/** Throws a CliError for one run twice, for runs of two clusters, and for one that nobody knows. */
 export async function diff(client: Client, runs: [string, string]): Promise<RunDifference> {
+  if (runs[0] === runs[1])
+    throw new CliError(`run ${runs[0]}: expected another run beside it, got the same one; "critic status" shows one`);
   await requireOneCluster(client, runs);
   const [ours, theirs] = [await recipeOf(client, runs[0]), await recipeOf(client, runs[1])];
   const [one, other] = [await artifactKeys(client, runs[0]), await artifactKeys(client, runs[1])];
@@ -86,8 +91,8 @@ function fieldsThatDiffer(ours: object, theirs: object): RunDifference['recipe']
     .map((field) => ({ field, values: [one.get(field) ?? null, other.get(field) ?? null] }));
 }
 
-function linesOf({ runs, recipe, stages, metrics: measured }: RunDifference): string[] {
-  const shown = (value: unknown) => (value === null ? '–' : JSON.stringify(value)).slice(0, 24);
+function linesOf({ runs, recipe, stages, metrics: measured }: RunDifference, columns: number = usualColumns): string[] {
+  const shown = (value: unknown) => (value === null ? '–' : JSON.stringify(value));
   const same = stages.filter(({ keys: [a, b] }) => a === b).map(({ stage }) => stage);
   const other = stages.filter(({ keys: [a, b] }) => a !== b);
   return [
@@ -96,12 +101,13 @@ function linesOf({ runs, recipe, stages, metrics: measured }: RunDifference): st
     '',
     ...(recipe.length === 0
       ? ['The recipes are the same.']
-      : textTable([
-          ['RECIPE', '1', '2'],
-          ...recipe.map(({ field, values: [a, b] }) => [field.slice(0, 28), shown(a), shown(b)]),
-        ])),
+      : fittedTable(
+          [['RECIPE', '1', '2'], ...recipe.map(({ field, values: [a, b] }) => [field, shown(a), shown(b)])],
+          [2, 1, 0],
+          columns,
+        )),
     '',
-    ...(same.length === 0 ? [] : wrapped(`Same artifacts: ${same.join(', ')}`)),
+    ...(same.length === 0 ? [] : fitted(`Same artifacts: ${same.join(', ')}`, columns)),
     ...textTable(
       other.length === 0
         ? []
@@ -136,11 +142,6 @@ function metricLines({ ours, theirs, estimate, interval: range, paired }: z.outp
   ];
 }
 
-/** In lines of at most 80 characters, broken at blanks. */
-function wrapped(text: string): string[] {
-  return text.match(/.{1,79}(?: |$)/g)?.map((line) => line.trimEnd()) ?? [];
-}
-
 export const registerDiff: Register = (program, shell) => {
   program
     .command('diff')
@@ -151,6 +152,6 @@ export const registerDiff: Register = (program, shell) => {
     .addHelpText('after', '\nExample: critic diff demo-20261128-190000 demo-20261127-190000')
     .action(async (run: string, other: string, options: ViewOptions) => {
       const value = await withClient(shell, (client) => diff(client, [run, other]));
-      shell.stdout.write(`${textOf(diffView, value, options)}\n`);
+      shell.stdout.write(`${textOf(diffView, value, options, shell.stdout)}\n`);
     });
 };

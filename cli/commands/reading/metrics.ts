@@ -12,7 +12,7 @@ import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { appendEvents, writeEvents } from '../../tensorboard.ts';
-import { attemptsReply, goesOn, jobStageSchema } from './logs.ts';
+import { attemptsReply, goesOn, jobStageSchema } from './attempt-logs.ts';
 
 const series = z.object({
   run: z.string(),

@@ -8,6 +8,7 @@ import { nightVerdicts } from '../../../domain/nights/night.ts';
 import { aNight } from '../../arguments.ts';
 import { runType } from '../../run-handle.ts';
 import { cleanLines, fitted } from '../../views/run-text.ts';
+import { usualColumns } from '../../views/table.ts';
 import { type Shell, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { clusterOfStanding, nightType, requireStanding, type Standing, standingNights } from './schedules.ts';
 
@@ -126,7 +127,7 @@ async function runOf(client: Client, workflowId: string, runId: string): Promise
 
 const minute = (iso: string | null) => (iso === null ? '-' : iso.slice(0, 16).replace('T', ' '));
 
-function listLines(rows: z.output<typeof list>): string[] {
+function listLines(rows: z.output<typeof list>, columns: number = usualColumns): string[] {
   if (rows.length === 0) return ['no nights are scheduled; "critic schedule apply FILE" schedules one'];
   const named = rows.some(({ cluster }) => cluster !== null);
   const cells = rows.map(({ night, cluster, next, paused, last }) => [
@@ -137,7 +138,7 @@ function listLines(rows: z.output<typeof list>): string[] {
   ]);
   const table = leftTable([['NIGHT', ...(named ? ['CLUSTER'] : []), 'NEXT (UTC)', 'LAST (UTC)'], ...cells]);
   const notes = rows.flatMap(({ night, note, paused }) => (paused && note !== null ? [`${night}: ${note}`] : []));
-  return [...table, ...notes].flatMap((line) => fitted(line, 80));
+  return [...table, ...notes].flatMap((line) => fitted(line, columns));
 }
 
 /** Cells in aligned columns, each from the left. */
@@ -178,7 +179,7 @@ export function registerLook(schedule: Command, shell: Shell): void {
     .addHelpText('after', '\nExample: critic schedule list')
     .action(async (options: ViewOptions) => {
       const value = await withClient(shell, listNights);
-      shell.stdout.write(`${textOf(listView, value, options)}\n`);
+      shell.stdout.write(`${textOf(listView, value, options, shell.stdout)}\n`);
     });
   schedule
     .command('describe')
