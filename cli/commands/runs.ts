@@ -54,16 +54,22 @@ export async function runs(
     ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
   ];
   const looked = status !== undefined && seenByLooking.includes(status);
-  const found: RunRow[] = [];
-  for await (const info of client.workflow.list({ query: conditions.join(' AND ') })) {
-    // A run that continued as new is listed by its newest part alone.
-    if (info.status.name === 'CONTINUED_AS_NEW') continue;
-    const one = rowOf(info);
-    if (isComplete(found, one, limit)) break;
-    // A run that is stuck or being cancelled says that it runs.
-    if (status === undefined || one.status === status || (looked && one.endedAt === null)) found.push(one);
-  }
-  const newest = found.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
+  const found = new Map<string, RunRow>();
+  const read = async (which: string, isEnough: (one: RunRow) => boolean): Promise<void> => {
+    const query = [...conditions, which].join(' AND ');
+    for await (const info of client.workflow.list({ query, pageSize: Math.min(limit + 1, 1000) })) {
+      // A run that continued as new is listed by its newest part alone.
+      if (info.status.name === 'CONTINUED_AS_NEW') continue;
+      const one = rowOf(info);
+      if (isEnough(one)) break;
+      // A run that is stuck or being cancelled says that it runs.
+      if (status === undefined || one.status === status || (looked && one.endedAt === null)) found.set(one.run, one);
+    }
+  };
+  // Temporal lists open ones newest first, and the others newest end first. In this order none that ends meanwhile is left out.
+  await read("ExecutionStatus = 'Running'", () => found.size >= Math.max(limit, looked ? mostLooks : 0));
+  await read("ExecutionStatus != 'Running'", (one) => isComplete([...found.values()], one, limit));
+  const newest = [...found.values()].toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
   const marked = await lookAtOpen(client, looked ? newest : newest.slice(0, limit));
   return marked.filter((one) => status === undefined || one.status === status).slice(0, limit);
 }
@@ -71,10 +77,7 @@ export async function runs(
 /** What only a look at a run itself shows. */
 const seenByLooking: readonly Status[] = ['stuck', 'cancelling'];
 
-/**
- * Temporal lists open runs, then those that ended, newest end first. A run begins before it ends: once enough have begun after the end of the next one, no
- * other is newer than they.
- */
+/** A run begins before it ends: once enough have begun after the end of the next one, no other is newer than they. */
 function isComplete(found: readonly RunRow[], { endedAt }: RunRow, limit: number): boolean {
   return endedAt !== null && found.filter(({ startedAt }) => startedAt > endedAt).length >= limit;
 }

@@ -65,10 +65,10 @@ export function fallingSilent<View>(view: View, over: () => void): () => Promise
   };
 }
 
-/** `listed`: what it lists, whatever is asked for. Without it: all that run. `served`: queues at which a worker asks. Without it: all. */
+/** `listed`: what it lists, whatever is asked for, or by the query. Without it: all that run. `served`: queues at which a worker asks. Without it: all. */
 export function fakeServer(
   runs: Record<string, FakeRun>,
-  listed?: Iterable<object>,
+  listed?: Iterable<object> | ((query: string) => Iterable<object>),
   served?: readonly string[],
 ): FakeServer {
   const calls: string[] = [];
@@ -127,8 +127,8 @@ export function fakeServer(
     runs[workflowId] ??= runs[type] ?? {};
     return getHandle(workflowId);
   };
-  async function* list() {
-    if (listed !== undefined) return yield* listed;
+  async function* list({ query = '' } = {}) {
+    if (listed !== undefined) return yield* typeof listed === 'function' ? listed(query) : listed;
     for (const [workflowId, { status = 'RUNNING', memo, taskQueue }] of Object.entries(runs)) {
       if (status === 'RUNNING') yield { workflowId, memo, taskQueue };
     }

@@ -56,8 +56,9 @@ describe('the order of runs', () => {
     info('oldest', 0, 1),
   ];
   let read: string[] = [];
-  function* reading() {
-    for (const one of listed) {
+  function* reading(query: string) {
+    const open = query.endsWith("ExecutionStatus = 'Running'");
+    for (const one of listed.filter(({ status }) => (status.name === 'RUNNING') === open)) {
       read.push(one.workflowId);
       yield one;
     }
@@ -65,7 +66,7 @@ describe('the order of runs', () => {
   const heartbeats = { 'sft-a1-watch': {}, 'predict-base-a1-watch': {}, 'run-prepare': {} };
   const server = () => {
     read = [];
-    return fakeServer({ open: { cancelRequested: true, heartbeats } }, reading());
+    return fakeServer({ open: { cancelRequested: true, heartbeats } }, reading);
   };
   const ids = async (...flags: string[]) => {
     const { out } = await critic(['runs', '--json', ...flags], server());
@@ -86,6 +87,22 @@ describe('the order of runs', () => {
     expect(read.at(-1)).toBe('old'); // it ended before two others began
     expect(await ids('--limit', '6')).toHaveLength(6);
     expect(read.at(-1)).toBe('oldest');
+  });
+
+  it('does not read more open ones than are asked for, and has one that ends meanwhile once', async () => {
+    const many = [info('c', 9), info('b', 8), info('a', 7)];
+    read = [];
+    function* racing(query: string): Generator<object> {
+      if (!query.endsWith("ExecutionStatus = 'Running'")) return yield info('c', 9, 10);
+      for (const one of many) {
+        read.push(one.workflowId);
+        yield one;
+      }
+    }
+    const fake = fakeServer({ c: {}, b: {}, a: {} }, racing);
+    const { out } = await critic(['runs', '--json', '--limit', '1'], fake);
+    expect(JSON.parse(out)).toMatchObject([{ run: 'c', endedAt: at(10).toISOString() }]);
+    expect(read).toEqual(['c', 'b']);
   });
 
   it('says that a run pauses, as the run tells it', async () => {
