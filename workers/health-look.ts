@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { healthOf } from '../activities/jobs/watching/health-watch.ts';
+import { TrainingHealth } from '../activities/jobs/watching/health-watch.ts';
 import type { Cluster } from '../domain/clusters.ts';
 import type { RunningHealth } from '../domain/health/running.ts';
 import { isJobStage, jobKind, paths } from '../domain/names.ts';
@@ -15,19 +15,30 @@ import { aboutOf, type NoticeKeeper, ofCluster } from './run-observer.ts';
 
 /** Pause between two looks, ms: numbers come step by step, and a trend needs many. */
 const everyMs = 120_000;
+/** Of the files of all trainings together whose rows are remembered from look to look, bytes. Those of others are read anew. */
+const rememberedBytes = 32 * 1024 * 1024;
 
 export class HealthLook {
   readonly #client: Client;
   readonly #store: string;
   readonly #outbox: Pick<NoticeKeeper, 'put'>;
   readonly #ofCluster: string;
+  readonly #mostBytes: number;
+  /** By run and stage. A cache: without it all is read anew. */
+  #remembered = new Map<string, TrainingHealth>();
   #next = 0;
 
-  constructor(client: Client, store: string, outbox: Pick<NoticeKeeper, 'put'>, cluster?: Cluster) {
+  constructor(
+    client: Client,
+    store: string,
+    outbox: Pick<NoticeKeeper, 'put'>,
+    { cluster, mostBytes = rememberedBytes }: { cluster?: Cluster; mostBytes?: number } = {},
+  ) {
     this.#client = client;
     this.#store = store;
     this.#outbox = outbox;
     this.#ofCluster = ofCluster(cluster);
+    this.#mostBytes = mostBytes;
   }
 
   /** One look at all open runs, if it is time. */
@@ -35,23 +46,39 @@ export class HealthLook {
     if (now.getTime() < this.#next) return;
     this.#next = now.getTime() + everyMs;
     const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND ExecutionStatus = 'Running'`;
-    await eachAlone(this.#client.workflow.list({ query }), async (info) => {
-      for (const [stage, { verdict, signs }] of await this.#trained(info.workflowId)) {
-        if (verdict === 'sick') await this.#outbox.put(healthNotice({ ...aboutOf(info, now), part: '' }, stage, signs));
-      }
-    });
+    const seen = new Map<string, TrainingHealth>();
+    try {
+      await eachAlone(this.#client.workflow.list({ query }), async (info) => {
+        for (const [stage, { verdict, signs }] of await this.#trained(info.workflowId, seen)) {
+          if (verdict === 'sick')
+            await this.#outbox.put(healthNotice({ ...aboutOf(info, now), part: '' }, stage, signs));
+        }
+      });
+    } finally {
+      this.#remembered = within(seen, this.#mostBytes);
+    }
   }
 
   /** Health of each stage of the run that trains by GRPO, over its attempts so far. */
-  async #trained(run: string): Promise<[string, RunningHealth][]> {
+  async #trained(run: string, seen: Map<string, TrainingHealth>): Promise<[string, RunningHealth][]> {
     const jobs = join(paths.run(this.#store, run), 'jobs');
     const stages = [...(await namesIn(jobs))].filter((name) => isJobStage(name) && jobKind(name) === 'grpo');
     return Promise.all(
       stages.map(async (stage): Promise<[string, RunningHealth]> => {
         const attempts = [...(await namesIn(join(jobs, stage)))].flatMap((name) => /^a(\d+)$/.exec(name)?.[1] ?? []);
         const folders = attempts.toSorted((a, b) => Number(a) - Number(b)).map((n) => join(jobs, stage, `a${n}`));
-        return [stage, await healthOf(folders)];
+        const key = `${run}/${stage}`;
+        const training = this.#remembered.get(key) ?? new TrainingHealth();
+        const health = await training.judge(folders);
+        seen.set(key, training);
+        return [stage, health];
       }),
     );
   }
+}
+
+/** As many of them as may be remembered. */
+function within(trainings: ReadonlyMap<string, TrainingHealth>, mostBytes: number): Map<string, TrainingHealth> {
+  let bytes = 0;
+  return new Map([...trainings].filter(([, training]) => (bytes += training.bytes) <= mostBytes));
 }

@@ -97,7 +97,7 @@ function lookersOf(client: Client, outbox: Outbox, config: WorkerConfig): Looker
   return [
     new RunObserver(client, outbox, cluster),
     new ExperimentObserver(client, outbox, cluster),
-    new HealthLook(client, store, outbox, cluster),
+    new HealthLook(client, store, outbox, { cluster }),
     new NightWatch(client, outbox, store, cluster),
     new NightEnds(client, outbox, cluster),
     new OldNotices(client, outbox),

@@ -1,20 +1,28 @@
 /**
- * The night watch: notices a night that did not begin, and why. When a night is due is asked of Temporal at each look and kept on disk
+ * The night watch: notices a night that did not begin, and why, and a schedule whose night this release cannot read. When a night is due is asked of Temporal at each look and kept on disk
  * (`<store>/nights/<night>/due.json`), so it is known too while no server answers.
  *
  * It looks under the lease of notices (`notices.ts`). kill -9 between a notice and the file: the notice is made again under the same id, and is one.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Client, ScheduleNotFoundError, ServiceError, type WorkflowExecutionInfo } from '@temporalio/client';
+import {
+  type Client,
+  type ScheduleDescription,
+  ScheduleNotFoundError,
+  ServiceError,
+  type WorkflowExecutionInfo,
+} from '@temporalio/client';
 import * as z from 'zod';
 import { writeFileAtomic } from '../activities/store/durable-file.ts';
 import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
+import { describeFaults } from '../domain/errors.ts';
 import { nightScheduleId, isSafeName, paths } from '../domain/names.ts';
-import { notBegunNotice } from '../domain/nights/night-notices.ts';
+import { notBegunNotice, unreadableNotice } from '../domain/nights/night-notices.ts';
 import { namesIn, whenListed } from '../files/fresh-look.ts';
 import { parseJson } from '../files/json.ts';
 import { readRegularText } from '../files/regular-file.ts';
+import { schemaFaults } from '../input/input-fault.ts';
 import { nightSchema } from '../input/night-file.ts';
 import { eachAlone } from './each-alone.ts';
 import type { NoticeKeeper } from './run-observer.ts';
@@ -30,15 +38,26 @@ const takenUpEvents = 4;
 const prefix = nightScheduleId('');
 const dueName = 'due.json';
 
+/** What is kept of a night: no more than the watch needs, so that it is read by other releases too. */
+const watchedSchema = z.object({
+  name: z.string().refine((name) => isSafeName(name)),
+  tell: z.array(z.string()).exactOptional(),
+  jitter_minutes: z.number(),
+  catch_up_minutes: z.number(),
+});
+/** Of a night that this release cannot read: whom it would tell. */
+const toldSchema = z.object({ tell: z.array(z.string()) });
+
 const dueSchema = z.object({
   schema: z.literal(1),
-  night: nightSchema,
+  night: watchedSchema,
   /** ISO, UTC, jitter included; past ones until they have been looked at. */
   due: z.array(z.string()),
   /** Why the schedule is paused. null: it is not. */
   paused: z.string().nullable(),
 });
 type Due = z.output<typeof dueSchema>;
+type Watched = z.output<typeof watchedSchema>;
 
 export class NightWatch {
   readonly #client: Client;
@@ -89,17 +108,27 @@ export class NightWatch {
 
   /** As Temporal has it, with what was due before now as it was kept. Undefined: it was deleted, is none of ours, or is another cluster's. */
   async #askOne(name: string, before: Due | undefined, now: Date): Promise<Due | undefined> {
+    if (!isSafeName(name)) return undefined; // no night file makes such a schedule
+    const described = await this.#describe(name);
+    if (described === undefined || clusterOfQueue(described.action.taskQueue) !== this.#cluster)
+      return this.#forget(name);
+    const { state, info } = described;
+    const night = watchedOf(name, described);
+    const why = faultsOf(described);
+    if (why !== undefined)
+      await this.#outbox.put(unreadableNotice(night, info.lastUpdatedAt ?? info.createdAt, now.toISOString(), why));
+    const past = (before?.due ?? []).filter((at) => new Date(at) <= now);
+    const next = info.nextActionTimes.map((at) => at.toISOString()).filter((at) => !past.includes(at));
+    return { schema: 1, night, due: [...past, ...next], paused: state.paused ? (state.note ?? '') : null };
+  }
+
+  /** Undefined: there is no such schedule. */
+  async #describe(name: string): Promise<ScheduleDescription | undefined> {
     try {
-      const { action, state, info } = await this.#client.schedule.getHandle(nightScheduleId(name)).describe();
-      if (clusterOfQueue(action.taskQueue) !== this.#cluster) return await this.#forget(name);
-      const { data: night } = nightSchema.safeParse(action.args?.[0]);
-      if (night === undefined) return undefined;
-      const past = (before?.due ?? []).filter((at) => new Date(at) <= now);
-      const next = info.nextActionTimes.map((at) => at.toISOString()).filter((at) => !past.includes(at));
-      return { schema: 1, night, due: [...past, ...next], paused: state.paused ? (state.note ?? '') : null };
+      return await this.#client.schedule.getHandle(nightScheduleId(name)).describe();
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      return this.#forget(name);
+      return undefined;
     }
   }
 
@@ -161,6 +190,23 @@ export class NightWatch {
     await mkdir(folder, { recursive: true, mode: 0o750 });
     await writeFileAtomic(join(folder, dueName), `${JSON.stringify(due)}\n`);
   }
+}
+
+/** Of a night that this release cannot read, what the schedule itself says. */
+function watchedOf(name: string, { action, spec, policies }: ScheduleDescription): Watched {
+  const { tell } = toldSchema.safeParse(action.args?.[0]).data ?? {};
+  return {
+    name,
+    ...(tell === undefined ? {} : { tell }),
+    jitter_minutes: (spec.jitter ?? 0) / 60_000,
+    catch_up_minutes: policies.catchupWindow / 60_000,
+  };
+}
+
+/** Why this release cannot read the night that the schedule begins. Undefined: it can. */
+function faultsOf({ action }: ScheduleDescription): string | undefined {
+  const { error } = nightSchema.safeParse(action.args?.[0], { reportInput: true });
+  return error && describeFaults('its schedule', schemaFaults(error, 'night'));
 }
 
 /** When the schedule says that it was to begin, without jitter. */

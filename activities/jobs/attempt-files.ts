@@ -65,25 +65,39 @@ export interface ReadLines {
   lines: string[];
   /** Where to go on reading. */
   offset: number;
+  /** The last bytes before that place: by them the file is known again. */
+  tail: Buffer;
   /** The file is another one than was read up to the given offset: these lines are its first. */
   again: boolean;
 }
 
+/** Bytes by which a file is known again: a row of numbers has its time in so many. */
+const tailBytes = 512;
+
 /**
  * Whole lines of a growing file from byte `offset` on, at most 16 MiB of them. A line that has not ended is left. What is no regular file
- * has no lines. Throws ENOENT if there is nothing: the caller has seen it listed.
+ * has no lines. `tail`: what an earlier call said is before the offset. Throws ENOENT if there is nothing: the caller has seen it listed.
  */
-export async function readLinesFrom(path: string, offset: number): Promise<ReadLines> {
-  const none = { lines: [], offset, again: false };
+export async function readLinesFrom(
+  path: string,
+  offset: number,
+  tail: Buffer = Buffer.from('\n'),
+): Promise<ReadLines> {
+  const none = { lines: [], offset, tail, again: false };
   return whereRegular(path, none, async (file) => {
-    // The newline before the offset must still be there. Otherwise the file was replaced.
-    const goesOn = offset > 0 && (await readFrom(file, offset - 1, 1)).toString() === '\n';
+    // What was before the offset must still be there. Otherwise the file was replaced, or cut off and begun anew.
+    const goesOn = offset >= tail.length && (await readFrom(file, offset - tail.length, tail.length)).equals(tail);
     const start = goesOn ? offset : 0;
     await freshSize(file);
     const bytes = await readFrom(file, start, maxReadBytes);
     const end = bytes.lastIndexOf(0x0a) + 1;
     const lines = bytes.toString('utf8', 0, end).split('\n');
-    return { lines: lines.filter((line) => line !== ''), offset: start + end, again: offset > 0 && !goesOn };
+    return {
+      lines: lines.filter((line) => line !== ''),
+      offset: start + end,
+      tail: end === 0 && goesOn ? tail : Buffer.from(bytes.subarray(Math.max(0, end - tailBytes), end)),
+      again: offset > 0 && !goesOn,
+    };
   });
 }
 

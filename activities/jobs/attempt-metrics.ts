@@ -18,6 +18,7 @@ const window = 8;
 export class MetricsTail {
   readonly #path: string;
   #offset = 0;
+  #tail: Buffer | undefined;
   #pace = new Pace();
   #newest: MetricsRow | undefined;
   #rewards: number[] = [];
@@ -32,7 +33,7 @@ export class MetricsTail {
 
   /** Reads what was appended since the last call. Call it when the file is listed. A file that is not seen yet, or cannot be read now, has no new rows. */
   async read(): Promise<void> {
-    const read = await readLinesFrom(this.#path, this.#offset).catch((error: unknown) => {
+    const read = await readLinesFrom(this.#path, this.#offset, this.#tail).catch((error: unknown) => {
       // Numbers inform: without them the job is watched for its end.
       if (!isSystemError(error)) throw error;
       this.isReadable = hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE');
@@ -42,6 +43,7 @@ export class MetricsTail {
     this.isReadable = true;
     if (read.again) this.#forget();
     this.#offset = read.offset;
+    this.#tail = read.tail;
     for (const row of rowsOf(read.lines)) this.#take(row);
   }
 

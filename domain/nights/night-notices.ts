@@ -11,7 +11,7 @@ const titleChars = 200;
 export function nightNotice(
   night: Told,
   at: string,
-  what: 'skipped' | 'failed' | 'ended' | 'late' | 'deadline' | 'not-begun',
+  what: 'skipped' | 'failed' | 'ended' | 'late' | 'deadline' | 'not-begun' | 'unreadable',
   told: Pick<Notice, 'kind' | 'title' | 'text' | 'commands' | 'also'> & { at: string; run?: string },
 ): Notice {
   return {
@@ -105,6 +105,17 @@ export function notBegunNotice(night: Told, at: string, now: string, why: string
         ? `${why}. It does not begin any more.`
         : `${why}. It still begins if that is mended by ${clock(until)} UTC.`,
     commands: [`critic schedule describe ${night.name}`, `critic schedule trigger ${night.name}`],
+  });
+}
+
+/** This release cannot read the night of a schedule. Told once for a state of the schedule. `since`: when it came to that. */
+export function unreadableNotice(night: Told, since: Date, now: string, why: string): Notice {
+  return nightNotice(night, since.toISOString(), 'unreadable', {
+    kind: 'night-failed',
+    at: now,
+    title: `night ${night.name} cannot be read by this release, so its nights begin no run`,
+    text: `${why}\nAnother release has made its schedule, or somebody by hand. Apply its file anew with this release.`,
+    commands: ['critic schedule apply FILE', `critic schedule describe ${night.name}`],
   });
 }
 

@@ -1,7 +1,7 @@
 /** What is told of the health of a run that trains, from the files that its jobs write. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Notice } from '../../domain/notices/notice.ts';
@@ -58,6 +58,30 @@ describe('a run that trains', () => {
         ),
       },
     ]);
+  });
+
+  it.each([
+    ['is read on from where the last look ended', undefined, 1],
+    ['is read anew if more is at work than is remembered', 100, 0],
+  ])('%s', async (_what, mostBytes, times) => {
+    const told: string[] = [];
+    const put = async ({ id }: Notice) => told.push(id);
+    const look = new HealthLook(client, store, { put }, mostBytes === undefined ? {} : { mostBytes });
+    const at = (minutes: number) => look.look(new Date(Date.UTC(2026, 10, 28, 1, minutes)));
+    const path = join(store, 'runs', run, 'jobs/grpo/a1/metrics.jsonl');
+    const row = (step: number, length: number) =>
+      `${JSON.stringify({ step, response_length: length, entropy: length / 1000, note: 'x'.repeat(300) })}\n`;
+    const well = steps(1, 100).map((step) => row(step, 400));
+    rmSync(join(store, 'runs'), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, well.join(''));
+    await at(0);
+    // Without what was read, but for the last two lines, there are too few steps for a trend.
+    const blank = well.slice(0, -2).map((line) => line.replaceAll(/[^\n]/g, ' '));
+    const collapse = steps(101, 110).map((step) => row(step, 100));
+    writeFileSync(path, [...blank, ...well.slice(-2), ...collapse].join(''));
+    await at(2);
+    expect(told).toHaveLength(times);
   });
 
   it('and shows one sign alone is not told of', async () => {

@@ -29,7 +29,9 @@ it('a look that is killed is made good by the next one', async () => {
   const described = {
     action: { args: [night('n')], taskQueue: 'critic' },
     state: { paused: false },
-    info: { nextActionTimes: [new Date(next)] },
+    info: { nextActionTimes: [new Date(next)], createdAt: now },
+    spec: {},
+    policies: { catchupWindow: 3_600_000 },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of it is used
   const client = {

@@ -1,5 +1,5 @@
 /** The night watch on a real Temporal server: a night that did not begin is told, with the reason, once. */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -64,6 +64,31 @@ describe('a night of another cluster', () => {
       const handle = client.schedule.getHandle(nightScheduleId('moves'));
       await handle.update(({ action, ...rest }) => ({ ...rest, action: { ...action, taskQueue: 'critic@a' } }));
       expect(await look(minutes(due, 11))).toEqual([]);
+    });
+  });
+});
+
+describe('a night that this release cannot read', () => {
+  it('is told once, with what is wrong, and is watched all the same', async () => {
+    await watched('newer', async ({ client, store, look }) => {
+      const handle = client.schedule.getHandle(nightScheduleId('newer'));
+      const args = [{ ...night('newer'), schema: 2, moon: 'full' }];
+      await handle.update(({ action, ...rest }) => ({ ...rest, action: { ...action, args } }));
+      rmSync(join(store, 'nights/newer'), { recursive: true });
+      const now = new Date();
+      const [told, ...others] = await look(now);
+      expect(others).toEqual([]);
+      expect(told).toMatchObject({ kind: 'night-failed', night: 'newer', to: ['mail'] });
+      expect(told?.title).toBe('night newer cannot be read by this release, so its nights begin no run');
+      expect(told?.text).toContain('night.schema: expected 1');
+      expect(told?.text).toContain('night.moon: unknown key');
+      expect(await look(minutes(now.toISOString(), 1))).toHaveLength(1);
+      const due = readdue(store, 'newer')?.due[0] ?? '';
+      const all = await look(minutes(due, 11));
+      expect(all.map(({ id }) => id.split('-').slice(-2).join('-'))).toContain('not-begun');
+      // A person who applies its file ends it; what is wrong anew is told anew.
+      await apply(client, { nights: [night('newer')], prune: false, dryRun: false });
+      expect((await look(minutes(due, 12))).filter(({ kind }) => kind === 'night-failed')).toHaveLength(1);
     });
   });
 });

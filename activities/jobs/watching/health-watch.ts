@@ -7,7 +7,7 @@ import type * as z from 'zod';
 import { judgeRunning, type RunningHealth } from '../../../domain/health/running.ts';
 import { stitchMetrics } from '../../../domain/health/stitch.ts';
 import type { PreparedAttempt, Unwell } from '../../../domain/jobs/job-life.ts';
-import { type MetricsRow, metricsRowSchema, type SampledStep, sampledStepSchema } from '../../../domain/manifest.ts';
+import { metricsRowSchema, sampledStepSchema } from '../../../domain/manifest.ts';
 import { attemptFiles } from '../../../domain/names.ts';
 import { parseJson } from '../../../files/json.ts';
 import { whenListed } from '../../../files/fresh-look.ts';
@@ -21,8 +21,7 @@ const everyMs = 15_000;
 export class HealthWatch {
   readonly #attempt: PreparedAttempt;
   readonly #told: readonly string[];
-  readonly #rows = new GrowingRows(attemptFiles.metrics, metricsRowSchema);
-  readonly #answers = new GrowingRows(attemptFiles.answers, sampledStepSchema);
+  readonly #training = new TrainingHealth();
   #next = 0;
 
   constructor(attempt: PreparedAttempt, told: readonly string[]) {
@@ -34,7 +33,7 @@ export class HealthWatch {
   async look(now: number): Promise<Unwell | undefined> {
     if (now < this.#next) return undefined;
     this.#next = now + everyMs;
-    const health = await this.#judged().catch((error: unknown) => {
+    const health = await this.#training.judge(foldersUpTo(this.#attempt)).catch((error: unknown) => {
       if (isSystemError(error)) return undefined; // a part of the numbers is no evidence: a later look may read them all
       throw error;
     });
@@ -44,18 +43,22 @@ export class HealthWatch {
     if (verdict !== 'sick' || kinds.every((kind) => this.#told.includes(kind))) return undefined;
     return { kinds, sentence: `It trains sick: ${signs.map(({ sentence }) => sentence).join('; ')}` };
   }
-
-  async #judged(): Promise<RunningHealth> {
-    const folders = foldersUpTo(this.#attempt);
-    return judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
-  }
 }
 
-/** Health of a training whose attempts are in these folders, oldest first. */
-export async function healthOf(folders: readonly string[]): Promise<RunningHealth> {
-  const rows: readonly MetricsRow[] = await new GrowingRows(attemptFiles.metrics, metricsRowSchema).read(folders);
-  const answers: readonly SampledStep[] = await new GrowingRows(attemptFiles.answers, sampledStepSchema).read(folders);
-  return judgeRunning(rows, answers);
+/** Health of one training as its files grow. Each line is read once. */
+export class TrainingHealth {
+  readonly #rows = new GrowingRows(attemptFiles.metrics, metricsRowSchema);
+  readonly #answers = new GrowingRows(attemptFiles.answers, sampledStepSchema);
+
+  /** `folders`: of its attempts, oldest first. Throws what the file system refuses. */
+  async judge(folders: readonly string[]): Promise<RunningHealth> {
+    return judgeRunning(await this.#rows.read(folders), await this.#answers.read(folders));
+  }
+
+  /** Bytes of the files whose rows it remembers. */
+  get bytes(): number {
+    return this.#rows.bytes + this.#answers.bytes;
+  }
 }
 
 /** Folders of this attempt and of those before it, oldest first. */
@@ -64,15 +67,25 @@ function foldersUpTo({ directory, attempt }: PreparedAttempt): string[] {
   return [...earlier, directory];
 }
 
-/** Rows of a file of several attempts, stitched. Each line is read once. */
+interface ReadRows<Row> {
+  rows: Row[];
+  offset: number;
+  tail?: Buffer;
+}
+
+/** Rows of a file of several attempts, stitched. Each line is read once; a file that was replaced or begun anew is read anew. */
 class GrowingRows<Row extends { step: number }> {
   readonly #name: string;
   readonly #schema: z.ZodType<Row>;
-  readonly #read = new Map<string, { rows: Row[]; offset: number }>();
+  readonly #read = new Map<string, ReadRows<Row>>();
 
   constructor(name: string, schema: z.ZodType<Row>) {
     this.#name = name;
     this.#schema = schema;
+  }
+
+  get bytes(): number {
+    return [...this.#read.values()].reduce((sum, { offset }) => sum + offset, 0);
   }
 
   async read(folders: readonly string[]): Promise<Row[]> {
@@ -81,15 +94,12 @@ class GrowingRows<Row extends { step: number }> {
   }
 
   async #readOn(folder: string, path: string): Promise<void> {
-    const before = this.#read.get(folder) ?? { rows: [], offset: 0 };
     for (;;) {
-      const { lines, offset, again } = await readLinesFrom(path, before.offset);
-      if (again) before.rows = [];
-      before.rows.push(...lines.flatMap((line) => this.#schema.safeParse(parseJson(line)).data ?? []));
-      const isOver = offset <= before.offset && !again;
-      before.offset = offset;
-      this.#read.set(folder, before);
-      if (isOver) return;
+      const before: ReadRows<Row> = this.#read.get(folder) ?? { rows: [], offset: 0 };
+      const { lines, offset, tail, again } = await readLinesFrom(path, before.offset, before.tail);
+      const rows = lines.flatMap((line) => this.#schema.safeParse(parseJson(line)).data ?? []);
+      this.#read.set(folder, { rows: again ? rows : [...before.rows, ...rows], offset, tail });
+      if (offset <= before.offset && !again) return;
     }
   }
 }

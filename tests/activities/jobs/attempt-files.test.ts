@@ -70,19 +70,26 @@ describe('lines of a growing file', () => {
     const path = join(folder, 'metrics.jsonl');
     await writeFile(path, 'é1\ntwo');
     const first = await readLinesFrom(path, 0);
-    expect(first).toEqual({ lines: ['é1'], offset: 4, again: false });
+    expect(first).toMatchObject({ lines: ['é1'], offset: 4, again: false });
     await writeFile(path, 'é1\ntwo\n');
-    expect(await readLinesFrom(path, first.offset)).toEqual({ lines: ['two'], offset: 8, again: false });
-    expect(await readLinesFrom(path, 8)).toEqual({ lines: [], offset: 8, again: false });
+    const second = await readLinesFrom(path, first.offset, first.tail);
+    expect(second).toMatchObject({ lines: ['two'], offset: 8, again: false });
+    const third = await readLinesFrom(path, second.offset, second.tail);
+    expect(third).toEqual({ lines: [], offset: 8, tail: second.tail, again: false });
   });
 
   it.each([
     ['a shorter one', 'x\n'],
     ['a longer one', 'another file altogether\n'],
+    ['one with lines of the same lengths', 'two\none\nsix\n'],
+    ['an empty one', ''],
   ])('are read from the start where %s stands instead', async (_what, text) => {
     const path = join(folder, 'metrics.jsonl');
+    await writeFile(path, 'one\ntwo\n');
+    const { offset, tail } = await readLinesFrom(path, 0);
     await writeFile(path, text);
-    expect(await readLinesFrom(path, 8)).toEqual({ lines: [text.trim()], offset: text.length, again: true });
+    const lines = text.split('\n').filter((line) => line !== '');
+    expect(await readLinesFrom(path, offset, tail)).toMatchObject({ lines, offset: text.length, again: true });
   });
 });
 

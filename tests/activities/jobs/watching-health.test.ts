@@ -57,6 +57,23 @@ describe('health while a job trains', () => {
     expect(await watch.look(20_000)).toMatchObject({ kinds: ['length', 'entropy'] });
   });
 
+  it.each([
+    ['a shorter file stands there', steps(1, 30)],
+    ['one of the same length does', steps(1, 40)],
+  ])('is judged anew where %s', async (_what, other) => {
+    const root = await temporaryFolder();
+    const attempt = await log(root, 1, steps(1, 40), () => 400);
+    const path = join(attempt.directory, 'metrics.jsonl');
+    const watch = new HealthWatch(attempt, []);
+    expect(await watch.look(0)).toBeUndefined();
+    await writeFile(path, '');
+    await log(root, 1, other, (step) => (step < 15 ? 400 : 100));
+    expect(await watch.look(20_000)).toMatchObject({ kinds: ['length', 'entropy'] });
+    await writeFile(path, '');
+    await log(root, 1, other, () => 400);
+    expect(await watch.look(40_000)).toBeUndefined();
+  });
+
   it('without a file has nothing to say', async () => {
     const directory = join(await temporaryFolder(), 'a1');
     expect(await new HealthWatch({ name: 'n', directory, attempt: 1 }, []).look(0)).toBeUndefined();

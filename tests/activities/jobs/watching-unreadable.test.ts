@@ -12,8 +12,8 @@ vi.mock('node:fs/promises', async (original) => (await import('./moments.ts')).w
 vi.mock('node:timers/promises', async () => (await import('./moments.ts')).virtualTimers);
 vi.mock('../../../activities/jobs/attempt-files.ts', async (original) => {
   const real = await original<typeof attemptFilesModule>();
-  const readLinesFrom = async (path: string, offset: number) => {
-    if (!broken.on) return real.readLinesFrom(path, offset);
+  const readLinesFrom = async (path: string, offset: number, tail?: Buffer) => {
+    if (!broken.on) return real.readLinesFrom(path, offset, tail);
     broken.reads += 1;
     throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
   };
