@@ -24,7 +24,7 @@ import { translated } from '../failure.ts';
 import { tryFolder } from '../store/try-folder.ts';
 
 /** Raised when the measuring changes: it is part of the artifact's key. */
-const version = 6;
+const version = 7;
 const predicted = ['base', 'sft', 'grpo'] as const;
 
 export interface EvaluationInput {

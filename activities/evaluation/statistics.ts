@@ -12,16 +12,16 @@ import {
   type Metrics,
   type ModelName,
   modelNames,
-  refusalOf,
   topShare,
 } from '../../domain/evaluation/evaluation.ts';
 import { type ExperimentMeasures, measureExperiment, type MeasuringWork } from '../../domain/experiment/measuring.ts';
-import { drawsOf, resamplingOf, subtract, toEstimate } from '../../domain/evaluation/resampling.ts';
+import { drawsOf, type Estimate, resamplingOf, subtract, toEstimate } from '../../domain/evaluation/resampling.ts';
 import { judgeAnswers } from '../../domain/health/health.ts';
 import type { RewardParams } from '../../domain/critique/reward.ts';
 import { parseAnswer } from '../../domain/critique/score.ts';
 import type { JudgedModels } from './evaluation-file.ts';
 import { breakDown, type BreakdownRow } from '../../domain/evaluation/breakdown.ts';
+import { whyUnmeasured } from '../../domain/evaluation/unmeasured.ts';
 import { type Ratings, statedRatings } from '../../domain/critique/ratings.ts';
 
 export interface EvaluationWork {
@@ -52,6 +52,8 @@ export type StatisticsTask = { [K in keyof Statistics]: { kind: K; input: Statis
 /** What the thread tells: its current step, and at last the result. */
 export type StatisticsMessage<T> = { step: string } | { result: T };
 
+const none: Estimate = { value: null, interval: null };
+
 /** Everything that `metrics.json` holds. Deterministic: the same input gives the same bytes. */
 export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
   const { judged, texts, reward, sampledTemperature, seed } = work;
@@ -78,8 +80,8 @@ export function* evaluate(work: EvaluationWork): Generator<string, Evaluation> {
     const found = yield* named(name, measure(items, draws));
     measured[name] = found;
     evaluation.models[name] = estimates(found);
-    const refused = refusalOf(items);
-    if (refused !== undefined) evaluation.refused = { ...evaluation.refused, [name]: refused };
+    const why = name === 'constant' ? undefined : whyUnmeasured(items, evaluation.models[name]?.main_score ?? none);
+    if (why !== undefined) evaluation.refused = { ...evaluation.refused, [name]: why };
   }
   addDifferences(evaluation, measured);
   for (const name of modelNames) {

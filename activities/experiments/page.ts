@@ -52,7 +52,9 @@ function directions(report: ExperimentReport): Html | undefined {
             placesOf(one.metric),
             `${fileOf(report.id)}#/measures/directions/${index}/measured`,
           )}</small
-        ><small>${one.source ?? ''}</small>
+        >${one.why && html`<small>${cited(one.why, `${fileOf(report.id)}#/measures/directions/${index}/why`)}</small>`}<small
+          >${one.source ?? ''}</small
+        >
       </li>`,
   );
   return html`<section data-source="${fileOf(report.id)}">
@@ -76,7 +78,7 @@ function agreement(report: ExperimentReport): Html {
   const { baseline } = experiment;
   const arms = measures.arms.map((one, index) => ({ ...one, index }));
   const others = arms.filter(({ arm }) => arm !== baseline);
-  const rows = arms.map(({ arm, own, versus, seeds, index }) => {
+  const rows = arms.map(({ arm, own, versus, seeds, index, unmeasured }) => {
     const metrics = own.grpo ?? {};
     const at = `${fileOf(report.id)}#/measures/arms/${index}`;
     const plain = (metric: ComparedMetric, places: number) =>
@@ -91,7 +93,11 @@ function agreement(report: ExperimentReport): Html {
       signedCited(own.gain?.tokens_sampled, 1, `${at}/own/gain/tokens_sampled`),
     ];
     return html`<tr>
-      <th scope="row">${arm}<small>${seeds.length === 1 ? '1 seed' : `${seeds.length} seeds`}</small></th>
+      <th scope="row">
+        ${arm}<small>${seeds.length === 1 ? '1 seed' : `${seeds.length} seeds`}</small>${
+          unmeasured && html`<small>${cited(unmeasured, `${at}/unmeasured`)}</small>`
+        }
+      </th>
       ${cells.map((cell) => html`<td>${cell}</td>`)}
     </tr>`;
   });

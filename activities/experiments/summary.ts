@@ -18,7 +18,11 @@ export function summarize(report: ExperimentReport): string {
   });
   const table = textTable([['arm', 'MainScore [95 %]', `− ${baseline} (95 %)`, 'tokens', 'GPU-h'], ...rows]);
   const told = measures.directions.map(
-    (one) => `  ${verdictWords[one.verdict]}: ${one.says}\n    ${measuredWords(one)}`,
+    (one) =>
+      `  ${verdictWords[one.verdict]}: ${one.says}\n    ${measuredWords(one)}${one.why === undefined ? '' : `\n    ${one.why}`}`,
+  );
+  const lacks = measures.arms.flatMap(({ arm, unmeasured }) =>
+    unmeasured === undefined ? [] : [`${arm} has ${unmeasured}.`],
   );
   const missing = members
     .filter((one) => one.missing !== undefined)
@@ -27,6 +31,7 @@ export function summarize(report: ExperimentReport): string {
     experiment.question,
     '',
     ...table,
+    ...lacks,
     basis(report),
     ...(told.length === 0 ? [] : ['', 'What the file of the experiment says, and what these intervals show:', ...told]),
     ...(missing.length === 0 ? [] : ['', 'Without numbers:', ...missing]),

@@ -104,10 +104,11 @@ async function judgeAgainst(folder: string, champions: readonly Champion[], requ
   const rivals = await compareAll(folder, champion, reference, request);
   const evaluation = await readEvaluation(measured.path);
   const mainScore = evaluation.models.grpo?.main_score?.value ?? null;
+  const whyUndefined = mainScore === null ? whyNoMainScore(evaluation, 'grpo') : undefined;
   const training = judgeTraining(await readMetrics(candidate.path));
   const verdict = judge({
     mainScore,
-    ...(mainScore === null && { whyUndefined: whyNoMainScore(evaluation, 'grpo') }),
+    ...(whyUndefined !== undefined && { whyUndefined }),
     readableShare: evaluation.models.grpo?.readable?.value ?? 0,
     minMainScore: gate.min_main_score,
     minReadable: gate.min_readable,

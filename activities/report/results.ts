@@ -56,7 +56,9 @@ export function troubles({ jobs, findings, evaluation, uncertain, sources }: Rep
   const told = sources.evaluation ?? sources.report;
   // That the base, before any training, gives few readable answers is no fault of the run.
   const refused = Object.entries(evaluation?.refused ?? {}).flatMap(([model, why]) =>
-    model === 'base' ? [] : [html`<li class="warning" data-source="${told}">${labelOf(model)}: ${why}</li>`],
+    model === 'base'
+      ? []
+      : [html`<li class="warning">${labelOf(model)}: ${cited(why, `${told}#/refused/${model}`)}</li>`],
   );
   const health = warnings.map(
     ({ sentence }) => html`<li class="warning" data-source="${sources.grpo ?? told}">${sentence}</li>`,

@@ -1,7 +1,8 @@
 /** `summary.txt`: the table that a terminal shows at the end of a run, and what may be claimed of GRPO. Pure. */
 import { grpoClaims, grpoHeadline } from '../../domain/critique/claims.ts';
-import { type Evaluation, modelNames } from '../../domain/evaluation/evaluation.ts';
+import { type Evaluation, modelNames, whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
 import type { Estimate } from '../../domain/evaluation/resampling.ts';
+import { lackOf } from '../../domain/evaluation/unmeasured.ts';
 import { textTable } from '../../domain/text-table.ts';
 import { modelLabels } from './data.ts';
 
@@ -20,7 +21,14 @@ export function renderSummary(evaluation: Evaluation | undefined): string {
   const base = `${evaluation.pairs} test pairs; intervals by bootstrap over ${drawn}; reward of ${rewardName(evaluation)}.`;
   const claims = grpoClaims(evaluation).map((claim) => `  ${claim.sentence}`);
   const about = claims.length === 0 ? [] : ['  (GRPO − SFT on the same pairs, 95 % intervals)'];
-  return `${[...textTable([header, ...rows]), base, '', grpoHeadline(evaluation), ...claims, ...about].join('\n')}\n`;
+  const without = modelNames.flatMap((name) => {
+    const why =
+      name === 'constant' || evaluation.models[name] === undefined ? undefined : whyNoMainScore(evaluation, name);
+    return why === undefined
+      ? []
+      : [`${modelLabels[name]} has ${lackOf('MainScore', evaluation.models[name]?.main_score?.value)}: ${why}.`];
+  });
+  return `${[...textTable([header, ...rows]), ...without, base, '', grpoHeadline(evaluation), ...claims, ...about].join('\n')}\n`;
 }
 
 /** What the reward's numbers mean, e.g. `l1 accuracy + 1 · format`. */

@@ -1,5 +1,6 @@
 /** Forms of scores for spreadsheets and terminals. Pure. */
 import { type Evaluation, metricNames, whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
+import { lackOf } from '../../domain/evaluation/unmeasured.ts';
 import { pairsInWords } from '../../domain/scoring/scoring.ts';
 import type { PairScore } from '../../domain/scoring/scores.ts';
 import { textTable } from '../../domain/text-table.ts';
@@ -110,10 +111,10 @@ function agreementLines(agreement: Evaluation): string[] {
   ];
 }
 
-/** Why there is no MainScore. Undefined: there is one. */
+/** Why there is no MainScore, or no interval of it. Undefined: there are both. */
 export function whyNone(agreement: Evaluation): string | undefined {
-  if ((agreement.models.grpo?.main_score?.value ?? null) !== null) return undefined;
-  return `No MainScore: ${whyNoMainScore(agreement, 'grpo')}`;
+  const why = whyNoMainScore(agreement, 'grpo');
+  return why && `It has ${lackOf('MainScore', agreement.models.grpo?.main_score?.value)}: ${why}`;
 }
 
 export function fixed(value: number | null, digits = 2): string {

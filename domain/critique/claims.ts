@@ -2,7 +2,7 @@
  * Claims: what may be said of a difference between two critics. A gain is claimed only if its whole 95 % interval is above
  * zero. Pure.
  */
-import type { Evaluation, MetricName, Metrics } from '../evaluation/evaluation.ts';
+import { type Evaluation, type MetricName, type Metrics, whyNoMainScore } from '../evaluation/evaluation.ts';
 import type { Estimate } from '../evaluation/resampling.ts';
 
 export type Direction = 'better' | 'worse' | 'unclear' | 'unknown';
@@ -22,9 +22,14 @@ const spoken: Partial<Record<MetricName, string>> = {
 };
 
 /** GRPO against SFT. The reward comes first: GRPO is trained on it. Empty if one of the two was not predicted. */
-export function grpoClaims({ differences }: Evaluation): Claim[] {
-  const gain = differences.grpo_minus_sft;
-  return gain === undefined ? [] : claims(gain, ['reward_sampled', 'main_score', 'srcc']);
+export function grpoClaims(evaluation: Evaluation): Claim[] {
+  const gain = evaluation.differences.grpo_minus_sft;
+  if (gain === undefined) return [];
+  const why = (['sft', 'grpo'] as const).flatMap((model) => {
+    const told = whyNoMainScore(evaluation, model);
+    return told === undefined ? [] : [`after ${model.toUpperCase()}, ${told}`];
+  });
+  return claims(gain, ['reward_sampled', 'main_score', 'srcc'], why.join('; '));
 }
 
 /** One headline: is GRPO's gain over SFT shown on the held-out pairs? */
@@ -39,19 +44,21 @@ export function grpoHeadline(evaluation: Evaluation): string {
   return `No gain of GRPO over SFT is shown.${lost}`;
 }
 
-function claims(differences: Metrics, metrics: readonly MetricName[]): Claim[] {
+function claims(differences: Metrics, metrics: readonly MetricName[], why: string): Claim[] {
   return metrics.flatMap((metric) => {
     const estimate = differences[metric];
-    return estimate === undefined ? [] : [claim(metric, estimate)];
+    return estimate === undefined ? [] : [claim(metric, estimate, why)];
   });
 }
 
-function claim(metric: MetricName, estimate: Estimate): Claim {
+/** `why`: what keeps agreement from being measured, if anything does. */
+function claim(metric: MetricName, estimate: Estimate, why: string): Claim {
   const direction = directionOf(estimate);
   const name = spoken[metric] ?? metric;
   const { value, interval } = estimate;
   if (value === null || interval === null) {
-    return { metric, direction, sentence: `${capital(name)}: the difference cannot be measured.` };
+    const cause = why === '' ? '' : `: ${why}`;
+    return { metric, direction, sentence: `${capital(name)}: the difference cannot be measured${cause}.` };
   }
   const numbers = `${signed(value)} (${signed(interval[0])} to ${signed(interval[1])})`;
   const said = { better: 'higher', worse: 'lower', unclear: 'no difference shown', unknown: '' }[direction];

@@ -6,6 +6,7 @@
 import type { Breakdown } from './breakdown.ts';
 import { combine, type Estimate, type Measured, type Resampling, type TestPair } from './resampling.ts';
 import { ScoredPairs, type Weights } from './scored-pairs.ts';
+import { refusalOf } from './unmeasured.ts';
 import { accuracyReward, reward, type RewardParams } from '../critique/reward.ts';
 import { parseAnswer } from '../critique/score.ts';
 
@@ -63,7 +64,7 @@ export interface Evaluation {
   /** Share of readable greedy answers that give the most frequent score, and that have the most frequent text. */
   sameness: Partial<Record<ModelName, { score: number; text: number }>>;
   findings: AnswerFinding[];
-  /** Why correlations of a model are null though it answered. Absent in artifacts of earlier releases. */
+  /** Why the MainScore of a model that answered is null or has no interval (`unmeasured.ts`). Earlier releases say it of unreadable answers alone, or not at all. */
   refused?: Partial<Record<ModelName, string>>;
   /** By dimension, method and source. Absent in artifacts of earlier releases. */
   breakdown?: Partial<Record<ModelName, Breakdown>>;
@@ -77,22 +78,15 @@ export interface AnswerFinding {
   sentence: string;
 }
 
-/** Agreement of a smaller share of readable answers than this is none of the critic's: the answers that it could not give are not in it. */
-const fewestReadable = 0.5;
-
-/** Why nothing can be said of the agreement of these answers with people, or undefined. */
-export function refusalOf(items: readonly Pick<JudgedItem, 'greedy'>[]): string | undefined {
-  const readable = items.filter(({ greedy }) => greedy.score !== null).length;
-  if (readable >= items.length * fewestReadable) return undefined;
-  return `only ${readable} of ${items.length} answers can be read: agreement with people needs ${fewestReadable * 100} %`;
-}
-
-/** Why a model that answered has no MainScore, as far as the evaluation tells. */
-export function whyNoMainScore({ refused, sameness, pairs }: Evaluation, name: ModelName): string {
+/** Why a model that answered has no MainScore, or none with an interval, as far as its evaluation tells. Undefined: it has both. */
+export function whyNoMainScore({ refused, models, sameness, pairs }: Evaluation, name: ModelName): string | undefined {
+  const { value = null, interval = null } = models[name]?.main_score ?? {};
+  if (value !== null && interval !== null) return undefined;
   const told = refused?.[name];
   if (told !== undefined) return told;
-  if (sameness[name]?.score === 1) return 'all readable answers give one and the same score';
-  return `scores or opinions of the ${pairs} pairs do not vary enough for a correlation or a logistic fit`;
+  // An artifact of an earlier release tells less.
+  if (sameness[name]?.score === 1) return 'all answers that can be read give one and the same score';
+  return `scores or opinions of the ${pairs} pairs do not vary enough`;
 }
 
 export function judgeText(text: string, tokens: number, mos: number, params: RewardParams): JudgedAnswer {

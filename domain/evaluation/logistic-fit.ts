@@ -28,14 +28,17 @@ export type LogisticFit =
   | { kind: 'fitted'; parameters: Parameters; squares: number; iterations: number }
   | { kind: 'undefined'; reason: 'too-few-points' | 'constant-predictions' | 'constant-targets' };
 
+/** Opinions that the curve needs. */
+export const fewestFitted = 5;
+
 /**
- * Fits opinions on predictions. `squares` is the residual sum of squares over all opinions. The curve is undefined with fewer than 5 opinions and with
+ * Fits opinions on predictions. `squares` is the residual sum of squares over all opinions. The curve is undefined with fewer than `fewestFitted` opinions and with
  * one single value on a side. The fit ends after at most `maxIterations`, with the best curve so far: at a flat optimum (a perfect predictor) the
  * parameters drift without end, although the curve is right long before.
  */
 export function fitLogistic(points: FitPoints, maxIterations = 300): LogisticFit {
   const count = points.weights.reduce((sum, weight) => sum + weight, 0);
-  if (count < 5) return { kind: 'undefined', reason: 'too-few-points' };
+  if (count < fewestFitted) return { kind: 'undefined', reason: 'too-few-points' };
   if (points.x.length === 1) return { kind: 'undefined', reason: 'constant-predictions' };
   if (points.lowest === points.highest) return { kind: 'undefined', reason: 'constant-targets' };
   let point = linearise(startOf(points, count), points);

@@ -34,6 +34,19 @@ export const comparedMetrics = [
 ] as const satisfies readonly MetricName[];
 export type ComparedMetric = (typeof comparedMetrics)[number];
 
+/** Metrics as people read them. */
+export const metricWords: Readonly<Record<ComparedMetric, string>> = {
+  main_score: 'MainScore',
+  srcc: 'SRCC',
+  plcc_fit: 'PLCC fit',
+  plcc: 'PLCC',
+  krcc: 'KRCC',
+  rmse: 'RMSE',
+  readable: 'readable share',
+  tokens_sampled: 'tokens at T = 1',
+  tokens_greedy: 'tokens, greedy',
+};
+
 /** Which number a direction speaks of: of the critic after GRPO, of that after SFT, or how much GRPO changed it. */
 export const quantityOfs = ['grpo', 'sft', 'gain'] as const;
 export type QuantityOf = (typeof quantityOfs)[number];

@@ -5,8 +5,10 @@
 import { type JudgedItem, measure, type MeasuredMetrics } from '../evaluation/evaluation.ts';
 import { drawsOf, type Measured, resamplingOf, type Resampling, subtract } from '../evaluation/resampling.ts';
 import type { Weights } from '../evaluation/scored-pairs.ts';
+import { lackOf } from '../evaluation/unmeasured.ts';
 import { comparedMetrics, type ComparedMetric, type Direction, quantityOfs, type QuantityOf } from './experiment.ts';
 import { pool, type Pooled } from './pooling.ts';
+import { type Sides, whyArmLacks, whyNotJudged } from './unmeasured.ts';
 
 /** The judged answers of one run. */
 export interface MemberItems {
@@ -29,6 +31,8 @@ export interface ArmMeasures {
   own: Quantities;
   /** Arm − baseline, of the seeds that both have. Empty for the baseline itself. */
   versus: Quantities;
+  /** Whether MainScore after GRPO lacks its value or its interval, and why. Absent where it has both. */
+  unmeasured?: string;
 }
 
 export const directionVerdicts = ['shown', 'opposite', 'open', 'missing'] as const;
@@ -39,6 +43,8 @@ export interface JudgedDirection extends Direction {
   verdict: DirectionVerdict;
   /** The number of which the sign decides; null if it is missing. */
   measured: Pooled | null;
+  /** Why that number is not there or has no interval. Absent where it has one. */
+  why?: string;
 }
 
 export interface ExperimentMeasures {
@@ -58,9 +64,12 @@ export interface MeasuringWork {
   seed: number;
 }
 
-type Kinds = Partial<Record<QuantityOf, MeasuredMetrics>>;
+/** What was measured of one run, and from what. */
+interface Run extends Sides {
+  kinds: Partial<Record<QuantityOf, MeasuredMetrics>>;
+}
 /** By arm, then by seed. */
-type Table = Map<string, Map<number, Kinds>>;
+type Table = Map<string, Map<number, Run>>;
 
 export function* measureExperiment(work: MeasuringWork): Generator<string, ExperimentMeasures> {
   const { members, baseline } = work;
@@ -71,8 +80,8 @@ export function* measureExperiment(work: MeasuringWork): Generator<string, Exper
   const table: Table = new Map();
   for (const member of members) {
     yield `${member.arm}, seed ${member.seed}`;
-    const seeds = table.get(member.arm) ?? new Map<number, Kinds>();
-    seeds.set(member.seed, yield* kindsOf(member, ids, draws));
+    const seeds = table.get(member.arm) ?? new Map<number, Run>();
+    seeds.set(member.seed, yield* measureRun(member, ids, draws));
     table.set(member.arm, seeds);
   }
   const poolOf = (of: QuantityOf, metric: ComparedMetric, arm: string, than?: string) =>
@@ -92,12 +101,17 @@ export function* measureExperiment(work: MeasuringWork): Generator<string, Exper
   return {
     pairs: first.length,
     resampling,
-    arms: work.arms.map((arm) => ({
-      arm,
-      seeds: [...(table.get(arm)?.keys() ?? [])],
-      own: quantities(arm),
-      versus: arm === baseline ? {} : quantities(arm, baseline),
-    })),
+    arms: work.arms.map((arm) => {
+      const own = quantities(arm);
+      const why = whyArmLacks(table, arm, 'grpo', 'main_score');
+      return {
+        arm,
+        seeds: [...(table.get(arm)?.keys() ?? [])],
+        own,
+        versus: arm === baseline ? {} : quantities(arm, baseline),
+        ...(why === undefined ? {} : { unmeasured: `${lackOf('MainScore', own.grpo?.main_score?.value)}: ${why}` }),
+      };
+    }),
     directions: work.directions.map((direction) => judgeDirection(table, resampling.units, direction)),
   };
 }
@@ -105,7 +119,8 @@ export function* measureExperiment(work: MeasuringWork): Generator<string, Exper
 /** What the interval says of a sentence. */
 function judgeDirection(table: Table, units: number, direction: Direction): JudgedDirection {
   const measured = poolQuantity(table, units, direction);
-  return { ...direction, verdict: verdictOf(measured, direction.is), measured };
+  const why = whyNotJudged(table, direction, measured);
+  return { ...direction, verdict: verdictOf(measured, direction.is), measured, ...(why === undefined ? {} : { why }) };
 }
 
 /** Rounding leaves a trace where numbers are equal. */
@@ -125,28 +140,29 @@ function poolQuantity(
   { of, metric, arm, than }: Pick<Direction, 'of' | 'metric' | 'arm' | 'than'>,
 ): Pooled | null {
   const found: Measured[] = [];
-  for (const [seed, kinds] of table.get(arm) ?? []) {
+  for (const [seed, { kinds }] of table.get(arm) ?? []) {
     const ours = kinds[of]?.[metric];
-    const theirs = than === undefined ? undefined : table.get(than)?.get(seed)?.[of]?.[metric];
+    const theirs = than === undefined ? undefined : table.get(than)?.get(seed)?.kinds[of]?.[metric];
     if (ours === undefined || (than !== undefined && theirs === undefined)) continue;
     found.push(theirs === undefined ? ours : subtract(ours, theirs));
   }
   return found.length === 0 ? null : pool(found, units);
 }
 
-function* kindsOf(
+function* measureRun(
   { grpo, start, hasSft }: MemberItems,
   ids: ReadonlyMap<string, number>,
   draws: readonly Weights[],
-): Generator<string, Kinds> {
-  const own = yield* measure(inCommon(grpo, ids), draws);
-  const before = inCommon(start, ids);
-  const began = before.length < ids.size || ids.size === 0 ? undefined : yield* measure(before, draws);
-  return {
-    grpo: own,
-    ...(hasSft && began !== undefined ? { sft: began } : {}),
-    ...(began === undefined ? {} : { gain: gainOf(own, began) }),
-  };
+): Generator<string, Run> {
+  const [after, before] = [inCommon(grpo, ids), inCommon(start, ids)];
+  const own = yield* measure(after, draws);
+  const run: Run = { grpo: { items: after, measured: own }, hasSft, kinds: { grpo: own } };
+  if (before.length < ids.size || ids.size === 0) return run;
+  const began = yield* measure(before, draws);
+  run.start = { items: before, measured: began };
+  if (hasSft) run.kinds.sft = began;
+  run.kinds.gain = gainOf(own, began);
+  return run;
 }
 
 function gainOf(after: MeasuredMetrics, before: MeasuredMetrics): MeasuredMetrics {

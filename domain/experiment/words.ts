@@ -1,20 +1,8 @@
 /** How the numbers of an experiment are said, on its page and in its table. Pure. */
 import { signed } from '../critique/claims.ts';
-import type { ComparedMetric, QuantityOf } from './experiment.ts';
+import { type ComparedMetric, metricWords, type QuantityOf } from './experiment.ts';
 import type { DirectionVerdict, JudgedDirection } from './measuring.ts';
 import type { Pooled } from './pooling.ts';
-
-export const metricWords: Readonly<Record<ComparedMetric, string>> = {
-  main_score: 'MainScore',
-  srcc: 'SRCC',
-  plcc_fit: 'PLCC fit',
-  plcc: 'PLCC',
-  krcc: 'KRCC',
-  rmse: 'RMSE',
-  readable: 'readable share',
-  tokens_sampled: 'tokens at T = 1',
-  tokens_greedy: 'tokens, greedy',
-};
 
 const ofWords: Readonly<Record<QuantityOf, string>> = {
   grpo: 'after GRPO',

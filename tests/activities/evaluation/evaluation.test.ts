@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactStore } from '../../../activities/store/artifact-store.ts';
 import { createEvaluationActivities, type EvaluationInput } from '../../../activities/evaluation/evaluation.ts';
 import { readEvaluation, readJudgedItems } from '../../../activities/evaluation/evaluation-file.ts';
+import { renderSummary } from '../../../activities/report/summary.ts';
 import { grpoClaims, grpoHeadline } from '../../../domain/critique/claims.ts';
 import type { ArtifactRef } from '../../../domain/manifest.ts';
 import {
@@ -151,6 +152,10 @@ describe('evaluatePredictions', () => {
     expect(evaluation.sameness.grpo).toEqual({ score: 1, text: 1 });
     expect(evaluation.findings.map((finding) => finding.model)).toContain('grpo');
     expect(evaluation.models.grpo?.srcc).toEqual({ value: null, interval: null });
+    const why = 'all its 36 answers give the score 3';
+    expect(evaluation.refused).toMatchObject({ grpo: why });
+    expect(evaluation.refused).not.toHaveProperty('constant');
+    expect(renderSummary(evaluation)).toContain(`after GRPO has no MainScore: ${why}.`);
   });
 });
 

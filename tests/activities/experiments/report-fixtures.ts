@@ -21,13 +21,24 @@ import { activityEnvironment, inActivity } from '../fixtures.ts';
 
 const pairs = evaluationPairs(10, 2);
 
-/** Artifacts of a run whose answers are off by up to `noise` and whose answers in training have `tokens` tokens, growing by one a step. */
-export async function publishRun(store: ArtifactStore, run: string, noise: number, tokens: number) {
+/**
+ * Artifacts of a run whose answers are off by up to `noise` and whose answers in training have `tokens` tokens, growing by one a step. `score`: what all its greedy
+ * answers after GRPO give.
+ */
+export async function publishRun(store: ArtifactStore, run: string, noise: number, tokens: number, score?: number) {
   const dataset = await publishDataset(store, pairs);
   const predictions = {
     'predict-base': await publishPredictions(store, 'base', predictionsOf(pairs, 8, { seed: 1 })),
     'predict-sft': await publishPredictions(store, 'sft', predictionsOf(pairs, 2, { seed: 2 })),
-    'predict-grpo': await publishPredictions(store, 'grpo', predictionsOf(pairs, noise, { seed: noise * 10 + tokens })),
+    'predict-grpo': await publishPredictions(
+      store,
+      'grpo',
+      predictionsOf(pairs, noise, { seed: noise * 10 + tokens }).map((row) =>
+        score === undefined
+          ? row
+          : { ...row, greedy: { text: `<think>It is.</think><answer>${score}</answer>`, tokens: 9 } },
+      ),
+    ),
   };
   const steps = Array.from({ length: 30 }, (_, index) => {
     return { step: index + 1, reward: 1 + index / 50, response_length: tokens + index };

@@ -108,6 +108,17 @@ describe('the report of an experiment', () => {
     expect(summary).toContain('b, seed 1: the dataset is bad');
   });
 
+  it('says of an arm without a MainScore why it has none, in the table, the sentence and the page', async () => {
+    const [a] = both();
+    const flat = await publishRun(store, 'run-flat', 1, 10, 3);
+    const { page, report, summary } = await write([a ?? memberOf('a', null), memberOf('b', 'run-flat', flat)]);
+    const why = `no MainScore: all its ${report.measures.pairs} answers give the score 3`;
+    expect(report.measures.directions).toMatchObject([{ verdict: 'open', why: `b has ${why}` }]);
+    expect(summary).toContain(`\nb has ${why}.\n`);
+    expect(summary).toContain(`\n    b has ${why}\n`);
+    expect(page.split(why)).toHaveLength(3);
+  });
+
   it('leaves out a run whose evaluation was damaged, and names the file', async () => {
     const damaged = await publishRun(store, 'run-c', 1, 10);
     await writeFile(join(damaged.evaluation.path, 'items.jsonl'), '{"id": "x"}\n');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { breakDown, type Breakdown, type BreakdownRow } from '../../../domain/evaluation/breakdown.ts';
-import { judgeText, refusalOf } from '../../../domain/evaluation/evaluation.ts';
+import { judgeText } from '../../../domain/evaluation/evaluation.ts';
+import { refusalOf } from '../../../domain/evaluation/unmeasured.ts';
 import { agreement } from '../../../domain/evaluation/metrics.ts';
 import { seededRandom } from '../../../domain/evaluation/seeded-random.ts';
 

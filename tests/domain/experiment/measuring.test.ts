@@ -89,6 +89,33 @@ describe('an experiment', () => {
     expect(b?.own.grpo?.tokens_sampled?.perSeed).toEqual([91, 1]);
   });
 
+  it('says which arm lacks a number and why, where a sentence cannot be judged', () => {
+    const flat = items(1, 5).map((item) => ({ ...item, greedy: { ...item.greedy, score: 3 } }));
+    const told = [
+      direction({ of: 'grpo' }),
+      direction({ of: 'gain' }),
+      direction({ of: 'sft' }),
+      direction({ arm: 'c' }),
+      direction({ arm: 'c', than: 'd' }),
+    ];
+    const { arms, directions } = measured(
+      [member('a', 1, 50), member('b', 1, 50, 1, { grpo: flat, start: flat, hasSft: false })],
+      told,
+    );
+    const one = 'all its 24 answers give the score 3';
+    expect(arms.map(({ unmeasured }) => unmeasured)).toEqual([undefined, `no MainScore: ${one}`]);
+    expect(directions.map(({ verdict, why }) => [verdict, why])).toEqual([
+      ['open', `b has no MainScore: ${one}`],
+      ['open', `b has no MainScore: after GRPO ${one}; before it ${one}`],
+      ['missing', 'b was not predicted after SFT'],
+      ['missing', 'c has no run with numbers'],
+      ['missing', 'c and d have no run with numbers'],
+    ]);
+    const [first, second] = measured([member('a', 1, 50, 1), member('a', 1, 50, 2, { grpo: flat })]).arms;
+    expect(first?.unmeasured).toBe(`no MainScore: seed 2: ${one}`);
+    expect(second?.unmeasured).toBeUndefined();
+  });
+
   it('takes the pairs that all runs have, with the same MOS', () => {
     const [first, second, ...rest] = items(1, 10);
     if (first === undefined || second === undefined) throw new Error('no items');
