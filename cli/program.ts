@@ -3,6 +3,7 @@
  * work, the JSON schema and the table of its value, and its arguments. To import this runs nothing.
  */
 import { Command, CommanderError } from 'commander';
+import { shown } from '../domain/errors.ts';
 import { aCluster } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { registerAnswer } from './commands/answer.ts';
@@ -82,6 +83,7 @@ export function createProgram(given: Shell): Command {
     .configureOutput({
       writeOut: (text) => shell.stdout.write(text),
       writeErr: (text) => shell.stderr.write(text),
+      outputError: (text, write) => write(inOurWords(text)),
     });
   program.option(
     '--cluster <name>',
@@ -91,6 +93,18 @@ export function createProgram(given: Shell): Command {
   for (const register of verbs) register(program, shell);
   addExamples(program);
   return program;
+}
+
+const wrongValue =
+  /^(?:command-argument value '(?<value>.*)' is invalid for argument '(?<name>.+?)'|option '(?<flags>.+?)' argument '.*' is invalid)\. (?:Allowed choices are (?<choices>.*)\.|(?<why>.*))$/s;
+
+/** What commander says of a command line, as we say it: `critic: stage: expected …, got …`. A text of another form stays as it is. */
+function inOurWords(text: string): string {
+  const said = text.replace(/^error: /, '').trimEnd();
+  const { value, name, flags, choices, why = '' } = wrongValue.exec(said)?.groups ?? {};
+  const field = name ?? flags?.split(/[ ,]/).find((word) => word.startsWith('--'));
+  const expected = choices === undefined ? why : `expected one of ${choices}, got ${shown(value)}`;
+  return `critic: ${field === undefined ? said : `${field}: ${expected}`}\n`;
 }
 
 /** Runs one command line, without `node` and the script's name. An error is one sentence on stderr and an exit code. */

@@ -220,6 +220,8 @@ export interface CheckpointSummary {
   path: string;
   /** Key of the artifact that the attempt was to make. null: not known. */
   key: string | null;
+  /** The next attempt, or a run that resumes this one, goes on from here. Of a stage that is done no checkpoint is. */
+  resumes: boolean;
 }
 
 /** How far the delivery of a notice by one channel is. */

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import { cut } from '../../domain/errors.ts';
+import { cut, describeFault } from '../../domain/errors.ts';
 import type { KeptNotice } from '../../domain/inquiries.ts';
 import { isSafeName } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
-import { isFailure } from '../failure.ts';
+import type { ChannelsFile } from '../../input/channels-file.ts';
+import { isFailure, refuse } from '../failure.ts';
 import { type Delivery, Outbox } from '../notify/outbox.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import type { Answerer } from './answerer.ts';
@@ -95,11 +96,20 @@ export function answerNoticeRetry({ store }: StoreDeps): Answerer<'notice-retry'
   };
 }
 
-export function answerNoticeTest({ store }: StoreDeps): Answerer<'notice-test'> {
+export function answerNoticeTest({
+  store,
+  channels,
+}: StoreDeps & { channels?: ChannelsFile }): Answerer<'notice-test'> {
   const outbox = new Outbox(store.root);
   return {
     input: z.strictObject({ channel: z.string().regex(/^[a-z0-9-]{1,32}$/, 'expected the name of a channel') }),
     answer: async ({ channel }) => {
+      const names = Object.keys(channels?.channels ?? {});
+      if (!names.includes(channel)) {
+        const expected =
+          names.length === 0 ? 'one of CRITIC_CHANNELS_FILE, which names none' : `one of ${names.join(', ')}`;
+        throw refuse('ConfigInvalid', describeFault({ field: 'channel', value: channel, expected }));
+      }
       const id = `test-${channel}-${randomUUID().slice(0, 8)}`;
       const at = new Date().toISOString();
       const title = `a test of channel ${channel}`;

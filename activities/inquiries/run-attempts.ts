@@ -3,14 +3,22 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import type { AttemptSummary, CheckpointSummary } from '../../domain/inquiries.ts';
+import { engineNames } from '../../domain/engines/registry.ts';
 import { attemptFiles, isJobStage, type JobStage, parseAttemptName, paths } from '../../domain/names.ts';
 import { namesIn, whenListed } from '../../files/fresh-look.ts';
-import { findOutcome, listCheckpoints } from '../jobs/attempt-files.ts';
+import { findJson, findOutcome, listCheckpoints } from '../jobs/attempt-files.ts';
 import { findAttemptKey } from '../jobs/attempt-key.ts';
+import { canGoOn } from '../jobs/collecting.ts';
 import { submittedJobId } from '../jobs/submission.ts';
 import { attemptsOf } from '../resuming/earlier-runs.ts';
 import type { StoreDeps } from '../store/deps.ts';
 import { type Answerer, jobStage, runName } from './answerer.ts';
+
+/** What of an attempt's manifest says from which checkpoints it can go on. */
+const planned = z.object({
+  planned: z.object({ steps: z.number().nullable() }),
+  engine: z.object({ name: z.enum(engineNames) }),
+});
 
 /** A page of the reply holds so many. */
 const most = 200;
@@ -31,14 +39,23 @@ export function answerCheckpoints({ store }: StoreDeps): Answerer<'checkpoints'>
     input: z.strictObject({ run: runName }),
     answer: async ({ run }) => {
       const found: CheckpointSummary[] = [];
+      /** By stage: of later attempts the one that was saved last, as a resume takes it. */
+      const taken = new Map<JobStage, CheckpointSummary>();
       for (const { stage, attempt, directory } of await foldersOf(store.root, run, null)) {
-        const key = await findAttemptKey(directory);
+        const read = await findAttemptKey(directory);
+        const key = read.kind === 'read' ? read.value.key : null;
+        const plan = await findJson(directory, attemptFiles.manifest, planned, 0);
+        // Another key is another artifact, which goes on from nothing that was before.
+        if (taken.get(stage)?.key !== key) taken.delete(stage);
         for (const path of await listCheckpoints(directory)) {
           const step = Number(basename(path).slice('checkpoint-'.length));
           const { bytes, savedAt } = await sizeOf(path);
-          found.push({ stage, attempt, step, bytes, savedAt, path, key: key.kind === 'read' ? key.value.key : null });
+          const one = { stage, attempt, step, bytes, savedAt, path, key, resumes: false };
+          found.push(one);
+          if (key !== null && plan.kind === 'read' && canGoOn(plan.value, path)) taken.set(stage, one);
         }
       }
+      for (const [stage, one] of taken) one.resumes = (await store.peek(stage, one.key ?? '')) === undefined;
       return { checkpoints: found.toSorted((a, b) => a.savedAt.localeCompare(b.savedAt)).slice(-most) };
     },
   };

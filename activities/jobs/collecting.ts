@@ -134,7 +134,10 @@ export async function leftBehind(
 }
 
 /** Is a step left to do after this checkpoint, or can the engine make the model from it alone? */
-function canGoOn({ planned, engine }: JobOrder, checkpoint: string): boolean {
+export function canGoOn(
+  { planned, engine }: { planned: Pick<JobOrder['planned'], 'steps'>; engine: Pick<JobOrder['engine'], 'name'> },
+  checkpoint: string,
+): boolean {
   const rules: EngineRules<never> = engines[engine.name];
   return rules.canFinish === true || planned.steps === null || stepOf(checkpoint) < planned.steps;
 }

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { Cluster } from '../../domain/clusters.ts';
 import { type Notice, noticeKinds } from '../../domain/notices/notice.ts';
 import { isSafeName, paths } from '../../domain/names.ts';
 import { namesIn } from '../../files/fresh-look.ts';
@@ -16,6 +17,7 @@ import { parseJson } from '../../files/json.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import { refuse } from '../failure.ts';
 import { hasCode, syncFolder, writeFileAtomic } from '../store/durable-file.ts';
+import { clusterOfStore } from '../store/own-cluster.ts';
 
 const maxBytes = 256 * 1024;
 const idChars = 200;
@@ -27,6 +29,7 @@ const noticeSchema: z.ZodType<Notice> = z.object({
   at: z.string(),
   run: z.string().exactOptional(),
   night: z.string().exactOptional(),
+  cluster: z.string().exactOptional(),
   title: z.string(),
   text: z.string(),
   commands: z.array(z.string()),
@@ -50,12 +53,14 @@ export type Delivery = z.output<typeof deliverySchema>;
 
 export class Outbox {
   readonly folder: string;
+  readonly #root: string;
 
   constructor(storeRoot: string) {
+    this.#root = storeRoot;
     this.folder = paths.notices(storeRoot);
   }
 
-  /** Keeps a notice. `known`: one of this id is there, and nothing was written. Refuses an id that is no file's name. */
+  /** Keeps a notice, which names the store's cluster if it has a name. `known`: one of this id is there, and nothing was written. Refuses an id that is no file's name. */
   async put(notice: Notice): Promise<'put' | 'known'> {
     if (!isSafeName(notice.id, idChars)) {
       throw refuse(
@@ -63,12 +68,13 @@ export class Outbox {
         `notice.id: expected 1 to ${idChars} of letters, digits, ".", "_" and "-", got ${JSON.stringify(notice.id.slice(0, 200))}`,
       );
     }
+    const told = onCluster(notice, await clusterOfStore(this.#root));
     await mkdir(this.folder, { recursive: true, mode: 0o750 });
     const temporary = join(this.folder, `.${randomUUID()}.tmp`);
     try {
       const file = await open(temporary, 'wx', 0o440);
       try {
-        await file.writeFile(`${JSON.stringify(noticeSchema.parse(bounded(notice)), null, 2)}\n`);
+        await file.writeFile(`${JSON.stringify(noticeSchema.parse(bounded(told)), null, 2)}\n`);
         await file.sync();
       } finally {
         await file.close();
@@ -161,6 +167,11 @@ export class Outbox {
   #path(name: string): string {
     return join(this.folder, `${name}.json`);
   }
+}
+
+/** Of several clusters that tell the same people, each says which it is. */
+function onCluster(notice: Notice, cluster: Cluster): Notice {
+  return cluster === undefined ? notice : { ...notice, cluster, title: `cluster ${cluster}: ${notice.title}` };
 }
 
 /** A notice of the size that channels take: whoever tells may quote a log. */

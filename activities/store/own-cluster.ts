@@ -34,6 +34,12 @@ export async function claimStore(root: string, cluster: Cluster): Promise<void> 
   );
 }
 
+/** The cluster whose store it is. Undefined: the one without a name, nobody has claimed it yet, or the file says neither. */
+export async function clusterOfStore(root: string): Promise<Cluster> {
+  const text = await whenListed(root, name, (path) => readRegularText(path, maxBytes), 0);
+  return (text === undefined ? undefined : ownerSchema.safeParse(parseJson(text)).data?.cluster) ?? undefined;
+}
+
 /** Undefined: nobody's. */
 async function readOwner(root: string, patienceMs: number): Promise<z.output<typeof ownerSchema> | undefined> {
   const text = await whenListed(root, name, (path) => readRegularText(path, maxBytes), patienceMs);

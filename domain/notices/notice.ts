@@ -29,6 +29,8 @@ export interface Notice {
   at: string;
   run?: string;
   night?: string;
+  /** Where it happened; the outbox adds it. Absent: on the cluster without a name. */
+  cluster?: string;
   /** One line, at most 200 characters. */
   title: string;
   /** Plain text, at most 8,000 characters. Empty if the title says all. */

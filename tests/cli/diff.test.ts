@@ -106,6 +106,6 @@ describe('completion', () => {
   it('names the shells that it knows', async () => {
     const { code, err } = await critic(['completion', 'tcsh']);
     expect(code).toBe(1);
-    expect(err).toContain('Allowed choices are zsh, bash, fish');
+    expect(err).toBe('critic: shell: expected one of zsh, bash, fish, powershell, got "tcsh"\n');
   });
 });

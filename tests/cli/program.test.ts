@@ -119,6 +119,21 @@ describe('the command line', () => {
     expect((await critic(argv)).code).toBe(1);
   });
 
+  it.each([
+    [['nope'], /^critic: unknown command 'nope'\n/],
+    [['watch', 'r', '--nope'], /^critic: unknown option '--nope'\n$/],
+    [['retry', 'r', 'b'], /^critic: stage: expected one of dataset, .*, got "b"\n$/],
+    [['retry', 'r', 'sft', '--minutes', 'x'], /^critic: --minutes: expected a whole number, got "x"\n$/],
+    [
+      ['diff', 'r', 'r'],
+      /^critic: run r: expected another run beside it, got the same one; "critic status" shows one\n$/,
+    ],
+  ])('says in its own words what is wrong with %j', async (argv, said) => {
+    const { code, out, err } = await critic(argv, fakeServer({}));
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(said);
+  });
+
   it('has its exit codes and verbs in docs/OPERATIONS.md, and its verbs in the README', async () => {
     const text = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
     for (const code of Object.values(exitCodes)) expect(text).toMatch(new RegExp(`^\\| ${code} \\| `, 'm'));

@@ -6,6 +6,7 @@ import { logsView } from '../../cli/commands/reading/attempt-logs.ts';
 import { followLogs } from '../../cli/commands/reading/follow-logs.ts';
 import { checkpointsView } from '../../cli/commands/reading/checkpoints.ts';
 import { metricsView } from '../../cli/commands/reading/metrics.ts';
+import { artifactKey } from '../../activities/store/artifact-store.ts';
 import { paths } from '../../domain/names.ts';
 import { type AskedStore, askedStore, leaveAttempt, leavePlan } from './asked-store.ts';
 import { critic } from './fakes.ts';
@@ -238,11 +239,45 @@ describe('checkpoints', () => {
     const { out } = await typed('checkpoints', run);
     expect(out).toMatch(/^sft attempt 1 +16 +2\.0 KiB /m);
     expect(out).toContain('6.0 KiB in all');
+    expect(out).not.toContain('<');
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     at.knows('other');
     expect((await typed('checkpoints', 'other')).out).toBe('no checkpoints\n');
     await leavePlan(at, 'forgotten');
     expect((await typed('checkpoints', 'forgotten')).out).toBe('no checkpoints\n');
+  });
+
+  it('say from which one a resume goes on: none of a stage that is done, and not where nothing would be left to do', async () => {
+    const [sft, grpo] = ['e'.repeat(32), artifactKey('grpo', { n: 1 })];
+    const manifest = (name: string, steps: number) =>
+      JSON.stringify({ planned: { steps, rows: null }, engine: { name } });
+    const lay = async (stage: 'sft' | 'grpo', attempt: number, steps: number[], key: string, engine: string) => {
+      const folder = await leaveAttempt(at, run, stage, attempt, { checkpoints: steps, key });
+      await writeFile(join(folder, 'attempt.json'), manifest(engine, 24));
+    };
+    await lay('sft', 1, [8, 16], sft, 'llamafactory');
+    await lay('sft', 2, [20, 24], sft, 'llamafactory');
+    await lay('grpo', 1, [24], grpo, 'easyr1');
+    const marked = async () => {
+      const value = checkpointsView.schema.parse(JSON.parse((await typed('checkpoints', run, '--json')).out));
+      return value
+        .filter(({ resumes }) => resumes)
+        .map(({ stage, step }) => `${stage} ${step}`)
+        .toSorted();
+    };
+    expect(await marked()).toEqual(['grpo 24', 'sft 20']);
+    const { out } = await typed('checkpoints', run);
+    expect(out.split('\n').filter((line) => line.endsWith('<'))).toHaveLength(2);
+    expect(out).toContain('<  the next attempt, or "critic resume", goes on from here');
+    // Another artifact goes on from nothing that was before.
+    await lay('sft', 3, [], 'd'.repeat(32), 'llamafactory');
+    expect(await marked()).toEqual(['grpo 24']);
+    const from = join(at.store.root, 'partial/grpo-1');
+    await mkdir(from, { recursive: true });
+    await writeFile(join(from, 'model'), 'x');
+    const made = { counts: {}, cost: {}, run, attempts: [] };
+    await at.store.publish({ stage: 'grpo', key: grpo, ingredients: { n: 1 }, from, ...made });
+    expect(await marked()).toEqual([]);
   });
 
   it('of a name that is no run’s are refused by the worker, by field', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Client, ScheduleNotFoundError } from '@temporalio/client';
 import { apply, changesView } from '../../cli/commands/schedule/apply.ts';
-import { backfill, pause, remove, trigger, unpause } from '../../cli/commands/schedule/change.ts';
+import { backfill, changedView, pause, remove, trigger, unpause } from '../../cli/commands/schedule/change.ts';
 import { describedView, describeNight, listNights, listView } from '../../cli/commands/schedule/look.ts';
 import { scheduleOf } from '../../cli/commands/schedule/schedules.ts';
 import { nightScheduleId } from '../../domain/names.ts';
@@ -60,11 +60,14 @@ describe('critic schedule', () => {
       const changed = night('a', { calendar: { at: '02:00' }, deadline: '07:00' });
       const changes = await apply(client, { nights: [changed], prune: true, dryRun: false });
       expect(changesView.lines(changes)).toEqual([
-        '~ a: update (paused, and stays so)',
+        '~ a: updated (paused, and stays so)',
         '    calendar: {"at":"01:30","days_of_week":["sunday","monday"]} -> {"at":"02:00"}',
         '    deadline: null -> "07:00"',
-        '- b: delete',
+        '- b: deleted',
       ]);
+      const would = await apply(client, { nights: [night('c')], prune: false, dryRun: true });
+      expect(changesView.lines(would)[0]).toBe('+ c: would be created');
+      expect(changesView.lines(would).at(-1)).toBe('Nothing was changed: this was a dry run.');
       await listed(client, 1);
       const { spec, state, info } = await client.schedule.getHandle(nightScheduleId('a')).describe();
       expect(state).toMatchObject({ paused: true, note: 'the cluster moves' });
@@ -173,7 +176,15 @@ describe('critic schedule', () => {
     await withServer(
       async (client) => {
         await byHand([night('past', { calendar: { at: '01:30' }, jitter_minutes: 0, time_zone: 'UTC' })], client);
-        await backfill(client, 'past', { from: new Date('2026-11-01'), to: new Date('2026-11-04') });
+        const span = { from: new Date('2026-11-01'), to: new Date('2026-11-04') };
+        expect(changedView.lines(await backfill(client, 'past', span))).toEqual([
+          'past lives 3 nights, one after another:',
+          '  2026-11-01 01:30 UTC',
+          '  2026-11-02 01:30 UTC',
+          '  2026-11-03 01:30 UTC',
+        ]);
+        const none = { from: new Date('2026-11-04'), to: new Date('2026-11-04T01:00Z') };
+        expect(changedView.lines(await backfill(client, 'past', none))).toEqual(['past had no night in that time']);
         await until(
           () => describeNight(client, 'past'),
           ({ lastNights }) => lastNights.filter(({ verdict }) => verdict === 'passed').length === 3,

@@ -17,6 +17,8 @@ const checkpoint = z.object({
   savedAt: z.string(),
   path: z.string(),
   key: z.string().nullable(),
+  /** A worker of an earlier release does not say it. */
+  resumes: z.boolean().default(false),
 });
 const list = z.array(checkpoint);
 export type Checkpoint = z.output<typeof checkpoint>;
@@ -31,14 +33,16 @@ export async function checkpoints(client: Client, run: string): Promise<Checkpoi
 
 function tableOf(all: readonly Checkpoint[]): string[] {
   if (all.length === 0) return ['no checkpoints'];
-  const rows = all.map(({ stage, attempt, step, bytes, savedAt }) => [
+  const rows = all.map(({ stage, attempt, step, bytes, savedAt, resumes }) => [
     `${stage} attempt ${attempt}`,
     String(step),
     sizeText(bytes),
     savedAt.slice(5, 16).replace('T', ' '),
+    resumes ? '<' : '',
   ]);
   return [
-    ...textTable([['OF', 'STEP', 'SIZE', 'SAVED (UTC)'], ...rows]),
+    ...textTable([['OF', 'STEP', 'SIZE', 'SAVED (UTC)', ''], ...rows]),
+    ...(all.some(({ resumes }) => resumes) ? ['<  the next attempt, or "critic resume", goes on from here'] : []),
     `${sizeText(all.reduce((sum, { bytes }) => sum + bytes, 0))} in all; --json has the paths`,
   ];
 }

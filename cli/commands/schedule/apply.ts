@@ -102,11 +102,12 @@ function differences(before: Night | undefined, after: Night): NightChange['fiel
 }
 
 const signs = { create: '+', update: '~', keep: '=', delete: '-' } as const;
+const done = { create: 'created', update: 'updated', keep: 'kept as it is', delete: 'deleted' } as const;
 
 function linesOf(changes: readonly NightChange[]): string[] {
-  const dry = changes.length > 0 && changes.every(({ done }) => !done);
-  const lines = changes.flatMap(({ night, action, fields, paused }) => [
-    `${signs[action]} ${night}: ${action}${paused ? ' (paused, and stays so)' : ''}`,
+  const dry = changes.length > 0 && changes.every((one) => !one.done);
+  const lines = changes.flatMap(({ night, action, fields, paused, done: isDone }) => [
+    `${signs[action]} ${night}: ${isDone ? '' : 'would be '}${done[action]}${paused ? ' (paused, and stays so)' : ''}`,
     ...(action === 'delete'
       ? []
       : fields.map(({ field, before, after }) => `    ${field}: ${fieldChange(action, before, after)}`)),

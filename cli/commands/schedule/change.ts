@@ -13,15 +13,29 @@ const changed = z.object({
   status: z.enum(['triggered', 'paused', 'unpaused', 'backfilling', 'deleted']),
   /** The schedule begins no nights by itself: it is paused. Only of what begins nights by hand. */
   paused: z.boolean().exactOptional(),
+  /** Of a backfill: when the nights were due, ISO, UTC. */
+  nights: z.array(z.string()).exactOptional(),
 });
 type Changed = z.output<typeof changed>;
 export const changedView: View<Changed> = {
   schema: changed,
-  lines: ({ night, status, paused }) => [
-    `${night} ${status === 'backfilling' ? 'lives the nights of that time, one after another' : `is ${status}`}`,
+  lines: ({ night, status, paused, nights = [] }) => [
+    status === 'backfilling' ? backfilled(night, nights) : `${night} is ${status}`,
+    ...nights.slice(0, mostShown).map((at) => `  ${at.slice(0, 16).replace('T', ' ')} UTC`),
+    ...(nights.length > mostShown
+      ? [`  and ${nights.length - mostShown} more, the last ${nights.at(-1)?.slice(0, 10)}`]
+      : []),
     ...(paused === true ? ['Its schedule is paused, and stays so: no other night begins until it is unpaused.'] : []),
   ],
 };
+
+/** Nights of a backfill that are named, not only counted. */
+const mostShown = 10;
+
+function backfilled(night: string, nights: readonly string[]): string {
+  const many = `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}`;
+  return nights.length === 0 ? `${night} had no night in that time` : `${night} lives ${many}, one after another:`;
+}
 
 /** Temporal keeps at most 1,000 nights that wait for their turn. */
 const maxDays = 366;
@@ -56,8 +70,27 @@ export async function backfill(
     throw new CliError(`--from, --to: expected at most ${maxDays} days, got more; take them in parts`);
   if (to > new Date()) throw new CliError(`--to: expected a time that is over, got ${to.toISOString()}`);
   const { handle, described } = await requireStanding(client, night);
-  await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
-  return { night, status: 'backfilling', paused: described.state.paused };
+  const nights = await dueIn(client, handle.scheduleId, from, to);
+  if (nights.length > 0) await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
+  return { night, status: 'backfilling', paused: described.state.paused, nights };
+}
+
+/** When the schedule's nights were due in [from, to], as Temporal counts them. */
+async function dueIn(client: Client, scheduleId: string, from: Date, to: Date): Promise<string[]> {
+  const { startTime } = await client.workflowService.listScheduleMatchingTimes({
+    namespace: client.options.namespace,
+    scheduleId,
+    // It lists what comes after the start; a backfill takes the start too.
+    startTime: timestamp(from.getTime() - 1),
+    endTime: timestamp(to.getTime()),
+  });
+  return (startTime ?? []).map(({ seconds }) => new Date(Number(seconds ?? 0) * 1000).toISOString());
+}
+
+/** `ms`: since 1970, as the wire has it. */
+function timestamp(ms: number) {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its type is a Long; the writer takes a number too
+  return { seconds: Math.floor(ms / 1000) as never, nanos: (ms % 1000) * 1_000_000 };
 }
 
 export async function remove(client: Client, night: string): Promise<Changed> {
