@@ -3,7 +3,7 @@ import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import type * as z from 'zod';
 import { caretakerId, type Cluster, clusterInWords } from '../domain/clusters.ts';
-import { describeIssue } from '../domain/errors.ts';
+import { describeIssue, innermost } from '../domain/errors.ts';
 import type { FailureType } from '../domain/failures.ts';
 import type { Inquiries, InquiryName } from '../domain/inquiries.ts';
 import { CliError } from './cli-error.ts';
@@ -87,8 +87,7 @@ async function replyTo(
       );
     }
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
-    let cause: Error = error.cause ?? error;
-    while (cause.cause instanceof Error) cause = cause.cause;
+    const cause = innermost(error);
     throw new CliError(
       isUnknown(cause)
         ? `the worker is of another release: it does not know "${inquiry.name}"; ${oneRelease}`

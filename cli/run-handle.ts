@@ -19,8 +19,8 @@ import {
 } from '@temporalio/common';
 import type * as z from 'zod';
 import { type Cluster, clusterOfQueue } from '../domain/clusters.ts';
-import { cut, describeIssue } from '../domain/errors.ts';
-import type { RunView, StageProgress } from '../domain/jobs/progress.ts';
+import { cut, describeIssue, innermost } from '../domain/errors.ts';
+import { pendingStates, type RunView, type StageProgress } from '../domain/jobs/progress.ts';
 import { isStage, runId, type Stage } from '../domain/names.ts';
 import { hopelessTries } from '../domain/notices/run-notices.ts';
 import type { RunPlan } from '../domain/plan.ts';
@@ -151,8 +151,7 @@ async function rawResult<T extends Workflow>(handle: WorkflowHandle<T>): Promise
     return await handle.result();
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    let cause: Error = error.cause ?? error;
-    while (cause.cause instanceof Error) cause = cause.cause;
+    const cause = innermost(error);
     throw new CliError(`${handle.workflowId} ${endOf(error.cause)}${cause.message}`);
   }
 }
@@ -185,9 +184,6 @@ export function resuming(run: string, isScoring: boolean): string {
   return `npm run critic -- ${isScoring ? 'score --resume' : 'resume'} ${run}`;
 }
 
-/** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API. */
-const waitsForATry = 1;
-
 interface PendingActivity {
   activityId?: string | null;
   state?: number | null;
@@ -207,7 +203,7 @@ function pendingProgress(pending: readonly PendingActivity[]): ProgressByActivit
     const payload = heartbeatDetails?.payloads?.[0];
     const told = payload === undefined ? undefined : defaultPayloadConverter.fromPayload<StageProgress>(payload);
     // Between two tries. A try that goes on keeps the failure of the one before, which is over.
-    const trouble = state === waitsForATry ? (lastFailure?.message ?? undefined) : undefined;
+    const trouble = state === pendingStates.waitsForATry ? (lastFailure?.message ?? undefined) : undefined;
     if (typeof activityId !== 'string' || (told === undefined && trouble === undefined)) return [];
     return [[activityId, { state: 'waiting', ...told, ...(trouble === undefined ? {} : { trouble }) }]];
   });

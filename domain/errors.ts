@@ -89,3 +89,10 @@ export function describeFaults(what: string, faults: readonly string[], limit = 
   const headline = `${what}: ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`;
   return [headline, ...faults.slice(0, limit), ...more].join('\n  ');
 }
+
+/** What began it: the cause of the cause, as far as there is one. */
+export function innermost(error: Error): Error {
+  let cause = error;
+  while (cause.cause instanceof Error) cause = cause.cause;
+  return cause;
+}

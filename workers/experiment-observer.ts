@@ -3,13 +3,13 @@
  * it, such as its report, fails again and again. That it came to its end it tells itself. It reads Temporal alone. What it tells has an id made of what happened,
  * so after a restart it tells nothing twice. Its runs are told of by the observer of runs.
  */
-import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Cluster } from '../domain/clusters.ts';
 import { experimentFailedNotice, experimentStuckNotice, experimentWaitsNotice } from '../domain/experiment/notice.ts';
 import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { eachAlone } from './each-alone.ts';
 import { wasReset } from './reset.ts';
-import { type NoticeKeeper, ofCluster, toldSince, whyStuck } from './run-observer.ts';
+import { type NoticeKeeper, ofCluster, toldSince, whyEnded, whyStuck } from './run-observer.ts';
 import { failureOf } from './trouble-teller.ts';
 
 export class ExperimentObserver {
@@ -39,7 +39,7 @@ export class ExperimentObserver {
     const { name } = info.status;
     if (name !== 'RUNNING' && name !== 'PAUSED') {
       if (name !== 'COMPLETED' && !(await wasReset(this.#client, info)))
-        await this.#outbox.put(experimentFailedNotice(about, name, await this.#whyOf(info)));
+        await this.#outbox.put(experimentFailedNotice(about, name, await whyEnded(this.#client, info)));
       this.#told.add(info.runId);
       return;
     }
@@ -52,18 +52,6 @@ export class ExperimentObserver {
       const why = (activity.attempt ?? 0) < hopelessTries ? undefined : failureOf(activity, now);
       const what = activity.activityType?.name ?? '';
       if (why !== undefined) await this.#outbox.put(experimentWaitsNotice(about, what, why));
-    }
-  }
-
-  async #whyOf({ workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
-    try {
-      await this.#client.workflow.getHandle(workflowId, runId).result();
-      return '';
-    } catch (error) {
-      if (!(error instanceof WorkflowFailedError)) throw error;
-      let cause: Error = error.cause ?? error;
-      while (cause.cause instanceof Error) cause = cause.cause;
-      return cause.message;
     }
   }
 }

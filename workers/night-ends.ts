@@ -3,9 +3,10 @@
  * is minded. Its run is another workflow, which goes on, and which `run-observer.ts` looks after. And nights that are held up: something that they do fails
  * again and again, such as a store that takes nothing.
  */
-import { type Client, WorkflowFailedError, type WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Cluster } from '../domain/clusters.ts';
+import { pendingStates } from '../domain/jobs/progress.ts';
 import {
   brokenNightNotice,
   heldUpNotice,
@@ -16,12 +17,10 @@ import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { nightSchema } from '../input/night-file.ts';
 import { eachAlone } from './each-alone.ts';
 import { wasReset } from './reset.ts';
-import { nightOf, type NoticeKeeper, ofCluster, toldSince, whyStuck } from './run-observer.ts';
+import { nightOf, type NoticeKeeper, ofCluster, toldSince, whyEnded, whyStuck } from './run-observer.ts';
 
 /** Tries of one step after which people are told: with the pauses of such a step (`paces.store`) that is half a minute. */
 const heldUpTries = 5;
-/** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API: it waits for its next try. */
-const waitsForATry = 1;
 
 const words: Readonly<Record<string, string>> = {
   FAILED: 'has failed',
@@ -56,7 +55,9 @@ export class NightEnds {
     const said = words[info.status.name];
     if (said !== undefined) {
       if (!(await wasReset(this.#client, info)))
-        await this.#outbox.put(brokenNightNotice(await this.#about(info, now), said, await this.#whyEnded(info)));
+        await this.#outbox.put(
+          brokenNightNotice(await this.#about(info, now), said, await whyEnded(this.#client, info)),
+        );
       this.#told.add(info.runId);
       return;
     }
@@ -83,23 +84,11 @@ export class NightEnds {
       ...(night?.tell === undefined ? {} : { to: night.tell }),
     };
   }
-
-  async #whyEnded({ workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
-    try {
-      await this.#client.workflow.getHandle(workflowId, runId).result();
-      return '';
-    } catch (error) {
-      if (!(error instanceof WorkflowFailedError)) throw error;
-      let cause: Error = error.cause ?? error;
-      while (cause.cause instanceof Error) cause = cause.cause;
-      return cause.message;
-    }
-  }
 }
 
 /** What waits for its next try has failed. What is under way may only have lost its worker some times. */
 function isHeldUp({ state, attempt }: { state?: number | null; attempt?: number | null }): boolean {
-  return state === waitsForATry && (attempt ?? 0) > heldUpTries;
+  return state === pendingStates.waitsForATry && (attempt ?? 0) > heldUpTries;
 }
 
 /** What a workflow was begun with: the input in the first event of its history. */

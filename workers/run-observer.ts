@@ -13,6 +13,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { type Cluster, queueOf } from '../domain/clusters.ts';
+import { innermost } from '../domain/errors.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
 import type { Notice } from '../domain/notices/notice.ts';
 import {
@@ -25,6 +26,7 @@ import {
   budgetNotice,
 } from '../domain/notices/run-notices.ts';
 import { wasReset } from './reset.ts';
+import { isToldByExperiment } from './told-by-experiment.ts';
 import { isToldByNight } from './told-by-night.ts';
 import { TroubleTeller } from './trouble-teller.ts';
 
@@ -96,8 +98,8 @@ export class RunObserver {
     if (info.status.name !== 'RUNNING' && info.status.name !== 'PAUSED') {
       // Whoever asked for scores looks for them; that there are none is told.
       const isScored = about.isScoring === true && info.status.name === 'COMPLETED';
-      // An experiment tells of the verdicts of its runs together.
-      const byExperiment = info.status.name === 'COMPLETED' && memoOf(info).experiment !== undefined;
+      const { experiment } = memoOf(info);
+      const byExperiment = experiment !== undefined && (await isToldByExperiment(this.#client, experiment, info));
       const byNight = await isToldByNight(this.#client, info, now);
       if (byNight === 'later') return;
       if (!isScored && !byExperiment && byNight === 'no' && !(await wasReset(this.#client, info)))
@@ -113,7 +115,8 @@ export class RunObserver {
       await this.#outbox.put(stuckNotice(about, why, after));
       return;
     }
-    await this.#troubles.look(handle, info.runId, raw.pendingActivities ?? [], now);
+    const run = { signal: handle.signal.bind(handle), troubled: () => this.#troubled(info) };
+    await this.#troubles.look(run, info.runId, raw.pendingActivities ?? [], now);
     // A run that has continued as new asks what it asked before. After a reset it asks anew.
     const first = raw.workflowExecutionInfo?.firstRunId ?? '';
     const reset = Number(raw.workflowExtendedInfo?.lastResetTime?.seconds ?? 0);
@@ -144,6 +147,13 @@ export class RunObserver {
     this.#asked.set(info.runId, length);
   }
 
+  /** Ids of activities whose trouble the run shows. Undefined while no worker answers. */
+  async #troubled(info: WorkflowExecutionInfo): Promise<ReadonlySet<string> | undefined> {
+    const view = await this.#viewOf(info);
+    if (view === undefined) return undefined;
+    return new Set(view.stages.flatMap(({ trouble, activityId = '' }) => (trouble === undefined ? [] : [activityId])));
+  }
+
   /** Undefined while no worker answers; the next look asks again. */
   async #viewOf({ workflowId }: WorkflowExecutionInfo): Promise<RunView | undefined> {
     const handle = this.#client.workflow.getHandle(workflowId);
@@ -158,12 +168,22 @@ export class RunObserver {
       return { how: 'failed', why: 'its result is of another release' };
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw error;
-      let cause: Error = error.cause ?? error;
-      while (cause.cause instanceof Error) cause = cause.cause;
+      const cause = innermost(error);
       const how = { CANCELLED: 'cancelled', TERMINATED: 'terminated', TIMED_OUT: 'timed-out' } as const;
       const known = temporal === 'CANCELLED' || temporal === 'TERMINATED' || temporal === 'TIMED_OUT';
       return { how: known ? how[temporal] : 'failed', why: cause.message };
     }
+  }
+}
+
+/** Why a workflow ended without a result. Empty: it has one. */
+export async function whyEnded(client: Client, { workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
+  try {
+    await client.workflow.getHandle(workflowId, runId).result();
+    return '';
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return innermost(error).message;
   }
 }
 

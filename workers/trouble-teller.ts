@@ -3,11 +3,11 @@
  * failed. Each signal costs the run some events, so it is sent only for what fails at two looks in a row, and for a new reason ten minutes apart at the least.
  *
  * Killed between two signals: the next observer tells what still fails, perhaps twice; the run shows the same. What has been mended meanwhile it takes back at
- * its first look at a run, whether or not it was told.
+ * its first look at a run, if the run shows it: it is asked, which may have a worker replay it and adds nothing to its history.
  */
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { Trouble } from '../domain/jobs/progress.ts';
+import { pendingStates, type Trouble } from '../domain/jobs/progress.ts';
 
 /** What is read here of Temporal's `PendingActivityInfo`. */
 export interface Pending {
@@ -18,13 +18,19 @@ export interface Pending {
   lastFailure?: { message?: string | null; applicationFailureInfo?: object | null } | null;
 }
 
-/** PENDING_ACTIVITY_STATE_SCHEDULED and …_STARTED of Temporal's API. */
-const [waitsForATry, works] = [1, 2];
+const { waitsForATry, works } = pendingStates;
 /** A try that works for so long has got further than the one that failed, ms. */
 const worksMs = 60_000;
 const pauseMs = 600_000;
 /** Characters of a reason: it is shown in one cell. */
 const mostChars = 500;
+
+/** What is told to, and asked of, one run. */
+export interface ToldRun {
+  signal: WorkflowHandle['signal'];
+  /** Ids of activities whose trouble it shows. Undefined: nobody answers for it now. */
+  troubled: () => Promise<ReadonlySet<string> | undefined>;
+}
 
 interface Seen {
   /** Looks in a row at which it failed. */
@@ -39,30 +45,26 @@ export class TroubleTeller {
   readonly #known = new Set<string>();
 
   /** `run`: Temporal's id of this execution. */
-  async look(
-    handle: Pick<WorkflowHandle, 'signal'>,
-    run: string,
-    pending: readonly Pending[],
-    now: Date,
-  ): Promise<void> {
+  async look(told: ToldRun, run: string, pending: readonly Pending[], now: Date): Promise<void> {
     const before = this.#seen.get(run) ?? new Map<string, Seen>();
-    const isFirst = !this.#known.has(run);
+    // Another observer may have told of what works now.
+    const mayBeTold = this.#known.has(run) ? [] : pending.filter((one) => failureOf(one, now) === undefined);
+    const shown = mayBeTold.some((one) => ownFailure(one) !== undefined) ? await told.troubled() : new Set<string>();
     const after = new Map<string, Seen>();
     for (const activity of pending) {
       const { activityId } = activity;
       if (typeof activityId !== 'string') continue;
       const why = failureOf(activity, now);
-      // Another observer may have told of it.
-      const earlier = isFirst && why === undefined ? ownFailure(activity) : undefined;
+      const earlier = why === undefined && shown?.has(activityId) === true ? ownFailure(activity) : undefined;
       const seen = before.get(activityId) ?? {
         looks: 0,
         ...(earlier === undefined ? {} : { told: { why: earlier, at: 0 } }),
       };
       const next = why === undefined ? afterGoodLook(seen, activity) : afterFailure(seen, why, now);
-      if (next.tell !== undefined) await send(handle, { activityId, ...next.tell });
+      if (next.tell !== undefined) await send(told, { activityId, ...next.tell });
       if (next.seen.looks > 0 || next.seen.told !== undefined) after.set(activityId, next.seen);
     }
-    this.#known.add(run);
+    if (shown !== undefined) this.#known.add(run);
     if (after.size === 0) this.#seen.delete(run);
     else this.#seen.set(run, after);
   }
@@ -107,9 +109,9 @@ export function failureOf(activity: Pending, now: Date): string | undefined {
   return state === waitsForATry || isNew ? ownFailure(activity) : undefined;
 }
 
-async function send(handle: Pick<WorkflowHandle, 'signal'>, trouble: Trouble): Promise<void> {
+async function send(told: ToldRun, trouble: Trouble): Promise<void> {
   try {
-    await handle.signal<[Trouble]>('trouble', trouble);
+    await told.signal<[Trouble]>('trouble', trouble);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error; // the run has ended meanwhile
   }

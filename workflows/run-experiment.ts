@@ -50,7 +50,7 @@ const recipeKey = defineSearchAttributeKey('CriticRecipe', SearchAttributeType.K
 const ownerKey = defineSearchAttributeKey('CriticOwner', SearchAttributeType.KEYWORD);
 
 export async function runExperiment(experiment: Experiment): Promise<ExperimentResult> {
-  const { workflowId: id } = workflowInfo();
+  const { workflowId: id, runId: execution } = workflowInfo();
   const { name, members, at_most: most, question } = experiment;
   const ended = members.map((): EndedMember['artifacts'] => ({}));
   const views = members.map(({ arm, seed }): MemberView => ({
@@ -81,7 +81,7 @@ export async function runExperiment(experiment: Experiment): Promise<ExperimentR
       [{ id, experiment: facts, members: views.map((one, index) => ({ ...one, artifacts: ended[index] ?? {} })) }],
     );
     const result: ExperimentResult = { id, report: path, summary, members: views };
-    await tell(experimentNotice(result, now(), question));
+    await tell(experimentNotice(result, { part: execution.slice(0, 8), at: now() }, question));
     show('done');
     return result;
   } catch (error) {

@@ -5,9 +5,10 @@ import type { ExperimentResult } from './experiment.ts';
 /** At most 8,000 characters, as a notice's text may have. */
 const mostText = 7_500;
 
+/** `part`: which execution of it has come to this end. One that is reset comes to another. */
 export function experimentNotice(
   { id, report, summary, members }: ExperimentResult,
-  at: string,
+  { part, at }: Omit<AboutExperiment, 'id'>,
   question: string,
 ): Notice {
   const failed = members.filter(({ status }) => status !== 'passed' && status !== 'not-passed');
@@ -16,7 +17,7 @@ export function experimentNotice(
     `${arm}, seed ${seed}: ${status} ${sentence}`.trim(),
   );
   return {
-    id: `${id}-ended`,
+    id: `${id}-${part}-ended`,
     kind: 'experiment-ended',
     at,
     title: `${id}: ${failed.length === 0 ? whole : `${members.length - failed.length} of ${whole} came to a verdict`}`,

@@ -61,6 +61,9 @@ export interface StageView {
   trouble?: { why: string; at: string };
 }
 
+/** States of Temporal's API that a pending activity is in: PENDING_ACTIVITY_STATE_SCHEDULED (where it has failed, between two tries) and …_STARTED. */
+export const pendingStates = { waitsForATry: 1, works: 2 } as const;
+
 /** What a worker tells a run of one of its activities, which the run's own code cannot see. No `why`: it works again. */
 export interface Trouble {
   activityId: string;

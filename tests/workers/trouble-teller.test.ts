@@ -21,10 +21,20 @@ function failing(message: string, { state = scheduled, attempt = 4, at = 0, own 
 let sent: unknown[];
 let teller: TroubleTeller;
 const signal = async (...args: unknown[]) => void sent.push(args);
-const look = async (at: number, ...pending: Pending[]) => teller.look({ signal }, 'run-1', pending, seconds(at));
+/** What the run shows; undefined: nobody answers for it. */
+let shown: ReadonlySet<string> | undefined;
+let asked: number;
+const troubled = async () => {
+  asked += 1;
+  return shown;
+};
+const look = async (at: number, ...pending: Pending[]) =>
+  teller.look({ signal, troubled }, 'run-1', pending, seconds(at));
 
 beforeEach(() => {
   sent = [];
+  asked = 0;
+  shown = new Set(['sft-a1-submit']);
   teller = new TroubleTeller();
 });
 
@@ -61,6 +71,19 @@ describe('an activity that is tried again', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('is not taken back where the run shows none, and the run is asked once, and again only if nobody has answered', async () => {
+    const works = failing('no answer', { state: started, at: 0 });
+    shown = undefined;
+    await look(120, works);
+    expect([asked, sent]).toEqual([1, []]);
+    shown = new Set();
+    for (const at of [150, 180]) await look(at, works);
+    expect([asked, sent]).toEqual([2, []]);
+    teller = new TroubleTeller();
+    await look(0, failing('no answer', { attempt: 1, state: started }), failing('no answer'));
+    expect(asked).toBe(2);
+  });
+
   it('counts while a try has just begun, and is taken back when one works for a minute', async () => {
     await look(0, failing('no answer', { state: started, at: -5 }));
     await look(30, failing('no answer', { state: started, at: 25 }));
@@ -83,7 +106,7 @@ describe('an activity that is tried again', () => {
   it('is told in few words, and never to a run that has ended', async () => {
     for (const at of [0, 30]) await look(at, failing('x'.repeat(9000)));
     expect(JSON.stringify(sent)).toContain(`"${'x'.repeat(500)}"`);
-    const gone = { signal: async () => Promise.reject(new WorkflowNotFoundError('gone', 'r', undefined)) };
+    const gone = { troubled, signal: async () => Promise.reject(new WorkflowNotFoundError('gone', 'r', undefined)) };
     const pending = [failing('other')];
     const other = new TroubleTeller();
     for (const at of [0, 30]) {

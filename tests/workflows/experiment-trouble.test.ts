@@ -9,6 +9,7 @@ import type { Experiment, ExperimentView } from '../../domain/experiment/experim
 import { taskQueues } from '../../domain/names.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import { ExperimentObserver } from '../../workers/experiment-observer.ts';
+import { RunObserver } from '../../workers/run-observer.ts';
 import type { runExperiment } from '../../workflows/run-experiment.ts';
 import { experiment } from './experiments.ts';
 import { stubs, until, withWorkers } from './harness.ts';
@@ -135,6 +136,62 @@ describe('an experiment', () => {
       const begun = async () => new Date(Date.now() - 3_600_000);
       await new ExperimentObserver(client, { begun, put: async (notice) => told.push(notice) }).look(new Date());
       expect(told.filter((notice) => notice.id.startsWith(`${id}-`))).toEqual([]);
+    });
+  });
+
+  it('that a person resets after its end comes to another one, which is told too', async () => {
+    const id = 'experiment-reset-later';
+    const told: string[] = [];
+    const tellPeople: Activities['tellPeople'] = async ({ notice }) => {
+      told.push(notice.id);
+      return 'put';
+    };
+    const { activities } = stubs({
+      writeExperimentReport: async () => ({ path: '/store/report.html', summary: 'a table' }),
+      tellPeople,
+    });
+    await withWorkers(activities, id, async (client) => {
+      const first = await begin(client, id, experiment('reset-later', ['a', 'b']));
+      await first.result();
+      await resetBefore(client, id, 'writeExperimentReport');
+      await until(
+        async () => told.length,
+        (count) => count === 2,
+      );
+      await client.workflow.getHandle(id).result();
+      expect(new Set(told).size).toBe(2);
+    });
+  });
+
+  it('that is cancelled is one notice, and not one for each of its runs; a run that is cancelled alone is told', async () => {
+    const id = 'experiment-called-off';
+    const { activities } = stubs({ watchJob: forever });
+    await withWorkers(activities, id, async (client) => {
+      const handle = await begin(client, id, experiment('called-off', ['a', 'b', 'c']));
+      const members = async () => (await handle.query<ExperimentView>('experiment')).members;
+      const going = await until(members, (all) => all.filter(({ status }) => status === 'running').length > 1);
+      const alone = going[0]?.run ?? '';
+      await client.workflow.getHandle(alone).cancel();
+      await until(members, (all) => all[0]?.status === 'cancelled');
+      const told: Notice[] = [];
+      const outbox = {
+        begun: async () => new Date(Date.now() - 3_600_000),
+        put: async (notice: Notice) => told.push(notice),
+      };
+      const observers = [new RunObserver(client, outbox), new ExperimentObserver(client, outbox)];
+      const ofRuns = () => told.flatMap(({ run = '' }) => (run.startsWith('called-off') ? [run] : []));
+      await until(
+        async () => observers[0]?.look(new Date()),
+        () => ofRuns().length > 0,
+      );
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow('cancelled');
+      const runs = (await client.workflow.count(`WorkflowId STARTS_WITH 'called-off' AND ExecutionStatus = 'Canceled'`))
+        .count;
+      expect(runs).toBeGreaterThan(1);
+      for (const observer of observers) await observer.look(new Date());
+      expect(ofRuns()).toEqual([alone]);
+      expect(told.filter((notice) => notice.id.startsWith(`${id}-`))).toMatchObject([{ kind: 'cancelled' }]);
     });
   });
 });

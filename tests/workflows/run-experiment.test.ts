@@ -97,7 +97,9 @@ describe('an experiment', () => {
     );
     // The recipes of the runs are not sent again.
     expect(JSON.stringify(reported[0])).not.toContain('base_model');
-    expect(told).toMatchObject([{ kind: 'experiment-ended', id: 'experiment-whole-ended' }]);
+    expect(told).toMatchObject([
+      { kind: 'experiment-ended', id: expect.stringMatching(/^experiment-whole-[0-9a-f]{8}-ended$/) },
+    ]);
     expect(told[0]?.title).toBe('experiment-whole: 4 runs');
   });
 

@@ -16,6 +16,7 @@ import {
   type ExperimentView,
   memberEnds,
 } from '../../../domain/experiment/experiment.ts';
+import { pendingStates } from '../../../domain/jobs/progress.ts';
 import { hopelessTries } from '../../../domain/notices/run-notices.ts';
 import type { runExperiment } from '../../../workflows/run-experiment.ts';
 import { CliError } from '../../cli-error.ts';
@@ -110,13 +111,10 @@ export async function findExperiment(client: Client, id: string): Promise<SeenEx
   }
 }
 
-/** PENDING_ACTIVITY_STATE_SCHEDULED of Temporal's API: between two tries. */
-const waitsForATry = 1;
-
 /** Why the last try of an activity failed that waits for its next one. */
 function failing({ pendingActivities }: WorkflowExecutionDescription['raw']): string | undefined {
   const waiting = (pendingActivities ?? []).find(
-    ({ state, lastFailure }) => Number(state) === waitsForATry && (lastFailure?.message ?? '') !== '',
+    ({ state, lastFailure }) => Number(state) === pendingStates.waitsForATry && (lastFailure?.message ?? '') !== '',
   );
   if (waiting === undefined) return undefined;
   const what = waiting.activityType?.name === 'writeExperimentReport' ? 'its report is' : 'a step of it is';
