@@ -43,6 +43,8 @@ interface Sample {
   dataSeed: number;
   sources: number;
   edits: number;
+  /** Pairs of the train split get a `critique`. */
+  critiques?: true;
   json?: true;
 }
 
@@ -56,9 +58,10 @@ export function withSampleOptions(command: Command, sources: number, edits: numb
 
 /** Draws the sample dataset into a folder. One that stands is left as it is, if it is of the same numbers. Throws a CliError otherwise. */
 export function drawSample(shell: Shell, config: StackConfig, dataset: string, sample: Sample): void {
-  const { dataSeed, sources, edits, json } = sample;
+  const { dataSeed, sources, edits, critiques, json } = sample;
   const python = localEnvironment(config)['CRITIC_PYTHON'] ?? 'python3';
   const numbers = ['--seed', String(dataSeed), '--sources', String(sources), '--edits', String(edits)];
+  if (critiques === true) numbers.push('--critiques');
   const { status } = spawnSync(python, ['-m', 'critic_trainer.scenes', '--out', dataset, ...numbers], {
     stdio: ['inherit', json === true ? 2 : 'inherit', 'inherit'],
     env: { ...shell.env, PYTHONPATH: join(config.checkout, 'trainer'), PYTHONDONTWRITEBYTECODE: '1' },

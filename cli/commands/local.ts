@@ -38,6 +38,7 @@ const sampleFolder = join(checkout, 'datasets/sample');
 function addSample(local: Command, shell: Shell): void {
   withSampleOptions(local.command('sample'), 20, 5)
     .option('--out <folder>', 'where to', aPath, sampleFolder)
+    .option('--critiques', 'give train pairs a critique by templates, of which synthesis: human learns')
     .description('draw the sample dataset that recipes/smoke.yaml names')
     .action((options: Parameters<typeof drawSample>[3] & { out: string }) => {
       const config = stackConfig(shell.env);

@@ -136,7 +136,11 @@ describe('an experiment file', () => {
     expect(String(error)).toMatch(/: 1 fault\n/);
   });
 
-  it.each(readdirSync(join(root, 'experiments')))('experiments/%s is one', async (name) => {
+  it.each(
+    readdirSync(join(root, 'experiments'), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.yaml')),
+  )('experiments/%s is one', async (name) => {
     const { members, arms, seeds } = await readExperiment(join(root, 'experiments', name), { dataset: data });
     expect(members).toHaveLength(arms.length * seeds.length);
   });

@@ -16,6 +16,7 @@ from critic_trainer.scenes import critique, observe
 from critic_trainer.scenes.dataset import generate, scene_of
 from critic_trainer.scenes.draw import Scene, Thing, random_scene, render
 from critic_trainer.scenes.edits import Change, Edit, apply, random_edit
+from critic_trainer.scenes.own_words import own_critique
 
 BASE = Path(__file__).parents[2] / "models" / "tiny-critic"
 
@@ -49,6 +50,41 @@ def test_no_source_is_in_two_splits_and_every_mos_is_in_range(tmp_path: Path) ->
         splits.setdefault(row["source_id"], set()).add(row["split"])
         assert all(1 <= value <= 5 for value in row["mos"].values())
     assert all(len(found) == 1 for found in splits.values())
+
+
+def test_critiques_say_what_was_drawn_and_change_nothing_else(tmp_path: Path) -> None:
+    assert generate(tmp_path / "plain", 7, 10, 4)
+    assert generate(tmp_path / "told", 7, 10, 4, critiques=True)
+    plain, told = rows_of(tmp_path / "plain"), rows_of(tmp_path / "told")
+    critiques = {row["id"]: row.pop("critique", None) for row in told}
+    assert told == plain
+    assert all((critiques[row["id"]] is not None) == (row["split"] == "train") for row in plain)
+    texts = [text for text in critiques.values() if text is not None]
+    assert len(set(texts)) > len(texts) / 2
+    assert not any(letter.isdigit() for text in texts for letter in text)
+    assert "no person wrote them" in json.loads((tmp_path / "told" / "dataset.json").read_text())["critiques"]
+    with pytest.raises(FileExistsError):
+        generate(tmp_path / "told", 7, 10, 4)
+
+
+def test_a_critique_names_what_is_spoiled_and_leaves_out_what_is_fine() -> None:
+    blue = Change(0, Thing("circle", "red"), Thing("circle", "blue"))
+    spoiled = Edit("recolour", "Make the red circle blue.", "done", blue, "bar", 0.9, "blur", 0.4)
+    fine = Edit("recolour", "Make the red circle blue.", "done", blue, "none", 0.9, "none", 0.4)
+    parts = {
+        "the red circle became blue, so the request is fully met.",
+        "a stray bar cuts badly through the rest.",
+        "it is slightly blurred.",
+    }
+    orders = set()
+    for seed in range(20):
+        text = own_critique(spoiled, np.random.default_rng(seed))
+        assert {f"{part}." for part in text.rstrip(".").split(". ")} == parts
+        orders.add(text)
+        assert own_critique(fine, np.random.default_rng(seed)) == (
+            "the red circle became blue, so the request is fully met."
+        )
+    assert len(orders) == 2
 
 
 def test_the_mos_follows_the_documented_score() -> None:

@@ -2,7 +2,7 @@
 
 `DIR/pairs.jsonl`, `DIR/images/src/*.png`, `DIR/images/edited/*.png`, `DIR/dataset.json`. Splits are by source picture.
 MOS: the mean of five simulated raters, each round(o + N(0, 0.45)) clipped to 1..5, where o is the score of `edits`; the
-three dimensions likewise from 1 + 4 x their part.
+three dimensions likewise from 1 + 4 x their part. With `--critiques` pairs of the train split have a `critique`.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import numpy as np
 
 from .draw import Scene, random_scene, render
 from .edits import apply, random_edit
+from .own_words import ABOUT, own_critique
 
 GENERATOR_VERSION = 2
 RATERS = 5
@@ -30,16 +31,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--sources", type=int, default=100, help="source pictures, at least 10")
     parser.add_argument("--edits", type=int, default=10, help="edits of each source, at least 1")
+    parser.add_argument("--critiques", action="store_true", help="train pairs get a `critique` by templates")
     args = parser.parse_args()
     if args.sources < 10 or args.edits < 1:
         parser.error("--sources: expected at least 10; --edits: expected at least 1")
-    if generate(args.out, args.seed, args.sources, args.edits):
+    if generate(args.out, args.seed, args.sources, args.edits, critiques=args.critiques):
         print(f"wrote {args.sources * args.edits} pairs to {args.out}")
     else:
         print(f"{args.out} is there already, with the same settings")
 
 
-def generate(out: Path, seed: int, sources: int, edits: int) -> bool:
+def generate(out: Path, seed: int, sources: int, edits: int, *, critiques: bool = False) -> bool:
     """Writes the dataset unless it stands. True if it wrote. Raises FileExistsError if another one is there."""
     card = {
         "schema": 1,
@@ -51,6 +53,8 @@ def generate(out: Path, seed: int, sources: int, edits: int) -> bool:
         "counts": {split: edits * splits(sources).count(split) for split in ("train", "dev", "test")},
         "mos_formula": FORMULA,
     }
+    if critiques:
+        card["critiques"] = ABOUT
     if (out / "dataset.json").exists():
         if json.loads((out / "dataset.json").read_text()) == card:
             return False
@@ -60,7 +64,7 @@ def generate(out: Path, seed: int, sources: int, edits: int) -> bool:
     (temporary / "images/src").mkdir(parents=True)
     (temporary / "images/edited").mkdir()
     with (temporary / "pairs.jsonl").open("w") as file:
-        for row in write_pairs(temporary, seed, sources, edits):
+        for row in write_pairs(temporary, seed, sources, edits, critiques=critiques):
             file.write(json.dumps(row) + "\n")
     (temporary / "dataset.json").write_text(json.dumps(card, indent=2) + "\n")
     temporary.rename(out)
@@ -79,12 +83,13 @@ def scene_of(seed: int, source: int) -> Scene:
     return random_scene(np.random.default_rng([seed, 10, source]))
 
 
-def write_pairs(root: Path, seed: int, sources: int, edits: int) -> list[dict]:
-    """Draws and writes every picture; rows in the order of sources and edits."""
+def write_pairs(root: Path, seed: int, sources: int, edits: int, *, critiques: bool = False) -> list[dict]:
+    """Draws and writes every picture; rows in the order of sources and edits. Critiques change nothing else."""
     rows = []
     seen: set[Scene] = set()
     for source, split in enumerate(splits(sources)):
         rng = np.random.default_rng([seed, 11, source])
+        words = np.random.default_rng([seed, 13, source])
         scene = scene_of(seed, source)
         while scene in seen:
             scene = random_scene(rng)
@@ -112,6 +117,7 @@ def write_pairs(root: Path, seed: int, sources: int, edits: int) -> list[dict]:
                     },
                     "method": str(rng.choice(METHODS)),
                     "edit_kind": edit.kind,
+                    **({"critique": own_critique(edit, words)} if critiques and split == "train" else {}),
                 }
             )
     return rows
