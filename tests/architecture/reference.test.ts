@@ -36,7 +36,10 @@ describe('the reference', () => {
   it.each([
     ...readdirSync(`${root}recipes`).map((name) => ['recipe', `recipes/${name}`] as const),
     ...readdirSync(`${root}nights`).map((name) => ['night', `nights/${name}`] as const),
-    ...readdirSync(`${root}experiments`).map((name) => ['experiment', `experiments/${name}`] as const),
+    ...readdirSync(`${root}experiments`, { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.yaml'))
+      .map((name) => ['experiment', `experiments/${name}`] as const),
   ])('the schema of a %s takes %s', (kind, path) => {
     expect(faultsOf(`docs/${kind}.schema.json`, read(path))).toEqual([]);
   });
