@@ -60,6 +60,11 @@ export async function storeFolder(env: NodeJS.ProcessEnv, localRecord: () => str
   throw new CliError("--store: expected the store's folder on this machine, got nothing (CRITIC_STORE may name it)");
 }
 
+/** All variables of a worker that this machine has: those of its environment if they say where Temporal is, else those of the local stack's record. */
+export async function settingsHere(env: NodeJS.ProcessEnv, localRecord: () => string): Promise<object> {
+  return env.CRITIC_TEMPORAL_ADDRESS === undefined ? ((await readRecord(localRecord())) ?? {}) : env;
+}
+
 /** Undefined if there is no such file. */
 async function readRecord(path: string): Promise<object | undefined> {
   const fault = (got: string) =>

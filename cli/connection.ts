@@ -4,14 +4,17 @@ import { NamespaceNotFoundError } from '@temporalio/common';
 import { CliError } from './cli-error.ts';
 import type { CliConfig } from './config.ts';
 
-/** A connected client. Throws a CliError that names the address if nobody answers within five seconds. */
+/** No Temporal server answers. */
+export class NoServer extends CliError {}
+
+/** A connected client. Throws NoServer that names the address if nobody answers within five seconds. */
 export async function connect(config: CliConfig): Promise<Client> {
   try {
     const connection = await Connection.connect({ address: config.address, connectTimeout: '5 seconds' });
     return new Client({ connection, namespace: config.namespace });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new CliError(
+    throw new NoServer(
       `CRITIC_TEMPORAL_ADDRESS: expected a Temporal server at "${config.address}", got no answer (${why}); "critic local status" says what runs`,
     );
   }

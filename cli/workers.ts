@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { type Cluster, queueOf, type QueueUse } from '../domain/clusters.ts';
 import { CliError } from './cli-error.ts';
+import { serverNow } from './doctor/server-clock.ts';
 
 /** temporal.api.enums.v1.TaskQueueType. */
 const types = { workflow: 1, activity: 2 } as const;
@@ -22,6 +23,8 @@ export interface AskedQueue {
   asked: string;
   /** When it was asked last, ms epoch by the server's clock. */
   askedAt?: number;
+  /** Of each worker by its identity, the same. Undefined: the server does not tell. */
+  lastAsked: Readonly<Record<string, number | undefined>>;
 }
 
 const uses = ['workflows', 'cluster', 'watch', 'llm'] as const satisfies QueueUse[];
@@ -44,6 +47,12 @@ export async function askedQueues(client: Client, cluster: Cluster): Promise<Ask
         workers: new Set(all.map(({ identity }) => identity)).size,
         asked: times.toSorted().join(' '),
         ...(seconds > 0 ? { askedAt: seconds * 1000 } : {}),
+        lastAsked: Object.fromEntries(
+          all.map(({ identity, lastAccessTime: at }) => [
+            identity ?? '',
+            at ? Number(at.seconds ?? 0) * 1000 : undefined,
+          ]),
+        ),
       };
     }),
   );
@@ -54,7 +63,18 @@ const startOne = 'start one ("critic local up" starts that of a local stack)';
 /** A poll for work lasts a minute at most, so a worker that lives has asked some queue since. Seconds. */
 export const silentSeconds = 75;
 
-/** Seconds since a worker asked one of these last. `now`: of this machine, ms epoch; the server's clock may be a little ahead. */
+/** For each worker, seconds since it asked any of these. One that is busy need not ask all. `now`: by the server's clock, ms epoch. */
+export function silences(queues: readonly AskedQueue[], now: number): (number | undefined)[] {
+  const last = new Map<string, number | undefined>();
+  for (const { lastAsked } of queues) {
+    for (const [worker, at] of Object.entries(lastAsked)) {
+      last.set(worker, at === undefined ? last.get(worker) : Math.max(at, last.get(worker) ?? 0));
+    }
+  }
+  return [...last.values()].map((at) => (at === undefined ? undefined : Math.max(0, Math.round((now - at) / 1000))));
+}
+
+/** Seconds since a worker asked one of these last. `now`: by the server's clock, ms epoch. */
 export function secondsSilent(queues: readonly AskedQueue[], now: number): number | undefined {
   const times = queues.flatMap(({ askedAt }) => askedAt ?? []);
   return times.length === 0 ? undefined : Math.max(0, Math.round((now - Math.max(...times)) / 1000));
@@ -67,7 +87,7 @@ export function secondsSilent(queues: readonly AskedQueue[], now: number): numbe
 export async function waitsForWorker(client: Client, cluster: Cluster, what: string): Promise<string | undefined> {
   try {
     const queues = await askedQueues(client, cluster);
-    const seconds = secondsSilent(queues, Date.now()) ?? 0;
+    const seconds = secondsSilent(queues, (await serverNow(client)) ?? Date.now()) ?? 0;
     const nobody = queues.every(({ workers }) => workers === 0);
     if (!nobody && seconds <= silentSeconds) return undefined;
     const who = nobody ? 'no worker asks for work' : `no worker has asked for work for ${seconds} s`;

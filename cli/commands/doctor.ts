@@ -8,6 +8,7 @@ import type { Client } from '@temporalio/client';
 import * as z from 'zod';
 import { type Examined, examinationMinutes, type ExaminationOrder } from '../../domain/examination.ts';
 import { queueOf } from '../../domain/clusters.ts';
+import type { HealthCheck } from '../../domain/health-check.ts';
 import { oneSlurmName } from '../../domain/recipe/fields.ts';
 import { shown } from '../../domain/errors.ts';
 import type { examineCluster } from '../../workflows/upkeep/examine-cluster.ts';
@@ -16,9 +17,12 @@ import { aPath, wholeNumber, wholeNumberFrom } from '../arguments.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { chosenCluster } from '../cluster.ts';
 import { doctorLines } from '../views/doctor-view.ts';
-import { healthCheck, healthChecks, healthLines } from '../health-checks.ts';
+import { settingsHere } from '../config.ts';
+import { NoServer } from '../connection.ts';
+import { healthCheck, healthChecks, healthLines } from '../doctor/health-checks.ts';
+import { ownChecks } from '../doctor/own-checks.ts';
 import { resultOf } from '../run-handle.ts';
-import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
+import { type Register, type Shell, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { whileWorkersAsk } from '../workers.ts';
 
 const number = z.number();
@@ -89,6 +93,18 @@ export async function findingsOf(
   const partitions = await doctor(client, orders);
   tell(doctorLines(partitions));
   return { checks, partitions };
+}
+
+/** While Temporal does not answer: what this machine itself can look at. */
+async function withoutServer(
+  shell: Shell,
+  { message }: NoServer,
+  tell: (lines: readonly string[]) => void,
+): Promise<Findings> {
+  const own = await ownChecks(await settingsHere(shell.env, shell.localRecord));
+  const checks: HealthCheck[] = [{ what: 'Temporal', state: 'problem', sentence: message }, ...own];
+  tell(healthLines(checks));
+  return { checks, partitions: [] };
 }
 
 interface DoctorOptions extends ViewOptions {
@@ -166,7 +182,10 @@ export const registerDoctor: Register = (program, shell) => {
       const orders = options.job ? ordersOf(options, new Date()) : [];
       const say = (lines: readonly string[]) => void shell.stdout.write(lines.map((line) => `${line}\n`).join(''));
       const tell = options.json === true ? () => undefined : say;
-      const value = await withClient(shell, (client) => findingsOf(client, orders, tell));
+      const value = await withClient(shell, (client) => findingsOf(client, orders, tell)).catch((failure: unknown) => {
+        if (!(failure instanceof NoServer)) throw failure;
+        return withoutServer(shell, failure, tell);
+      });
       if (options.json === true) say([textOf(doctorView, value, options)]);
       const isIll =
         value.checks.some(({ state }) => state === 'problem') ||

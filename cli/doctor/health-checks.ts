@@ -1,13 +1,14 @@
 /** Checks that the CLI makes itself: Temporal, its search attributes, who polls; and those that a worker answers. */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
-import type { HealthCheck } from '../domain/health-check.ts';
-import { clusterInWords } from '../domain/clusters.ts';
-import { searchAttributes } from '../domain/names.ts';
-import { chosenCluster } from './cluster.ts';
-import { sentenceOf } from './connection.ts';
-import { inquire } from './inquire.ts';
-import { askedQueues, secondsSilent, silentSeconds } from './workers.ts';
+import type { HealthCheck } from '../../domain/health-check.ts';
+import { clusterInWords } from '../../domain/clusters.ts';
+import { searchAttributes } from '../../domain/names.ts';
+import { chosenCluster } from '../cluster.ts';
+import { sentenceOf } from '../connection.ts';
+import { inquire } from '../inquire.ts';
+import { askedQueues, secondsSilent, silences, silentSeconds } from '../workers.ts';
+import { serverNow } from './server-clock.ts';
 
 export const healthCheck = z.object({
   what: z.string(),
@@ -30,7 +31,7 @@ export async function healthChecks(
   const own: [string, () => Promise<HealthCheck[]>][] = [
     ['Temporal', () => checkServer(client)],
     ['search attributes', () => checkAttributes(client)],
-    ['workers', () => checkWorkers(client, Date.now())],
+    ['workers', () => checkWorkers(client)],
     ['worker', async () => (await inquire(client, 'health', {}, reply)).checks],
   ];
   const checks: HealthCheck[] = [];
@@ -71,25 +72,31 @@ async function checkAttributes(client: Client): Promise<HealthCheck[]> {
   }));
 }
 
-/** `now`: of this machine, ms epoch. */
-async function checkWorkers(client: Client, now: number): Promise<HealthCheck[]> {
+async function checkWorkers(client: Client): Promise<HealthCheck[]> {
   const cluster = chosenCluster(client);
   const queues = await askedQueues(client, cluster);
   const what = 'workers';
   const none = queues.filter(({ workers }) => workers === 0).map(({ name }) => name);
   if (none.length > 0)
     return [{ what, state: 'problem', sentence: `expected a worker at each queue, got none at ${none.join(', ')}` }];
-  const most = Math.max(...queues.map(({ workers }) => workers));
-  const who = `${most} ${most === 1 ? 'worker' : 'workers'}`;
+  const now = (await serverNow(client)) ?? Date.now();
+  const ages = silences(queues, now);
+  const alive = ages.filter((seconds) => seconds === undefined || seconds <= silentSeconds);
   const work = `work${cluster === undefined ? '' : ` of ${clusterInWords(cluster)}`}`;
-  const seconds = secondsSilent(queues, now);
-  if (seconds !== undefined && seconds > silentSeconds) {
-    const sentence = `${who} asked for ${work}, but none for ${seconds} s; one that lives asks each minute, so start one`;
+  const last = secondsSilent(queues, now);
+  if (alive.length === 0) {
+    const sentence = `${counted(ages.length)} asked for ${work}, but none for ${last} s; one that lives asks each minute, so start one`;
     return [{ what, state: 'problem', sentence }];
   }
-  const when = seconds === undefined ? '' : `, last ${seconds} s ago`;
-  return [{ what, state: 'good', sentence: `${who} ${most === 1 ? 'asks' : 'ask'} for ${work}${when}` }];
+  const when = last === undefined ? '' : `, last ${last} s ago`;
+  const who = `${counted(alive.length)} ${alive.length === 1 ? 'asks' : 'ask'} for ${work}${when}`;
+  const gone = ages.flatMap((seconds) => (seconds !== undefined && seconds > silentSeconds ? seconds : []));
+  if (gone.length === 0) return [{ what, state: 'good', sentence: who }];
+  const silent = `${counted(gone.length)} did until ${Math.min(...gone)} s ago and ${gone.length === 1 ? 'is' : 'are'} stopped or dead`;
+  return [{ what, state: 'good', sentence: `${who}; ${silent}` }];
 }
+
+const counted = (workers: number) => `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
 
 /** One line a check, then what is wrong. At most 80 columns where words allow it. */
 export function healthLines(checks: readonly HealthCheck[]): string[] {
