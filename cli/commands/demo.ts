@@ -45,6 +45,8 @@ interface Sample {
   edits: number;
   /** Pairs of the train split get a `critique`. */
   critiques?: true;
+  /** `inspection`: a dataset of experiments/own-data/words.yaml, which has critiques. */
+  kind?: 'edits' | 'inspection' | 'inspection-first';
   json?: true;
 }
 
@@ -58,9 +60,9 @@ export function withSampleOptions(command: Command, sources: number, edits: numb
 
 /** Draws the sample dataset into a folder. One that stands is left as it is, if it is of the same numbers. Throws a CliError otherwise. */
 export function drawSample(shell: Shell, config: StackConfig, dataset: string, sample: Sample): void {
-  const { dataSeed, sources, edits, critiques, json } = sample;
+  const { dataSeed, sources, edits, critiques, kind = 'edits', json } = sample;
   const python = localEnvironment(config)['CRITIC_PYTHON'] ?? 'python3';
-  const numbers = ['--seed', String(dataSeed), '--sources', String(sources), '--edits', String(edits)];
+  const numbers = ['--seed', String(dataSeed), '--sources', String(sources), '--edits', String(edits), '--kind', kind];
   if (critiques === true) numbers.push('--critiques');
   const { status } = spawnSync(python, ['-m', 'critic_trainer.scenes', '--out', dataset, ...numbers], {
     stdio: ['inherit', json === true ? 2 : 'inherit', 'inherit'],

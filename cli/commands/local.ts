@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import * as z from 'zod';
 import { shown } from '../../domain/errors.ts';
 import { down, status, up } from '../../infra/local/stack.ts';
@@ -39,6 +39,11 @@ function addSample(local: Command, shell: Shell): void {
   withSampleOptions(local.command('sample'), 20, 5)
     .option('--out <folder>', 'where to', aPath, sampleFolder)
     .option('--critiques', 'give train pairs a critique by templates, of which synthesis: human learns')
+    .addOption(
+      new Option('--kind <name>', 'edits, or inspection, or its control: critiques of several lengths (docs/R1.md)')
+        .choices(['edits', 'inspection', 'inspection-first'])
+        .default('edits'),
+    )
     .description('draw the sample dataset that recipes/smoke.yaml names')
     .action((options: Parameters<typeof drawSample>[3] & { out: string }) => {
       const config = stackConfig(shell.env);
