@@ -8,7 +8,7 @@ import { runStatuses } from '../../domain/names.ts';
 import { chosenCluster } from '../cluster.ts';
 import { aRecipe, wholeNumberFrom } from '../arguments.ts';
 import { findRun, followedTypes, runType } from '../run-handle.ts';
-import { cut } from '../views/run-text.ts';
+import { fittedCells, usualColumns } from '../views/table.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 
 /** The last five come from Temporal: the run's own code could not say them. `pausing` is of the list alone: in its own view the run has `paused`. */
@@ -131,26 +131,21 @@ function statusOf(temporal: string, own: string | null): Status {
   }
 }
 
-/** Characters of a status, and of it and a cluster: with the longest id of a run, a score and a time, a line has 80. */
-const [mostStatus, withCluster] = [21, 20];
-const mostCluster = 10;
-
-/** One line a run, at most 80 columns. */
-function tableOf(rows: readonly RunRow[]): string[] {
+/** One line a run. Of one that is too long for the terminal the cluster is cut, then the status. */
+function tableOf(rows: readonly RunRow[], columns: number = usualColumns): string[] {
   if (rows.length === 0) return ['no such runs'];
   const open: readonly Status[] = ['running', 'waiting', 'pausing', 'paused', 'cancelling', 'stuck'];
-  const clusters = rows.map(({ cluster }) => cut(cluster ?? '', mostCluster));
-  const widest = Math.max(...clusters.map(({ length }) => length));
-  const ofStatus = widest === 0 ? mostStatus : withCluster - Math.max(widest, 'CLUSTER'.length);
-  const cells = rows.map(({ run, status, stage, score, startedAt }, index) => [
+  const named = rows.some(({ cluster }) => cluster !== null);
+  const cells = rows.map(({ run, status, stage, score, startedAt, cluster }) => [
     run,
-    cut(stage !== null && open.includes(status) ? `${status}: ${stage}` : status, ofStatus),
+    stage !== null && open.includes(status) ? `${status}: ${stage}` : status,
     score === null ? '' : score.toFixed(3),
     startedAt.slice(5, 16).replace('T', ' '),
-    clusters[index] ?? '',
+    ...(named ? [cluster ?? ''] : []),
   ]);
-  const table = [['RUN', 'STATUS', 'SCORE', 'BEGAN (UTC)', ...(widest === 0 ? [] : ['CLUSTER'])], ...cells];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
+  const heading = ['RUN', 'STATUS', 'SCORE', 'BEGAN (UTC)', ...(named ? ['CLUSTER'] : [])];
+  const table = fittedCells([heading, ...cells], [4, 1], columns, 1);
+  const widths = heading.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
   return table.map((line) =>
     line
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -201,6 +196,6 @@ export const registerRuns: Register = (program, shell) => {
     .addHelpText('after', '\nExample: critic runs --status waiting --since 7d')
     .action(async (options: RunsOptions) => {
       const value = await withClient(shell, (client) => runs(client, options));
-      shell.stdout.write(`${textOf(runsView, value, options)}\n`);
+      shell.stdout.write(`${textOf(runsView, value, options, shell.stdout)}\n`);
     });
 };

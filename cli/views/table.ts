@@ -23,15 +23,24 @@ export function fittedTable(
   yielding: readonly number[],
   columns = usualColumns,
 ): string[] {
+  return textTable(fittedCells(rows, yielding, columns, 2)).map((line) => cut(line, columns));
+}
+
+/** The cells of such a table, with `gap` blanks between its columns. */
+export function fittedCells(
+  rows: readonly (readonly string[])[],
+  yielding: readonly number[],
+  columns: number,
+  gap: number,
+): string[][] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, at) => Math.max(0, ...rows.map((row) => row[at]?.length ?? 0)));
-  let over = widths.reduce((sum, width) => sum + width, 0) + 2 * (count - 1) - columns;
+  let over = widths.reduce((sum, width) => sum + width, 0) + gap * (count - 1) - columns;
   for (const at of yielding) {
     const width = widths[at] ?? 0;
     const gives = Math.max(0, Math.min(over, width - leastCell));
     widths[at] = width - gives;
     over -= gives;
   }
-  const cells = rows.map((row) => row.map((cell, at) => cut(cell, widths[at] ?? cell.length)));
-  return textTable(cells).map((line) => cut(line, columns));
+  return rows.map((row) => row.map((cell, at) => cut(cell, widths[at] ?? cell.length)));
 }

@@ -32,7 +32,10 @@ describe('the table of runs', () => {
     const onA: RunRow = { ...row, cluster: 'a-long-name-of-24-chars.', score: -0.123 };
     const lines = textOf(runsView, [row, onA, { ...row, run: 'b', cluster: 'a' }], {}).split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(lines.map((line) => line.split(/ +/).at(-1))).toEqual(['CLUSTER', '19:00', 'a-long-na…', 'a']);
+    expect(lines.map((line) => line.split(/ +/).at(-1))).toEqual(['CLUSTER', '19:00', 'a-long-…', 'a']);
+    // A pipe has no width.
+    const whole = runsView.lines([row, onA], Infinity);
+    expect(whole.at(-1)).toMatch(/ waiting: predict-base .* a-long-name-of-24-chars\.$/);
   });
 });
 
@@ -113,7 +116,7 @@ describe('the order of runs', () => {
 
   it('has the stages that are under way, and says that one is being cancelled', async () => {
     const { out } = await critic(['runs'], server());
-    expect(out).toMatch(/^open +cancelling: sft\+pred…/m);
+    expect(out).toMatch(/^open +cancelling: sft\+predict-base /m);
     expect(await ids('--status', 'cancelling')).toEqual(['open']);
     expect(await ids('--status', 'running')).toEqual([]);
   });
