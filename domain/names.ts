@@ -85,6 +85,12 @@ export const taskQueues = {
   llm: 'critic-llm',
 } as const;
 
+/**
+ * The part of a visibility query that finds open workflows: those that run, and those that `temporal workflow pause` of newer servers has paused, which are not
+ * `Running` there. The word `Paused` itself is an error on servers that do not know it (1.29).
+ */
+export const isOpen = 'CloseTime IS NULL';
+
 /** The Temporal schedule of a night, and the prefix of the ids of the workflows that it starts. */
 export function nightScheduleId(night: string): string {
   return `critic-night-${night}`;

@@ -6,6 +6,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Cluster } from '../domain/clusters.ts';
 import { experimentFailedNotice, experimentStuckNotice, experimentWaitsNotice } from '../domain/experiment/notice.ts';
+import { isOpen } from '../domain/names.ts';
 import { hopelessTries } from '../domain/notices/run-notices.ts';
 import { eachAlone } from './each-alone.ts';
 import { wasReset } from './reset.ts';
@@ -28,7 +29,7 @@ export class ExperimentObserver {
   /** One look at all experiments of the cluster. One that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
     const since = await toldSince(this.#outbox, now);
-    const query = `WorkflowType = 'runExperiment' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
+    const query = `WorkflowType = 'runExperiment' AND ${this.#ofCluster} AND (${isOpen} OR CloseTime > '${since}')`;
     await eachAlone(this.#client.workflow.list({ query }), async (info) => {
       if (!this.#told.has(info.runId)) await this.#lookAt(info, now);
     });

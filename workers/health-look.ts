@@ -7,7 +7,7 @@ import type { Client } from '@temporalio/client';
 import { TrainingHealth } from '../activities/jobs/watching/health-watch.ts';
 import type { Cluster } from '../domain/clusters.ts';
 import type { RunningHealth } from '../domain/health/running.ts';
-import { isJobStage, jobKind, paths } from '../domain/names.ts';
+import { isJobStage, isOpen, jobKind, paths } from '../domain/names.ts';
 import { healthNotice } from '../domain/notices/run-notices.ts';
 import { namesIn } from '../files/fresh-look.ts';
 import { eachAlone } from './each-alone.ts';
@@ -45,7 +45,7 @@ export class HealthLook {
   async look(now: Date): Promise<void> {
     if (now.getTime() < this.#next) return;
     this.#next = now.getTime() + everyMs;
-    const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND ExecutionStatus = 'Running'`;
+    const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND ${isOpen}`;
     const seen = new Map<string, TrainingHealth>();
     try {
       await eachAlone(this.#client.workflow.list({ query }), async (info) => {

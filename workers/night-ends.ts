@@ -7,6 +7,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Cluster } from '../domain/clusters.ts';
 import { pendingStates } from '../domain/jobs/progress.ts';
+import { isOpen } from '../domain/names.ts';
 import {
   brokenNightNotice,
   heldUpNotice,
@@ -45,7 +46,7 @@ export class NightEnds {
   async look(now: Date): Promise<void> {
     const since = await toldSince(this.#outbox, now);
     const bad = `ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '${since}'`;
-    const query = `WorkflowType = 'runNight' AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR (${bad}))`;
+    const query = `WorkflowType = 'runNight' AND ${this.#ofCluster} AND (${isOpen} OR (${bad}))`;
     await eachAlone(this.#client.workflow.list({ query }), async (info) => {
       if (!this.#told.has(info.runId)) await this.#lookAt(info, now);
     });

@@ -15,6 +15,7 @@ import * as z from 'zod';
 import { type Cluster, queueOf } from '../domain/clusters.ts';
 import { innermost } from '../domain/errors.ts';
 import type { RunView } from '../domain/jobs/progress.ts';
+import { isOpen } from '../domain/names.ts';
 import type { Notice } from '../domain/notices/notice.ts';
 import {
   type About,
@@ -82,7 +83,7 @@ export class RunObserver {
   /** One look at all runs of the cluster. A run that cannot be looked at is left for the next look; the first such error is thrown at the end. */
   async look(now: Date): Promise<void> {
     const since = await toldSince(this.#outbox, now);
-    const query = `WorkflowType IN ('trainCritic', '${scoringType}') AND ${this.#ofCluster} AND (ExecutionStatus = 'Running' OR CloseTime > '${since}')`;
+    const query = `WorkflowType IN ('trainCritic', '${scoringType}') AND ${this.#ofCluster} AND (${isOpen} OR CloseTime > '${since}')`;
     const limit = pLimit(atOnce);
     const looks: Promise<void>[] = [];
     for await (const info of this.#client.workflow.list({ query })) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import * as z from 'zod';
-import { isSafeName, nightScheduleId, paths } from '../../domain/names.ts';
+import { isOpen, isSafeName, nightScheduleId, paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { dayMs, type RootRun } from '../../domain/keeping/retention.ts';
 import { namesIn } from '../../files/fresh-look.ts';
@@ -82,7 +82,7 @@ async function openRuns(): Promise<ReadonlyMap<string, number>> {
   const { workflow } = Context.current().client;
   const begun = new Map<string, number>();
   for await (const { workflowId, startTime } of workflow.list({
-    query: "WorkflowType IN ('trainCritic', 'scorePairs') AND ExecutionStatus = 'Running'",
+    query: `WorkflowType IN ('trainCritic', 'scorePairs') AND ${isOpen}`,
   }))
     begun.set(workflowId, startTime.getTime());
   return begun;

@@ -3,6 +3,7 @@
  * out and named: the digest must come whatever is broken.
  */
 import { Context } from '@temporalio/activity';
+import { whyNoMainScore } from '../../domain/evaluation/evaluation.ts';
 import type { RunView } from '../../domain/jobs/progress.ts';
 import { isJobStage, paths, type Stage } from '../../domain/names.ts';
 import { type Night, type NightOutcome, takesOver } from '../../domain/nights/night.ts';
@@ -75,7 +76,7 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
   const found = {
     isTakenOver: view?.paused?.note === takesOver,
     report: view?.stages.find(({ stage, status }) => stage === 'report' && status === 'done')?.note,
-    score: ours && (await part('the evaluation', async () => (await readEvaluation(ours)).models.grpo?.main_score)),
+    ...(ours && (await part('the evaluation', () => scoreOf(ours)))),
     lastNight: ours && (await part('the change against last night', () => againstLastNight(root, request, ours))),
     champion: ours && (await part('the change against the champion', () => againstChampion(root, request, ours))),
     usd: await part('what the teacher was paid', () => paid(root, run, made.synthesis)),
@@ -84,6 +85,14 @@ async function digested(root: string, request: DigestRequest): Promise<Digested>
   };
   const known = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
   return { run, outcome, ...known, missing };
+}
+
+/** MainScore of the critic, and why it has none, or none with an interval. */
+async function scoreOf(path: string): Promise<Pick<Digested, 'score' | 'whyNoScore'>> {
+  const evaluation = await readEvaluation(path);
+  const score = evaluation.models.grpo?.main_score;
+  const whyNoScore = whyNoMainScore(evaluation, 'grpo');
+  return { ...(score === undefined ? {} : { score }), ...(whyNoScore === undefined ? {} : { whyNoScore }) };
 }
 
 /** Paths of the artifacts that a run has made or reused, by stage. */

@@ -4,6 +4,7 @@ import type { Estimate } from '../evaluation/resampling.ts';
 import { type Night, type NightOutcome, pausesSchedule } from './night.ts';
 import { nightNotice, nightTitle } from './night-notices.ts';
 import type { Notice, NoticeKind } from '../notices/notice.ts';
+import { noMainScoreAdvice } from '../notices/run-notices.ts';
 
 /** Against whom a night's critic is compared, in MainScore on the test split. `same`: it has the very same evaluation. */
 export interface Rivalry {
@@ -25,6 +26,8 @@ export interface Digested {
   run: string;
   outcome: NightOutcome;
   score?: Estimate;
+  /** Why there is no MainScore, or none with an interval. */
+  whyNoScore?: string;
   lastNight?: Rivalry;
   /** With its version, and its own MainScore as it was promoted. */
   champion?: Rivalry & { version?: number; mainScore?: number | null };
@@ -59,7 +62,10 @@ const kinds = {
 } as const satisfies Record<NightOutcome['verdict'], NoticeKind>;
 
 /** What a person must do, or may, about a night that ended so; and what to type. */
-function todo(verdict: NightOutcome['verdict'], run: string, night: string): { sentence: string; commands: string[] } {
+function todo(
+  verdict: NightOutcome['verdict'],
+  { run, night, hasNoScore }: { run: string; night: string; hasNoScore: boolean },
+): { sentence: string; commands: string[] } {
   const look = `critic status ${run}`;
   switch (verdict) {
     case 'failed':
@@ -76,16 +82,16 @@ function todo(verdict: NightOutcome['verdict'], run: string, night: string): { s
       };
     case 'passed':
     case 'not-passed':
-      return { sentence: 'Nothing is to be done.', commands: [look] };
+      return { sentence: hasNoScore ? noMainScoreAdvice : 'Nothing is to be done.', commands: [look] };
   }
 }
 
 export function digestNotice(night: Night, at: string, now: string, digested: Digested): Notice {
-  const { run, outcome, score, lastNight, champion, missing = [] } = digested;
+  const { run, outcome, score, whyNoScore, lastNight, champion, missing = [] } = digested;
   const { verdict, sentence, nothingNew } = outcome;
   const isPaused = night.pause_on_failure && pausesSchedule(verdict);
   const isTakenOver = verdict === 'cancelled' && digested.isTakenOver === true;
-  const next = todo(isTakenOver ? 'stopped' : verdict, run, night.name);
+  const next = todo(isTakenOver ? 'stopped' : verdict, { run, night: night.name, hasNoScore: score?.value === null });
   return nightNotice(night, at, 'ended', {
     kind: 'night-ended',
     also: [kinds[verdict]],
@@ -95,7 +101,7 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
     text: [
       sentence,
       ...(nothingNew ? ['Nothing new: every artifact was there already, and nothing was spent.'] : []),
-      ...(score === undefined ? [] : [`MainScore ${estimateText(score)}`]),
+      ...(score === undefined ? [] : [`MainScore ${estimateText(score, whyNoScore)}`]),
       ...(lastNight === undefined ? [] : [`Against last night (${lastNight.run}): ${changeText(lastNight)}`]),
       ...(champion === undefined ? [] : [`Against the champion (${champion.run}): ${changeText(champion)}`]),
       ...usdLine(digested),
@@ -109,8 +115,9 @@ export function digestNotice(night: Night, at: string, now: string, digested: Di
   });
 }
 
-function estimateText({ value, interval }: Estimate): string {
-  return value === null ? 'undefined: all answers give one score' : `${value.toFixed(3)}${intervalText(interval)}`;
+function estimateText({ value, interval }: Estimate, why: string | undefined): string {
+  const because = why === undefined ? '' : `: ${why}`;
+  return `${value?.toFixed(3) ?? 'undefined'}${intervalText(interval)}${because}`;
 }
 
 function changeText({ change }: Rivalry): string {

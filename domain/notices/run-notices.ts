@@ -35,6 +35,10 @@ function resuming({ run, isScoring }: About): string {
   return `${critic} ${isScoring === true ? 'score --resume' : 'resume'} ${run}`;
 }
 
+/** What a person may do about a critic that has no MainScore, such as one that gives every pair the same score. */
+export const noMainScoreAdvice =
+  'Such a critic does not tell pairs apart: read its answers in the report, then train it longer (sft.epochs, grpo.steps) or with another seed.';
+
 export function endedNotice(about: About, end: RunEnd): Notice {
   if (!('why' in end)) {
     const score = end.mainScore === null ? 'MainScore undefined' : `MainScore ${end.mainScore.toFixed(3)}`;
@@ -45,7 +49,9 @@ export function endedNotice(about: About, end: RunEnd): Notice {
       ...base(about, 'ended'),
       kind: end.how,
       title: `${named(about)} ${verdict}: ${score}${isNew ? '' : '; nothing new, every stage was reused'}`,
-      text: [...end.reasons, `Report: ${end.report}`].join('\n'),
+      text: [...end.reasons, `Report: ${end.report}`, ...(end.mainScore === null ? [noMainScoreAdvice] : [])].join(
+        '\n',
+      ),
       commands: [`${critic} status ${about.run}`],
     };
   }

@@ -42,6 +42,18 @@ describe('a digest', () => {
     expect(commands).toEqual(['critic status r-1']);
   });
 
+  it('says why there is no MainScore, and what to do about it', () => {
+    const { text } = of({
+      outcome: { verdict: 'not-passed', sentence: 'MainScore is unknown', nothingNew: false },
+      score: { value: null, interval: null },
+      whyNoScore: 'all 8 answers are the score 3',
+    });
+    expect(text.split('\n').slice(1)).toEqual([
+      'MainScore undefined: all 8 answers are the score 3',
+      expect.stringMatching(/^Such a critic does not tell pairs apart: .* train it longer .* or with another seed\.$/),
+    ]);
+  });
+
   it('says nothing new, and nothing of what is not known', () => {
     const { title, text } = of({ outcome: { verdict: 'passed', sentence: 'good', nothingNew: true } });
     expect(title).toMatch(/passed the gate: nothing new$/);

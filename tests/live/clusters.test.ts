@@ -1,9 +1,9 @@
 /**
  * Two clusters on one Temporal: the live stack, which has no name, and a second one called "b", with a Slurm, a store and a worker of its own. Both train at the
- * same time; then b's worker is killed, its run terminated, and resumed.
+ * same time; then b's worker is killed, its run terminated, and resumed; then b has a night.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   // One process that trains for longer than the test looks, and can be resumed soon.
   const smoke = await readFile(join(checkout, 'recipes/smoke.yaml'), 'utf8');
   const changed = smoke
-    .replace('epochs: 1', 'epochs: 100')
+    .replace('epochs: 3', 'epochs: 100')
     .replace('save_steps: 100', 'save_steps: 4')
     .replace('../models/tiny-critic', join(checkout, 'models/tiny-critic'));
   const recipe = join(folder, 'clusters.yaml');
@@ -137,6 +137,60 @@ it('a run for a cluster that nobody serves is refused, and so is a store that is
   await expect(up({ ...b, cluster: 'c' }, () => undefined)).rejects.toThrow('which is that of cluster "b"');
   expect(readFileSync(join(folders(b).pids, 'worker.json'), 'utf8')).toBe(before);
 });
+
+it('a night of a cluster trains on that cluster alone, and its digest names it', async () => {
+  const dataset = argv[argv.indexOf('--dataset') + 1] ?? '';
+  const smoke = await readFile(join(checkout, 'recipes/smoke.yaml'), 'utf8');
+  const recipe = smoke
+    .replace(/^seed: .*$/m, `seed: ${Date.now() % 1_000_000_000}`)
+    .replace(/^dataset: .*$/m, `dataset: ${dataset}`)
+    .replace('../models/tiny-critic', join(checkout, 'models/tiny-critic'));
+  await writeFile(join(folder, 'night-recipe.yaml'), recipe);
+  const night = 'night-of-b';
+  const file = join(folder, 'night.yaml');
+  await writeFile(file, `name: ${night}\ncluster: b\nrecipe: night-recipe.yaml\ncron: "30 1 1 1 *"\n`);
+  const runs = () => readdirSync(join(storeOfB, 'runs'));
+  const before = runs();
+  expect(await critic('schedule', 'apply', file).done).toMatchObject({ code: 0 });
+  try {
+    expect(await critic('schedule', 'trigger', night).done).toMatchObject({ code: 0 });
+    let run = '';
+    await until('the night has a run', async () => {
+      run = runs().find((one) => !before.includes(one)) ?? '';
+      return run !== '';
+    });
+    const seen = new Set<string>();
+    let digest = '';
+    await until(
+      'its digest is there',
+      async () => {
+        for (const job of await queue(b)) if (job.includes(run)) seen.add(job);
+        expect((await queue(own)).filter((job) => job.includes(run))).toEqual([]);
+        digest = readdirSync(join(storeOfB, 'notices')).find((name) => digestOf(night).test(name)) ?? '';
+        return digest !== '';
+      },
+      600,
+    );
+    expect([...seen]).toContain(`critic-${run}-sft-a1`);
+    expect([...seen]).toContain(`critic-${run}-grpo-a1`);
+    expect(existsSync(join(storeOfB, 'runs', run, 'report.html'))).toBe(true);
+    expect(existsSync(join(store, 'runs', run))).toBe(false);
+    expect(existsSync(join(store, 'nights', night))).toBe(false);
+    const { output } = await critic('notices', 'show', digest.replace('.json', ''), '--json', '--cluster', 'b').done;
+    const shown = z.object({ notice: z.object({ title: z.string(), run: z.string() }) }).parse(JSON.parse(output));
+    expect(shown.notice).toMatchObject({
+      run,
+      title: expect.stringMatching(/^cluster b: night night-of-b of .* (?:passed|did not pass) the gate$/),
+    });
+    // The other cluster's worker tells nothing of it.
+    expect((await critic('notices', 'ls', '--json').done).output).not.toContain(night);
+  } finally {
+    await critic('schedule', 'delete', night).done;
+  }
+});
+
+/** The file of a night's digest in the outbox. */
+const digestOf = (night: string) => new RegExp(`^night-${night}-\\d{8}-\\d{6}-ended-.*\\.json$`);
 
 it('doctor looks at the nodes of the cluster that is named', async () => {
   const { code, output } = await critic('doctor', '--cluster', 'b', '--partition', 'a100').done;

@@ -128,7 +128,7 @@ describe('bad input', () => {
   it('names every wrong field of a recipe, with value and expectation, and starts nothing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'critic-recipe-'));
     const text = (await readFile(recipe, 'utf8'))
-      .replace('epochs: 1', 'epochs: five')
+      .replace('epochs: 3', 'epochs: five')
       .replace('seed: 1', 'seed: -1\nsede: 3');
     await writeFile(join(folder, 'bad.yaml'), text);
     const { code, output } = await critic('run', join(folder, 'bad.yaml'), '--dataset', dataset).done;

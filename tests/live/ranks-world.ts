@@ -65,10 +65,10 @@ export async function rowsOf(attempt: string): Promise<z.output<typeof row>[]> {
     .map((line) => row.parse(JSON.parse(line)));
 }
 
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 240_000;
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 240): Promise<void> {
+  const end = Date.now() + seconds * 1000;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`did not see within 240 s: ${what}`);
+    if (Date.now() > end) throw new Error(`did not see within ${seconds} s: ${what}`);
     await sleep(100);
   }
 }

@@ -70,6 +70,26 @@ describe('a digest', () => {
     expect(lines.filter((line) => line.startsWith('Not known: the evaluation ('))).toHaveLength(1);
   });
 
+  it('says why the critic has no MainScore', async () => {
+    const path = join(root, 'evaluation');
+    await mkdir(path);
+    const evaluation = {
+      schema: 1,
+      split: 'test',
+      pairs: 8,
+      reward: { shape: 'l1', format_weight: 1, floor: 0.05 },
+      sampled_temperature: 1,
+      resampling: { unit: 'pair', units: 8, resamples: 1000, seed: 1 },
+      models: { grpo: { main_score: { value: null, interval: null } } },
+      refused: { grpo: 'all its 8 scores are 3' },
+      sameness: {},
+      differences: {},
+      findings: [],
+    };
+    await writeFile(join(path, 'metrics.json'), JSON.stringify(evaluation));
+    expect(await linesOf({ 'r-3': path })).toContain('MainScore undefined: all its 8 scores are 3');
+  });
+
   it('comes without what nobody knows, and names it', async () => {
     const lines = await linesOf({});
     expect(lines[0]).toBe('good');
