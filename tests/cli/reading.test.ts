@@ -9,7 +9,7 @@ import { metricsView } from '../../cli/commands/reading/metrics.ts';
 import { artifactKey } from '../../activities/store/artifact-store.ts';
 import { paths } from '../../domain/names.ts';
 import { type AskedStore, askedStore, leaveAttempt, leavePlan } from './asked-store.ts';
-import { critic } from './fakes.ts';
+import { critic, onTerminal } from './fakes.ts';
 
 const run = 'demo-20261128-190000';
 let at: AskedStore;
@@ -207,12 +207,14 @@ describe('metrics', () => {
     expect(at.server.calls.filter((call) => call.includes('"metrics"')).length).toBeGreaterThan(1);
   });
 
-  it('fit 80 columns and quote what CSV must quote', async () => {
+  it('fit the terminal, are all there on a pipe, and quote what CSV must quote', async () => {
     const folder = await leaveAttempt(at, run, 'grpo', 1, {});
     const names = ['loss', 'reward', 'reward_l1', 'reward_format', 'response_length', 'lr', 'grad_norm', 'entropy'];
     const row = { step: 10_000, ...Object.fromEntries(names.map((name) => [name, -0.000_012_345])), note: 'a "b", c' };
     await writeFile(join(folder, 'metrics.jsonl'), `${JSON.stringify({ ...row, non_finite: ['loss', 'x'] })}\n`);
-    const { out } = await typed('metrics', run, 'grpo');
+    expect((await typed('metrics', run, 'grpo')).out).toMatch(/^step .* grad_norm .*entropy\n/);
+    const out = await onTerminal(['metrics', run, 'grpo'], at.server, 80);
+    expect(out).not.toContain('entropy');
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect((await typed('metrics', run, 'grpo', '--csv')).out).toMatch(/,loss x,.*,"a ""b"", c"\n/);
   });

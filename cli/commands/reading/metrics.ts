@@ -12,6 +12,7 @@ import { inquire } from '../../inquire.ts';
 import { artifactKeys, requireRun } from '../../run-artifacts.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../../shell.ts';
 import { appendEvents, writeEvents } from '../../tensorboard.ts';
+import { columnsOf, usualColumns } from '../../views/table.ts';
 import { attemptsReply, goesOn, jobStageSchema } from './attempt-logs.ts';
 
 const series = z.object({
@@ -82,7 +83,7 @@ async function followMetrics(
   }
 }
 
-/** Columns of the table, the most telling ones first. Those that fit 80 columns are shown. */
+/** Columns of the table, the most telling ones first. Those that fit the terminal are shown, on a pipe all. */
 const telling = [
   'loss',
   'reward',
@@ -96,14 +97,13 @@ const telling = [
   'epoch',
   'validation_reward',
 ];
-const width = 80;
 
 const shown = (value: unknown): string => {
   if (typeof value !== 'number') return value === undefined || value === null ? '' : JSON.stringify(value);
   return Number.isInteger(value) ? String(value) : value.toPrecision(4);
 };
 
-function columnsOf(rows: readonly MetricsRow[]): string[] {
+function tellingColumns(rows: readonly MetricsRow[], width: number = usualColumns): string[] {
   const chosen: string[] = [];
   let used = 8;
   for (const name of telling) {
@@ -116,7 +116,7 @@ function columnsOf(rows: readonly MetricsRow[]): string[] {
   return chosen;
 }
 
-function tableOf(rows: readonly MetricsRow[], columns = columnsOf(rows), withHeading = true): string[] {
+function tableOf(rows: readonly MetricsRow[], columns = tellingColumns(rows), withHeading = true): string[] {
   const cells = rows.map((row) => [String(row.step), ...columns.map((name) => shown(row[name]))]);
   return textTable([...(withHeading ? [['step', ...columns]] : []), ...cells]);
 }
@@ -174,7 +174,7 @@ export const registerMetrics: Register = (program, shell) => {
           return;
         }
         const value = options.last === undefined ? all : { ...all, rows: all.rows.slice(-options.last) };
-        const columns = options.csv === true ? csvColumns(all.rows) : columnsOf(all.rows);
+        const columns = options.csv === true ? csvColumns(all.rows) : tellingColumns(all.rows, columnsOf(shell.stdout));
         const lines = (rows: readonly MetricsRow[], isFirst: boolean) =>
           options.csv === true
             ? [...(isFirst ? [columns.join(',')] : []), ...csvLines(rows, columns)]
