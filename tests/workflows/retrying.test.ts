@@ -2,7 +2,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { completed, start, until, withWorkers } from './harness.ts';
+import { completed, histories, start, until, withWorkers } from './harness.ts';
 import { bothWatched, look, refusal, tell, working } from './working-jobs.ts';
 
 describe('a job that is under way and is to be retried', () => {
@@ -160,5 +160,31 @@ describe('a job that is under way and is to be retried', () => {
       expect(await handle.result()).toMatchObject({ passed: true });
     });
     expect(given['sft a2']).toMatchObject({ qos: 'hihg' });
+  });
+
+  it('is not forgotten where the run continues as new while Slurm is asked', async () => {
+    const run = 'wf-retry-cut';
+    const told = Promise.withResolvers<void>();
+    const { activities, calls, given } = working(['sft', 'predict-base'], {
+      checkChanges: async () => {
+        await told.promise;
+        return { faults: [] };
+      },
+    });
+    await withWorkers(activities, run, async (client) => {
+      const handle = await start(client, run, {}, { historyEvents: 16 });
+      await bothWatched(calls);
+      const said = tell(client, run, 'retry', { stage: 'sft', action: 'retry', timeLimitMinutes: 60 });
+      await until(async () => calls.includes('checkChanges'), Boolean);
+      // It is due meanwhile, and waits for the answer.
+      const asked = (await histories(client, run)).length;
+      told.resolve();
+      expect(await said).toMatch(/^sft: attempt 1 saves a checkpoint and ends/);
+      await until(async () => given['sft a2'] !== undefined, Boolean);
+      expect((await histories(client, run)).length).toBeGreaterThan(asked);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    });
+    expect(given['sft a2']).toMatchObject({ timeLimitMinutes: 60, resumeFrom: '/c/sft-1' });
   });
 });
