@@ -36,6 +36,7 @@ import type {
   MemberView,
 } from '../domain/experiment/experiment.ts';
 import { experimentNotice } from '../domain/experiment/notice.ts';
+import { type PackedExperiment, unpacked } from '../domain/experiment/packing.ts';
 import { runId } from '../domain/names.ts';
 import type { RunPlan } from '../domain/plan.ts';
 import { budgetMemo } from '../domain/recipe/arms.ts';
@@ -49,7 +50,9 @@ import type { trainCritic } from './train-critic.ts';
 const recipeKey = defineSearchAttributeKey('CriticRecipe', SearchAttributeType.KEYWORD);
 const ownerKey = defineSearchAttributeKey('CriticOwner', SearchAttributeType.KEYWORD);
 
-export async function runExperiment(experiment: Experiment): Promise<ExperimentResult> {
+/** `given` is packed; earlier releases gave it whole. */
+export async function runExperiment(given: Experiment | PackedExperiment): Promise<ExperimentResult> {
+  const experiment = unpacked(given);
   const { workflowId: id, runId: execution } = workflowInfo();
   const { name, members, at_most: most, question } = experiment;
   const ended = members.map((): EndedMember['artifacts'] => ({}));
@@ -136,12 +139,18 @@ async function artifactsOf(own: MemberView): Promise<EndedMember['artifacts']> {
   const { run } = own;
   if (run === null) return {};
   try {
-    return await storeActivities.findRunArtifacts.executeWithOptions({ summary: `what ${run} has made` }, [{ run }]);
+    const summary = `what ${run} has made`;
+    return keysOf(await storeActivities.findRunArtifacts.executeWithOptions({ summary }, [{ run }]));
   } catch (error) {
     if (!(error instanceof ActivityFailure) || CancellationScope.current().consideredCancelled) throw error;
     own.sentence = 'what it has made could not be found';
     return {};
   }
+}
+
+/** An artifact's folder is called after its key: paths of 64 runs are more than a payload is to hold. */
+function keysOf(folders: EndedMember['artifacts']): EndedMember['artifacts'] {
+  return Object.fromEntries(Object.entries(folders).map(([stage, path]) => [stage, path?.split('/').at(-1)]));
 }
 
 /** Begins the run under the id of this second. If another workflow has it, that of the next one is taken. */

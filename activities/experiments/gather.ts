@@ -5,7 +5,7 @@
 import { Context } from '@temporalio/activity';
 import type { MemberItems } from '../../domain/experiment/measuring.ts';
 import type { EndedMember, MemberView } from '../../domain/experiment/experiment.ts';
-import { paths, type Stage } from '../../domain/names.ts';
+import { isStage, paths, type Stage } from '../../domain/names.ts';
 import { readJudgedItems } from '../evaluation/evaluation-file.ts';
 import { toFailure } from '../failure.ts';
 import { readMetrics } from '../jobs/attempt-metrics.ts';
@@ -39,11 +39,12 @@ async function readMember(
   run: string,
   artifacts: Partial<Record<Stage, string>>,
 ): Promise<Gathered> {
-  const { evaluation, grpo } = artifacts;
+  const folders = foldersOf(root, artifacts);
+  const { evaluation, grpo } = folders;
   const below = (path: string) => path.slice(root.length + 1);
   const report: MemberReport = {
     ...member,
-    cost: await costOf(run, Object.values(artifacts)),
+    cost: await costOf(run, Object.values(folders)),
     training: grpo === undefined ? [] : await trainingOf(grpo),
     files: {
       report: below(`${paths.run(root, run)}/report.html`),
@@ -61,6 +62,15 @@ async function readMember(
     hasSft: sft.length > 0,
   };
   return { report, items };
+}
+
+/** An experiment that began under an earlier release gives folders. */
+function foldersOf(root: string, artifacts: EndedMember['artifacts']): Partial<Record<Stage, string>> {
+  const found: Partial<Record<Stage, string>> = {};
+  for (const [stage, key] of Object.entries(artifacts)) {
+    if (isStage(stage) && key !== undefined) found[stage] = key.includes('/') ? key : paths.artifact(root, stage, key);
+  }
+  return found;
 }
 
 async function trainingOf(grpo: string): Promise<TrainingPoint[]> {

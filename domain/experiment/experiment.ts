@@ -6,7 +6,7 @@ import type { MetricName } from '../evaluation/evaluation.ts';
 import { isSafeName, type Stage } from '../names.ts';
 import type { Recipe } from '../recipe.ts';
 
-/** Runs of one experiment at most: all their recipes travel in one payload of Temporal, which takes 2 MB. */
+/** Runs of one experiment at most: they travel in one payload, which is to stay under 100 KiB (`packing.ts`). */
 export const mostMembers = 64;
 /** Characters of an experiment's and of an arm's name at most. */
 export const experimentChars = 24;
@@ -137,7 +137,7 @@ export interface MemberView {
   sentence?: string;
 }
 
-/** A member whose run has ended, with the folders of its artifacts by stage: what a run has made outlives its history in Temporal. */
+/** A member whose run has ended, with the keys of its artifacts by stage: what a run has made outlives its history in Temporal. */
 export interface EndedMember extends MemberView {
   artifacts: Partial<Record<Stage, string>>;
 }

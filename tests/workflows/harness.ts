@@ -119,7 +119,7 @@ export function stubs(overrides: Partial<Activities>): { activities: Activities;
     publishJob: async ({ order }) => artifact(order.stage),
     evaluatePredictions: async () => artifact('evaluation'),
     judgeGate: async () => ({ passed: true, outcome: 'promote', reasons: ['good'], mainScore: 0.5, champion: null }),
-    findRunArtifacts: async () => ({ evaluation: '/store/evaluation' }),
+    findRunArtifacts: async () => ({ evaluation: '/store/artifacts/evaluation/0123abcd' }),
     writeExperimentReport: async () => ({ path: '/store/experiments/e/report.html', summary: 'arm a\n' }),
     prepareScoring: async ({ order }) => ({
       plan: plan(order.id),

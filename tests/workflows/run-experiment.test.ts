@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
 import type { ExperimentReportInput } from '../../activities/experiments/data.ts';
 import type { Experiment, ExperimentView } from '../../domain/experiment/experiment.ts';
+import { packed } from '../../domain/experiment/packing.ts';
 import { taskQueues } from '../../domain/names.ts';
 import type { Notice } from '../../domain/notices/notice.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -40,7 +41,7 @@ async function live(
     const handle = await client.workflow.start<typeof runExperiment>('runExperiment', {
       workflowId: id,
       taskQueue: taskQueues.workflows,
-      args: [given],
+      args: [packed(given)],
     });
     await work(handle, client);
   });
@@ -93,7 +94,7 @@ describe('an experiment', () => {
     );
     expect(reported).toHaveLength(1);
     expect(reported[0]?.members.map(({ artifacts }) => artifacts)).toEqual(
-      given.members.map(() => ({ evaluation: '/store/evaluation' })),
+      given.members.map(() => ({ evaluation: '0123abcd' })),
     );
     // The recipes of the runs are not sent again.
     expect(JSON.stringify(reported[0])).not.toContain('base_model');

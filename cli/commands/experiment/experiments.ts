@@ -17,6 +17,7 @@ import {
   memberEnds,
 } from '../../../domain/experiment/experiment.ts';
 import { pendingStates } from '../../../domain/jobs/progress.ts';
+import { packed } from '../../../domain/experiment/packing.ts';
 import { hopelessTries } from '../../../domain/notices/run-notices.ts';
 import type { runExperiment } from '../../../workflows/run-experiment.ts';
 import { CliError } from '../../cli-error.ts';
@@ -70,7 +71,7 @@ export async function startExperiment(client: Client, experiment: Experiment, no
         workflowId,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         taskQueue: queueOf('workflows', cluster),
-        args: [experiment],
+        args: [packed(experiment)],
         staticSummary: cut(experiment.question),
         searchAttributes: experiment.owner === undefined ? {} : { CriticOwner: [experiment.owner] },
       });

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import * as z from 'zod';
 import type { Experiment, MemberView } from '../../../domain/experiment/experiment.ts';
+import { type PackedExperiment, unpacked } from '../../../domain/experiment/packing.ts';
 import { CliError } from '../../cli-error.ts';
 
 type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
@@ -10,7 +11,7 @@ type HistoryEvent = NonNullable<History['events']>[number];
 type Payloads = { payloads?: Parameters<typeof defaultPayloadConverter.fromPayload>[0][] | null } | null | undefined;
 
 /** The worker has checked it when it began: only what is read here is looked at. */
-const startedWith = z.custom<Experiment>(
+const startedWith = z.custom<Experiment | PackedExperiment>(
   (value) =>
     z
       .looseObject({ name: z.string(), members: z.array(z.looseObject({ arm: z.string(), seed: z.number() })) })
@@ -36,7 +37,7 @@ export async function recordedOf(client: Client, id: string): Promise<Recorded> 
   const members = read.data.members.map(({ arm, seed }): MemberView => {
     return found.get(`${arm} ${seed}`) ?? { arm, seed, status: 'pending', run: null, mainScore: null };
   });
-  return { experiment: read.data, members };
+  return { experiment: unpacked(read.data), members };
 }
 
 /** By arm and seed. */

@@ -87,8 +87,8 @@ export function memberOf(
   artifacts: Artifacts = {},
   fields: Partial<EndedMember> = {},
 ): EndedMember {
-  const folders = Object.fromEntries(Object.values(artifacts).map(({ stage, path }) => [stage, path]));
-  return { arm, seed: 1, run, status: 'passed', mainScore: 0.5, artifacts: folders, ...fields };
+  const keys = Object.fromEntries(Object.values(artifacts).map(({ stage, key }) => [stage, key]));
+  return { arm, seed: 1, run, status: 'passed', mainScore: 0.5, artifacts: keys, ...fields };
 }
 
 /** Writes the report. */
