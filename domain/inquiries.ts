@@ -63,7 +63,8 @@ export interface Inquiries {
   /** Why a scoring cannot begin: its critic is not there, or the worker cannot open what it names. Empty: it can. */
   'scoring-check': {
     input: Pick<ScoringOrder, 'purpose' | 'critic' | 'pairs' | 'mapping'>;
-    reply: { faults: string[] };
+    /** `version`: of the champion, if it is one that stands. */
+    reply: { faults: string[]; version?: number };
   };
   /** What the worker sees of store, Slurm, environments and the teacher's key. */
   health: { input: Record<string, never>; reply: { checks: HealthCheck[] } };

@@ -30,7 +30,9 @@ const direction = z.strictObject({
     .describe('Of which critic: grpo, sft, or gain, what GRPO adds to the model it began with; default grpo.'),
   arm: aName.describe('The arm that it speaks of; required.'),
   is: z.enum(['higher', 'lower']).describe('What it says: higher or lower; required.'),
-  than: aName.exactOptional().describe('Than that of this arm; optional, else than zero.'),
+  than: aName
+    .exactOptional()
+    .describe('Than that of this arm. Optional, else than zero, which only a gain or a correlation can be.'),
 });
 
 /** An experiment file as it is written. */
@@ -60,7 +62,7 @@ export interface Readable extends Pick<Written, 'set' | 'arms' | 'grid' | 'seeds
   name?: string;
   recipe?: string;
   baseline?: string;
-  directions: Pick<Written['directions'][number], 'arm' | 'than'>[];
+  directions: Pick<Written['directions'][number], 'arm' | 'than' | 'metric' | 'of'>[];
   /** Not all names of arms can be read. */
   armsUnknown?: boolean;
 }

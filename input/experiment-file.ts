@@ -4,6 +4,7 @@ import { cut, describeFaults, shown } from '../domain/errors.ts';
 import { armsOf, isMapping, withOverrides } from '../domain/experiment/arms.ts';
 import {
   type ArmFacts,
+  type ComparedMetric,
   type Experiment,
   experimentChars,
   isExperimentName,
@@ -23,6 +24,9 @@ export interface ExperimentOverrides {
   seeds?: number[] | undefined;
   atMost?: number | undefined;
 }
+
+/** Metrics that are not below zero by their nature. */
+const neverNegative: ReadonlySet<ComparedMetric> = new Set(['rmse', 'readable', 'tokens_sampled', 'tokens_greedy']);
 
 /** Throws an InputFault that names the file, or each field with its value, and what was expected: those of the file and those of each arm's recipe together. */
 export async function readExperiment(path: string, given: ExperimentOverrides = {}): Promise<Experiment> {
@@ -63,11 +67,19 @@ function faultsOf({ baseline, seeds, directions }: Readable, arms: readonly ArmF
       (name) => `experiment.grid: expected names of at most ${experimentChars} characters, got ${shown(name)}`,
     ),
     ...unknown('baseline', baseline),
-    ...directions.flatMap(({ arm, than }, index) => [
+    ...directions.flatMap(({ arm, than, metric, of }, index) => [
+      ...vain(`experiment.directions.${index}.than`, { arm, than, metric, of }),
       ...unknown(`directions.${index}.arm`, arm),
       ...unknown(`directions.${index}.than`, than),
     ]),
   ];
+}
+
+/** Counts and distances are above zero whatever an arm does, and an arm is never better than itself: such a sentence says nothing. */
+function vain(place: string, { arm, than, metric, of }: Readable['directions'][number]): string[] {
+  if (arm === than) return [`${place}: expected another arm than ${shown(arm)} itself`];
+  if (than !== undefined || of === 'gain' || !neverNegative.has(metric)) return [];
+  return [`${place}: expected an arm, or "of: gain": ${metric} of one critic is always above zero, got nothing`];
 }
 
 /** The run of each arm and seed, and what is wrong with their recipes. */

@@ -55,6 +55,7 @@ export async function makeLoadable(
   return path;
 }
 
+/** Every folder that it makes is synced: after the rename a power failure leaves none of them empty. */
 async function linkFiles(from: string, to: string): Promise<void> {
   await mkdir(to, { mode: 0o750 });
   for (const entry of await readdir(from, { withFileTypes: true })) {
@@ -62,6 +63,7 @@ async function linkFiles(from: string, to: string): Promise<void> {
     if (entry.isDirectory()) await linkFiles(source, target);
     else if (entry.isFile()) await link(source, target);
   }
+  await syncFolder(to);
 }
 
 async function removeOld(folder: string, { version, reference }: Champion): Promise<void> {

@@ -15,7 +15,7 @@ export function answerScoringCheck({ store }: StoreDeps): Answerer<'scoring-chec
     input: z.strictObject({
       purpose: z.enum(['score', 'evaluate']),
       critic: z.union([
-        z.strictObject({ champion: runName }),
+        z.strictObject({ champion: runName, version: z.int().min(1).exactOptional() }),
         z.strictObject({ run: runName, stage: z.enum(['sft', 'grpo']) }),
       ]),
       pairs: z.discriminatedUnion('kind', [
@@ -28,8 +28,8 @@ export function answerScoringCheck({ store }: StoreDeps): Answerer<'scoring-chec
     answer: async (input) => {
       const faults = await unreachable(input);
       try {
-        await lookUpCritic(store, input.critic, Context.current().cancellationSignal);
-        return { faults };
+        const { version } = await lookUpCritic(store, input.critic, Context.current().cancellationSignal);
+        return { faults, ...(version === undefined ? {} : { version }) };
       } catch (error) {
         if (!isFailure(error) || error.type !== 'ConfigInvalid') throw error;
         return { faults: [error.message, ...faults] };

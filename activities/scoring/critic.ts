@@ -27,13 +27,14 @@ export async function findCritic(
   return { plan, artifact: await verified(store, path, words), words };
 }
 
-/** The same without a look at the model's files, which takes long: `path` is the folder of its artifact. */
+/** The same without a look at the model's files, which takes long: `path` is the folder of its artifact, `version` that of a champion. */
 export async function lookUpCritic(
   store: ArtifactStore,
   critic: ChosenCritic,
   signal: AbortSignal,
-): Promise<{ plan: RunPlan; path: string; words: string }> {
-  const { run, path, words } = 'champion' in critic ? await ofChampion(store, critic, signal) : await ofRun(critic);
+): Promise<{ plan: RunPlan; path: string; words: string; version?: number }> {
+  const found = 'champion' in critic ? await ofChampion(store, critic, signal) : await ofRun(critic);
+  const { run, path, words, version } = found;
   const plan = await readPlan(store.root, run);
   if (plan === null)
     throw refuse(
@@ -41,21 +42,40 @@ export async function lookUpCritic(
       `${words}: expected the plan of run "${run}" in the store, which says how it is asked`,
     );
   if ((await store.artifactAt(path)) === undefined) throw gone(words, path);
-  return { plan, path, words };
+  return { plan, path, words, ...(version === undefined ? {} : { version }) };
 }
 
-async function ofChampion(store: ArtifactStore, { champion }: { champion: string }, signal: AbortSignal) {
-  const found = (await readChampions(paths.champions(store.root, champion), signal)).at(-1);
+/** Where a critic's model is, the run that made it, and which version of the champion it is. */
+interface Place {
+  run: string;
+  path: string;
+  words: string;
+  version?: number;
+}
+
+async function ofChampion(
+  store: ArtifactStore,
+  chosen: { champion: string; version?: number },
+  signal: AbortSignal,
+): Promise<Place> {
+  const { champion, version: wanted } = chosen;
+  const all = await readChampions(paths.champions(store.root, champion), signal, wanted);
+  const found = wanted === undefined ? all.at(-1) : all.find((one) => one.version === wanted);
+  if (found === undefined && all.length > 0)
+    throw refuse(
+      'ConfigInvalid',
+      `champion "${champion}": expected its version ${wanted}, got none; its newest is ${all.at(-1)?.version}`,
+    );
   if (found === undefined)
     throw refuse(
       'ConfigInvalid',
       `champion "${champion}": expected one of "critic champion show", got none of this name`,
     );
   const { run, version, model } = found;
-  return { run, path: model.path, words: `champion ${champion}, version ${version} (run ${run})` };
+  return { run, path: model.path, version, words: `champion ${champion}, version ${version} (run ${run})` };
 }
 
-async function ofRun(critic: Extract<ChosenCritic, { run: string }>) {
+async function ofRun(critic: Extract<ChosenCritic, { run: string }>): Promise<Place> {
   const { run, stage } = critic;
   const words = criticInWords(critic);
   const path = (await madeBy(run))[stage];

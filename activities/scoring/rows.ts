@@ -2,7 +2,6 @@
  * Rows of a scoring: what a person named → pairs with the paths of their pictures, or why a row is none. Nothing is dropped: a row that cannot be read stays, with
  * its fault and what could be read of it. It only reads. Paths are the person's own, and are opened by whoever looks at the pictures.
  */
-import { readdir } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import * as z from 'zod';
@@ -18,9 +17,7 @@ import { refuse } from '../failure.ts';
 import { hasCode } from '../store/durable-file.ts';
 import { folderPairs } from './folder-pairs.ts';
 import { type FaultyRow, fieldSchemas, type NamedPair, type NamedRow } from './named-pair.ts';
-import { whyUnreachable } from './reachable.ts';
-
-const tables = ['pairs.jsonl', 'pairs.csv', 'pairs.tsv'] as const;
+import { tableOf, whyUnreachable } from './reachable.ts';
 
 /** All rows, in their order. Refuses (`DataInvalid`) a file or folder that holds none, is no such file, or is too large. */
 export async function namedRows({ pairs, purpose, ...order }: ScoringOrder): Promise<NamedRow[]> {
@@ -63,8 +60,7 @@ async function readSource(pairs: ScoringOrder['pairs'], mapping: PairMapping): P
 
 async function tableIn(folder: string): Promise<string | undefined> {
   try {
-    const names = await readdir(folder);
-    return tables.find((name) => names.includes(name));
+    return await tableOf(folder);
   } catch (error) {
     const why = hasCode(error, 'ENOTDIR') ? 'which is no folder' : whyUnreachable(error);
     if (why === undefined) throw error;

@@ -67,9 +67,9 @@ async function requireEnded(client: Client, run: string, isLost: boolean): Promi
   }
 }
 
-/** An open run that resumes this one. Visibility lags by a second or two, so two people within that time may both start one. */
-async function openSuccessor(client: Client, run: string): Promise<string | undefined> {
-  const open = client.workflow.list({ query: `WorkflowType = "${runType}" AND ExecutionStatus = "Running"` });
+/** An open run (or another workflow of this type) that resumes this one. Visibility lags by a second or two, so two people within that time may both start one. */
+export async function openSuccessor(client: Client, run: string, type: string = runType): Promise<string | undefined> {
+  const open = client.workflow.list({ query: `WorkflowType = "${type}" AND ExecutionStatus = "Running"` });
   for await (const { workflowId, memo } of open) if (memo?.['resumes'] === run) return workflowId;
   return undefined;
 }

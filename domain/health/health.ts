@@ -6,6 +6,7 @@ import { topShare } from '../evaluation/evaluation.ts';
 import { nearDuplicates } from '../critique/repetition.ts';
 import type { MetricsRow } from '../manifest.ts';
 import { mean } from '../evaluation/metrics.ts';
+import { flatSigns, runningLimits } from './running.ts';
 import { movingMean } from './stitch.ts';
 
 /** What a finding is about. Each signal is its own kind of evidence. */
@@ -14,6 +15,7 @@ export const signals = [
   'length-collapse',
   'length-growth',
   'format-over-accuracy',
+  'flat-reward',
   'entropy-collapse',
   'gradient-growth',
   'same-score',
@@ -89,7 +91,7 @@ export function judgeTraining(rows: readonly MetricsRow[], limits = healthThresh
   return [
     ...numbers,
     ...judgeLength(rows, limits),
-    ...judgeFormat(rows, limits),
+    ...judgeReward(rows, limits),
     ...judgeDrift(rows, limits, 'entropy'),
     ...judgeDrift(rows, limits, 'grad_norm'),
   ];
@@ -129,6 +131,13 @@ function judgeLength(rows: readonly MetricsRow[], limits: HealthThresholds): Fin
     return [{ signal: 'length-growth', level: 'good', sentence: `answers grew, ${change}` }];
   }
   return [];
+}
+
+/** Falling accuracy and a flat reward are one piece of evidence, as they are while it runs. */
+function judgeReward(rows: readonly MetricsRow[], limits: HealthThresholds): Finding[] {
+  const format = judgeFormat(rows, limits);
+  if (format.length > 0) return format;
+  return flatSigns(rows, runningLimits).map(({ sentence }) => warning('flat-reward', sentence));
 }
 
 function judgeFormat(rows: readonly MetricsRow[], limits: HealthThresholds): Finding[] {

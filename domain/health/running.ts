@@ -9,7 +9,6 @@ import { nearDuplicates } from '../critique/repetition.ts';
 import { parseAnswer } from '../critique/score.ts';
 import { agreement, mean } from '../evaluation/metrics.ts';
 import type { MetricsRow, SampledStep } from '../manifest.ts';
-import type { HealthVerdict } from './health.ts';
 
 /** What a sign is about. Two signs of one kind are one piece of evidence. */
 export type SignKind = 'numbers' | 'length' | 'reward' | 'format' | 'entropy' | 'gradient' | 'kl' | 'scores' | 'text';
@@ -21,7 +20,7 @@ export interface Sign {
 }
 
 export interface RunningHealth {
-  verdict: HealthVerdict;
+  verdict: 'healthy' | 'warning' | 'sick';
   signs: Sign[];
 }
 
@@ -142,8 +141,8 @@ function formatSigns(format: Change | undefined, limits: RunningLimits): Sign[] 
   return [sign('format', `fewer answers have the form, ${numbers(format)}`)];
 }
 
-/** Groups of answers with one reward each teach nothing. */
-function flatSigns(rows: readonly MetricsRow[], limits: RunningLimits): Sign[] {
+/** Groups of answers with one reward each teach nothing. Also asked at a training's end (`judgeTraining`). */
+export function flatSigns(rows: readonly MetricsRow[], limits: RunningLimits): Sign[] {
   const newest = valuesOf(rows, 'reward_std_zero').slice(-limits.window);
   if (newest.length === limits.window && mean(newest) > limits.flatReward) {
     return [

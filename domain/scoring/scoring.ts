@@ -19,8 +19,10 @@ export const mostPairs = 100_000;
 /** Sampled answers to each pair at most, as predictions have them. */
 export const mostSamples = 64;
 
-/** Which critic: the newest champion of a name, or what a stage of a run has made. */
-export type ChosenCritic = { champion: string } | { run: string; stage: Extract<JobStage, 'sft' | 'grpo'> };
+/** Which critic: a champion (without a version the newest one of its name), or what a stage of a run has made. */
+export type ChosenCritic =
+  | { champion: string; version?: number }
+  | { run: string; stage: Extract<JobStage, 'sft' | 'grpo'> };
 
 /** Where the pairs are. Paths are absolute, and as the worker sees them. */
 export type PairSource =

@@ -82,6 +82,34 @@ describe('score', () => {
     );
   });
 
+  it('by a champion is by the version that the worker found, also when it is resumed after a later promotion', async () => {
+    const server = fakeServer({
+      scorePairs: { type: 'scorePairs', status: 'COMPLETED', result: () => result },
+      'critic-caretaker': { type: 'caretaker', update: () => ({ faults: [], version: 3 }) },
+    });
+    await critic(['score', '--champion', 'c', '--input', '/p'], server);
+    expect([...server.started.values()]).toMatchObject([{ critic: { champion: 'c', version: 3 } }]);
+  });
+
+  it('that is being cancelled is waited for, and one that is resumed already is not resumed again', async () => {
+    let looks = 0;
+    const s = {
+      type: 'scorePairs',
+      cancelRequested: true as const,
+      status: () => (looks++ < 2 ? 'RUNNING' : 'CANCELED'),
+    };
+    const waited = await critic(['score', '--resume', 's'], fakeServer({ s }));
+    expect(waited.err).toContain('s is being cancelled: it is resumed once it has ended');
+    expect(waited.err).not.toContain('goes on');
+    expect(looks).toBe(3);
+    const twice = fakeServer({
+      s: { type: 'scorePairs', status: 'FAILED' },
+      t: { type: 'scorePairs', memo: { resumes: 's' } },
+    });
+    const { code, err } = await critic(['score', '--resume', 's'], twice);
+    expect({ code, err }).toEqual({ code: 1, err: 'critic: s: t resumes it already; watch that one\n' });
+  });
+
   it('that is resumed stays on its cluster', async () => {
     const order = {
       schema: 1,

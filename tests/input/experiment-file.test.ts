@@ -126,6 +126,24 @@ describe('an experiment file', () => {
     expect(String(await rejection(read(fields)))).toMatch(/: 1 fault\n {2}experiment\.arms/);
   });
 
+  it.each<[Record<string, unknown>, RegExp]>([
+    [
+      { metric: 'tokens_sampled' },
+      /directions\.0\.than: expected an arm, or "of: gain": tokens_sampled of one critic is always above zero/,
+    ],
+    [{ metric: 'rmse', of: 'sft' }, /directions\.0\.than: expected an arm/],
+    [{ metric: 'main_score', than: 'b' }, /directions\.0\.than: expected another arm than "b" itself/],
+  ])('whose sentence %j would be true or false of anything is refused', async (fields, sentence) => {
+    const given = read({ directions: [{ says: 's', arm: 'b', is: 'higher', ...fields }] });
+    expect(String(await rejection(given))).toMatch(sentence);
+  });
+
+  it('may compare a gain or a correlation with zero', async () => {
+    const of = (fields: object) => ({ says: 's', arm: 'b', is: 'higher', ...fields });
+    const directions = [of({ metric: 'tokens_sampled', of: 'gain' }), of({ metric: 'main_score' })];
+    expect((await read({ directions })).directions).toHaveLength(2);
+  });
+
   it('with more combinations than a machine can hold is refused at once', async () => {
     const grid = Object.fromEntries(Array.from({ length: 30 }, (_, axis) => [`g${axis}`, axisOf(9)]));
     expect(String(await rejection(read({ grid })))).toMatch(/expected at most 64 runs, got 4\.2/);

@@ -65,7 +65,10 @@ export async function scoreAndFollow(
   wanted: WantedScoring | { resume: string },
 ): Promise<void> {
   await withClient(shell, async (client, { ui }) => {
-    const order = 'resume' in wanted ? await orderOf(client, wanted.resume) : wanted;
+    const order =
+      'resume' in wanted
+        ? await orderOf(client, wanted.resume, (sentence) => shell.stderr.write(`${sentence}\n`))
+        : wanted;
     await follow(
       shell,
       client,

@@ -1,11 +1,22 @@
 /** The folder of a champion that others load: the model's files and a card whose numbers are the evaluation's. */
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { readEvaluation } from '../../../activities/evaluation/evaluation-file.ts';
 import { loadablePath, makeLoadable } from '../../../activities/gate/loadable.ts';
 import { bench, benchOfEachTest, store } from './gate-fixtures.ts';
+
+/** Folders that were synced, and were there under this name then. */
+const { synced } = vi.hoisted(() => ({ synced: [] as string[] }));
+vi.mock(import('../../../activities/store/durable-file.ts'), async (original) => {
+  const real = await original();
+  const syncFolder = async (path: string) => {
+    await real.syncFolder(path);
+    synced.push(path);
+  };
+  return { ...real, syncFolder };
+});
 
 benchOfEachTest();
 
@@ -41,6 +52,17 @@ describe('a promotion', () => {
     expect(card).toContain(`the ${pairs} pairs of the test split`);
     expect(card).toContain('Edit: {instruction}');
     expect(card).toContain('- no champion before');
+  });
+
+  it('syncs every folder that it makes before the rename, so that a power failure leaves none of them empty', async () => {
+    const request = await bench.candidate('run-1', 1);
+    await mkdir(join(request.candidate.path, 'model', 'a', 'b'), { recursive: true });
+    await writeFile(join(request.candidate.path, 'model', 'a', 'b', 'c.txt'), 'c');
+    synced.length = 0;
+    await bench.gate(request);
+    const made = synced.filter((path) => path.includes('.tmp')).map((path) => path.replace(/^.*\.tmp/, ''));
+    expect(new Set(made)).toEqual(new Set(['/a/b', '/a', '']));
+    expect(await readFile(join(folder(1), 'a', 'b', 'c.txt'), 'utf8')).toBe('c');
   });
 
   it('that was killed before the folder was whole makes it when it is tried again', async () => {

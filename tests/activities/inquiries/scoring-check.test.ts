@@ -55,6 +55,10 @@ describe('a scoring can begin', () => {
         pairs: { kind: 'folder', path: join(folder, path) },
         ...(mapping === undefined ? {} : { mapping: { ...plain, ...mapping } }),
       });
+    expect(await of('d')).toEqual([
+      expect.stringMatching(/^--dataset: expected pairs.jsonl, pairs.csv, pairs.tsv or a mapping .*, which has none$/),
+    ]);
+    await writeFile(join(folder, 'd', 'pairs.tsv'), '');
     expect(await of('d')).toEqual([]);
     expect(await of('p.csv')).toEqual([expect.stringMatching(/^--dataset: expected a folder .*, which is no folder$/)]);
     expect(await of('no', { table: 'x' })).toEqual([expect.stringMatching(/^--dataset: .*, which does not exist$/)]);
@@ -62,6 +66,17 @@ describe('a scoring can begin', () => {
       expect.stringMatching(/^mapping.table: expected a file .*, a folder$/),
       expect.stringMatching(/^mapping.images: expected a folder .*, which is no folder$/),
     ]);
+  });
+
+  it('with a folder that has no table, if it has both folders of pictures', async () => {
+    const pairs = { kind: 'folder' as const, path: join(folder, 'd') };
+    expect(await faultsOf({ pairs })).toEqual([
+      expect.stringMatching(/^--folder: .*, which has no "source" and no "edited"$/),
+    ]);
+    await mkdir(join(folder, 'd', 'edited'));
+    expect(await faultsOf({ pairs })).toEqual([expect.stringMatching(/which has no "source"$/)]);
+    await mkdir(join(folder, 'd', 'source'));
+    expect(await faultsOf({ pairs })).toEqual([]);
   });
 
   it('with a pair of pictures, each by its option', async () => {

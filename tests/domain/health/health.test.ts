@@ -66,6 +66,23 @@ describe('judgeTraining', () => {
       run({ reward_l1: (t) => 0.7 - 0.3 * t, reward_format: () => 0.5 }),
       [],
     ],
+    ['groups of one reward at the end teach nothing', run({ reward_std_zero: (t) => 0.2 + 0.7 * t }), ['flat-reward']],
+    ['groups that still differ at the end', run({ reward_std_zero: (t) => 0.4 * t }), []],
+    [
+      'rewards that come together while accuracy does not rise',
+      run({ reward_l1: () => 0.6, reward_std: (t) => 0.4 - 0.3 * t }),
+      ['flat-reward'],
+    ],
+    [
+      'rewards that come together as accuracy rises',
+      run({ reward_l1: (t) => 0.5 + 0.4 * t, reward_std: (t) => 0.4 - 0.3 * t }),
+      [],
+    ],
+    [
+      'a flat reward whose accuracy falls is one piece of evidence',
+      run({ reward_l1: (t) => 0.7 - 0.3 * t, reward_format: () => 1, reward_std_zero: () => 0.9 }),
+      ['format-over-accuracy'],
+    ],
     ['entropy that ends near nothing has collapsed', run({ entropy: (t) => Math.exp(-5 * t) }), ['entropy-collapse']],
     ['entropy that halves is learning', run({ entropy: (t) => 1 - 0.5 * t }), []],
     ['a gradient norm that grows twentyfold', run({ grad_norm: (t) => 1 + 25 * t }), ['gradient-growth']],
