@@ -103,7 +103,10 @@ function agreement(report: ExperimentReport): Html {
   });
   const heads = ['arm', 'MainScore', `− ${baseline}`, 'SRCC', 'RMSE', 'readable', 'tokens T = 1', 'gain in tokens'];
   const estimates = (of: QuantityOf, side: 'own' | 'versus', list = arms) =>
-    list.map(({ arm, index, ...one }) => ({ arm, index, estimate: one[side][of]?.main_score }));
+    list.map(({ arm, index, ...one }) => {
+      const at = `${fileOf(report.id)}#/measures/arms/${index}/${side}/${of}/main_score`;
+      return { arm, index, at, estimate: one[side][of]?.main_score };
+    });
   return html`<section data-source="${fileOf(report.id)}">
     <h2>Agreement with people</h2>
     ${table('Arms', heads, rows, 'metrics')}
@@ -124,13 +127,15 @@ function training(report: ExperimentReport): Html {
   const { experiment, members } = report;
   const series = (of: 'length' | 'reward'): ArmSeries[] =>
     experiment.arms.map(({ name }, index) => {
+      const own = [...members.entries()].filter(([, one]) => one.arm === name);
       return {
         arm: name,
         index,
         points: meanOverSeeds(
-          members.filter((one) => one.arm === name),
+          own.map(([, one]) => one),
           of,
         ),
+        source: own.map(([place]) => `${fileOf(report.id)}#/members/${place}/training`).join(' '),
       };
     });
   return html`<section data-source="${fileOf(report.id)}">

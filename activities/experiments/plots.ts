@@ -19,6 +19,8 @@ export interface ArmSeries {
   index: number;
   /** By step, ascending; of several seeds their mean. */
   points: Point[];
+  /** Where they are from: places in `report.json`, with blanks between. */
+  source: string;
 }
 
 export function armClass(index: number): string {
@@ -45,13 +47,14 @@ export function armLines(title: string, note: string, series: readonly ArmSeries
   );
   const longest = Math.max(...drawn.map(({ points }) => points.length));
   const window = Math.max(3, Math.ceil(longest / 10));
-  const lines = drawn.map(({ index, points }) => {
+  const lines = drawn.map(({ index, points, source }) => {
     const means = movingMean(
       points.map((point) => point.y),
       window,
     );
     const smooth = points.map((point, place) => ({ x: point.x, y: means[place] ?? point.y }));
-    return html`<path class="logged ${armClass(index)}" d="${pathOf(points, x, y)}" /><path
+    return html`<path data-source="${source}" class="logged ${armClass(index)}" d="${pathOf(points, x, y)}" /><path
+        data-source="${source}"
         class="line ${armClass(index)}"
         d="${pathOf(smooth, x, y)}"
       />`;
@@ -60,11 +63,11 @@ export function armLines(title: string, note: string, series: readonly ArmSeries
   return figure(title, `${note} · moving mean of ${window} steps`, body, wide, tall, legend(drawn));
 }
 
-/** A dot and its 95 % interval for each arm. `zero`: a line at zero, for differences. */
+/** A dot and its 95 % interval for each arm. `at`: the place of its estimate. `zero`: a line at zero, for differences. */
 export function armIntervals(
   title: string,
   note: string,
-  arms: readonly { arm: string; index: number; estimate: Pooled | undefined }[],
+  arms: readonly { arm: string; index: number; at: string; estimate: Pooled | undefined }[],
   places: number,
   zero = false,
 ): Html {
@@ -74,16 +77,23 @@ export function armIntervals(
   const names = Math.min(150, 12 + 6.6 * Math.max(...arms.map(({ arm }) => arm.length)));
   const height = 12 + arms.length * line + frame.bottom;
   const x = axis(zero ? [...values, 0] : values, names, wide - 58, 4, true);
-  const bars = arms.map(({ arm, index, estimate }, place) => {
-    const at = 12 + place * line + line / 2;
-    return html`<text class="name" x="0" y="${at + 4}">${arm}</text>${bar(estimate, index, at, x, places, zero)}`;
+  const bars = arms.map(({ arm, index, at, estimate }, place) => {
+    const y = 12 + place * line + line / 2;
+    const drawn = bar(estimate, { index, at, y }, x, places, zero);
+    return html`<text class="name" x="0" y="${y + 4}">${arm}</text>${drawn}`;
   });
   const lines = x.ticks.map((tick) => vertical('grid', x.at(tick), 8, height - frame.bottom));
   const origin = zero ? vertical('zero', x.at(0), 4, height - frame.bottom) : undefined;
   return figure(title, note, html`${lines}${origin}${columns(x, height)}${bars}`, wide, height);
 }
 
-function bar(estimate: Pooled | undefined, index: number, y: number, x: Axis, places: number, sign: boolean): Html {
+function bar(
+  estimate: Pooled | undefined,
+  { index, at, y }: { index: number; at: string; y: number },
+  x: Axis,
+  places: number,
+  sign: boolean,
+): Html {
   const value = estimate?.value ?? null;
   if (value === null) return html`<text class="value" x="${wide}" y="${y + 4}" text-anchor="end">–</text>`;
   const bounds = estimate?.interval ?? null;
@@ -91,17 +101,20 @@ function bar(estimate: Pooled | undefined, index: number, y: number, x: Axis, pl
     bounds === null
       ? undefined
       : html`<line
+          data-source="${at}/interval"
           class="range ${armClass(index)}"
           x1="${px(x.at(bounds[0]))}"
           x2="${px(x.at(bounds[1]))}"
           y1="${y}"
           y2="${y}"
         />`;
-  return html`${range}<circle class="point ${armClass(index)}" cx="${px(x.at(value))}" cy="${y}" r="4.5" /><text
-      class="value"
-      x="${wide}"
-      y="${y + 4}"
-      text-anchor="end"
+  return html`${range}<circle
+      data-source="${at}/value"
+      class="point ${armClass(index)}"
+      cx="${px(x.at(value))}"
+      cy="${y}"
+      r="4.5"
+    /><text data-source="${at}/value" class="value" x="${wide}" y="${y + 4}" text-anchor="end"
       >${number(value, places, sign)}</text
     >`;
 }

@@ -6,7 +6,7 @@ import { memberOf, publishRun, reportInput, writeExperiment } from '../activitie
 import { makeStore } from '../activities/evaluation/evaluation-fixtures.ts';
 import { desk, open, schemes } from './browser.ts';
 import { browser, canBeRead, withBrowser } from './readable.ts';
-import { faults, numbersOf } from './traced.ts';
+import { faults, numbersOf, valueOf } from './traced.ts';
 
 let root: string;
 const urls: Record<'whole' | 'empty', string> = { whole: '', empty: '' };
@@ -62,6 +62,29 @@ describe('the lines of two arms', () => {
     expect(looks[0]?.strokeDasharray).not.toBe(looks[1]?.strokeDasharray);
     await page.context().close();
   });
+});
+
+it('each line, interval and point of a plot names the numbers that it is drawn from', async () => {
+  const { page } = await open(browser, urls.whole, 'light');
+  const drawn = await page.evaluate(() =>
+    [...document.querySelectorAll('path.line, line.range, circle.point, text.value')].map((one) => ({
+      tag: one.tagName,
+      source: one.getAttribute('data-source') ?? '',
+    })),
+  );
+  await page.context().close();
+  // Two plots of lines and two of intervals, one of which leaves out the baseline.
+  expect(drawn.map(({ tag }) => tag).toSorted()).toEqual([
+    ...Array.from({ length: 3 }, () => 'circle'),
+    ...Array.from({ length: 3 }, () => 'line'),
+    ...Array.from({ length: 4 }, () => 'path'),
+    ...Array.from({ length: 3 }, () => 'text'),
+  ]);
+  const values = drawn.map(({ source }) => valueOf(root, source));
+  const of = (tag: string) => values.filter((_, index) => drawn[index]?.tag === tag);
+  expect(of('path').map((points) => (Array.isArray(points) ? points.length : 0))).toEqual([30, 30, 30, 30]);
+  expect(of('line').every((bounds) => Array.isArray(bounds) && bounds.length === 2)).toBe(true);
+  expect(of('circle').every((value) => typeof value === 'number')).toBe(true);
 });
 
 describe.each(['whole', 'empty'] as const)('every number of the page of an experiment, %s', (which) => {

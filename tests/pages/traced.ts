@@ -43,6 +43,12 @@ export function faults(root: string, shown: readonly Shown[]): string[] {
   });
 }
 
+/** What the file says at the place that a source names. Undefined: there is no such file or place. */
+export function valueOf(root: string, source: string): unknown {
+  const found = read(root, source);
+  return 'value' in found ? found.value : undefined;
+}
+
 /** What a source says. Of a whole file or folder: nothing but that it is there. */
 function read(root: string, source: string): { missing: string } | { value: unknown } | Record<string, never> {
   const [file = '', pointer] = source.split('#');
