@@ -127,10 +127,9 @@ const requestMs = 20_000;
 /** Asked again and again, since a busy controller drops requests. What is left after a minute, or that nobody tells. */
 async function cancelJobs(config: StackConfig): Promise<string[]> {
   const env = slurmEnv(config);
-  const cancel = ['/usr/bin/scancel', '--state=PENDING,RUNNING,SUSPENDED', '--user=critic'] as const;
   let left = ['slurmctld does not say which jobs run: they may go on'];
   for (const until = Date.now() + 60_000; Date.now() < until; await sleep(500)) {
-    await execute(config, [...cancel], env, requestMs).catch(() => '');
+    await execute(config, ['/usr/bin/scancel', '--user=critic'], env, requestMs).catch(() => '');
     const jobs = await execute(config, ['/usr/bin/squeue', '-h', '--user=critic', '-o', '%A'], env, requestMs).catch(
       () => undefined,
     );

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -197,3 +197,17 @@ it('doctor looks at the nodes of the cluster that is named', async () => {
   expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining(storeOfB) });
   expect(output).toContain('of cluster "b"');
 });
+
+it('a cluster that is stopped leaves no job behind', async () => {
+  const pidFile = join(folder, 'pid');
+  await chmod(folder, 0o777);
+  const env = { ...process.env, SLURM_CONF: join(folders(b).slurm, 'slurm.conf') };
+  const submission = ['sbatch', '-p', 'a100', '-o', '/dev/null', '--wrap', `echo $$ >${pidFile}; sleep 600; true`];
+  await execute('runuser', ['-u', 'critic', '--', ...submission], { env, cwd: folder });
+  const said = async () => (existsSync(pidFile) ? readFile(pidFile, 'utf8') : '');
+  await until('the job has begun', async () => (await said()) !== '', 60);
+  const pid = Number(await said());
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  expect(await down(b, () => undefined)).toEqual([]);
+  expect(existsSync(`/proc/${pid}`)).toBe(false);
+}, 120_000);
