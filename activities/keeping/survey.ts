@@ -102,7 +102,8 @@ export const places: readonly [folder: string, depth: number][] = [
   ['pins', 1],
   ['notices', 2],
   ['nights', 2],
-  ['runs', 2],
+  // Down to what lies in an attempt's own folder: runs/<run>/jobs/<stage>/a<n>/.
+  ['runs', 5],
   ['experiments', 2],
   ['scores', 2],
   ['evaluations', 2],

@@ -1,4 +1,6 @@
-/** Plans of runs: as `prepareRun` has written them beside the run, else as Temporal has them. It only reads. */
+/** Plans of runs: as `prepareRun` has written them beside the run, else as Temporal has them. */
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import * as z from 'zod';
@@ -11,6 +13,7 @@ import { parseJson } from '../../files/json.ts';
 import { readRegularText } from '../../files/regular-file.ts';
 import { refuse } from '../failure.ts';
 import { runName } from '../inquiries/answerer.ts';
+import { readIfPresent, writeFileAtomic } from '../store/durable-file.ts';
 
 /** A plan is a recipe, of at most 64 KiB, and some names. */
 const maxPlanBytes = 256 * 1024;
@@ -36,6 +39,27 @@ export async function readPlan(root: string, run: string): Promise<RunPlan | nul
   const parsed = planSchema.safeParse(found);
   if (!parsed.success) throw refuse('DataInvalid', `the plan of run "${run}" is of another release`);
   return parsed.data;
+}
+
+/**
+ * Writes the plan beside its run. Where one stands already, `isOwn` says whether it is of this very run, which is begun again after a kill or a reset. Refuses
+ * (`ConfigInvalid`) the id of another run: its plan and jobs would be taken for those of this one. Replaced atomically, so a kill leaves the old one or the new.
+ */
+export async function writePlan(
+  root: string,
+  plan: RunPlan,
+  isOwn: (kept: unknown) => Promise<boolean>,
+): Promise<void> {
+  const path = join(paths.run(root, plan.run), 'plan.json');
+  const text = `${JSON.stringify(plan, null, 2)}\n`;
+  await mkdir(dirname(path), { recursive: true });
+  const kept = await readIfPresent(path);
+  if (kept !== undefined && kept !== text && !(await isOwn(parseJson(kept))))
+    throw refuse(
+      'ConfigInvalid',
+      `id: expected one that no run or scoring has had, got "${plan.run}", which has a plan`,
+    );
+  await writeFileAtomic(path, text);
 }
 
 /** What the workflow was started with: the input in the first event of its history. Undefined: Temporal does not have it. */

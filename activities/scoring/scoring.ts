@@ -4,18 +4,20 @@
  *
  * kill -9 during the first: all of it is done again; what was published stands. The plan is replaced atomically by the same content.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Context } from '@temporalio/activity';
+import * as z from 'zod';
 import { cut } from '../../domain/errors.ts';
 import type { ArtifactRef } from '../../domain/manifest.ts';
 import { isSafeName, paths } from '../../domain/names.ts';
 import { jobEngine, type RunPlan } from '../../domain/plan.ts';
-import type { ScoringOrder } from '../../domain/scoring/scoring.ts';
+import { type ScoringOrder, scoringStages } from '../../domain/scoring/scoring.ts';
 import { scoringPlan } from '../../domain/scoring/scoring-job.ts';
+import { namesIn } from '../../files/fresh-look.ts';
 import { refuse, translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
-import { writeFileAtomic } from '../store/durable-file.ts';
+import { writePlan } from '../resuming/run-plans.ts';
 import { findEngines } from '../store/engine.ts';
 import { importTrainer, type ImportDeps, type PreparedRun } from '../store/imports.ts';
 import { findCritic } from './critic.ts';
@@ -44,9 +46,7 @@ export function createScoringActivities({ store, job, pagesUrl, limits = [] }: I
         heartbeating('checking', async (report) => {
           const { plan: theirs, artifact: critic, words } = await findCritic(store, order.critic, signal);
           const plan = scoringPlan(theirs, order);
-          const folder = paths.run(store.root, order.id);
-          await mkdir(folder, { recursive: true });
-          await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+          await writePlan(store.root, plan, async (kept) => isOfScoring(store.root, plan, kept));
           const trainer = await importTrainer(job.trainerSource, store.root);
           const engines = await findEngines(job, trainer, [jobEngine('predict', plan.recipe)]);
           const rows = await namedRows(order);
@@ -71,4 +71,11 @@ export function createScoringActivities({ store, job, pagesUrl, limits = [] }: I
       );
     },
   };
+}
+
+/** Is it the plan of this scoring? Its recipe is that of the critic, which may be a newer champion by the second try. */
+export async function isOfScoring(root: string, { recipe: _own, ...plan }: RunPlan, kept: unknown): Promise<boolean> {
+  const { recipe: _kept, ...rest } = z.looseObject({}).safeParse(kept).data ?? {};
+  const stages = await namesIn(join(paths.run(root, plan.run), 'jobs'));
+  return isDeepStrictEqual(rest, plan) && [...stages].every((stage) => stage === scoringStages.job);
 }

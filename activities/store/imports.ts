@@ -2,8 +2,7 @@
  * Imports: what a run needs beside its dataset: the trainer's code, the base model, and the versions of the engine that will run both. The code is
  * copied into the store by content, so a job runs the code that its artifact's key names, whatever happens to the checkout.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Context } from '@temporalio/activity';
 import { paths } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
@@ -16,11 +15,11 @@ import { checkSettings } from '../estimate/preflight.ts';
 import { copyFiles, isWhole } from './imported-folder.ts';
 import { type BaseModel, importBaseModel, type ModelFolders, readBaseModel } from './base-model.ts';
 import type { StoreDeps } from './deps.ts';
-import { writeFileAtomic } from './durable-file.ts';
 import { type Engines, findEngines } from './engine.ts';
 import type { EngineSource } from './environments.ts';
 import { translated } from '../failure.ts';
 import { heartbeating } from '../heartbeating.ts';
+import { writePlan } from '../resuming/run-plans.ts';
 import { listModelFiles, type ModelFile, sha256Of, sumsOf } from './model-files.ts';
 
 export interface PreparedRun {
@@ -53,9 +52,7 @@ export function createImportActivities({ store, job, models, slurm, pagesUrl, li
       const signal = Context.current().cancellationSignal;
       return translated(`prepare run "${plan.run}"`, signal, () =>
         heartbeating('importing', async () => {
-          const folder = paths.run(store.root, plan.run);
-          await mkdir(folder, { recursive: true });
-          await writeFileAtomic(join(folder, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`);
+          await writePlan(store.root, plan, async (kept) => isDeepStrictEqual(kept, JSON.parse(JSON.stringify(plan))));
           const trainer = await importTrainer(job.trainerSource, store.root);
           const engines = await findEngines(job, trainer, enginesIn(plan.recipe));
           const baseModel = await importBaseModel(plan.recipe.base_model, store.root, models);

@@ -270,14 +270,14 @@ describe('what crashes have left', () => {
     'artifacts/sft/0123.corrupt-1700000000000',
     `models/abc.tmp-${id}`,
     `code/abc.tmp-${id}`,
-    `runs/demo-1/plan.json.${id}.tmp`,
+    ...['plan.json', 'jobs/sft/a1/attempt.json'].map((one) => `runs/demo-1/${one}.${id}.tmp`),
     `partial/mix/0123/try-${id}`,
     `partial/synthesis/0123/holder.${id}`,
     `makers/.${id}`,
     'champions/demo/.x.tmp',
     ...['experiments/e', 'scores/s', 'evaluations/v'].map((one) => `${one}/report.html.${id}.tmp`),
   ];
-  const stays = ['partial/synthesis/0123/answers.jsonl', 'makers/sft-0123', 'models/abc', 'code/abc'];
+  const stays = ['partial/synthesis/0123/answers.jsonl', 'makers/sft-0123', 'models/abc', 'runs/r/jobs/sft/a1/o/x.tmp'];
 
   it('goes once it is a day old, and nothing that looks like it', async () => {
     for (const path of [...left, ...stays]) {
