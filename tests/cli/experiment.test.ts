@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ServiceError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, describe, expect, it } from 'vitest';
+import { type PackedExperiment, unpacked } from '../../domain/experiment/packing.ts';
 import { CliError } from '../../cli/cli-error.ts';
 import { watchExperiment } from '../../cli/commands/experiment/follow.ts';
 import { seedsOf } from '../../cli/commands/experiment/run.ts';
@@ -90,7 +91,8 @@ describe('critic experiment run', () => {
       expect.stringMatching(/^experiment-one-\d{8}-\d{6}$/),
       expect.stringMatching(/^experiment-two-\d{8}-\d{6}$/),
     ]);
-    expect(server.started.get(ids[0] ?? '')).toMatchObject({
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was sent
+    expect(unpacked(server.started.get(ids[0] ?? '') as PackedExperiment)).toMatchObject({
       name: 'one',
       seeds: [1, 2],
       members: [{ arm: 'a' }, { arm: 'b', recipe: { grpo: { steps: 3 }, dataset: { path: data } } }, {}, {}],
