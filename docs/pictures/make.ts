@@ -3,7 +3,7 @@
  *
  *   node docs/pictures/make.ts                   terminal.svg from npm-start.txt, what `npm start` printed
  *   node docs/pictures/make.ts --report FILE     report.png: the top of a run's report
- *   node docs/pictures/make.ts --experiment FILE  experiment.png: an experiment's report, whole
+ *   node docs/pictures/make.ts --experiment FILE  experiment.png, or what --as names: an experiment's report, whole
  *   node docs/pictures/make.ts --nights           nights.png: nights.html of three weeks of nights that tests make up
  *   node docs/pictures/make.ts --run RUN         runs.svg, status.svg: what the command prints of the local stack that is up;
  *                                                ui-runs.png, ui-run.png: its Temporal UI (ui.ts); of a run whose SFT asks
@@ -94,11 +94,12 @@ const { values } = parseArgs({
   options: {
     report: { type: 'string' },
     experiment: { type: 'string' },
+    as: { type: 'string', default: 'experiment.png' },
     nights: { type: 'boolean' },
     run: { type: 'string' },
   },
 });
-const { report, experiment, nights, run } = values;
+const { report, experiment, as: name, nights, run } = values;
 
 write('terminal.svg', terminal('npm start', tellingLines(readFileSync(join(folder, 'npm-start.txt'), 'utf8'))));
 if (report !== undefined) {
@@ -106,7 +107,7 @@ if (report !== undefined) {
 }
 if (experiment !== undefined) {
   const size = { width: 1000, height: 985 };
-  await photograph(pathToFileURL(experiment).href, join(folder, 'experiment.png'), size, { fullPage: true });
+  await photograph(pathToFileURL(experiment).href, join(folder, name), size, { fullPage: true });
 }
 if (nights === true) {
   const store = new ArtifactStore(mkdtempSync(join(tmpdir(), 'critic-nights-')));

@@ -105,6 +105,10 @@ def test_length_goes_with_advantage_exactly_where_longer_answers_judge_better() 
     worse = selection([3.0], [[answer(short, "3.0"), answer(long, "4.5"), answer(long, "none")]])
     assert all(value < -0.9 for value in worse["length_with_advantage"].values())
     assert worse["unreadable"] == 1
+    # That all answers to one prompt are longer than those to another changes nothing.
+    far = [(length + 500, text) for length, text in (answer(short, "2.5"), answer(long, "4.0"))]
+    apart = selection([3.0, 4.0], [[answer(short, "4.00"), answer(long, "3.10")], far])
+    assert apart["length_with_advantage"]["l1"] == pytest.approx(1, abs=0.01)
     # Longer answers to another prompt are no reason: only those to the same one are compared.
     apart = selection([3.0, 3.0], [[answer(short, "1.0")] * 2, [answer(long, "3.0")] * 2])
     assert set(apart["length_with_advantage"].values()) == {None}
