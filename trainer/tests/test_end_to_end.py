@@ -77,6 +77,30 @@ def test_a_training_asked_to_checkpoint_goes_on_as_if_it_had_not_been_interrupte
     assert (whole / "output" / "model.safetensors").read_bytes() == expected
 
 
+@pytest.mark.usefixtures("uneven_rewards")
+@pytest.mark.parametrize(
+    ("kind", "stop_at", "halved"),
+    [("sft", 3, {"batch_size": 2, "gradient_accumulation": 2}), ("grpo", 3, {"gradient_accumulation": 2})],
+)
+def test_a_training_whose_micro_batch_was_halved_goes_on_with_as_many_rows_a_step(
+    kind: str, stop_at: int, halved: dict[str, Any], make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trainer alone would take the checkpoint's micro-batch: twice the rows, and as much memory as before."""
+    whole, first = make_attempt(kind, "a1"), make_attempt(kind, "a2")
+    assert run_attempt(whole) == failures.OK
+    with monkeypatch.context() as patch:
+        request_checkpoint_after(first, stop_at, patch)
+        assert run_attempt(first) == failures.CHECKPOINTED
+    second = make_attempt(kind, "a3", params=halved, resume_from=first / "checkpoints" / f"checkpoint-{stop_at}")
+    assert run_attempt(second) == failures.OK
+    state = json.loads((second / "checkpoints" / "checkpoint-4" / "trainer_state.json").read_text())
+    assert state["train_batch_size"] == 2
+    ours, theirs = lines(second / "metrics.jsonl")[0], lines(whole / "metrics.jsonl")[stop_at]
+    # Of SFT each micro-batch is averaged by itself. Of GRPO the answers are those that were sampled before.
+    number, tolerance = ("loss", 0.02) if kind == "sft" else ("reward", 1e-6)
+    assert ours[number] == pytest.approx(theirs[number], rel=tolerance)
+
+
 def test_a_job_is_started_as_the_job_script_starts_it_and_takes_the_libraries_for_what_they_are(
     make_attempt: MakeAttempt,
 ) -> None:

@@ -13,6 +13,7 @@ from critic_trainer.attempt.manifest import Attempt
 from critic_trainer.attempt.result import WorkDone
 from critic_trainer.engines.protocol import Progress
 from critic_trainer.engines.trainer_log import normalised
+from critic_trainer.engines.trainer_resuming import keep_micro_batch
 from critic_trainer.failures import BadConfigurationError, CheckpointedError
 from critic_trainer.ranks import any_rank, barrier
 
@@ -43,6 +44,10 @@ class StepObserver(TrainerCallback):
             rows=None,
             has_model=finite,
         )
+
+    def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self._progress.resumed_from_step is not None:
+            keep_micro_batch(args.train_batch_size)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
