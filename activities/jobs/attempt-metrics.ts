@@ -8,7 +8,8 @@ import { Pace, type RowPace } from '../../domain/jobs/pace.ts';
 import { stitchMetrics } from '../../domain/health/stitch.ts';
 import { whenListed } from '../../files/fresh-look.ts';
 import { readLinesFrom } from './attempt-files.ts';
-import { hasCode, isSystemError } from '../store/durable-file.ts';
+import { systemCode } from '../failure.ts';
+import { hasCode } from '../store/durable-file.ts';
 import { parseJson } from '../../files/json.ts';
 
 /** The shown reward and answer length are means over so many steps: single steps vary with the drawn prompts. */
@@ -35,7 +36,7 @@ export class MetricsTail {
   async read(): Promise<void> {
     const read = await readLinesFrom(this.#path, this.#offset, this.#tail).catch((error: unknown) => {
       // Numbers inform: without them the job is watched for its end.
-      if (!isSystemError(error)) throw error;
+      if (systemCode(error) === undefined) throw error;
       this.isReadable = hasCode(error, 'ENOENT') || hasCode(error, 'ESTALE');
       return undefined;
     });

@@ -63,11 +63,6 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
   );
 }
 
-/** An error of the operating system, such as ENOENT, ESTALE or EIO. */
-export function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
-}
-
 /** Is `error` a system error with this code, e.g. `ENOENT`? */
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;

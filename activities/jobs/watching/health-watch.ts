@@ -11,7 +11,7 @@ import { metricsRowSchema, sampledStepSchema } from '../../../domain/manifest.ts
 import { attemptFiles } from '../../../domain/names.ts';
 import { parseJson } from '../../../files/json.ts';
 import { whenListed } from '../../../files/fresh-look.ts';
-import { isSystemError } from '../../store/durable-file.ts';
+import { systemCode } from '../../failure.ts';
 import { readLinesFrom } from '../attempt-files.ts';
 
 /** Pause between two looks, ms: a trend needs steps, and each takes seconds. */
@@ -34,7 +34,7 @@ export class HealthWatch {
     if (now < this.#next) return undefined;
     this.#next = now + everyMs;
     const health = await this.#training.judge(foldersUpTo(this.#attempt)).catch((error: unknown) => {
-      if (isSystemError(error)) return undefined; // a part of the numbers is no evidence: a later look may read them all
+      if (systemCode(error) !== undefined) return undefined; // a part of the numbers is no evidence: a later look may read them all
       throw error;
     });
     if (health === undefined) return undefined;

@@ -90,8 +90,18 @@ describe('what a scoring has left', () => {
     const key = 'a'.repeat(32);
     const folder = await world.scoring(old, 400, { pairs: key });
     const one = { stage: 'prompts-pairs' as const, key, by: 'ada', reason: 'for the paper', at: 'then' };
+    const answers = await world.scoring('score-demo-20250101-000000', 400, {
+      pairs: 'b'.repeat(32),
+      predictions: 'c'.repeat(32),
+    });
+    const other = { ...one, stage: 'predict-pairs' as const, key: 'c'.repeat(32) };
     await pin(root, one);
+    await pin(root, other);
     expect((await world.gc()).kept).toEqual([]);
+    expect([await isThere(folder), await isThere(answers)]).toEqual([true, true]);
+    await unpin(root, other.key);
+    await world.gc();
+    expect([await isThere(folder), await isThere(answers)]).toEqual([true, false]);
     await unpin(root, key);
     expect((await world.gc({}, () => pin(root, one))).kept).toEqual([`scores/${old}`]);
     expect((await readdir(folder)).toSorted()).toEqual(['made-from.json', 'report.html']);
@@ -118,9 +128,10 @@ describe('what a scoring has left', () => {
     await mkdir(join(root, 'elsewhere'));
     await symlink(join(root, 'elsewhere'), join(root, 'scores/link'));
     await writeFile(join(root, 'scores/notes.txt'), '');
-    for (const name of ['elsewhere', 'scores/notes.txt']) await age(join(root, name), 400);
+    await mkdir(join(root, 'scores/-mine'));
+    for (const name of ['elsewhere', 'scores/notes.txt', 'scores/-mine']) await age(join(root, name), 400);
     await world.gc();
-    expect((await names('scores')).toSorted()).toEqual(['link', 'notes.txt']);
+    expect((await names('scores')).toSorted()).toEqual(['-mine', 'link', 'notes.txt']);
     expect(await isThere(join(root, 'elsewhere'))).toBe(true);
   });
 });

@@ -61,7 +61,11 @@ export class World {
   }
 
   /** Scores, or an evaluation, that were written `days` ago. Their folder. */
-  async scoring(id: string, days: number, madeFrom = { pairs: artifactKey('prompts-pairs', { id }) }): Promise<string> {
+  async scoring(
+    id: string,
+    days: number,
+    madeFrom: { pairs: string; predictions?: string } = { pairs: artifactKey('prompts-pairs', { id }) },
+  ): Promise<string> {
     const kind = id.startsWith('evaluate-') ? paths.evaluations : paths.scores;
     const folder = kind(this.store.root, id);
     await mkdir(folder, { recursive: true });
