@@ -1,4 +1,5 @@
-/** Judging traces as a watcher would have, step by step. */
+/** Judging traces as a watcher would have, step by step, and at their end as the gate does by their numbers. */
+import { healthVerdict, type HealthVerdict, judgeTraining } from '../../domain/health/health.ts';
 import { judgeRunning } from '../../domain/health/running.ts';
 import type { Trace } from './trace.ts';
 
@@ -9,9 +10,19 @@ export interface Judged extends Pick<Trace, 'name' | 'is' | 'what'> {
   sick: number | null;
   /** Kinds of signs at the verdict, else all that were ever seen. */
   kinds: string[];
+  /** By all numbers; the gate looks at the answers of the evaluation too. */
+  atEnd: HealthVerdict;
+  /** Signals of its warnings. */
+  endSignals: string[];
 }
 
-export function judgeTrace({ name, is, what, rows, answers }: Trace): Judged {
+export function judgeTrace(trace: Trace): Judged {
+  const findings = judgeTraining(trace.rows);
+  const endSignals = findings.filter(({ level }) => level === 'warning').map(({ signal }) => signal);
+  return { ...judgeWhileRunning(trace), atEnd: healthVerdict(findings), endSignals: [...new Set(endSignals)] };
+}
+
+function judgeWhileRunning({ name, is, what, rows, answers }: Trace): Omit<Judged, 'atEnd' | 'endSignals'> {
   const seen = new Set<string>();
   let warned: number | null = null;
   for (const [index, { step }] of rows.entries()) {

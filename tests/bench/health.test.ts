@@ -31,7 +31,16 @@ describe('recorded trainings', () => {
     ]);
   });
 
-  it.each(these('healthy'))('$name, which is healthy ($what), is never called sick', ({ sick }) => {
-    expect(sick).toBeNull();
+  it.each(these('healthy'))('$name, which is healthy ($what), is never called sick', ({ sick, atEnd }) => {
+    expect([sick, atEnd]).toEqual([null, 'healthy']);
+  });
+
+  it('that are sick show at most one sign in all their numbers at the end', () => {
+    expect(these('sick').map(({ name, endSignals }) => [name, endSignals])).toEqual([
+      ['flat-reward', ['flat-reward']],
+      ['lr-times-10', ['length-collapse']],
+      ['lr-times-33', ['flat-reward']],
+      ['no-critiques', []],
+    ]);
   });
 });
