@@ -25,7 +25,7 @@ export class HealthLook {
   readonly #ofCluster: string;
   readonly #mostBytes: number;
   /** By run and stage. A cache: without it all is read anew. */
-  #remembered = new Map<string, TrainingHealth>();
+  #remembered: ReadonlyMap<string, TrainingHealth> = new Map();
   #next = 0;
 
   constructor(
@@ -46,7 +46,7 @@ export class HealthLook {
     if (now.getTime() < this.#next) return;
     this.#next = now.getTime() + everyMs;
     const query = `WorkflowType = 'trainCritic' AND ${this.#ofCluster} AND ${isOpen}`;
-    const seen = new Map<string, TrainingHealth>();
+    const seen = new Remembered(this.#mostBytes);
     try {
       await eachAlone(this.#client.workflow.list({ query }), async (info) => {
         for (const [stage, { verdict, signs }] of await this.#trained(info.workflowId, seen)) {
@@ -55,12 +55,12 @@ export class HealthLook {
         }
       });
     } finally {
-      this.#remembered = within(seen, this.#mostBytes);
+      this.#remembered = seen.trainings;
     }
   }
 
   /** Health of each stage of the run that trains by GRPO, over its attempts so far. */
-  async #trained(run: string, seen: Map<string, TrainingHealth>): Promise<[string, RunningHealth][]> {
+  async #trained(run: string, seen: Remembered): Promise<[string, RunningHealth][]> {
     const jobs = join(paths.run(this.#store, run), 'jobs');
     const stages = [...(await namesIn(jobs))].filter((name) => isJobStage(name) && jobKind(name) === 'grpo');
     return Promise.all(
@@ -70,15 +70,25 @@ export class HealthLook {
         const key = `${run}/${stage}`;
         const training = this.#remembered.get(key) ?? new TrainingHealth();
         const health = await training.judge(folders);
-        seen.set(key, training);
+        seen.keep(key, training);
         return [stage, health];
       }),
     );
   }
 }
 
-/** As many of them as may be remembered. */
-function within(trainings: ReadonlyMap<string, TrainingHealth>, mostBytes: number): Map<string, TrainingHealth> {
-  let bytes = 0;
-  return new Map([...trainings].filter(([, training]) => (bytes += training.bytes) <= mostBytes));
+/** As many of the trainings of a look as may be remembered: what is more is let go of at once, not at the end of the look. */
+class Remembered {
+  readonly trainings = new Map<string, TrainingHealth>();
+  #left: number;
+
+  constructor(mostBytes: number) {
+    this.#left = mostBytes;
+  }
+
+  keep(key: string, training: TrainingHealth): void {
+    if (training.bytes > this.#left) return;
+    this.#left -= training.bytes;
+    this.trainings.set(key, training);
+  }
 }

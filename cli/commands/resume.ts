@@ -4,6 +4,7 @@
  */
 import type { Client } from '@temporalio/client';
 import * as z from 'zod';
+import { isOpen as ofOpen } from '../../domain/names.ts';
 import type { RunPlan } from '../../domain/plan.ts';
 import { aName, aRun } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
@@ -69,7 +70,7 @@ async function requireEnded(client: Client, run: string, isLost: boolean): Promi
 
 /** An open run (or another workflow of this type) that resumes this one. Visibility lags by a second or two, so two people within that time may both start one. */
 export async function openSuccessor(client: Client, run: string, type: string = runType): Promise<string | undefined> {
-  const open = client.workflow.list({ query: `WorkflowType = "${type}" AND ExecutionStatus = "Running"` });
+  const open = client.workflow.list({ query: `WorkflowType = '${type}' AND ${ofOpen}` });
   for await (const { workflowId, memo } of open) if (memo?.['resumes'] === run) return workflowId;
   return undefined;
 }

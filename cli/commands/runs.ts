@@ -54,22 +54,27 @@ export async function runs(
     ...(since === undefined ? [] : [`StartTime >= '${since.toISOString()}'`]),
   ];
   const looked = status !== undefined && seenByLooking.includes(status);
+  // Of a status there may be few among many.
+  const pageSize = status === undefined ? Math.min(limit + 1, 1000) : 1000;
+  /** By execution, open ones first, then those that ended last. */
   const found = new Map<string, RunRow>();
   const read = async (which: string, isEnough: (one: RunRow) => boolean): Promise<void> => {
     const query = [...conditions, which].join(' AND ');
-    for await (const info of client.workflow.list({ query, pageSize: Math.min(limit + 1, 1000) })) {
+    for await (const info of client.workflow.list({ query, pageSize })) {
       // A run that continued as new is listed by its newest part alone.
       if (info.status.name === 'CONTINUED_AS_NEW') continue;
       const one = rowOf(info);
       if (isEnough(one)) break;
       // A run that is stuck or being cancelled says that it runs.
-      if (status === undefined || one.status === status || (looked && one.endedAt === null)) found.set(one.run, one);
+      if (status === undefined || one.status === status || (looked && one.endedAt === null)) found.set(info.runId, one);
     }
   };
   // Temporal lists open ones newest first, and the others newest end first. In this order none that ends meanwhile is left out.
   await read("ExecutionStatus = 'Running'", () => found.size >= Math.max(limit, looked ? mostLooks : 0));
   await read("ExecutionStatus != 'Running'", (one) => isComplete([...found.values()], one, limit));
-  const newest = [...found.values()].toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
+  // One that was reset is listed by its newest execution alone.
+  const last = new Map([...found.values()].toReversed().map((one) => [one.run, one]));
+  const newest = [...last.values()].toReversed().toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
   const marked = await lookAtOpen(client, looked ? newest : newest.slice(0, limit));
   return marked.filter((one) => status === undefined || one.status === status).slice(0, limit);
 }

@@ -41,7 +41,8 @@ function namedFaults(wanted: OperatorAnswer, { nodes, partitions, qos }: Cluster
       : [describeFault({ field: `answer.${field}`, value, expected: 'nodes of the cluster' })];
   });
   if (wanted.qos === undefined || qos.length === 0) return faults;
-  const known = wanted.qos.split(',').every((name) => qos.includes(name));
+  // Slurm keeps names of QOS in small letters, and knows them however they are written.
+  const known = wanted.qos.split(',').every((name) => qos.includes(name.toLowerCase()));
   const expected = `a QOS of the cluster (${qos.join(', ')})`;
   return known ? faults : [...faults, describeFault({ field: 'answer.qos', value: wanted.qos, expected })];
 }

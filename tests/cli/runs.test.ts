@@ -43,6 +43,7 @@ describe('the order of runs', () => {
   const at = (hour: number) => new Date(Date.UTC(2026, 10, 28, hour));
   const info = (workflowId: string, began: number, ended?: number) => ({
     workflowId,
+    runId: `of-${workflowId}`,
     taskQueue: 'critic',
     status: { name: ended === undefined ? 'RUNNING' : 'COMPLETED' },
     searchAttributes: { CriticStatus: [ended === undefined ? 'running' : 'passed'], CriticStage: ['dataset'] },
@@ -106,6 +107,19 @@ describe('the order of runs', () => {
     const { out } = await critic(['runs', '--json', '--limit', '1'], fake);
     expect(JSON.parse(out)).toMatchObject([{ run: 'c', endedAt: at(10).toISOString() }]);
     expect(read).toEqual(['c', 'b']);
+  });
+
+  it('has one that was reset once, as its newest execution stands', async () => {
+    const before = { ...info('open', 0, 2), runId: 'before', status: { name: 'TERMINATED' } };
+    const twice = [info('gone', 3, 5), { ...info('gone', 2, 4), runId: 'before-gone', status: { name: 'TERMINATED' } }];
+    const fake = fakeServer({ open: {} }, (query) =>
+      query.endsWith("ExecutionStatus = 'Running'") ? [info('open', 1)] : [...twice, before],
+    );
+    const { out } = await critic(['runs', '--json'], fake);
+    expect(JSON.parse(out)).toMatchObject([
+      { run: 'gone', status: 'passed', startedAt: at(3).toISOString() },
+      { run: 'open', status: 'running', endedAt: null },
+    ]);
   });
 
   it('says that a run pauses, as the run tells it', async () => {

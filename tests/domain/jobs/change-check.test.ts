@@ -92,7 +92,7 @@ describe('a change that Slurm would refuse', () => {
   });
 
   it('is not one that fits, nor one of which Slurm tells nothing', () => {
-    expect(faults({ partition: 'a100', timeLimitMinutes: 1440, excludeNodes: ['n1'], qos: 'high' })).toEqual([]);
+    expect(faults({ partition: 'a100', timeLimitMinutes: 1440, excludeNodes: ['n1'], qos: 'HIGH' })).toEqual([]);
     expect(faults({ allowNodes: ['n0'] }, { partition: 'a100', exclude_nodes: ['n0', 'n1'] })).toEqual([]);
     expect(faults({ qos: 'hihg' }, {}, { qos: [] })).toEqual([]);
     expect(faults({ partition: 'nope', excludeNodes: ['n7'] }, {}, { partitions: [], nodes: [] })).toEqual([]);
