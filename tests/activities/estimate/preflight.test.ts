@@ -25,9 +25,11 @@ async function interpreter(check: string): Promise<string> {
   return path;
 }
 
+let runs = 0;
 async function prepare(check: string, llamafactory: SftSettings['llamafactory'], engineFile?: string) {
   const python = await interpreter(check);
-  const plan = makePlan('/data', {}, 'test-20261124-030000');
+  runs += 1;
+  const plan = makePlan('/data', {}, `test-20261124-03000${runs}`);
   const recipe = { ...plan.recipe, base_model: await writeModel(), sft: { ...plan.recipe.sft, llamafactory } };
   const activities = createImportActivities({
     store: new ArtifactStore(join(folder, 'store')),
