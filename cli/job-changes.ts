@@ -34,6 +34,11 @@ const flags: Readonly<Record<string, string>> = {
   anew: '--anew',
 };
 
+/** What a run said of an answer, with the fields called as on the command line. */
+export function byFlag(sentence: string): string {
+  return sentence.replaceAll(/\banswer\.(\w+)/g, (field, name: string) => flags[name] ?? field);
+}
+
 export function withChanges(command: Command): Command {
   return command
     .option('--question <id>', 'id of the question (default: the stage’s open question)')

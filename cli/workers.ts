@@ -15,6 +15,9 @@ const types = { workflow: 1, activity: 2 } as const;
 /** No worker answers, or none has for a while. */
 export class NobodyAnswers extends CliError {}
 
+/** Somebody has asked for work lately, and yet nobody takes this up. */
+export class NobodyTakesUp extends NobodyAnswers {}
+
 export interface AskedQueue {
   name: string;
   /** Workers that have asked it in the last five minutes. */
@@ -227,7 +230,7 @@ async function takenUp<Reply>(
     // Temporal has forgotten the last worker meanwhile: nobody will come.
     if ((await askedQueues(client, cluster)).every(({ workers }) => workers === 0)) break;
   }
-  throw new NobodyAnswers(
+  throw new NobodyTakesUp(
     `nobody answers: a worker has asked for work in the last minutes, but none takes this up now; "critic doctor --no-job" looks at workers${afterwards(late)}`,
   );
 }

@@ -6,7 +6,7 @@ import type { Stage } from '../../domain/names.ts';
 import type { OperatorAnswer } from '../../domain/operator-answer.ts';
 import { actions, anAction, aRun, aStage } from '../arguments.ts';
 import { CliError } from '../cli-error.ts';
-import { answerOf, type ChangeOptions, withChanges } from '../job-changes.ts';
+import { answerOf, byFlag, type ChangeOptions, withChanges } from '../job-changes.ts';
 import { afterEnd, findRun, followedTypes } from '../run-handle.ts';
 import { type Register, textOf, type View, type ViewOptions, withClient } from '../shell.ts';
 import { updated } from '../workers.ts';
@@ -45,7 +45,7 @@ export async function tell(client: Client, run: string, update: string, arg: unk
       { name: update, arg, late: lateUpdate(run, update, arg) },
     );
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) throw new CliError(error.cause?.message ?? error.message);
+    if (error instanceof WorkflowUpdateFailedError) throw new CliError(byFlag(error.cause?.message ?? error.message));
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { searchAttributes } from '../../domain/names.ts';
 import { chosenCluster } from '../cluster.ts';
 import { sentenceOf } from '../connection.ts';
 import { inquire } from '../inquire.ts';
-import { askedQueues, secondsSilent, silences, silentSeconds } from '../workers.ts';
+import { askedQueues, NobodyTakesUp, secondsSilent, silences, silentSeconds } from '../workers.ts';
 import { serverNow } from './server-clock.ts';
 
 export const healthCheck = z.object({
@@ -19,6 +19,10 @@ const reply = z.object({ checks: z.array(healthCheck) });
 
 /** temporal.api.enums.v1.IndexedValueType. */
 const kinds = { KEYWORD: 2, DOUBLE: 4, DATETIME: 6 } as const;
+
+/** Temporal does not tell of a death: a worker that has died asks no more, and one that lives asks each minute at least. */
+const noTaker =
+  'nobody answers: the worker that asked for work last has died since, or is too busy; its log tells, on a local stack "critic local logs worker"; "critic local up" starts one there';
 
 /**
  * All checks; each is handed to `tell` as soon as it is known. A check that fails is a problem and hides no other one. What a worker sees is not asked
@@ -41,7 +45,7 @@ export async function healthChecks(
     try {
       found = await check();
     } catch (error) {
-      found = [{ what, state: 'problem', sentence: sentenceOf(error) }];
+      found = [{ what, state: 'problem', sentence: error instanceof NobodyTakesUp ? noTaker : sentenceOf(error) }];
       answers = what !== 'worker';
     }
     checks.push(...found);

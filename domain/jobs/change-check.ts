@@ -38,13 +38,20 @@ function namedFaults(wanted: OperatorAnswer, { nodes, partitions, qos }: Cluster
     const value = unknown.join(',');
     return unknown.length === 0
       ? []
-      : [describeFault({ field: `answer.${field}`, value, expected: 'nodes of the cluster' })];
+      : [describeFault({ field: `answer.${field}`, value, expected: nodesExpected([...names]) })];
   });
   if (wanted.qos === undefined || qos.length === 0) return faults;
   // Slurm keeps names of QOS in small letters, and knows them however they are written.
   const known = wanted.qos.split(',').every((name) => qos.includes(name.toLowerCase()));
   const expected = `a QOS of the cluster (${qos.join(', ')})`;
   return known ? faults : [...faults, describeFault({ field: 'answer.qos', value: wanted.qos, expected })];
+}
+
+const mostNamed = 8;
+
+function nodesExpected(names: readonly string[]): string {
+  const more = names.length > mostNamed ? `, … ${names.length} in all` : '';
+  return `nodes of the cluster (${names.slice(0, mostNamed).join(', ')}${more})`;
 }
 
 /** Which field of the answer changes a field of the resources. Others do not fit because another partition was taken. */
@@ -81,9 +88,14 @@ function placedFaults(
       const given = wanted.partition === undefined ? 'the next attempt' : `answer.partition: "${wanted.partition}"`;
       return `${given} does not fit: ${why}`;
     }
+    if (field === 'excludeNodes') {
+      const value = (wanted.excludeNodes ?? []).join(',');
+      const expected = `to leave nodes enough for "nodes: ${String(input)}" of the recipe (${message.replace(/^expected /, '')})`;
+      return describeFault({ field: 'answer.excludeNodes', value, expected });
+    }
     return describeFault({
       field: `answer.${field ?? 'partition'}`,
-      value: field === 'excludeNodes' ? (wanted.excludeNodes ?? []).join(',') : input,
+      value: input,
       expected: message.replace(/^expected /, ''),
     });
   });

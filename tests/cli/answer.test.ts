@@ -74,6 +74,18 @@ describe('answer', () => {
     expect(ended).toMatchObject({ code: 1, err: 'critic: the run asks nothing\n' });
   });
 
+  it('calls what the run refuses by the flag that was typed', async () => {
+    const message =
+      'answer.excludeNodes: expected nodes of the cluster (n0), got "n7"; answer.qos: no; answer.other: x';
+    const refuse = () => {
+      throw new WorkflowUpdateFailedError('Update failed', ApplicationFailure.create({ message }));
+    };
+    const ended = await critic(['answer', 'r', 'sft', 'retry'], fakeServer({ r: { update: refuse } }));
+    expect(ended.err).toBe(
+      'critic: --exclude: expected nodes of the cluster (n0), got "n7"; --qos: no; answer.other: x\n',
+    );
+  });
+
   it.each([
     ['COMPLETED', 'see "critic status r"'],
     ['TERMINATED', 'it can be resumed: npm run critic -- resume r'],

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { logsView } from '../../cli/commands/reading/attempt-logs.ts';
 import { followLogs } from '../../cli/commands/reading/follow-logs.ts';
 import { type AskedStore, askedStore, leaveAttempt } from './asked-store.ts';
+import { NobodyAnswers } from '../../cli/workers.ts';
 import { critic } from './fakes.ts';
 
 const run = 'demo-20261128-190000';
@@ -136,6 +137,39 @@ describe('logs', () => {
     expect(heads[heads.indexOf('done') - 1]).toBe('predict-base');
     expect((await follow('sft')).text).toMatch(/^==> sft attempt 1, job 1 on n1, exit 0 <==\na\nb\n$/);
   }, 60_000);
+
+  it('are followed on once a worker answers again, each line once, and that is said once', async () => {
+    const folder = await leaveAttempt(at, run, 'sft', 1, { log: 'a\n' });
+    const [texts, notes]: [string[], string[]] = [[], []];
+    at.knows(run, { status: () => (texts.join('').includes('c\n') ? 'COMPLETED' : 'RUNNING') });
+    const { workflow } = at.server.client;
+    const getHandle = workflow.getHandle.bind(workflow);
+    let away = 0;
+    const startUpdate = async () => {
+      away -= 1;
+      throw new NobodyAnswers('nobody answers');
+    };
+    Object.assign(workflow, {
+      getHandle: (id: string) => (away > 0 && id !== run ? { ...getHandle(id), startUpdate } : getHandle(id)),
+    });
+    await followLogs(
+      at.server.client,
+      { run, stage: undefined, attempt: undefined, all: false },
+      {
+        write: (text) => {
+          if (texts.push(text) === 2) away = 3;
+          if (texts.length === 1) void appendFile(join(folder, 'job.log'), 'b\n');
+        },
+        note: (sentence) => {
+          notes.push(sentence);
+          void appendFile(join(folder, 'job.log'), 'c\n');
+        },
+        pauseMs: 10,
+      },
+    );
+    expect(notes).toEqual(['no worker answers: the logs go on here once one does']);
+    expect(texts.join('')).toBe('==> sft attempt 1, job 1 <==\na\nb\nc\n');
+  });
 
   it('are waited for where no job has begun, and that is said', async () => {
     const notes: string[] = [];

@@ -69,6 +69,18 @@ describe('without a worker', () => {
     },
   );
 
+  it('that died lately, doctor does not send to doctor', async () => {
+    const server = fakeServer(caretaker);
+    const { workflow } = server.client;
+    const getHandle = workflow.getHandle.bind(workflow);
+    const startUpdate = async () => Promise.reject(new WorkflowUpdateRPCTimeoutOrCancelledError('DEADLINE_EXCEEDED'));
+    Object.assign(server.client.workflow, { getHandle: (id: string) => ({ ...getHandle(id), startUpdate }) });
+    const { code, out } = await critic(['doctor', '--no-job'], server);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^PROBLEM worker +nobody answers: the worker that asked for work last$/m);
+    expect(out).not.toContain('critic doctor');
+  });
+
   it.each([
     ['by its type', ApplicationFailure.nonRetryable('no inquiry "champions"', 'InquiryUnknown')],
     ['of an older release, by its words', new Error('inquiry: expected one of plan, notices, got "champions"')],

@@ -117,7 +117,7 @@ describe('a job that is under way and is to be retried', () => {
       const handle = await start(client, run);
       await until(async () => calls.includes('watchJob sft'), Boolean);
       const unfit = { stage: 'sft', action: 'retry', partition: 'nope' };
-      expect(await refusal(tell(client, run, 'retry', unfit))).toBe(says.faults[0]);
+      expect(await refusal(tell(client, run, 'retry', unfit))).toBe(`${says.faults[0]}; stage "sft" was left as it is`);
       says.isAway = true;
       expect(await refusal(tell(client, run, 'retry', unfit))).toBe(
         'stage "sft" was left as it is, since nobody can say whether Slurm takes the changes: slurmrestd is away',

@@ -39,7 +39,7 @@ async function requireTaken(order: JobOrder, job: JobState, wanted: OperatorAnsw
   try {
     const check = { resources, changes, wanted: { ...job.redo, ...wanted } };
     const { faults } = await lookActivities.checkChanges.executeWithOptions({ summary }, [check]);
-    if (faults.length > 0) throw refuse('Refused', faults.join('; '));
+    if (faults.length > 0) throw refuse('Refused', `${faults.join('; ')}; stage "${stage}" was left as it is`);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     if (isAsked) return;

@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { AttemptSummary, LogPage } from '../../../domain/inquiries.ts';
 import { findRun, followedTypes } from '../../run-handle.ts';
 import { plainLog } from '../../views/log-text.ts';
+import { NobodyAnswers } from '../../workers.ts';
 import { attemptsIn, goesOn, heading, linesOf, logs, nameOf, pageOf, type WantedLogs } from './attempt-logs.ts';
 
 /** How long a page is waited for where nothing is new, all logs together, seconds. */
@@ -29,13 +30,22 @@ export async function followLogs(client: Client, wanted: WantedLogs, to: Followi
   for (const one of await attemptsIn(client, wanted.run, undefined)) reader.passOver(one);
   // A log's last line may not have ended: what follows it begins a new one here.
   for (const one of begun) reader.from(one, one.next);
+  let isSaid = false;
   for (let isOpen = true, more = true; isOpen || more;) {
-    isOpen = await goesOn(client, wanted.run);
-    const all = await attemptsIn(client, wanted.run, stage);
-    more = await reader.look(
-      all.filter(({ attempt }) => wanted.attempt === undefined || attempt === wanted.attempt),
-      isOpen,
-    );
+    try {
+      isOpen = await goesOn(client, wanted.run);
+      const all = await attemptsIn(client, wanted.run, stage);
+      more = await reader.look(
+        all.filter(({ attempt }) => wanted.attempt === undefined || attempt === wanted.attempt),
+        isOpen,
+      );
+      isSaid = false;
+    } catch (error) {
+      // What was written is known, so nothing is written twice. A run that is over will not tell more by waiting here.
+      if (!(error instanceof NobodyAnswers) || !isOpen) throw error;
+      if (!isSaid) to.note('no worker answers: the logs go on here once one does');
+      isSaid = true;
+    }
     if (isOpen) await sleep(pauseMs);
   }
 }

@@ -61,7 +61,7 @@ describe('a change that Slurm would refuse', () => {
       'no node left',
       { excludeNodes: ['n0', 'n1'] },
       { partition: 'a100' },
-      'answer.excludeNodes: expected at most 0, the nodes without the excluded ones of partition "a100", got "n0,n1"',
+      'answer.excludeNodes: expected to leave nodes enough for "nodes: 1" of the recipe (at most 0, the nodes without the excluded ones of partition "a100"), got "n0,n1"',
     ],
     [
       'more memory than a node has',
@@ -73,13 +73,13 @@ describe('a change that Slurm would refuse', () => {
       'a node that is not there',
       { excludeNodes: ['n0', 'n7'] },
       {},
-      'answer.excludeNodes: expected nodes of the cluster, got "n7"',
+      'answer.excludeNodes: expected nodes of the cluster (n0, n1), got "n7"',
     ],
     [
       'a node that is not there, allowed',
       { allowNodes: ['n7'] },
       {},
-      'answer.allowNodes: expected nodes of the cluster, got "n7"',
+      'answer.allowNodes: expected nodes of the cluster (n0, n1), got "n7"',
     ],
     [
       'a QOS that is not there',
