@@ -1,5 +1,6 @@
 /** `critic answer`: answers a run that waits. What is wrong with an answer is said by the flag that was typed. */
 import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import * as z from 'zod';
 import { stageSchema } from '../../domain/manifest.ts';
 import type { Stage } from '../../domain/names.ts';
@@ -45,10 +46,16 @@ export async function tell(client: Client, run: string, update: string, arg: unk
       { name: update, arg, late: lateUpdate(run, update, arg) },
     );
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) throw new CliError(byFlag(error.cause?.message ?? error.message));
-    throw error;
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    // It was still asked whether Slurm takes it.
+    if (error.cause instanceof ApplicationFailure && error.cause.type === endedMeanwhile)
+      throw new CliError(`run ${run}: it ended before it took this up; "critic status ${run}" tells how`);
+    throw new CliError(byFlag(error.cause?.message ?? error.message));
   }
 }
+
+/** What Temporal calls the failure of an update whose run ended while it was worked on. */
+const endedMeanwhile = 'AcceptedUpdateCompletedWorkflow';
 
 /** What a person may do about a request that nobody took up, since it is carried out when a worker is back. */
 function lateUpdate(run: string, update: string, arg: unknown): string {

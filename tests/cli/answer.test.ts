@@ -86,6 +86,18 @@ describe('answer', () => {
     );
   });
 
+  it('says that the run ended while it was asked whether the answer may be taken', async () => {
+    const end = () => {
+      const type = 'AcceptedUpdateCompletedWorkflow';
+      throw new WorkflowUpdateFailedError(
+        'failed',
+        ApplicationFailure.create({ message: 'the Workflow completed', type }),
+      );
+    };
+    const { err } = await critic(['answer', 'r', 'sft', 'retry'], fakeServer({ r: { update: end } }));
+    expect(err).toBe('critic: run r: it ended before it took this up; "critic status r" tells how\n');
+  });
+
   it.each([
     ['COMPLETED', 'see "critic status r"'],
     ['TERMINATED', 'it can be resumed: npm run critic -- resume r'],

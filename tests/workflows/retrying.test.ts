@@ -187,4 +187,27 @@ describe('a job that is under way and is to be retried', () => {
     });
     expect(given['sft a2']).toMatchObject({ timeLimitMinutes: 60, resumeFrom: '/c/sft-1' });
   });
+
+  it('ends at once where it is cancelled while Slurm is asked, and the operator is told', async () => {
+    const run = 'wf-retry-cancelled';
+    const told = Promise.withResolvers<void>();
+    const { activities, calls } = working(['sft', 'predict-base'], {
+      checkChanges: async () => {
+        await told.promise;
+        return { faults: [] };
+      },
+    });
+    await withWorkers(activities, run, async (client) => {
+      // A cut is due too.
+      const handle = await start(client, run, {}, { historyEvents: 16 });
+      await bothWatched(calls);
+      const change = { stage: 'sft', action: 'retry', timeLimitMinutes: 60 };
+      const said = tell(client, run, 'retry', change).catch((error: unknown) => error);
+      await until(async () => calls.includes('checkChanges'), Boolean);
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+      expect(await said).toMatchObject({ cause: { type: 'AcceptedUpdateCompletedWorkflow' } });
+      told.resolve();
+    });
+  });
 });
