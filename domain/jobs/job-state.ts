@@ -130,6 +130,26 @@ export function changedBy(
   };
 }
 
+/** Would the next attempt differ by what a person wants from the one that these changes have made? What it has already is no change. */
+export function differsBy(
+  { resources }: Pick<JobOrder, 'resources'>,
+  changes: AttemptChanges,
+  wanted: OperatorAnswer,
+): boolean {
+  const given = ({ allowNodes = [], excludeNodes, ...rest }: AttemptChanges) => {
+    const excluded = [...resources.exclude_nodes.filter((node) => !allowNodes.includes(node)), ...excludeNodes];
+    return JSON.stringify([
+      [...new Set(excluded)].toSorted(),
+      rest.timeLimitMinutes ?? resources.time_limit_minutes,
+      rest.memoryFactor,
+      rest.microBatchHalvings,
+      rest.partition ?? resources.partition,
+      rest.qos ?? resources.qos,
+    ]);
+  };
+  return given(changedBy(changes, wanted, { checkpoint: null })) !== given(changes);
+}
+
 /** What a person wanted while no attempt was under way, for the one that begins now. */
 export function takeRedo(state: JobState): void {
   if (state.redo === undefined) return;

@@ -90,6 +90,10 @@ describe('a job that is under way and is to be retried', () => {
           { stage: 'sft', action: 'retry' },
           'stage "sft" has attempt 1 under way, and "retry" without a change would end it only to go on from what it has saved',
         ],
+        [
+          { stage: 'sft', action: 'retry', timeLimitMinutes: 5, microBatchHalvings: 0 },
+          'stage "sft" has attempt 1 under way, and "retry" with what it has already would end it',
+        ],
         [{ stage: 'sft', action: 'retry', anew: 'yes' }, 'answer.anew: expected true or false, got "yes"'],
       ];
       for (const [wanted, sentence] of cases) {

@@ -6,7 +6,7 @@
  */
 import { setHandler } from '@temporalio/workflow';
 import type { JobOrder } from '../../domain/jobs/job-spec.ts';
-import { changeable, type JobState } from '../../domain/jobs/job-state.ts';
+import { changeable, differsBy, type JobState } from '../../domain/jobs/job-state.ts';
 import { isJobStage, type JobStage, type Stage } from '../../domain/names.ts';
 import { answerFault, changesSomething, futileChange, type OperatorAnswer } from '../../domain/operator-answer.ts';
 import type { Cut } from '../cut.ts';
@@ -53,17 +53,22 @@ function faultOf({ operator, jobs, orders, steps }: Desk, wanted: OperatorAnswer
  * Why a retry that changes nothing is refused: what is under way would end only to go on. Only the validator asks it, so what an earlier release took
  * stays taken. A job that cannot start may be retried so.
  */
-function needlessFault({ operator, jobs, steps }: Desk, wanted: OperatorAnswer): string | undefined {
+function needlessFault({ operator, jobs, orders, steps }: Desk, wanted: OperatorAnswer): string | undefined {
   const { stage } = wanted;
-  if (operator.asks(stage) || changesSomething(wanted)) return undefined;
   const job = isJobStage(stage) ? jobs[stage] : undefined;
+  const order = isJobStage(stage) ? orders[stage] : undefined;
+  // What is to end already may be told the same once more.
+  const isKnown = job !== undefined && order !== undefined && job.redo === undefined;
+  const isNew = changesSomething(wanted) && (!isKnown || differsBy(order, job.changes, wanted));
+  if (operator.asks(stage) || isNew) return undefined;
   if (steps[stage] === undefined && job?.prepared === undefined) {
     return `stage "${stage}" has no attempt under way that could end, and "retry" changes nothing of the next one: say what is to change`;
   }
   if (wanted.anew === true || job?.known?.stuck !== undefined) return undefined;
   const what = job === undefined ? 'is under way' : `has attempt ${job.attempt} under way${stateOf(job)}`;
   const how = 'would end it only to go on from what it has saved';
-  return `stage "${stage}" ${what}, and "retry" without a change ${how}: say what is to change, or "anew" (--anew) to have it so`;
+  const kind = changesSomething(wanted) ? 'with what it has already' : 'without a change';
+  return `stage "${stage}" ${what}, and "retry" ${kind} ${how}: say what is to change, or "anew" (--anew) to have it so`;
 }
 
 function stateOf({ known }: JobState): string {

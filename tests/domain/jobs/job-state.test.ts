@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../domain/jobs/failure-policy.ts';
 import type { EngineName } from '../../../domain/engines/registry.ts';
 import { type AttemptChanges, type Engine, firstAttempt, type JobOrder } from '../../../domain/jobs/job-spec.ts';
-import { futile, knownFrom } from '../../../domain/jobs/job-state.ts';
+import type { OperatorAnswer } from '../../../domain/operator-answer.ts';
+import { differsBy, futile, knownFrom } from '../../../domain/jobs/job-state.ts';
 
 type Part = Pick<JobOrder, 'stage' | 'engine' | 'params'> & { memory?: number };
 
@@ -66,5 +67,32 @@ describe('knownFrom', () => {
     const free = knownFrom(pending, held);
     expect(free).toEqual({ state: 'PENDING', told: ['held'] });
     expect(knownFrom({ ...pending, stuck: 'held' }, free).told).toEqual(['held']);
+  });
+});
+
+describe('what is wanted of the next attempt', () => {
+  const resources = { partition: 'a100', time_limit_minutes: 10, exclude_nodes: ['n9'] };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is looked at
+  const given = { resources } as unknown as JobOrder;
+  const had: AttemptChanges = { ...firstAttempt, excludeNodes: ['n1'], microBatchHalvings: 1, memoryFactor: 2 };
+
+  it.each<[Partial<OperatorAnswer>, boolean]>([
+    [{ partition: 'a100' }, false],
+    [{ partition: 'h200' }, true],
+    [{ timeLimitMinutes: 10 }, false],
+    [{ timeLimitMinutes: 11 }, true],
+    [{ excludeNodes: ['n1', 'n9'] }, false],
+    [{ excludeNodes: ['n2'] }, true],
+    [{ allowNodes: ['n2'] }, false],
+    [{ allowNodes: ['n9'] }, true],
+    [{ allowNodes: ['n1'] }, true],
+    [{ microBatchHalvings: 1 }, false],
+    [{ microBatchHalvings: 0 }, true],
+    [{ memoryFactor: 2 }, false],
+    [{ memoryFactor: 1 }, true],
+    [{ qos: 'high' }, true],
+    [{ partition: 'a100', qos: 'high' }, true],
+  ])('%j is a change: %s', (wanted, is) => {
+    expect(differsBy(given, had, { stage: 'sft', action: 'retry', ...wanted })).toBe(is);
   });
 });
