@@ -80,7 +80,7 @@ function unrecorded(source: string, histories: readonly RecordedHistory[]): stri
 }
 
 describe('a patch', () => {
-  const sources = readdirSync(workflows).filter((file) => file.endsWith('.ts'));
+  const sources = readdirSync(workflows, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
   it.each(sources)('that workflows/%s asks for is in a history that is kept', (file) => {
     const source = readFileSync(join(workflows, file), 'utf8');
