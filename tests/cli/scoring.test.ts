@@ -181,6 +181,7 @@ it('scorings: what was begun, newest first, with how each stands; as JSON too', 
     { workflowId: 'score-a-20261129-031500', minute: 15, name: 'FAILED', status: 'running' },
   ].map(({ workflowId, minute, name, status }) => ({
     workflowId,
+    runId: `of-${workflowId}`,
     status: { name },
     searchAttributes: { CriticStatus: [status] },
     startTime: at(minute),
