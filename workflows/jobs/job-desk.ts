@@ -47,9 +47,13 @@ export function openDesk(state: DeskState, retries: Recipe['retries'], limits: R
   const { view, questions, ledger, jobs } = state;
   const board = new RunBoard(view);
   const cut = new Cut(limits.historyEvents);
-  const operator = new OperatorQuestions(view.run, board, cut, questions, (answer) => askSlurm(desk, answer, true));
+  const orders: JobDesk['orders'] = {};
+  // An answer that came while the run continued as new is taken in the midst of this call.
+  const operator = new OperatorQuestions(view.run, board, cut, questions, (answer) =>
+    askSlurm({ jobs, orders }, answer, true),
+  );
   const pause = new Pause(board, cut);
-  const desk: JobDesk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders: {}, steps: {} };
+  const desk: JobDesk = { board, operator, cut, limits, retries, ledger, jobs, pause, orders, steps: {} };
   takeRetries(desk);
   return desk;
 }
