@@ -11,9 +11,11 @@ import { trainerSource, writeModel } from '../store/model-fixtures.ts';
 const versions = JSON.stringify({ schema: 1, engines: { llamafactory: {}, trl: {}, transformers: {} } });
 let folder: string;
 let asked: string;
+let model: string;
 
 beforeEach(async () => {
   folder = await temporaryFolder();
+  model = await writeModel();
   asked = join(folder, 'asked.json');
 });
 
@@ -26,11 +28,12 @@ async function interpreter(check: string): Promise<string> {
 }
 
 let runs = 0;
-async function prepare(check: string, llamafactory: SftSettings['llamafactory'], engineFile?: string) {
+/** `id`: of the run. Without one it is another each time. */
+async function prepare(check: string, llamafactory: SftSettings['llamafactory'], engineFile?: string, id?: string) {
   const python = await interpreter(check);
   runs += 1;
-  const plan = makePlan('/data', {}, `test-20261124-03000${runs}`);
-  const recipe = { ...plan.recipe, base_model: await writeModel(), sft: { ...plan.recipe.sft, llamafactory } };
+  const plan = makePlan('/data', {}, id ?? `test-20261124-03000${runs}`);
+  const recipe = { ...plan.recipe, base_model: model, sft: { ...plan.recipe.sft, llamafactory } };
   const activities = createImportActivities({
     store: new ArtifactStore(join(folder, 'store')),
     models: { roots: [], caches: [] },
@@ -66,6 +69,17 @@ describe('before a run, which asks nobody and submits nothing until it is prepar
     await writeFile(engineFile, versions);
     await prepare('exit 70', { weight_decay: 0.1 }, engineFile);
     await expect(readFile(asked)).rejects.toThrow('ENOENT');
+  });
+
+  it('the same one is prepared again after a kill or a reset, and never over another one’s plan', async () => {
+    const again = (llamafactory: SftSettings['llamafactory']) =>
+      prepare(`echo '{"schema":1,"faults":[]}'`, llamafactory, undefined, 'test-20261124-040000');
+    const first = await again({ weight_decay: 0.1 });
+    expect(await again({ weight_decay: 0.1 })).toEqual(first);
+    expect(await rejection(again({ weight_decay: 0.2 }))).toMatchObject({
+      type: 'ConfigInvalid',
+      message: expect.stringContaining('id: expected one that no run or scoring has had, got "test-20261124-040000"'),
+    });
   });
 
   it.each([
