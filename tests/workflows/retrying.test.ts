@@ -5,6 +5,18 @@ import { describe, expect, it } from 'vitest';
 import { completed, histories, start, until, withWorkers } from './harness.ts';
 import { bothWatched, look, refusal, tell, working } from './working-jobs.ts';
 
+/** SFT and the base's predictions work, and Slurm says only after `told` that it takes the changes. */
+function whileSlurmIsAsked() {
+  const told = Promise.withResolvers<void>();
+  const stand = working(['sft', 'predict-base'], {
+    checkChanges: async () => {
+      await told.promise;
+      return { faults: [] };
+    },
+  });
+  return { told, ...stand };
+}
+
 describe('a job that is under way and is to be retried', () => {
   it(
     'saves and ends, and the next attempt goes on from there with all that was said, at once and after one another',
@@ -168,13 +180,7 @@ describe('a job that is under way and is to be retried', () => {
 
   it('is not forgotten where the run continues as new while Slurm is asked', async () => {
     const run = 'wf-retry-cut';
-    const told = Promise.withResolvers<void>();
-    const { activities, calls, given } = working(['sft', 'predict-base'], {
-      checkChanges: async () => {
-        await told.promise;
-        return { faults: [] };
-      },
-    });
+    const { told, activities, calls, given } = whileSlurmIsAsked();
     await withWorkers(activities, run, async (client) => {
       const handle = await start(client, run, {}, { historyEvents: 16 });
       await bothWatched(calls);
@@ -194,13 +200,7 @@ describe('a job that is under way and is to be retried', () => {
 
   it('ends at once where it is cancelled while Slurm is asked, and the operator is told', async () => {
     const run = 'wf-retry-cancelled';
-    const told = Promise.withResolvers<void>();
-    const { activities, calls } = working(['sft', 'predict-base'], {
-      checkChanges: async () => {
-        await told.promise;
-        return { faults: [] };
-      },
-    });
+    const { told, activities, calls } = whileSlurmIsAsked();
     await withWorkers(activities, run, async (client) => {
       // A cut is due too.
       const handle = await start(client, run, {}, { historyEvents: 16 });

@@ -109,9 +109,7 @@ def write_pairs(root: Path, seed: int, sources: int, edits: int, *, critiques: b
         scene = scene_of(seed, source)
         while scene in seen:
             scene = random_scene(rng)
-        seen.add(scene)
-        name = f"s{source:04d}"
-        render(scene).save(root / f"images/src/{name}.png")
+        name = save_source(root, source, scene, seen)
         for number in range(edits):
             edit = random_edit(scene, rng)
             pair = f"{name}-e{number:02d}"
@@ -139,6 +137,14 @@ def write_pairs(root: Path, seed: int, sources: int, edits: int, *, critiques: b
     return rows
 
 
+def save_source(root: Path, source: int, scene: Scene, seen: set[Scene]) -> str:
+    """Renders a source that no other is like, and notes that it was seen. Its name."""
+    seen.add(scene)
+    name = f"s{source:04d}"
+    render(scene).save(root / f"images/src/{name}.png")
+    return name
+
+
 def write_inspections(root: Path, seed: int, sources: int, edits: int, counted: int) -> list[dict]:
     """Like write_pairs, for the datasets of `inspection`. Pairs of the train split have a `critique`."""
     rows = []
@@ -148,9 +154,7 @@ def write_inspections(root: Path, seed: int, sources: int, edits: int, counted: 
         scene = random_scene(rng)
         while scene in seen:
             scene = random_scene(rng)
-        seen.add(scene)
-        name = f"s{source:04d}"
-        render(scene).save(root / f"images/src/{name}.png")
+        name = save_source(root, source, scene, seen)
         for number in range(edits):
             edited = inspection.spoilt(scene, rng)
             cells = inspection.looked_at(rng)
